@@ -1,0 +1,1 @@
+"""One outside thing each: contact sources, Kartra, table sinks. Knows nothing of what a sync is."""
