@@ -1,0 +1,57 @@
+"""What a source of contacts gives: chunks of text, each record with the row and the line it stands on.
+
+Only the shapes live here, so that a module may name them without importing pandas. The sources
+themselves are in `connectors.sources.registry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A record that could not be read as one, with its text as it stands in the source.
+
+    `row` is the row a spreadsheet program shows, `line` the physical line it starts on. `reason` holds no
+    personal data, `cells` does. A record whose quotes are wrong has one cell: its whole text.
+    """
+
+    row: int
+    line: int
+    reason: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Records in the order of the source.
+
+    The columns of `frame` are the header names, made unique; every value is a Python str and an empty cell
+    is "". Its index is called "row": the row a spreadsheet program shows, where a header on the first line
+    is row 1. `lines` has, for each record of the frame, the physical line it starts on, from 1.
+    """
+
+    frame: pd.DataFrame
+    lines: Sequence[int]
+    bad_rows: tuple[BadRow, ...]
+
+
+class Source(Protocol):
+    """Contacts that were found and can be read, as often as wished."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The header, in order and trimmed. Names that repeat do so here; in a frame they are unique."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks for a person on how the source is read. No personal data."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Raises SourceError, also after the last chunk: only a finished iteration is the whole source."""

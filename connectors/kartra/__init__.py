@@ -1,0 +1,1 @@
+"""Kartra: its commands, its wire, its answers."""

@@ -1,0 +1,224 @@
+"""Kartra's one endpoint over HTTPS. A call leaves only with a permit and comes back classified.
+
+Nothing here is ever sent twice by itself, except after a 429, which Kartra refuses before executing
+anything. Request bodies hold the credentials and are never logged.
+"""
+
+import ipaddress
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
+
+from connectors.errors import FatalApiError, RetryableApiError
+from connectors.kartra import commands
+from connectors.kartra.answers import Answer, Effect, classify, uniform
+from connectors.kartra.commands import Call
+from connectors.kartra.error_types import error_type
+from connectors.kartra.limiter import CallLimiter
+from connectors.kartra.profile import (
+    CustomFieldDefinition,
+    LeadProfile,
+    parse_custom_fields,
+    parse_names,
+    parse_profile,
+)
+from connectors.kartra.wire import Credentials, encode_call
+
+log = logging.getLogger("kartra_sync.client")
+
+CONNECT_TIMEOUT_S = 10.0
+READ_ATTEMPTS = 5
+THROTTLED_PATIENCE_S = 600.0
+"""How long one call goes on being refused with 429 before it is given back as not executed."""
+LATENCY_WEIGHT = 0.1
+
+_HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+
+
+@dataclass(slots=True)
+class CallCounts:
+    """What left this client: every call, those answered 429, those that only read a lead."""
+
+    sent: int = 0
+    throttled: int = 0
+    read_back: int = 0
+    latency_s: float = 0.3
+    """A running mean over the answers."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def count(self, call: Call, *, throttled: bool, latency_s: float) -> None:
+        with self._lock:
+            self.sent += 1
+            self.throttled += throttled
+            self.read_back += call.get_lead is not None
+            if not throttled:
+                self.latency_s += LATENCY_WEIGHT * (latency_s - self.latency_s)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRead:
+    """What reading a lead back gave: its profile, or why there is none (234 unknown, 245 deleted)."""
+
+    profile: LeadProfile | None
+    type: str | None = None
+
+
+class KartraClient:
+    """Kartra for one App and one account; any number of threads may send.
+
+    `given_up` is asked while a call waits for its permit: once true, the call comes back as not
+    executed. `timeout_s` bounds the wait for an answer; connecting is bounded apart.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        limiter: CallLimiter,
+        *,
+        timeout_s: float = 30.0,
+        connections: int = 64,
+        given_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.counts = CallCounts()
+        self._url = secure_url(url)
+        self._credentials = credentials
+        self._limiter = limiter
+        self._timeouts = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
+        self._given_up = given_up
+        self._session = requests.Session()
+        # A proxy of the environment is right for Kartra and wrong for a sandbox on this machine.
+        self._session.trust_env = not is_loopback(self._url)
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.mount(self._url, HTTPAdapter(pool_maxsize=connections, max_retries=0))
+
+    def close(self) -> None:
+        self._session.close()
+        self._limiter.close()
+
+    def send(self, call: Call) -> Answer:
+        """Send once. RETRY_LATER means it was proven not to have been executed, UNKNOWN that it may have."""
+        body = encode_call(self._credentials, call)
+        deadline = time.monotonic() + THROTTLED_PATIENCE_S
+        while self._limiter.acquire(given_up=self._given_up):
+            answer = self._post(call, body)
+            if not answer.throttled:
+                return answer
+            self._limiter.throttled()
+            if time.monotonic() > deadline:
+                return answer
+        return uniform(call, Effect.RETRY_LATER)
+
+    def read(self, call: Call) -> Answer:
+        """Send a call that only reads, again and again while nothing usable comes back.
+
+        Raises FatalApiError, and RetryableApiError after READ_ATTEMPTS.
+        """
+        retrying = Retrying(
+            retry=retry_if_result(lambda answer: answer.effect in (Effect.RETRY_LATER, Effect.UNKNOWN)),
+            stop=stop_after_attempt(READ_ATTEMPTS),
+            wait=wait_exponential_jitter(initial=0.5, max=8, jitter=0.5),
+            sleep=self._sleep,
+        )
+        try:
+            answer = retrying(self.send, call)
+        except RetryError:
+            raise RetryableApiError(
+                f"Kartra gave no usable answer to {call.commands[0]} in {READ_ATTEMPTS} tries"
+            ) from None
+        if answer.effect is Effect.FATAL:
+            raise fatal(answer)
+        return answer
+
+    def names(self, call: Call, key: str) -> tuple[str, ...]:
+        """An inventory of names, such as account_tags. Raises FatalApiError or RetryableApiError."""
+        return parse_names(self._inventory(call).body, key)
+
+    def custom_fields(self) -> tuple[CustomFieldDefinition, ...]:
+        call = Call((commands.retrieve_custom_fields(),))
+        return parse_custom_fields(self._inventory(call).body)
+
+    def _inventory(self, call: Call) -> Answer:
+        answer = self.read(call)
+        if answer.effect is not Effect.DONE:
+            known = error_type(answer.type)
+            raise FatalApiError(
+                f"Kartra refused {call.commands[0]}: {known.message} ({known.type}). {known.advice}",
+                type=answer.type,
+            )
+        return answer
+
+    def _post(self, call: Call, body: str) -> Answer:
+        started = time.monotonic()
+        try:
+            response = self._session.post(
+                self._url, data=body, headers=_HEADERS, timeout=self._timeouts, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            self.counts.count(call, throttled=False, latency_s=time.monotonic() - started)
+            log.debug("%s: no answer (%s)", call.commands[0], type(error).__name__)
+            return uniform(call, _without_answer(error))
+        throttled = response.status_code == 429
+        self.counts.count(call, throttled=throttled, latency_s=time.monotonic() - started)
+        return classify(call, response.status_code, response.content)
+
+    def _sleep(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (left_s := deadline - time.monotonic()) > 0 and not self._given_up():
+            time.sleep(min(left_s, 0.2))
+
+
+def profile_of(answer: Answer) -> ProfileRead:
+    """The profile in the answer to get_lead."""
+    if answer.effect is Effect.DONE:
+        return ProfileRead(parse_profile(answer.body))
+    return ProfileRead(None, answer.type)
+
+
+def fatal(answer: Answer) -> FatalApiError:
+    known = error_type(answer.type)
+    return FatalApiError(f"Kartra: {known.message} ({known.type}). {known.advice}", type=answer.type)
+
+
+def secure_url(url: str) -> str:
+    """The endpoint; ValueError unless it is https, or http to this machine."""
+    if not url.startswith("https://") and not (url.startswith("http://") and is_loopback(url)):
+        raise ValueError("Kartra is reached over https; http:// is for loopback addresses only")
+    return url
+
+
+def is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ProxyError,
+)
+
+
+def _without_answer(error: requests.RequestException) -> Effect:
+    """RETRY_LATER only where no byte of the call can have arrived."""
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        raise FatalApiError(
+            "the TLS certificate of the endpoint cannot be verified: nothing was sent. Is a proxy in between?"
+        ) from error
+    if isinstance(error, requests.ConnectTimeout):
+        return Effect.RETRY_LATER
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    return Effect.RETRY_LATER if isinstance(reason, _NOT_SENT) else Effect.UNKNOWN

@@ -1,0 +1,153 @@
+"""A lead's profile and the account's inventories out of Kartra's answers, whatever their types. Pure.
+
+Wherever a list is expected a missing key, null, "", [] or an object of rows will do (§6.2, §10.14).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.kartra.answers import decoded, found
+from connectors.kartra.commands import CHOICE_TYPES, LEAD_FIELDS
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldDefinition:
+    """`options`: label to option id, which is unique within its field only (§7.1)."""
+
+    identifier: str
+    type: str
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LeadProfile:
+    """What get_lead shows. A list the lead has left stays with False; a sequence it has left stays too."""
+
+    id: str
+    email: str
+    fields: Mapping[str, str]  # those of LEAD_FIELDS that the answer had
+    tags: frozenset[str]
+    lists: Mapping[str, bool]  # name: active
+    sequences: Mapping[str, str]  # name: step
+    custom_fields: Mapping[str, str | tuple[str, ...]]  # identifier: text, or labels of the chosen options
+    score: int | None
+
+
+def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
+    """None without `lead_details` that name a lead by id or email."""
+    details = found(body, "lead_details")
+    if not isinstance(details, Mapping):
+        return None
+    identifier, email = _text(details.get("id")), _text(details.get("email"))
+    if not identifier and not email:
+        return None
+    return LeadProfile(
+        id=identifier,
+        email=email,
+        fields={name: _text(details[name]) for name in LEAD_FIELDS if name in details},
+        tags=frozenset(_names(details.get("tags"))),
+        lists=_lists(details.get("lists")),
+        sequences=_sequences(details.get("sequences")),
+        custom_fields=_custom_values(details.get("custom_fields")),
+        score=_whole(details.get("score")),
+    )
+
+
+def parse_names(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """In Kartra's order; `key` is account_tags, account_lists, account_sequences or account_pages."""
+    return tuple(_names(found(body, key)))
+
+
+def parse_custom_fields(body: Mapping[str, Any]) -> tuple[CustomFieldDefinition, ...]:
+    return tuple(
+        CustomFieldDefinition(
+            identifier, kind, _options(row.get("field_value")) if kind in CHOICE_TYPES else {}
+        )
+        for row in _maps(found(body, "custom_fields"))
+        if (identifier := _text(row.get("field_identifier")))
+        for kind in [_text(row.get("field_type"))]
+    )
+
+
+def _lists(value: object) -> dict[str, bool]:
+    return {name: _is_active(row) for row in _rows(value) if (name := _name(row))}
+
+
+def _is_active(row: object) -> bool:
+    if not isinstance(row, Mapping) or "active" not in row:
+        return True
+    return str(row["active"]).strip().lower() in ("1", "true", "active")
+
+
+def _sequences(value: object) -> dict[str, str]:
+    return {
+        name: _text(row.get("step")) if isinstance(row, Mapping) else ""
+        for row in _rows(value)
+        if (name := _name(row))
+    }
+
+
+def _custom_values(value: object) -> dict[str, str | tuple[str, ...]]:
+    return {
+        identifier: _custom_value(_text(row.get("field_type")), row.get("field_value"))
+        for row in _maps(value)
+        if (identifier := _text(row.get("field_identifier")))
+    }
+
+
+def _custom_value(kind: str, value: object) -> str | tuple[str, ...]:
+    """By the type where it is known: a text may look like JSON, and an empty choice may be ""."""
+    if kind not in CHOICE_TYPES and not (kind == "" and isinstance(value, list | Mapping)):
+        return _text(value)
+    labels = [
+        _text(row.get("option_value") if isinstance(row, Mapping) else row) for row in _option_rows(value)
+    ]
+    return tuple(label for label in labels if label)
+
+
+def _options(value: object) -> dict[str, str]:
+    rows = [row for row in _option_rows(value) if isinstance(row, Mapping)]
+    return {label: _text(row.get("option_id")) for row in rows if (label := _text(row.get("option_value")))}
+
+
+def _option_rows(value: object) -> list[Any]:
+    value = decoded(value)
+    if isinstance(value, Mapping) and "option_value" in value:
+        return [value]
+    return [value] if isinstance(value, str | int) and value != "" else _rows(value)
+
+
+def _names(value: object) -> list[str]:
+    return [name for row in _rows(value) if (name := _name(row))]
+
+
+def _name(row: object) -> str:
+    """Of a row that is the name itself, or a map with `tag_name`, `list_name`, ... or `name`."""
+    if not isinstance(row, Mapping):
+        return _text(row)
+    keys = ("tag_name", "list_name", "sequence_name", "page_name", "name")
+    return next((name for key in keys if (name := _text(row.get(key)))), "")
+
+
+def _maps(value: object) -> list[Mapping[str, Any]]:
+    return [row for row in _rows(value) if isinstance(row, Mapping)]
+
+
+def _rows(value: object) -> list[Any]:
+    value = decoded(value)
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    """PHP writes an empty value as null, as "" or as []."""
+    return "" if value is None or isinstance(value, list | Mapping) else str(value)
+
+
+def _whole(value: object) -> int | None:
+    try:
+        return int(_text(value))
+    except ValueError:
+        return None

@@ -1,0 +1,331 @@
+"""Contacts in CSV files: text in, text out, a chunk at a time. What a column means is the mapping's matter.
+
+The csv module in strict mode reads the records: what it will not read is a BadRow, not a guess. A faster
+reader may come behind `open_csv` and must keep what tests/sources says.
+"""
+
+import csv
+import difflib
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import pandas as pd
+
+from connectors.errors import ConfigError, SourceError
+from connectors.sources import BadRow, Chunk
+from connectors.sources.dialect import (
+    SAMPLE_CHARS,
+    check_encoding,
+    end_of_good_cells,
+    find_delimiter,
+    find_encoding,
+    is_proper_record,
+    open_text,
+)
+
+MAX_CELL_CHARS = 16 * 1024 * 1024  # bounds what a quote that is never closed may gather; Kartra takes 255
+
+_field_size_limit = threading.Lock()  # the csv module has one limit for the whole process
+
+
+def open_csv(
+    path: Path,
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    quotechar: str = '"',
+    chunk_rows: int = 20_000,
+) -> "CsvFile":
+    """Reads the bytes once for their encoding, and the header. A setting left out is found in the file.
+
+    Raises SourceError for a file that is missing, has no header or cannot be decoded, ConfigError for a
+    setting that cannot be.
+    """
+    _refuse_settings(delimiter, quotechar)
+    if chunk_rows < 1:
+        raise ValueError("chunk_rows is at least 1")
+    _refuse_other_than_file(path)
+    try:
+        version = _version(path)
+        if encoding is None:
+            encoding = find_encoding(path)
+        else:
+            check_encoding(path, encoding)
+        if delimiter is None:
+            with open_text(path, encoding) as handle:
+                delimiter = find_delimiter(handle.read(SAMPLE_CHARS), quotechar)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    text = _CsvText(path, version, encoding, delimiter, quotechar)
+    columns, notes = _columns(text)
+    shown = "tab" if delimiter == "\t" else f"'{delimiter}'"
+    return CsvFile(columns, (f"read as {encoding}, delimiter {shown}", *notes), text, chunk_rows)
+
+
+class _Record(NamedTuple):
+    row: int
+    line: int
+    cells: list[str]
+    fault: str  # "" when there is none
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """A Source. `chunks()` opens the file anew each time and refuses one that changed since `open_csv`."""
+
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    _text: "_CsvText"
+    _chunk_rows: int
+
+    def chunks(self) -> Iterator[Chunk]:
+        self._text.refuse_change()
+        names = _unique(self.columns)
+        with closing(self._text.records()) as records:
+            _next_records(records, 1)  # the header
+            while chunk := _next_chunk(records, self._chunk_rows, names):
+                yield chunk
+        self._text.refuse_change()
+
+
+@dataclass(frozen=True, slots=True)
+class _CsvText:
+    """The file and how it is written, cut into records."""
+
+    path: Path
+    version: tuple[int, ...]
+    encoding: str
+    delimiter: str
+    quotechar: str
+
+    def records(self) -> Generator[_Record]:
+        """The header and every record that is not blank. Blank rows and blank lines count as rows.
+
+        Raises SourceError at a quote that is never closed. The rest of the file is inside it then, and a
+        file cut off on its way looks just like that: as a bad row, thousands of contacts would seem gone.
+        """
+        try:
+            with open_text(self.path, self.encoding) as handle:
+                lines = _Lines(handle)
+                reader = csv.reader(lines, delimiter=self.delimiter, quotechar=self.quotechar, strict=True)
+                row = 0
+                while True:
+                    row += 1
+                    lines.start_record()
+                    try:
+                        cells, fault = next(reader, None), ""
+                    except csv.Error:
+                        fault = self._settle_bad_quote(lines)
+                        cells = ["".join(lines.taken).rstrip("\r\n")]
+                    if cells is None:
+                        return
+                    text = "".join(cells)
+                    if "\0" in text:
+                        fault = "NUL byte in the record"
+                    if text.strip():
+                        yield _Record(row, lines.first_line, cells, fault)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        except UnicodeError as error:  # open_csv decoded every byte
+            raise self._changed() from error
+
+    def refuse_change(self) -> None:
+        """Compares what the name stands for now with what `open_csv` saw."""
+        try:
+            changed = _version(self.path) != self.version
+        except OSError as error:
+            raise self._changed() from error
+        if changed:
+            raise self._changed()
+
+    def _changed(self) -> SourceError:
+        return SourceError(f"{self.path.name} changed while it was read. Run again when it is complete")
+
+    def _settle_bad_quote(self, lines: "_Lines") -> str:
+        """Says what is wrong with the record at hand, and gives back the lines that its quote only swallowed.
+
+        A quote that opened by mistake swallows records up to the next quote. When the line with that one is
+        a proper record, the swallowed lines are read again as records of their own; when it is not, it is
+        the end of a cell with several lines, and all of them are one bad record.
+        """
+        record = "".join(lines.taken)
+        opened_at = lines.index_at(end_of_good_cells(record, self.delimiter, self.quotechar))
+        opened_line = lines.first_line + opened_at
+        where = f"{self.path.name}, line {opened_line}"
+        if lines.at_end:
+            self.refuse_change()
+            raise SourceError(f"{where}: the quote opened here is never closed. Was the file cut off?")
+        if len(record) > MAX_CELL_CHARS:
+            raise SourceError(
+                f"{where}: more than {MAX_CELL_CHARS} characters in a cell. Is a quote missing?"
+            )
+        if is_proper_record(lines.taken[-1], self.delimiter, self.quotechar):
+            lines.give_back_after(opened_at)
+        return f"the quote opened on line {opened_line} is not closed at the end of its cell"
+
+
+class _Lines:
+    """Feeds csv.reader, remembers the physical lines of the record at hand and can take some back."""
+
+    def __init__(self, handle: TextIO) -> None:
+        self._handle = handle
+        self._again: deque[str] = deque()
+        self.taken: list[str] = []
+        self.first_line = 1
+        self.at_end = False
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._handle, "")
+        if not line:
+            self.at_end = True
+            raise StopIteration
+        self.taken.append(line)
+        return line
+
+    def start_record(self) -> None:
+        self.first_line += len(self.taken)
+        self.taken.clear()
+
+    def index_at(self, offset: int) -> int:
+        """Which of the lines taken holds the character at `offset` of the record."""
+        for index, line in enumerate(self.taken):
+            if offset < len(line):
+                return index
+            offset -= len(line)
+        return len(self.taken) - 1
+
+    def give_back_after(self, index: int) -> None:
+        self._again.extendleft(reversed(self.taken[index + 1 :]))
+        del self.taken[index + 1 :]
+
+
+def _next_records(records: Iterator[_Record], count: int) -> list[_Record]:
+    """Up to `count` records. The csv module's own limit of 128 KiB a cell is lifted only meanwhile."""
+    with _long_cells():
+        return list(islice(records, count))
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    with _field_size_limit:
+        before = csv.field_size_limit(MAX_CELL_CHARS)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
+def _next_chunk(records: Iterator[_Record], count: int, names: list[str]) -> Chunk | None:
+    good: list[_Record] = []
+    bad: list[BadRow] = []
+    for record in _next_records(records, count):
+        if fault := record.fault or _misfit(record.cells, len(names)):
+            bad.append(BadRow(record.row, record.line, fault, tuple(record.cells)))
+        else:
+            good.append(record)
+    if not good and not bad:
+        return None
+    # dtype=object: no inference, no missing values, the very str objects that were read
+    frame = pd.DataFrame(
+        [record.cells[: len(names)] for record in good],
+        columns=names,
+        index=pd.Index([record.row for record in good], name="row", dtype="int64"),
+        dtype=object,
+    )
+    return Chunk(frame, tuple(record.line for record in good), tuple(bad))
+
+
+def _misfit(cells: list[str], width: int) -> str:
+    """Empty cells beyond the header are no misfit: spreadsheet programs write them."""
+    if len(cells) == width or (len(cells) > width and not "".join(cells[width:]).strip()):
+        return ""
+    return f"{len(cells)} cell{'' if len(cells) == 1 else 's'}, the header has {width}"
+
+
+def _columns(text: _CsvText) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The header's names and the remarks on it. Columns go by number there: a first record taken for a
+    header is personal data."""
+    with closing(text.records()) as records:
+        header = next(iter(_next_records(records, 1)), None)
+    if header is None:
+        raise SourceError(f"{text.path.name} has no header: it is empty")
+    if header.fault:
+        raise SourceError(f"{text.path.name}, line {header.line}: in the header, {header.fault}")
+    columns = tuple(name.strip() or f"column {number}" for number, name in enumerate(header.cells, 1))
+    unnamed = [str(number) for number, name in enumerate(header.cells, 1) if not name.strip()]
+    repeated = [
+        str(n)
+        for n, (name, unique) in enumerate(zip(columns, _unique(columns), strict=True), 1)
+        if name != unique
+    ]
+    notes = []
+    if unnamed:
+        notes.append(f"columns without a name are called 'column N', by number: {', '.join(unnamed)}")
+    if repeated:
+        notes.append(
+            f"columns that repeat an earlier name get ' (2)' or higher after it: {', '.join(repeated)}"
+        )
+    return columns, tuple(notes)
+
+
+def _unique(columns: tuple[str, ...]) -> list[str]:
+    """The first column of a name keeps it, the later ones become "name (2)", "name (3)" …"""
+    taken, names = set(columns), []
+    seen: set[str] = set()
+    for column in columns:
+        name, number = column, 1
+        while name in seen or (number > 1 and name in taken):
+            number += 1
+            name = f"{column} ({number})"
+        seen.add(name)
+        names.append(name)
+    return names
+
+
+def _refuse_settings(delimiter: str | None, quotechar: str) -> None:
+    for key, value in (("delimiter", delimiter), ("quotechar", quotechar)):
+        if value is not None and (len(value) != 1 or value in "\r\n\0"):
+            raise ConfigError(f"`{key}:` is one character, and no line end")
+    if delimiter == quotechar:
+        raise ConfigError("`delimiter:` and `quotechar:` are the same character")
+
+
+def _refuse_other_than_file(path: Path) -> None:
+    if path.is_file():
+        return
+    if path.is_dir():
+        raise SourceError(f"{path.name} is a folder, not a file")
+    if path.exists():
+        raise SourceError(f"{path.name} is not a regular file and cannot be read twice")
+    if not path.parent.is_dir():
+        raise SourceError(f"{path.name} was not found: there is no folder {path.parent}")
+    near = _near_names(path)
+    hint = f". Near it: {', '.join(near)}" if near else ""
+    raise SourceError(f"{path.name} was not found in {path.parent}{hint}")
+
+
+def _near_names(path: Path) -> list[str]:
+    try:
+        by_lower = {entry.name.lower(): entry.name for entry in path.parent.iterdir() if entry.is_file()}
+    except OSError:
+        return []
+    return [by_lower[name] for name in difflib.get_close_matches(path.name.lower(), sorted(by_lower))]
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written to or replaced."""
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _unreadable(path: Path, error: OSError) -> SourceError:
+    return SourceError(f"{path.name} cannot be read: {error.strerror or type(error).__name__}")

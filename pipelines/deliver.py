@@ -1,0 +1,552 @@
+"""Delivery: open entries of the outbox become paced calls, and their answers become state.
+
+One thread owns the store and decides; workers only make calls. Before a write leaves, its intent is
+committed; its outcome and the snapshot are committed together. What is unknown is read back, never
+guessed, and decided only when effects had time to show ("in a few moments", API reference 3.4).
+"""
+
+import heapq
+import itertools
+import logging
+import math
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+
+from connectors.errors import ConfigError, GuardError, RetryableApiError, SyncError
+from connectors.kartra.answers import Answer, Effect
+from connectors.kartra.client import KartraClient, ProfileRead, fatal, profile_of
+from connectors.kartra.commands import Call, get_lead
+from connectors.kartra.error_types import error_type
+from pipelines.compile import change_from_json, change_to_json, compile_change
+from pipelines.config import LoadConfig, Mode
+from pipelines.diff import Change, Step, apply_change, diff_lead, removal
+from pipelines.guards import FailureGuard
+from pipelines.lead import Snapshot
+from pipelines.lease import HEARTBEAT_S
+from pipelines.preflight import AccountInventory
+from pipelines.readback import adopt, after_unknown
+from pipelines.state import Acknowledged, Entry, Origin, Outcome, Store, utc_now
+
+log = logging.getLogger("kartra_sync.deliver")
+
+FIRST_LOOK_S = 1.0
+SETTLED_AFTER_S = 10.0
+"""An effect that is not in the profile this long after its call is taken not to have happened."""
+STOP_WITHIN_S = 10.0
+"""How long calls in flight may take once a stop was asked for."""
+MAX_TRIES = 6
+UNREACHABLE_IN_A_ROW = 20
+MAX_WORKERS = 64
+TEST_DOMAIN = "kartra.com"
+
+_NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
+_ALREADY_SO = {("unassign_tag", "214"), ("unsubscribe_lead_from_list", "209")}
+"""Taking away what the account does not even have: nobody has it, so the goal is reached."""
+_ONCE_ONLY = "subscribe_lead_to_sequence_at_step"
+
+
+@dataclass(slots=True)
+class Task:
+    """One entry on its way. `change` is what the next call has to effect."""
+
+    entry: Entry
+    snapshot: Snapshot | None
+    origin: Origin | None
+    change: Change
+    read_next: bool = False
+    adopting: bool = False
+    recovering: bool = False
+    one_by_one: bool = False
+    tries: int = 0
+    reads: int = 0
+    sent_at: float = 0.0  # time.monotonic of the last write
+    wrote: bool = False
+    refused: dict[tuple[str, str], str] = field(default_factory=dict)  # (command, name): error type
+    done: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def window_open(self) -> bool:
+        """Whether effects of the last write may still be on their way."""
+        return time.monotonic() < self.sent_at + SETTLED_AFTER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """For people who look on: leads settled of all, calls so far."""
+
+    settled: int
+    total: int
+    calls: int
+
+
+class Delivery:
+    """Delivers the open entries of one scope. `actions` counts what Kartra acknowledged, by command."""
+
+    def __init__(
+        self,
+        store: Store,
+        client: KartraClient,
+        inventory: AccountInventory,
+        load: LoadConfig,
+        *,
+        run_id: str,
+        mode: Mode,
+        calls_per_second: float,
+        workers: int | None,
+        stopping: Callable[[], bool],
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._inventory = inventory
+        self._load = load
+        self._run_id = run_id
+        self._mode = mode
+        self._rate = calls_per_second
+        self._fixed_workers = workers
+        self._stopping = stopping
+        self._progress = progress
+        self._guard = FailureGuard(load.guards)
+        self._ready: deque[Task] = deque()
+        self._waiting: list[tuple[float, int, Task]] = []
+        self._ticket = itertools.count()
+        self._flying: dict[Future[Answer], Task] = {}
+        self._unreached = 0
+        self._settled = 0
+        self._total = 0
+        self._last_beat = 0.0
+        self.actions: Counter[str] = Counter()
+        self.retried = 0
+        self.failure: SyncError | None = None
+
+    def recover(self) -> None:
+        """Settle what a run before left unknown: read each lead, keep what landed, plan the rest anew.
+
+        An entry that cannot be read stays unknown; its lead is left alone until it can.
+        """
+        entries = self._store.unsettled()
+        self._total = len(entries)
+        if entries:
+            log.info("%d calls of an earlier run have no outcome: reading back", len(entries))
+        self._work(self._recovery(entry) for entry in entries)
+        self._settled = 0
+
+    def deliver(self, total: int) -> None:
+        """Send everything planned. What stopped it early is in `failure`."""
+        self._total = total
+        self._work(self._planned())
+
+    # --- the loop
+
+    def _work(self, tasks: Iterator[Task]) -> None:
+        with ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="call") as pool:
+            try:
+                while not self._halted:
+                    self._launch(pool, tasks)
+                    if not self._flying and not self._waiting:
+                        break
+                    self._collect(0.5)
+                self._land()
+            finally:
+                self._ready.clear()
+                self._waiting.clear()
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def _halted(self) -> bool:
+        return self.failure is not None or self._stopping()
+
+    def _launch(self, pool: ThreadPoolExecutor, tasks: Iterator[Task]) -> None:
+        while self._waiting and self._waiting[0][0] <= time.monotonic():
+            self._ready.append(heapq.heappop(self._waiting)[2])
+        while len(self._flying) < self._workers and not self._halted:
+            task = self._ready.popleft() if self._ready else next(tasks, None)
+            if task is None:
+                return
+            self._launch_one(pool, task)
+
+    def _launch_one(self, pool: ThreadPoolExecutor, task: Task) -> None:
+        if task.read_next:
+            self._flying[pool.submit(self._look, task)] = task
+            return
+        if not task.change:
+            self._settle(task)
+            return
+        if task.one_by_one:
+            task.change = _first_only(task.change)
+        try:
+            inventory = self._inventory.current()
+            call = compile_change(task.change, task.snapshot, inventory)
+        except (KeyError, ValueError) as error:
+            self._finish(task, Outcome("rejected", reason=_why_not_compiled(error)))
+            return
+        except SyncError as error:
+            self.failure = error
+            return
+        self._store.intend(task.entry, change_to_json(task.change), self._acknowledged(task))
+        task.tries += 1
+        self.retried += task.tries > 1
+        self._flying[pool.submit(self._client.send, call)] = task
+
+    def _look(self, task: Task) -> Answer:
+        """Read the lead: by id where it is known, else by its address; Test mode may have rewritten that."""
+        answer = None
+        for call in self._lookups(task):
+            answer = self._client.send(call)
+            if answer.effect is not Effect.REFUSED:
+                break
+        assert answer is not None  # noqa: S101 - there is always one look-up
+        return answer
+
+    def _lookups(self, task: Task) -> Iterator[Call]:
+        if task.snapshot is not None and task.snapshot.lead_id:
+            yield get_lead(id=task.snapshot.lead_id)
+            return
+        desired = task.entry.desired
+        email = desired.email if desired else task.snapshot.email if task.snapshot else ""
+        if self._mode == "test":
+            yield get_lead(email=f"{email.rpartition('@')[0]}@{TEST_DOMAIN}")
+        yield get_lead(email=email)
+
+    def _collect(self, timeout_s: float) -> None:
+        if self._waiting:
+            timeout_s = min(timeout_s, max(0.0, self._waiting[0][0] - time.monotonic()))
+        done, _ = wait(self._flying, timeout=timeout_s, return_when=FIRST_COMPLETED)
+        if not self._flying:
+            time.sleep(timeout_s)
+        for future in done:
+            self._answered(self._flying.pop(future), future)
+        if time.monotonic() - self._last_beat > HEARTBEAT_S:
+            self._store.beat(self._run_id)
+            self._last_beat = time.monotonic()
+        self._progress(Progress(self._settled, self._total, self._client.counts.sent))
+
+    def _land(self) -> None:
+        """After a stop: settle what is in flight. What does not answer in time stays unknown."""
+        deadline = time.monotonic() + STOP_WITHIN_S
+        while self._flying and time.monotonic() < deadline:
+            self._collect(0.2)
+
+    @property
+    def _workers(self) -> int:
+        """Calls in flight: rate times latency, and a few that wait for their permit."""
+        if self._fixed_workers is not None:
+            return self._fixed_workers
+        return min(MAX_WORKERS, math.ceil(self._rate * self._client.counts.latency_s) + 4)
+
+    # --- tasks
+
+    def _planned(self) -> Iterator[Task]:
+        after = 0
+        while entries := self._store.planned(after=after):
+            for entry in entries:
+                yield self._begin(entry)
+            after = entries[-1].entry_id
+
+    def _begin(self, entry: Entry) -> Task:
+        known = entry.snapshot if entry.origin != "skipped" else None
+        task = Task(entry, known, entry.origin if known else None, Change())
+        task.change = self._owed(task)
+        if entry.kind == "load" and known is None:
+            task.adopting = entry.origin == "skipped" or self._load.sync_mode == "update_only"
+            task.read_next = task.adopting
+        return task
+
+    def _recovery(self, entry: Entry) -> Task:
+        change = change_from_json(entry.change) if entry.change else Change()
+        task = Task(entry, entry.snapshot, entry.origin, change, read_next=True, recovering=True)
+        age_s = (utc_now() - entry.sent_at).total_seconds() if entry.sent_at else SETTLED_AFTER_S
+        task.sent_at = time.monotonic() - max(0.0, age_s)
+        return task
+
+    def _owed(self, task: Task) -> Change:
+        """What is still to be effected, without what Kartra refused."""
+        if task.entry.kind == "removal":
+            change = removal(task.snapshot, self._load.on_removed) if task.snapshot else Change()
+        elif task.entry.desired is None:
+            change = Change()
+        else:
+            change = diff_lead(task.entry.desired, task.snapshot)
+        return _without(change, task.refused)
+
+    def _later(self, task: Task, delay_s: float) -> None:
+        heapq.heappush(self._waiting, (time.monotonic() + delay_s, next(self._ticket), task))
+
+    # --- answers
+
+    def _answered(self, task: Task, future: Future[Answer]) -> None:
+        try:
+            answer = future.result()
+        except SyncError as error:  # proven not sent
+            self._give_back(task)
+            self.failure = self.failure or error
+            return
+        if answer.effect is Effect.FATAL:
+            self._give_back(task)
+            self.failure = self.failure or fatal(answer)
+        elif task.read_next:
+            self._after_look(task, answer)
+        else:
+            task.sent_at = time.monotonic()
+            self._after_write(task, answer)
+
+    def _after_write(self, task: Task, answer: Answer) -> None:
+        if answer.effect is Effect.RETRY_LATER:
+            self._not_reached(task)
+            return
+        self._unreached = 0
+        if task.change.create and answer.actions[0].type == "244":
+            self._store.withdraw(task.entry.entry_id)  # refused before anything was done
+            task.read_next = task.adopting = True
+            self._ready.append(task)
+            return
+        done = [
+            action.effect is Effect.DONE or (cmd, action.type) in _ALREADY_SO
+            for cmd, action in zip(task.change.commands, answer.actions, strict=True)
+        ]
+        self._take(task, done, answer.lead_id)
+        for name, action in zip(_names(task.change), answer.actions, strict=True):
+            if action.effect is Effect.REFUSED and (name[0], action.type) not in _ALREADY_SO:
+                task.refused[name] = action.type or ""
+        if any(action.effect is Effect.UNKNOWN for action in answer.actions):
+            task.one_by_one = task.one_by_one or answer.type is not None
+            task.read_next = True
+            self._later(task, FIRST_LOOK_S)
+            return
+        task.change = self._owed(task)
+        if task.change:  # one step of several
+            self._ready.append(task)
+        else:
+            self._settle(task)
+
+    def _take(self, task: Task, done: list[bool], lead_id: str | None) -> None:
+        """Keep what this answer acknowledged, in memory until the outcome is committed with it."""
+        if not any(done):
+            return
+        desired = task.entry.desired
+        if task.snapshot is None and desired is not None and done[0]:
+            task.snapshot, task.origin = Snapshot(email=desired.email), "created"
+        if task.snapshot is None:
+            return
+        task.snapshot = apply_change(task.snapshot, task.change, done)
+        if lead_id:
+            task.snapshot = replace(task.snapshot, lead_id=lead_id)
+        landed = [cmd for cmd, is_done in zip(task.change.commands, done, strict=True) if is_done]
+        task.done.update(landed)
+        task.wrote = True
+
+    def _after_look(self, task: Task, answer: Answer) -> None:
+        task.reads += 1
+        if answer.effect in (Effect.RETRY_LATER, Effect.UNKNOWN):
+            if task.reads < MAX_TRIES and not self._halted:
+                self._later(task, min(8.0, 0.5 * 2**task.reads))
+            return  # else it stays as it is in the outbox, and the next run looks
+        task.reads = 0
+        read = profile_of(answer)
+        if read.profile is None:
+            self._without_profile(task, read)
+        elif task.entry.kind == "load" and self._belongs_to_another(task, read):
+            if task.recovering:
+                self._finish(task, Outcome("recovered"))
+                return
+            reason = "the address belongs to the lead of another record"
+            self._finish(task, Outcome("rejected", "244", reason))
+        elif task.adopting:
+            self._adopt(task, read)
+        else:
+            self._compare(task, read)
+
+    def _without_profile(self, task: Task, read: ProfileRead) -> None:
+        if task.recovering:
+            if task.window_open and read.type != "245":
+                self._later(task, task.sent_at + SETTLED_AFTER_S - time.monotonic())
+            else:
+                self._finish(task, Outcome("recovered", read.type))
+        elif task.adopting and self._load.sync_mode == "update_only" and read.type != "245":
+            self._finish(task, Outcome("skipped", reason="not in Kartra, and sync_mode is update_only"))
+        elif read.type == "245" or not task.change.create:
+            self._finish(task, Outcome("rejected", read.type, _reason(read.type)))
+        elif task.adopting:
+            reason = "the address exists in Kartra, but its lead cannot be read"
+            self._finish(task, Outcome("rejected", "244", reason))
+        elif task.window_open:
+            self._later(task, task.sent_at + SETTLED_AFTER_S - time.monotonic())
+        else:
+            self._send_again(task)
+
+    def _adopt(self, task: Task, read: ProfileRead) -> None:
+        desired = task.entry.desired
+        assert desired is not None and read.profile is not None  # noqa: S101, PT018 - by the caller
+        if self._load.sync_mode == "create_only" or self._load.existing == "skip":
+            task.snapshot, task.origin = adopt(desired, read.profile, "update"), "skipped"
+            self._finish(task, Outcome("skipped", reason="was in Kartra before"), complete=True)
+            return
+        task.snapshot, task.origin = adopt(desired, read.profile, self._load.existing), "adopted"
+        task.adopting = task.read_next = False
+        task.change = self._owed(task)
+        self._ready.append(task)
+
+    def _compare(self, task: Task, read: ProfileRead) -> None:
+        """After a try without an answer: keep what landed, send the rest once it is proven missing."""
+        desired = task.entry.desired
+        assert read.profile is not None  # noqa: S101 - by the caller
+        if desired is None:  # a removal
+            if task.snapshot is None:
+                self._finish(task, Outcome("recovered"))
+                return
+            shown = replace(task.snapshot, tags=task.snapshot.tags & read.profile.tags)
+            active = frozenset(name for name, is_on in read.profile.lists.items() if is_on)
+            task.snapshot = replace(shown, lists=task.snapshot.lists & active)
+        else:
+            before = task.snapshot
+            after, origin = after_unknown(task.change, desired, before, read.profile, self._load.existing)
+            if origin == "adopted" and task.recovering:
+                self._finish(task, Outcome("recovered"))  # not ours: the next plan adopts it
+                return
+            if origin == "adopted":
+                task.adopting = True
+                self._adopt(task, read)
+                return
+            task.snapshot, task.origin = after, origin or task.origin
+            task.wrote = True
+        owed = self._owed(task)
+        if owed and task.window_open:
+            self._later(task, task.sent_at + SETTLED_AFTER_S - time.monotonic())
+            return
+        task.done.update(_landed(task.change, owed))
+        task.change = owed
+        if task.recovering:
+            self._finish(task, Outcome("recovered"), complete=not owed)
+        elif owed:
+            self._send_again(task)
+        else:
+            self._settle(task)
+
+    def _send_again(self, task: Task) -> None:
+        if task.tries < MAX_TRIES:
+            task.read_next = False
+            self._ready.append(task)
+            return
+        if any(step.cmd == _ONCE_ONLY for step in task.change.steps):
+            reason = f"no usable answer in {MAX_TRIES} tries; whether the sequence was started is unproven"
+            self._finish(task, Outcome("parked", reason=reason))
+        # else it stays unknown in the outbox, and the next run looks
+
+    def _belongs_to_another(self, task: Task, read: ProfileRead) -> bool:
+        if task.snapshot is not None or read.profile is None or not read.profile.id:
+            return False
+        return self._store.owner_of(read.profile.id) not in (None, task.entry.key)
+
+    def _not_reached(self, task: Task) -> None:
+        self._store.withdraw(task.entry.entry_id)
+        if self._halted:
+            return
+        self._unreached += 1
+        if self._unreached >= UNREACHABLE_IN_A_ROW:
+            self.failure = RetryableApiError(
+                "Kartra cannot be reached: nothing of what is left was sent. Run again later"
+            )
+            return
+        task.tries -= 1
+        self._later(task, min(8.0, 0.5 * 2 ** min(self._unreached, 4)))
+
+    def _give_back(self, task: Task) -> None:
+        if not task.read_next:
+            self._store.withdraw(task.entry.entry_id)
+
+    # --- outcomes
+
+    def _settle(self, task: Task) -> None:
+        """Nothing is owed any more, but for what Kartra refused."""
+        no_such_name = next((number for number in task.refused.values() if number in _NO_SUCH_NAME), None)
+        if no_such_name is not None:
+            self._inventory.forget()
+            names = ", ".join(f'"{name}"' for _, name in task.refused if name)
+            self.failure = ConfigError(
+                f"Kartra: {error_type(no_such_name).message} ({no_such_name}): {names}."
+                " Every lead would be refused: stopped, the rest waits"
+            )
+            self._finish(task, Outcome("deferred", no_such_name, _reason(no_such_name)))
+        elif task.refused:
+            number = next(iter(task.refused.values()))
+            self._finish(task, Outcome("rejected", number, _reason(number)))
+        elif task.entry.kind == "removal":
+            self._finish(task, Outcome("removed"), complete=True)
+        elif not task.wrote:
+            self._finish(task, Outcome("unchanged"), complete=True)
+        else:
+            name = "created" if task.origin == "created" and task.entry.snapshot is None else "edited"
+            self._finish(task, Outcome(name), complete=True)
+
+    def _finish(self, task: Task, outcome: Outcome, *, complete: bool = False) -> None:
+        acknowledged = self._acknowledged(task, complete=complete)
+        done = " ".join(f"{cmd}×{count}" if count > 1 else cmd for cmd, count in task.done.items())
+        self._store.settle(task.entry, replace(outcome, done=done or None), acknowledged, run_id=self._run_id)
+        self._settled += 1
+        if outcome.name == "recovered":
+            return
+        self.actions.update(task.done)
+        if outcome.name == "deferred" or self.failure is not None:
+            return
+        try:
+            self._guard.observe(failed=outcome.name in ("rejected", "parked"))
+        except GuardError as error:
+            self.failure = error
+
+
+    def _acknowledged(self, task: Task, *, complete: bool = False) -> Acknowledged | None:
+        """What is known of the lead now; its digest only where nothing is owed."""
+        if task.snapshot is None or task.origin is None:
+            return None
+        is_load = task.entry.kind == "load"
+        return Acknowledged(
+            task.snapshot,
+            task.origin,
+            digest=task.entry.digest if complete and is_load else b"",
+            removed=complete and not is_load,
+        )
+
+
+def _names(change: Change) -> list[tuple[str, str]]:
+    """(command, name) per action; the profile has no name."""
+    head = [(change.commands[0], "")] if change.writes_profile else []
+    return head + [(step.cmd, step.name) for step in change.steps]
+
+
+def _without(change: Change, refused: dict[tuple[str, str], str]) -> Change:
+    if not refused:
+        return change
+    if change.writes_profile and (change.commands[0], "") in refused:
+        if change.create:
+            return Change()
+        change = replace(change, email=None, fields={}, custom_fields={})
+    steps = tuple(step for step in change.steps if (step.cmd, step.name) not in refused)
+    return replace(change, steps=steps)
+
+
+def _first_only(change: Change) -> Change:
+    """The first action alone: where a chain failed and does not say where, each is sent by itself."""
+    return replace(change, steps=() if change.writes_profile else change.steps[:1])
+
+
+def _landed(change: Change, owed: Change) -> list[str]:
+    still = set(_names(owed)) if owed else set()
+    still_steps: set[Step] = set(owed.steps)
+    landed = [step.cmd for step in change.steps if step not in still_steps]
+    if change.writes_profile and (change.commands[0], "") not in still:
+        landed.insert(0, change.commands[0])
+    return landed
+
+
+def _reason(number: str | None) -> str:
+    known = error_type(number)
+    return f"{known.message}. {known.advice}".strip()
+
+
+def _why_not_compiled(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"the account has no custom field or option {error}"
+    return str(error)

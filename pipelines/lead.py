@@ -1,0 +1,119 @@
+"""A lead on our side: what the source wants it to be, and what Kartra last acknowledged.
+
+Both are kept as JSON in the state store; both compare by names and labels, never by Kartra's internal
+option ids, so that comparing needs no call.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+CustomValue = str | tuple[str, ...]
+"""Text, or the labels of the options chosen in a checkbox field (in the source's order)."""
+
+DIGEST_VERSION = b"1"
+"""Part of every digest: raise it when the byte form below changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredLead:
+    """What one record asks for. A field that is absent is left alone; one that is "" is cleared.
+
+    `silent` names the collections ("tags", "lists") of which the record says nothing (a blank cell, no
+    mapping): what was given there earlier is not taken back.
+    """
+
+    email: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    custom_fields: Mapping[str, CustomValue] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    sequences: tuple[tuple[str, str], ...] = ()
+    silent: frozenset[str] = frozenset()
+
+    def to_json(self) -> str:
+        """The byte form that is hashed: sorted keys, sorted names, no spaces, UTF-8."""
+        return _dump(
+            {
+                "email": self.email,
+                "fields": dict(self.fields),
+                "custom_fields": dict(self.custom_fields),
+                "tags": sorted(self.tags),
+                "lists": sorted(self.lists),
+                "sequences": sorted(self.sequences),
+                "silent": sorted(self.silent),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "DesiredLead":
+        stored = json.loads(text)
+        return cls(
+            email=stored["email"],
+            fields=stored["fields"],
+            custom_fields=_custom(stored["custom_fields"]),
+            tags=tuple(stored["tags"]),
+            lists=tuple(stored["lists"]),
+            sequences=tuple((name, step) for name, step in stored["sequences"]),
+            silent=frozenset(stored["silent"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What Kartra acknowledged of a lead we sent or adopted.
+
+    `kept` holds what stays as Kartra has it, as ("fields", "city") or ("lists", "News"): a value that
+    was there before us under `existing: fill_blanks`, a list its person has left.
+    """
+
+    email: str
+    lead_id: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    custom_fields: Mapping[str, CustomValue] = field(default_factory=dict)
+    tags: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
+    sequences: frozenset[str] = frozenset()
+    kept: frozenset[tuple[str, str]] = frozenset()
+
+    def to_json(self) -> str:
+        return _dump(
+            {
+                "email": self.email,
+                "fields": dict(self.fields),
+                "custom_fields": dict(self.custom_fields),
+                "tags": sorted(self.tags),
+                "lists": sorted(self.lists),
+                "sequences": sorted(self.sequences),
+                "kept": sorted(self.kept),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str, *, lead_id: str | None) -> "Snapshot":
+        stored = json.loads(text)
+        return cls(
+            email=stored["email"],
+            lead_id=lead_id,
+            fields=stored["fields"],
+            custom_fields=_custom(stored["custom_fields"]),
+            tags=frozenset(stored["tags"]),
+            lists=frozenset(stored["lists"]),
+            sequences=frozenset(stored["sequences"]),
+            kept=frozenset((kind, name) for kind, name in stored["kept"]),
+        )
+
+
+def digest(lead_json: str) -> bytes:
+    """16 bytes of BLAKE2b over a lead's byte form: stable over versions of Python and every library."""
+    return blake2b(DIGEST_VERSION + lead_json.encode(), digest_size=16).digest()
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _custom(stored: Mapping[str, Any]) -> dict[str, CustomValue]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}

@@ -1,0 +1,228 @@
+"""One record becomes one desired lead, or a reason why not. Pure: sees no file, clock, account or state."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from dateutil import parser as date_parser
+
+from connectors.errors import ConfigError
+from pipelines.config import ColumnValue, LoadConfig, nearest
+from pipelines.lead import CustomValue, DesiredLead
+from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
+
+Record = Mapping[str, str]
+_T = TypeVar("_T", bound=CustomValue)
+
+STATUS_COLUMNS = frozenset(
+    {"status", "email status", "e-mail status", "subscription status", "subscriber status", "opt-in status"}
+)
+OPTED_OUT = frozenset({"unsubscribed", "opted out", "opted-out", "bounced", "complained", "cleaned"})
+"""Words by which exports of other platforms say that a person must not be mailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A record with its sync key. `blocked` is why it may not be sent.
+
+    `rank` decides between records of one key: the highest speaks for the person.
+    """
+
+    key: str
+    lead: DesiredLead
+    rank: float
+    blocked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A record that cannot become a lead."""
+
+    reason: str
+
+
+def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int], Mapped | Invalid]:
+    """The mapping of `load` for a source with these columns; takes a record and its row number.
+
+    Raises ConfigError where the mapping names a column that the source lacks or has twice.
+    """
+    _check_columns(load, columns)
+    status_columns = tuple(name for name in columns if name.strip().casefold() in STATUS_COLUMNS)
+
+    def map_record(record: Record, row: int) -> Mapped | Invalid:
+        try:
+            email = normal_address(record[load.fields["email"]])
+            key = _key(load, record, email)
+            rank = _rank(load, record, row)
+        except (InvalidAddressError, _UnusableError) as error:
+            return Invalid(str(error))
+        opted_out = _opted_out(load, record, status_columns)
+        return Mapped(
+            key=key,
+            lead=_desired(load, record, email),
+            rank=math.inf if opted_out else rank,
+            blocked=opted_out or _without_consent(load, record),
+        )
+
+    return map_record
+
+
+def merge_leads(earlier: DesiredLead, later: DesiredLead) -> DesiredLead:
+    """Two records of one key under `duplicates: merge`: later values win, blanks do not, names add up."""
+    return DesiredLead(
+        email=later.email,
+        fields=_merged(earlier.fields, later.fields),
+        custom_fields=_merged(earlier.custom_fields, later.custom_fields),
+        tags=_distinct((*earlier.tags, *later.tags)),
+        lists=_distinct((*earlier.lists, *later.lists)),
+        sequences=later.sequences,
+        silent=earlier.silent & later.silent,
+    )
+
+
+def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:
+    """Each (place in the pipeline file, column) that the mapping reads."""
+    for name, column in load.fields.items():
+        yield f"load.fields.{name}", column
+    for name, value in load.custom_fields.items():
+        yield f"load.custom_fields.{name}", value.column
+    for place, elements in (("tags", load.tags), ("lists", load.lists)):
+        for element in elements:
+            if isinstance(element, ColumnValue):
+                yield f"load.{place}", element.column
+    if load.key.column is not None:
+        yield "load.key", load.key.column
+    if load.consent.column is not None:
+        yield "load.consent", load.consent.column
+    if load.duplicates.column is not None:
+        yield "load.duplicates", load.duplicates.column
+
+
+class _UnusableError(ValueError):
+    """Its text says what is wrong with the record, without its values."""
+
+
+def _check_columns(load: LoadConfig, columns: tuple[str, ...]) -> None:
+    problems = []
+    for place, column in used_columns(load):
+        if column not in columns:
+            near = nearest(column, columns)
+            hint = f'; did you mean "{near}"?' if near else f"; it has: {', '.join(columns)}"
+            problems.append(f'{place}: the source has no column "{column}"{hint}')
+        elif columns.count(column) > 1:
+            problems.append(f'{place}: the source has the column "{column}" more than once')
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _key(load: LoadConfig, record: Record, email: str) -> str:
+    if load.key.column is None:
+        return email
+    key = normal_cell(record[load.key.column])
+    if not key:
+        raise _UnusableError(f'no key: the column "{load.key.column}" is blank')
+    return key
+
+
+def _rank(load: LoadConfig, record: Record, row: int) -> float:
+    match load.duplicates.how:
+        case "first":
+            return -row
+        case "newest":
+            return _instant(normal_cell(record[load.duplicates.column or ""]), load.duplicates.column)
+        case _:
+            return row
+
+
+def _instant(cell: str, column: str | None) -> float:
+    """A date or a number as something to compare; blank is the oldest. Without a zone, UTC is taken."""
+    if not cell:
+        return -math.inf
+    try:
+        return float(cell)
+    except ValueError:
+        pass
+    try:
+        moment: datetime = date_parser.parse(cell, default=datetime(1970, 1, 1))  # noqa: DTZ001
+    except (ValueError, OverflowError):
+        raise _UnusableError(f'the column "{column}" holds neither a date nor a number') from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _opted_out(load: LoadConfig, record: Record, status_columns: tuple[str, ...]) -> str | None:
+    asked = (*status_columns, *((load.consent.column,) if load.consent.column else ()))
+    for column in asked:
+        word = normal_cell(record[column]).casefold()
+        if word in OPTED_OUT:
+            return f'opted out: "{word}" in the column "{column}"'
+    return None
+
+
+def _without_consent(load: LoadConfig, record: Record) -> str | None:
+    if load.consent.column is None:
+        return None
+    accepted = {word.strip().casefold() for word in load.consent.accepted}
+    if normal_cell(record[load.consent.column]).casefold() in accepted:
+        return None
+    return f'no consent in the column "{load.consent.column}"'
+
+
+def _desired(load: LoadConfig, record: Record, email: str) -> DesiredLead:
+    fields: dict[str, str] = {}
+    for name, column in load.fields.items():
+        value = normal_cell(record[column])
+        if name != "email" and (value or load.blank == "clear"):
+            fields[name] = value
+    custom_fields: dict[str, CustomValue] = {}
+    for name, source in load.custom_fields.items():
+        value = normal_cell(record[source.column])
+        if value and source.split:
+            custom_fields[name] = _split(value, source.split)
+        elif value or load.blank == "clear":
+            custom_fields[name] = value
+    tags, tags_silent = _names(load, load.tags, record)
+    lists, lists_silent = _names(load, load.lists, record)
+    silent = {"tags": tags_silent, "lists": lists_silent}
+    return DesiredLead(
+        email=email,
+        fields=fields,
+        custom_fields=custom_fields,
+        tags=tags,
+        lists=lists,
+        sequences=tuple((sequence.name, sequence.step) for sequence in load.sequences),
+        silent=frozenset(name for name, is_silent in silent.items() if is_silent),
+    )
+
+
+def _names(
+    load: LoadConfig, elements: tuple[str | ColumnValue, ...], record: Record
+) -> tuple[tuple[str, ...], bool]:
+    """The names asked for, and whether the record is silent on some of them."""
+    names: list[str] = []
+    silent = not elements
+    for element in elements:
+        if isinstance(element, str):
+            names.append(element)
+            continue
+        cell = normal_cell(record[element.column])
+        if not cell:
+            silent = silent or load.blank == "ignore"
+        elif element.split:
+            names += _split(cell, element.split)
+        else:
+            names.append(cell)
+    return _distinct(names), silent
+
+
+def _split(cell: str, separator: str) -> tuple[str, ...]:
+    return _distinct(part for piece in cell.split(separator) if (part := piece.strip()))
+
+
+def _distinct(names: Iterator[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _merged(earlier: Mapping[str, _T], later: Mapping[str, _T]) -> dict[str, _T]:
+    return {**earlier, **{name: value for name, value in later.items() if value or name not in earlier}}

@@ -1,0 +1,606 @@
+"""The state store: one SQLite file, each transition one method and one transaction.
+
+Every statement longer than a line stands in `sql/state/`. One store belongs to one thread. WAL with
+synchronous=FULL: what a method has committed survives a power loss (0.2 ms a commit, measured).
+"""
+
+import json
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Row, TextClause, create_engine, text
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import StaticPool
+
+from connectors.errors import StateError
+from pipelines.lead import DesiredLead, Snapshot
+from pipelines.lease import Holder
+from pipelines.shipped import ROOT, read_sql
+
+MIGRATIONS = ROOT / "sql" / "state" / "migrations"
+BUSY_TIMEOUT_S = 30
+JOURNAL_KEPT = timedelta(days=90)
+BATCH = 1_000
+
+Origin = Literal["created", "adopted", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A record as it goes into the staging table; `record` is its original text as JSON."""
+
+    row: int
+    line: int
+    key: str
+    rank: float
+    digest: bytes
+    wish: str
+    blocked: str | None
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that did not become a lead. `record` is its original text as JSON, if there is any."""
+
+    row: int
+    line: int | None
+    kind: str
+    reason: str
+    type: str | None = None
+    record: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A staged lead that is not as Kartra acknowledged it; `refused` is why it was refused before."""
+
+    row: int
+    line: int
+    key: str
+    digest: bytes
+    desired: DesiredLead
+    snapshot: Snapshot | None
+    origin: Origin | None
+    was_removed: bool
+    refused: tuple[str | None, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An open entry of the outbox with the snapshot of its lead; `change` is the JSON of the open try."""
+
+    entry_id: int
+    key: str
+    kind: Literal["load", "removal"]
+    row: int | None
+    digest: bytes
+    desired: DesiredLead | None
+    change: str | None
+    attempts: int
+    sent_at: datetime | None
+    snapshot: Snapshot | None
+    origin: Origin | None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What is known of a lead once an answer came. An empty digest: something is still owed."""
+
+    snapshot: Snapshot
+    origin: Origin
+    digest: bytes = b""
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an entry ended. `done` says what was effected, by command names."""
+
+    name: str
+    type: str | None = None
+    reason: str | None = None
+    done: str | None = None
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store:
+    """The state file, open. `scope_id` is set by `enter_scope` and narrows every method after it."""
+
+    def __init__(self, path: Path | None) -> None:
+        """`path` None is a store in memory, for looking without leaving a file. Raises StateError."""
+        self.path = path
+        self.scope_id = 0
+        if path is not None:
+            _create_private(path)
+        self._engine = create_engine(
+            f"sqlite:///{path}" if path else "sqlite://",
+            poolclass=StaticPool,
+            isolation_level="AUTOCOMMIT",  # transactions are begun by _transaction alone
+            connect_args={"timeout": BUSY_TIMEOUT_S},
+        )
+        self._statements: dict[str, TextClause] = {}
+        try:
+            self._connection = self._engine.connect()
+            self._prepare()
+        except (DatabaseError, sqlite3.Error) as error:
+            self._engine.dispose()
+            raise StateError(f"{path}: cannot be used as state: {_cause(error)}") from error
+
+    def close(self) -> None:
+        self._connection.close()
+        self._engine.dispose()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- scope, runs, lease
+
+    def enter_scope(self, pipeline: str, account: str, mode: str) -> None:
+        """From here on the store speaks of this pipeline in this account and mode."""
+        scope = {"pipeline": pipeline, "account": account, "mode": mode}
+        find = "SELECT scope_id FROM scopes WHERE pipeline=:pipeline AND account=:account AND mode=:mode"
+        with self._transaction():
+            self._run_line(
+                "INSERT OR IGNORE INTO scopes (pipeline, account, mode) VALUES (:pipeline, :account, :mode)",
+                **scope,
+            )
+            self.scope_id = self._run_line(find, **scope)[0][0]
+
+    def take_lease(self, pipeline: str, holder: Holder) -> Holder | None:
+        """Take the lease for `holder`, or say who holds it. A dead holder's lease is taken over."""
+        with self._transaction():
+            rows = self._run_line("SELECT * FROM leases WHERE pipeline = :pipeline", pipeline=pipeline)
+            if rows:
+                current = Holder(
+                    run_id=rows[0].run_id,
+                    host=rows[0].host,
+                    pid=rows[0].pid,
+                    process_started=rows[0].process_started,
+                    taken_at=_instant(rows[0].taken_at),
+                    heartbeat_at=_instant(rows[0].heartbeat_at),
+                )
+                if current.is_alive(utc_now()):
+                    return current
+            self._run(
+                "take_lease",
+                pipeline=pipeline,
+                run_id=holder.run_id,
+                host=holder.host,
+                pid=holder.pid,
+                process_started=holder.process_started,
+                now=_now(),
+            )
+        return None
+
+    def beat(self, run_id: str) -> None:
+        """Say that this run is alive."""
+        self._run_line(
+            "UPDATE leases SET heartbeat_at = :now WHERE run_id = :run_id", now=_now(), run_id=run_id
+        )
+
+    def release_lease(self, run_id: str) -> None:
+        self._run_line("DELETE FROM leases WHERE run_id = :run_id", run_id=run_id)
+
+    def begin_run(self, run_id: str, pipeline: str) -> None:
+        """Note a run; runs that died are marked, what they planned and never sent is dropped."""
+        with self._transaction():
+            self._run("abandon", pipeline=pipeline, now=_now())
+            self._run_line(
+                "DELETE FROM outbox WHERE scope_id = :scope_id AND state = 'planned'", scope_id=self.scope_id
+            )
+            self._run("prune", before=(utc_now() - JOURNAL_KEPT).isoformat())
+            self._run("begin_run", run_id=run_id, pipeline=pipeline, scope_id=self.scope_id, now=_now())
+            self._run("prune_rejects", pipeline=pipeline)
+
+    def finish_run(self, run_id: str, status: str, message: str | None, summary: Mapping[str, Any]) -> None:
+        with self._transaction():
+            self._run(
+                "finish_run",
+                run_id=run_id,
+                status=status,
+                message=message,
+                summary=json.dumps(summary),
+                now=_now(),
+            )
+            self.release_lease(run_id)
+
+    # --- staging and diff
+
+    def begin_staging(self) -> None:
+        self._run("staging")
+
+    def stage(self, records: Sequence[Staged], rejects: Sequence[Reject], run_id: str | None) -> None:
+        """One chunk of the source. Rejects are kept where there is a run to keep them for."""
+        with self._transaction():
+            if records:
+                self._run_many("stage", [_as_row(record) for record in records])
+            if rejects and run_id is not None:
+                self._reject(run_id, rejects)
+
+    def end_staging(self) -> int:
+        """Find the records that do not speak for their key; gives how many they are."""
+        with self._transaction():
+            self._run_line("CREATE INDEX temp.staged_by_key ON staged (key)")
+            self._run("duplicates")
+        return int(self._run_line("SELECT count(*) FROM temp.losers")[0][0])
+
+    def duplicate_groups(self) -> Iterator[list[Row[Any]]]:
+        """The records (key, row, wish, blocked) of each key that stands in the source more than once."""
+        group: list[Row[Any]] = []
+        for row in self._run("groups"):
+            if group and group[0].key != row.key:
+                yield group
+                group = []
+            group.append(row)
+        if group:
+            yield group
+
+    def settle_staging(self, merged: Iterable[Mapping[str, Any]], run_id: str | None) -> int:
+        """Write merged wishes (row, wish, digest, blocked) back, drop the losers; counts the blocked."""
+        with self._transaction():
+            for wish in merged:
+                self._run_line(
+                    "UPDATE temp.staged SET wish=:wish, digest=:digest, blocked=:blocked WHERE row=:row",
+                    **wish,
+                )
+            if run_id is not None:
+                self._run("reject_duplicates", run_id=run_id)
+                self._run("reject_blocked", run_id=run_id)
+            self._run_line("DELETE FROM temp.staged WHERE row IN (SELECT row FROM temp.losers)")
+        return int(self._run_line("SELECT count(*) FROM temp.staged WHERE blocked IS NOT NULL")[0][0])
+
+    def count_unchanged(self) -> tuple[int, int]:
+        """Staged leads that are as acknowledged, and those left alone because Kartra had them before us."""
+        (counted,) = self._run("unchanged", scope_id=self.scope_id)
+        return counted.unchanged, counted.skipped
+
+    def differences(self) -> Iterator[Difference]:
+        """Staged leads that differ from their snapshot, in the order of the source. Read in batches."""
+        after = 0
+        while rows := self._run("diff", scope_id=self.scope_id, after=after, count=BATCH):
+            for row in rows:
+                yield Difference(
+                    row=row.row,
+                    line=row.line,
+                    key=row.key,
+                    digest=row.digest,
+                    desired=DesiredLead.from_json(row.wish),
+                    snapshot=_snapshot(row),
+                    origin=row.origin,
+                    was_removed=bool(row.was_removed),
+                    refused=(row.refused_type, row.refused_reason) if row.refused else None,
+                )
+            after = rows[-1].row
+
+    def removed(self) -> Iterator[tuple[str, Snapshot]]:
+        """(key, snapshot) of leads whose contact has gone from the source."""
+        for row in self._run("removed", scope_id=self.scope_id):
+            yield row.key, Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
+
+    def count_leads(self) -> int:
+        """Leads we created or adopted and that are still wished for."""
+        known = (
+            "SELECT count(*) FROM leads WHERE scope_id=:scope_id AND removed_at IS NULL AND origin<>'skipped'"
+        )
+        return int(self._run_line(known, scope_id=self.scope_id)[0][0])
+
+    def collapsing(self) -> list[tuple[int, str]]:
+        """(row, address) of at most 50 staged leads that Test mode would store as one."""
+        return [(row.row, row.email) for row in self._run("collapsing")]
+
+    def staged(self, key: str) -> Row[Any] | None:
+        """The staged record that speaks for a key."""
+        rows = self._run_line("SELECT * FROM temp.staged WHERE key = :key ORDER BY row DESC", key=key)
+        return rows[0] if rows else None
+
+    # --- outbox
+
+    def enqueue(self, run_id: str, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Planned changes: (key, kind, row, line, digest, wish) each."""
+        with self._transaction():
+            fixed = {"run_id": run_id, "scope_id": self.scope_id}
+            self._run_many("enqueue", [{**fixed, **change} for change in changes])
+
+    def mark_same(self, wishes: Sequence[tuple[str, bytes]]) -> None:
+        """(key, digest) of wishes that ask for nothing new."""
+        with self._transaction():
+            self._run_many(
+                "same",
+                [{"scope_id": self.scope_id, "key": key, "digest": digest} for key, digest in wishes],
+            )
+
+    def planned(self, *, after: int = 0) -> list[Entry]:
+        """The next planned entries, at most `BATCH`."""
+        return self._entries("planned", after)
+
+    def unsettled(self) -> list[Entry]:
+        """Entries that may have been executed and have no outcome."""
+        return self._entries("sent", 0)
+
+    def intend(self, entry: Entry, change: str, acknowledged: Acknowledged | None) -> None:
+        """Commit the intent, and with it what earlier tries effected. Only after this may the call leave."""
+        with self._transaction():
+            self._run("intend", entry_id=entry.entry_id, change=change, now=_now())
+            if acknowledged is not None:
+                self._acknowledge(entry.key, acknowledged)
+
+    def withdraw(self, entry_id: int) -> None:
+        """The call was proven never to have been executed."""
+        with self._transaction():
+            self._run("withdraw", entry_id=entry_id)
+
+    def settle(
+        self,
+        entry: Entry,
+        outcome: Outcome,
+        acknowledged: Acknowledged | None,
+        *,
+        run_id: str,
+    ) -> None:
+        """Outcome, snapshot and reject of an entry, in one transaction."""
+        with self._transaction():
+            self._run(
+                "settle",
+                entry_id=entry.entry_id,
+                outcome=outcome.name,
+                type=outcome.type,
+                reason=outcome.reason,
+                done=outcome.done,
+                now=_now(),
+            )
+            if acknowledged is not None:
+                self._acknowledge(entry.key, acknowledged)
+            if outcome.name in ("rejected", "parked"):
+                refusal = {"kind": outcome.name, "type": outcome.type, "reason": outcome.reason or ""}
+                self._run(
+                    "refuse",
+                    scope_id=self.scope_id,
+                    key=entry.key,
+                    digest=entry.digest,
+                    now=_now(),
+                    **refusal,
+                )
+                if entry.row is not None:
+                    self._run("reject_staged", run_id=run_id, row=entry.row, **refusal)
+            elif acknowledged is not None and acknowledged.digest:
+                self._run_line(
+                    "DELETE FROM refusals WHERE scope_id = :scope_id AND key = :key",
+                    scope_id=self.scope_id,
+                    key=entry.key,
+                )
+
+    def defer(self, run_id: str) -> None:
+        """What this run planned and did not send waits for the next one."""
+        self._run_line(
+            "UPDATE outbox SET state='settled', outcome='deferred', wish=NULL, settled_at=:now"
+            " WHERE run_id=:run_id AND state='planned'",
+            run_id=run_id,
+            now=_now(),
+        )
+
+    def outcomes(self, run_id: str) -> dict[tuple[str, str], int]:
+        """Entries of a run by (kind, outcome); an entry without an outcome is deferred."""
+        return {(row.kind, row.outcome): row.entries for row in self._run("outcomes", run_id=run_id)}
+
+    def owner_of(self, lead_id: str) -> str | None:
+        """The key whose lead has this id in Kartra."""
+        rows = self._run_line(
+            "SELECT key FROM leads WHERE scope_id = :scope_id AND lead_id = :lead_id",
+            scope_id=self.scope_id,
+            lead_id=lead_id,
+        )
+        return rows[0].key if rows else None
+
+    def reject_known(self, run_id: str, row: int, type: str | None, reason: str) -> None:  # noqa: A002
+        """A staged lead that is not sent again because it was refused before."""
+        self._run("reject_staged", run_id=run_id, row=row, kind="parked", type=type, reason=reason)
+
+    # --- inventories
+
+    def inventory(self, account: str, kind: str) -> tuple[datetime, Any] | None:
+        """When Kartra listed this kind of thing last, and the list."""
+        rows = self._run_line(
+            "SELECT read_at, content FROM inventories WHERE account = :account AND kind = :kind",
+            account=account,
+            kind=kind,
+        )
+        return (_instant(rows[0].read_at), json.loads(rows[0].content)) if rows else None
+
+    def keep_inventory(self, account: str, kind: str, content: Any) -> None:
+        self._run_line(
+            "INSERT OR REPLACE INTO inventories (account, kind, content, read_at)"
+            " VALUES (:account, :kind, :content, :now)",
+            account=account,
+            kind=kind,
+            content=json.dumps(content),
+            now=_now(),
+        )
+
+    def forget_inventories(self, account: str) -> None:
+        self._run_line("DELETE FROM inventories WHERE account = :account", account=account)
+
+    # --- looking
+
+    def runs(self, pipeline: str | None, count: int) -> list[Row[Any]]:
+        return self._run("runs", pipeline=pipeline, count=count)
+
+    def waiting(self, pipeline: str) -> Row[Any]:
+        return self._run("waiting", pipeline=pipeline)[0]
+
+    def pipelines(self) -> list[str]:
+        return [row.pipeline for row in self._run_line("SELECT DISTINCT pipeline FROM scopes ORDER BY 1")]
+
+    def rejects(self, run_id: str) -> list[Row[Any]]:
+        return self._run("rejects", run_id=run_id)
+
+    def journal(self, pipeline: str, key: str) -> list[Row[Any]]:
+        return self._run("journal", pipeline=pipeline, key=key)
+
+    def known(self, pipeline: str, key: str) -> list[Row[Any]]:
+        return self._run("known", pipeline=pipeline, key=key)
+
+    # --- inside
+
+    def _prepare(self) -> None:
+        self._run_line("PRAGMA foreign_keys = ON")
+        self._run_line("PRAGMA temp_store = FILE")
+        if self.path is not None:
+            self._run_line("PRAGMA journal_mode = WAL")
+            self._run_line("PRAGMA synchronous = FULL")
+            found = self._run_line("PRAGMA quick_check(1)")[0][0]
+            if found != "ok":
+                raise StateError(f"{self.path}: the state is damaged ({found}); restore a copy of it")
+        self._migrate()
+
+    def _migrate(self) -> None:
+        migrations = sorted(MIGRATIONS.glob("*.sql"))
+        with self._transaction():
+            version = int(self._run_line("PRAGMA user_version")[0][0])
+            if version > len(migrations):
+                raise StateError(
+                    f"{self.path}: written by a newer kartra-sync (schema {version}, this one knows"
+                    f" {len(migrations)}): upgrade, or use the newer one"
+                )
+            for number, migration in enumerate(migrations[version:], start=version + 1):
+                for statement in _statements(migration.read_text(encoding="utf-8")):
+                    self._connection.exec_driver_sql(statement)
+                self._connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """BEGIN IMMEDIATE, so that two processes wait for each other instead of failing half-way."""
+        self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.exec_driver_sql("ROLLBACK")
+            raise
+        self._connection.exec_driver_sql("COMMIT")
+
+    def _statement(self, name: str) -> TextClause:
+        if name not in self._statements:
+            self._statements[name] = text(read_sql(f"state/{name}"))
+        return self._statements[name]
+
+    def _run(self, name: str, **values: object) -> list[Row[Any]]:
+        result = self._connection.execute(self._statement(name), values)
+        return list(result.all()) if result.returns_rows else []
+
+    def _run_many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            self._connection.execute(self._statement(name), list(rows))
+
+    def _run_line(self, statement: str, **values: object) -> list[Row[Any]]:
+        result = self._connection.execute(text(statement), values)
+        return list(result.all()) if result.returns_rows else []
+
+    def _entries(self, state: str, after: int) -> list[Entry]:
+        rows = self._run("entries", scope_id=self.scope_id, state=state, after=after, count=BATCH)
+        return [
+            Entry(
+                entry_id=row.entry_id,
+                key=row.key,
+                kind=row.kind,
+                row=row.row,
+                digest=row.digest,
+                desired=DesiredLead.from_json(row.wish) if row.wish else None,
+                change=row.change,
+                attempts=row.attempts,
+                sent_at=_instant(row.sent_at) if row.sent_at else None,
+                snapshot=_snapshot(row),
+                origin=row.origin,
+            )
+            for row in rows
+        ]
+
+    def _acknowledge(self, key: str, acknowledged: Acknowledged) -> None:
+        self._run(
+            "acknowledge",
+            scope_id=self.scope_id,
+            key=key,
+            lead_id=acknowledged.snapshot.lead_id,
+            origin=acknowledged.origin,
+            digest=acknowledged.digest,
+            snapshot=acknowledged.snapshot.to_json(),
+            now=_now(),
+            removed_at=_now() if acknowledged.removed else None,
+        )
+
+    def _reject(self, run_id: str, rejects: Sequence[Reject]) -> None:
+        self._connection.execute(
+            text(
+                "INSERT INTO rejects (run_id, row, line, kind, type, reason, record)"
+                " VALUES (:run_id, :row, :line, :kind, :type, :reason, :record)"
+            ),
+            [
+                {
+                    "run_id": run_id,
+                    "row": reject.row,
+                    "line": reject.line,
+                    "kind": reject.kind,
+                    "type": reject.type,
+                    "reason": reject.reason,
+                    "record": reject.record,
+                }
+                for reject in rejects
+            ],
+        )
+
+
+def new_run_id() -> str:
+    """Sorts by time, says when: 20261123T101500-3f2a9c."""
+    return f"{utc_now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+def _create_private(path: Path) -> None:
+    """The file, readable by its owner alone from the start; SQLite gives its side files the same mode."""
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be used as state: {error.strerror}") from error
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _as_row(record: Staged) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in Staged.__slots__}
+
+
+def _snapshot(row: Row[Any]) -> Snapshot | None:
+    return Snapshot.from_json(row.snapshot, lead_id=row.lead_id) if row.snapshot else None
+
+
+def _now() -> str:
+    return utc_now().isoformat()
+
+
+def _instant(stored: str) -> datetime:
+    return datetime.fromisoformat(stored)
+
+
+def _cause(error: Exception) -> str:
+    return str(error.orig) if isinstance(error, OperationalError | DatabaseError) else str(error)

@@ -1,0 +1,6 @@
+-- Leads we gave something to whose contact has gone from the source, one row each, in the order of key.
+SELECT leads.key, leads.lead_id, leads.origin, leads.snapshot
+FROM leads
+WHERE leads.scope_id = :scope_id AND leads.removed_at IS NULL AND leads.origin <> 'skipped'
+  AND NOT EXISTS (SELECT 1 FROM temp.staged WHERE staged.key = leads.key)
+ORDER BY leads.key;

@@ -1,0 +1,11 @@
+-- The source of one run, on disk and gone with its connection. One row per record with a sync key.
+CREATE TEMP TABLE staged (
+    row INTEGER PRIMARY KEY,
+    line INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    rank REAL NOT NULL,
+    digest BLOB NOT NULL,
+    wish TEXT NOT NULL,
+    blocked TEXT,
+    record TEXT NOT NULL
+) STRICT;
