@@ -496,7 +496,6 @@ class Delivery:
         except GuardError as error:
             self.failure = error
 
-
     def _acknowledged(self, task: Task, *, complete: bool = False) -> Acknowledged | None:
         """What is known of the lead now; its digest only where nothing is owed."""
         if task.snapshot is None or task.origin is None:

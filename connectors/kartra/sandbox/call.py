@@ -1,0 +1,99 @@
+"""One call while it is carried out: the account, the options, and the one lead it is about."""
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from connectors.kartra.sandbox.account import Account, SandboxLead, SequenceEntry
+from connectors.kartra.sandbox.errors import Refused
+from connectors.kartra.sandbox.options import SandboxOptions
+from connectors.kartra.sandbox.php_form import Form, text
+
+Entry: TypeAlias = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What get_lead goes on showing of a lead until an instant of the monotonic clock."""
+
+    until: float
+    lists: dict[str, bool]
+    sequences: dict[str, SequenceEntry]
+
+
+@dataclass(slots=True)
+class LateEffects:
+    """With `effect_delay_s`, the state of lists and sequences as it was before effects still on their way."""
+
+    _earlier: dict[str, list[_Earlier]] = field(default_factory=dict)
+
+    def remember(self, lead: SandboxLead, until: float) -> None:
+        earlier = _Earlier(until, copy.copy(lead.lists), copy.copy(lead.sequences))
+        self._earlier.setdefault(lead.id, []).append(earlier)
+
+    def shown(self, lead: SandboxLead, now: float) -> tuple[dict[str, bool], dict[str, SequenceEntry]]:
+        pending = [earlier for earlier in self._earlier.get(lead.id, ()) if earlier.until > now]
+        if not pending:
+            self._earlier.pop(lead.id, None)
+            return lead.lists, lead.sequences
+        self._earlier[lead.id] = pending
+        return pending[0].lists, pending[0].sequences
+
+
+@dataclass(slots=True)
+class Call:
+    account: Account
+    options: SandboxOptions
+    late: LateEffects
+    at: float  # monotonic
+    now: datetime  # Kartra's wall clock
+    lead_form: Form
+    _lead: SandboxLead | None = None
+
+    def lead(self) -> SandboxLead:
+        """The lead named by `lead`, where an id beats an address. Refused with 243 or 245."""
+        if self._lead is None:
+            self._lead = self.find(self.lead_form, unknown="243")
+        return self._lead
+
+    def find(self, form: Form, *, unknown: str) -> SandboxLead:
+        lead_id, email = text(form, "id"), text(form, "email")
+        if self.options.rewrite_lookups:
+            email = self.stored_address(email)
+        found = self.account.leads.get(lead_id) if lead_id else self.account.lead(email)
+        if found is None:
+            raise Refused(unknown)
+        if found.deleted:
+            raise Refused("245")
+        return found
+
+    def registered(self, lead: SandboxLead) -> None:
+        """create_lead was carried out: the rest of the chain is about this lead."""
+        self._lead = lead
+
+    def stored_address(self, email: str) -> str:
+        """An address as the account stores it: Test mode replaces the domain."""
+        local, at, _ = email.rpartition("@")
+        return f"{local}@kartra.com" if at and self.options.mode == "test" else email
+
+    def lead_for_late_effect(self) -> SandboxLead:
+        """As `lead`, for an effect that get_lead shows only after `effect_delay_s`."""
+        lead = self.lead()
+        if self.options.effect_delay_s:
+            self.late.remember(lead, self.at + self.options.effect_delay_s)
+        return lead
+
+    def name(self, action: Form, key: str, known: Iterable[str], *, empty: str, unknown: str) -> str:
+        """The account's own spelling of the name an action gives."""
+        given = text(action, key)
+        if not given:
+            raise Refused(empty)
+        if self.options.case_sensitive_names:
+            found = given if given in known else None
+        else:
+            found = next((name for name in known if name.casefold() == given.casefold()), None)
+        if found is None:
+            raise Refused(unknown)
+        return found

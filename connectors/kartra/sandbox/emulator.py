@@ -1,0 +1,171 @@
+"""What happens to a call between its arrival and its answer, without any network.
+
+Order of checks: connection, credentials, address, limit, then the call itself (reference §4).
+"""
+
+import json
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from connectors.kartra.sandbox.account import Account, est_now
+from connectors.kartra.sandbox.call import Call, Entry, LateEffects
+from connectors.kartra.sandbox.commands import access_error, answer, commands_in, error_type_of
+from connectors.kartra.sandbox.errors import Refused
+from connectors.kartra.sandbox.faults import (
+    BEFORE_THE_EFFECT,
+    Answer,
+    FaultDraw,
+    spoiled_answer,
+    spoiled_body,
+)
+from connectors.kartra.sandbox.limit import SlidingSecond
+from connectors.kartra.sandbox.options import FaultName, SandboxOptions
+from connectors.kartra.sandbox.php_form import Form, child, form_of_json, parse_form, text
+
+_CREDENTIALS = ("app_id", "api_key", "api_password")
+
+
+@dataclass(slots=True)
+class ReceivedCall:
+    """One call as the server saw it; filled in as it proceeds."""
+
+    number: int  # from 1
+    at: float  # time.monotonic() when the request's headers had arrived
+    commands: tuple[str, ...] = ()  # ("get_lead",) for a profile read
+    form: Form = field(default_factory=dict, repr=False)  # the decoded body without its credentials
+    http_status: int | None = None  # None: not answered (yet), or the connection was cut or stayed silent
+    fault: FaultName | None = None
+    executed: bool = False  # reached the commands: not refused by credentials or limit, not cut before
+    error_type: str | None = None  # also of an error nested in a chain
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What came over the wire."""
+
+    content_type: str
+    body: str = field(repr=False)
+    query: Mapping[str, str] = field(repr=False)
+    remote: str
+    secure: bool
+
+
+class Emulator:
+    """The account and everything that is counted about calls; `lock` is held while a call is carried out."""
+
+    def __init__(self, account: Account, options: SandboxOptions) -> None:
+        self.account = account
+        self.lock = threading.RLock()
+        self.calls: list[ReceivedCall] = []
+        self.throttled = 0
+        self.options = options
+        self._draw = FaultDraw(options.faults)
+        self._limit = SlidingSecond()
+        self._late = LateEffects()
+        self._jitter = random.Random(options.faults.seed)  # noqa: S311 - repeatable on purpose
+
+    def set_options(self, options: SandboxOptions) -> None:
+        with self.lock:
+            if options.faults is not self.options.faults:
+                self._draw = FaultDraw(options.faults)
+            self.options = options
+
+    def reset_calls(self) -> None:
+        with self.lock:
+            self.calls = []
+            self.throttled = 0
+
+    def receive(self, at: float) -> ReceivedCall:
+        with self.lock:
+            call = ReceivedCall(number=len(self.calls) + 1, at=at)
+            self.calls.append(call)
+            return call
+
+    def answer(self, received: ReceivedCall, arrived: Arrived) -> Answer:
+        with self.lock:
+            form = self._form(arrived)
+            credentials = {key: form.pop(key, "") for key in _CREDENTIALS}
+            received.form = form
+            received.commands = commands_in(form)
+            reply = self._answer(received, credentials, arrived)
+            latency_s = self.options.latency_s + self._jitter.uniform(0, self.options.latency_jitter_s)
+            if reply.fate == "sent":
+                received.http_status = reply.status
+            return replace(reply, delay_s=reply.delay_s + latency_s)
+
+    def _form(self, arrived: Arrived) -> Form:
+        """PHP leaves the form empty when the body is of another type; then there is no App id either."""
+        if arrived.content_type == "application/x-www-form-urlencoded":
+            form = parse_form(arrived.body)
+        elif arrived.content_type == "application/json" and self.options.allow_json:
+            form = _json_form(arrived.body)
+        else:
+            form = {}
+        if self.options.allow_json:
+            form = {key: arrived.query[key] for key in _CREDENTIALS if key in arrived.query} | form
+        return form
+
+    def _answer(self, received: ReceivedCall, credentials: Form, arrived: Arrived) -> Answer:
+        try:
+            self._check_access(credentials, arrived)
+        except Refused as refused:
+            received.error_type = refused.type
+            return Answer(_php_json(access_error(refused.type, self.options)))
+        fault = self._draw.draw(received.number, received.commands)
+        if fault == "throttle" or not self._limit.admits(received.at, self.options.calls_per_second):
+            received.fault = fault if fault == "throttle" else None
+            self.throttled += 1
+            return Answer("Too many requests", status=429)
+        received.fault = fault
+        body = "" if fault in BEFORE_THE_EFFECT else self._carried_out(received)
+        return spoiled_answer(Answer(body), fault, self.options.faults.slow_s)
+
+    def _carried_out(self, received: ReceivedCall) -> str:
+        call = Call(
+            account=self.account,
+            options=self.options,
+            late=self._late,
+            at=received.at,
+            now=est_now(self.options.est),
+            lead_form=child(received.form, "lead"),
+        )
+        received.executed = True
+        body = answer(received.form, call)
+        received.error_type = error_type_of(body)
+        return _php_json(spoiled_body(body, received.fault))
+
+    def _check_access(self, credentials: Form, arrived: Arrived) -> None:
+        account = self.account
+        if self.options.require_https and not arrived.secure:
+            raise Refused("201")
+        given = {key: text(credentials, key) for key in _CREDENTIALS}
+        if not given["app_id"]:
+            raise Refused("238")
+        if given["app_id"] != account.app_id:
+            raise Refused("239")
+        if not account.developer_active:
+            raise Refused("240")
+        if not given["api_key"]:
+            raise Refused("202")
+        if given["api_key"] != account.api_key:
+            raise Refused("203")
+        if given["api_password"] != account.api_password:
+            raise Refused("233")
+        if not account.user_active:
+            raise Refused("204")
+        if account.allowed_ips is not None and arrived.remote not in account.allowed_ips:
+            raise Refused("242")
+
+
+def _json_form(body: str) -> Form:
+    try:
+        return form_of_json(json.loads(body))
+    except ValueError:
+        return {}
+
+
+def _php_json(body: Entry) -> str:
+    """As PHP's json_encode writes it: without blanks, slashes escaped."""
+    return json.dumps(body, separators=(",", ":")).replace("/", "\\/")

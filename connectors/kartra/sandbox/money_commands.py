@@ -1,0 +1,401 @@
+"""Transactions and recurring subscriptions (reference §5.6, §5.7, §8)."""
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from connectors.kartra.sandbox.account import (
+    DATE_FORM,
+    NO_VALUE,
+    Account,
+    Subscription,
+    Transaction,
+    est_text,
+)
+from connectors.kartra.sandbox.call import Call, Entry
+from connectors.kartra.sandbox.errors import Refused
+from connectors.kartra.sandbox.php_form import Form, text
+
+_PERIODS = ("monthly", "every 2 months", "quarterly", "yearly", "every 2 years", "weekly", "every 2 weeks")
+_PERIODS_OF_INSTALLMENTS = ("monthly", "every 2 months", "weekly", "every 2 weeks")
+_SECOND_PERIODS = ("yearly", "every 2 years")
+_DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
+_INTEGER = re.compile(r"\d{1,9}")
+_PAYMENT_DATE = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2})(:\d{2})?")
+_MOST_INSTALLMENTS = 999
+
+# --- transactions
+
+
+def search_transaction(call: Call, action: Form) -> Entry:
+    _transaction(call, action, unknown="247")
+    return {"status": "Success", "message": "Transaction exists"}
+
+
+def get_transaction_details(call: Call, action: Form) -> Entry:
+    transaction = _transaction(call, action, unknown="247")
+    details = _details_documented(transaction)
+    if call.options.transaction_extras:
+        details |= _details_likely(transaction, call.account)
+    return {"transaction_details": details}
+
+
+def retrieve_transactions_from_lead(call: Call, _action: Form) -> Entry:
+    lead = call.lead()
+    held = [
+        transaction for transaction in call.account.transactions.values() if transaction.lead_id == lead.id
+    ]
+    return {
+        "transaction_list": [
+            {
+                "transaction_id": transaction.id,
+                "lead_id": lead.id,
+                "lead_email": transaction.buyer.get("email", ""),
+                "transaction_type": transaction.type,
+            }
+            for transaction in held
+        ]
+    }
+
+
+def refund_transaction(call: Call, action: Form) -> Entry:
+    """The whole rest, or a part of it; either makes a new row, whose id is answered."""
+    sale = _transaction(call, action, unknown="247")
+    if sale.type not in ("sale", "rebill") or sale.test:
+        raise Refused("253")
+    rest = Decimal(sale.amount) - _refunded(sale, call.account)
+    if rest <= 0:
+        raise Refused("251")
+    if call.now - datetime.strptime(sale.date, DATE_FORM) > timedelta(days=sale.refund_period_days):  # noqa: DTZ007
+        raise Refused("250")
+    amount = _refund_amount(action, rest)
+    if sale.gateway_fails:
+        raise Refused("266")
+    refund = Transaction(
+        sale.lead_id,
+        type="refund" if amount == Decimal(sale.amount) else "partial_refund",
+        amount=f"{amount:.2f}",
+        date=est_text(call.now),
+        product_name=sale.product_name,
+        product_id=sale.product_id,
+        price_point=sale.price_point,
+        parent_id=sale.id,
+        subscription_id=sale.subscription_id,
+        buyer=dict(sale.buyer),
+    )
+    return {"status": "Success", "transaction_refunded": call.account.add_transaction(refund).id}
+
+
+def cancel_transaction(call: Call, action: Form) -> Entry:
+    """Cancels the subscription behind a transaction, or the one named by its internal id."""
+    if text(action, "transaction_id"):
+        transaction = _transaction(call, action, unknown="248")
+        if transaction.type not in ("sale", "rebill") or transaction.test:
+            raise Refused("253")
+        if transaction.subscription_id not in call.account.subscriptions:
+            raise Refused("249")
+        subscription = call.account.subscriptions[transaction.subscription_id]
+    else:
+        subscription = _subscription(call, action, "transaction_internal_subscription_id")
+    if subscription.status in ("Cancelled", "Terminated"):
+        raise Refused("252")
+    _cancel(call, subscription)
+    return {
+        "status": "Success",
+        "transaction_subscription_id": subscription.gateway_id or subscription.id,
+        "transaction_internal_subscription_id": subscription.id,
+    }
+
+
+def _transaction(call: Call, action: Form, *, unknown: str) -> Transaction:
+    found = call.account.transactions.get(text(action, "transaction_id"))
+    if found is None:
+        raise Refused(unknown)
+    return found
+
+
+def _refunded(sale: Transaction, account: Account) -> Decimal:
+    refunds = [
+        Decimal(row.amount)
+        for row in account.transactions.values()
+        if row.parent_id == sale.id and row.type in ("refund", "partial_refund", "chargeback")
+    ]
+    return sum(refunds, Decimal(0))
+
+
+def _refund_amount(action: Form, rest: Decimal) -> Decimal:
+    given = text(action, "refund_amount")
+    if not given:
+        return rest
+    amount = _decimal(given)
+    if amount is None or not 0 < amount <= rest:
+        raise Refused("268")
+    return amount
+
+
+def _details_documented(transaction: Transaction) -> Entry:
+    buyer = transaction.buyer
+    return {
+        "transaction_id": transaction.id,
+        "lead_first_name": buyer.get("first_name", ""),
+        "lead_last_name": buyer.get("last_name", ""),
+        "lead_email": buyer.get("email", ""),
+        "lead_id": transaction.lead_id,
+        "lead_username": buyer.get("username", ""),
+        "lead_country": buyer.get("country", ""),
+        "lead_country_code_2": buyer.get("country_code_2", ""),
+        "lead_country_code_3": buyer.get("country_code_3", ""),
+        "lead_state": buyer.get("state", ""),
+        "lead_phone_country_code": buyer.get("phone_country_code", ""),
+        "lead_phone_number": buyer.get("phone", ""),
+        "lead_address": buyer.get("address", ""),
+        "lead_city": buyer.get("city", ""),
+        "lead_zip": buyer.get("zip", ""),
+        "product_name": transaction.product_name,
+        "product_id": transaction.product_id,
+        "product_price_point": transaction.price_point,
+        "transaction_full_amount": transaction.amount,
+        "transaction_quantity": transaction.quantity,
+        "transaction_affiliate": transaction.affiliate,
+    }
+
+
+def _details_likely(transaction: Transaction, account: Account) -> Entry:
+    subscription = account.subscriptions.get(transaction.subscription_id)
+    paid = Decimal(transaction.amount) - Decimal(transaction.shipping) - Decimal(transaction.tax)
+    return {
+        "transaction_jv": transaction.jv,
+        "transaction_date": transaction.date,
+        "transaction_type": transaction.type,
+        "transaction_parent_id": transaction.parent_id,
+        "transaction_base_amount": f"{paid + Decimal(transaction.discount):.2f}",
+        "transaction_discount": transaction.discount,
+        "transaction_shipping": transaction.shipping,
+        "transaction_tax": transaction.tax,
+        "transaction_subscription_id": (subscription.gateway_id or subscription.id)
+        if subscription
+        else NO_VALUE,
+        "transaction_internal_subscription_id": subscription.id if subscription else NO_VALUE,
+        "transaction_subscription_pay_number": _pay_number(transaction, account)
+        if subscription
+        else NO_VALUE,
+        "transaction_last_4_card_digits": transaction.card_digits,
+        "original_id": _payments(transaction, account)[0] if subscription else "0",
+    }
+
+
+def _payments(transaction: Transaction, account: Account) -> list[str]:
+    """Ids of all payments of a transaction's subscription, the first one first."""
+    rows = account.transactions.values()
+    ids = [
+        row.id
+        for row in rows
+        if row.subscription_id == transaction.subscription_id and row.type in ("sale", "rebill")
+    ]
+    return ids or [transaction.id]
+
+
+def _pay_number(transaction: Transaction, account: Account) -> str:
+    payments = _payments(transaction, account)
+    return str(payments.index(transaction.id) + 1) if transaction.id in payments else NO_VALUE
+
+
+# --- subscriptions
+
+
+def search_subscription(call: Call, action: Form) -> Entry:
+    _subscription(call, action, "subscription_id")
+    return {"status": "Success", "message": "Subscription exists"}
+
+
+def get_subscription_details(call: Call, action: Form) -> Entry:
+    held = _subscription(call, action, "subscription_id")
+    return {
+        "subscription_details": {
+            "subscription_id": held.id,
+            "subscription_product_id": held.product_id,
+            "subscription_price_point": held.price_point,
+            "subscription_lead_id": held.lead_id,
+            "subscription_start_date": held.start_date,
+            "subscription_end_date": held.end_date,
+            "subscription_current_installment": held.current_installment,
+            "subscription_installments_left": held.installments_left,
+            "subscription_recurring_period": held.recurring_period,
+            "subscription_status": held.status,
+            "subscription_next_payment_date": held.next_payment_date,
+            "subscription_next_scheduled_payment_amount": held.amount
+            if held.status == "Active"
+            else NO_VALUE,
+            "subscription_affiliate": held.affiliate,
+            "subscription_jv": held.jv,
+        }
+    }
+
+
+def retrieve_subscriptions_from_lead(call: Call, _action: Form) -> Entry:
+    lead = call.lead()
+    held = [
+        subscription
+        for subscription in call.account.subscriptions.values()
+        if subscription.lead_id == lead.id
+    ]
+    return {
+        "subscriptions_list": [
+            {
+                "subscription_id": subscription.id,
+                "lead_id": lead.id,
+                "lead_email": lead.email,
+                "subscription_status": subscription.status,
+            }
+            for subscription in held
+        ]
+    }
+
+
+def modify_subscription_status(call: Call, action: Form) -> None:
+    subscription = _subscription(call, action, "subscription_id")
+    wish = text(action, "subscription_status_modification")
+    if wish not in ("cancel", "pause", "unpause"):
+        raise Refused("274")
+    if wish == "cancel" and subscription.status == "Cancelled":
+        raise Refused("252")
+    if subscription.status in ("Cancelled", "Terminated"):
+        raise Refused("275")
+    if wish == "cancel":
+        _cancel(call, subscription)
+    elif subscription.paypal:
+        raise Refused("284")
+    else:
+        subscription.status = "Paused" if wish == "pause" else "Active"
+
+
+def _subscription(call: Call, action: Form, key: str) -> Subscription:
+    found = call.account.subscriptions.get(text(action, key))
+    if found is None:
+        raise Refused("248")
+    return found
+
+
+def _cancel(call: Call, subscription: Subscription) -> None:
+    """Ends it, and leaves a row of type cancellation among the lead's transactions."""
+    if subscription.gateway_fails:
+        raise Refused("267")
+    subscription.status = "Cancelled"
+    subscription.end_date = est_text(call.now)
+    call.account.add_transaction(
+        Transaction(
+            subscription.lead_id,
+            type="cancellation",
+            amount="0.00",
+            date=est_text(call.now),
+            product_id=subscription.product_id,
+            subscription_id=subscription.id,
+        )
+    )
+
+
+# --- edit_subscription: every parameter is checked before the first is applied
+
+
+def edit_subscription(call: Call, action: Form) -> None:
+    subscription = _subscription(call, action, "subscription_id")
+    if subscription.status in ("Cancelled", "Terminated"):
+        raise Refused("275")
+    if subscription.paypal:
+        raise Refused("284")
+    sent = {key for key, value in action.items() if key in _EDITABLE and value != ""}
+    if sent <= subscription.locked_parameters:
+        raise Refused("285")
+    changes: dict[str, str] = {}
+    for key in sorted(sent - subscription.locked_parameters):
+        changes |= _EDITABLE[key](call, subscription, action)
+    for name, value in changes.items():
+        setattr(subscription, name, value)
+
+
+def _product(call: Call, _subscription: Subscription, action: Form) -> dict[str, str]:
+    product, price_point = text(action, "subscription_product_id"), text(action, "subscription_price_point")
+    known = call.account.products.get(product, 0)
+    if not _INTEGER.fullmatch(price_point) or not 1 <= int(price_point) <= known:
+        raise Refused("283")
+    return {"product_id": product, "price_point": price_point}
+
+
+def _next_payment_date(call: Call, _subscription: Subscription, action: Form) -> dict[str, str]:
+    given = _PAYMENT_DATE.fullmatch(text(action, "subscription_next_payment_date"))
+    try:
+        at = datetime.strptime(given[1] + (given[2] or ":00"), DATE_FORM) if given else None  # noqa: DTZ007
+    except ValueError:
+        at = None
+    if at is None:
+        raise Refused("260")
+    if at < call.now:
+        raise Refused("261")
+    return {"next_payment_date": est_text(at)}
+
+
+def _amount(_call: Call, _subscription: Subscription, action: Form) -> dict[str, str]:
+    amount = _decimal(text(action, "subscription_amount"))
+    if amount is None:
+        raise Refused("268")
+    if not Decimal(1) <= amount <= Decimal("9999.99"):
+        raise Refused("277")
+    return {"amount": f"{amount:.2f}"}
+
+
+def _recurrence(_call: Call, subscription: Subscription, action: Form) -> dict[str, str]:
+    if subscription.recurrence_fixed:
+        raise Refused("281")
+    wish = action["subscription_recurrence"]
+    if not isinstance(wish, dict):
+        raise Refused("280")
+    in_installments = subscription.price_point_type == "Recurring installments"
+    first, second = text(wish, "recurring_period_1"), text(wish, "recurring_period_2")
+    if first not in (_PERIODS_OF_INSTALLMENTS if in_installments else _PERIODS):
+        raise Refused("280")
+    if second and not (in_installments and second in _SECOND_PERIODS):
+        raise Refused("280")
+    return {"recurring_period": first} | ({"recurring_period_2": second} if second else {})
+
+
+def _quantity(_call: Call, _subscription: Subscription, action: Form) -> dict[str, str]:
+    given = text(action, "subscription_product_quantity")
+    if not _INTEGER.fullmatch(given) or not 1 <= int(given) <= 9999:
+        raise Refused("276")
+    return {"quantity": given}
+
+
+def _installments_left(_call: Call, subscription: Subscription, action: Form) -> dict[str, str]:
+    given = text(action, "subscription_installments_left")
+    if given == "until cancelled":
+        if subscription.price_point_type != "Recurring":
+            raise Refused("282")
+        return {"installments_left": "Until cancelled"}
+    if not _INTEGER.fullmatch(given):
+        raise Refused("278")
+    if not 1 <= int(given) <= _MOST_INSTALLMENTS:
+        raise Refused("282")
+    return {"installments_left": given}
+
+
+def _tax_percent(_call: Call, _subscription: Subscription, action: Form) -> dict[str, str]:
+    tax = _decimal(text(action, "subscription_tax_percent"))
+    if tax is None or not 0 <= tax <= 100:
+        raise Refused("290")
+    return {"tax_percent": f"{tax}"}
+
+
+def _decimal(given: str) -> Decimal | None:
+    return Decimal(given) if _DECIMAL.fullmatch(given) else None
+
+
+_EDITABLE = {
+    "subscription_product_id": _product,
+    "subscription_price_point": _product,
+    "subscription_next_payment_date": _next_payment_date,
+    "subscription_amount": _amount,
+    "subscription_recurrence": _recurrence,
+    "subscription_product_quantity": _quantity,
+    "subscription_installments_left": _installments_left,
+    "subscription_tax_percent": _tax_percent,
+}

@@ -1,0 +1,95 @@
+"""How a sandbox behaves: the manual's open questions as switches, and the faults it can be asked for."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+FaultName = Literal[
+    "cut_before",
+    "cut_after",
+    "silence",
+    "bad_gateway_before",
+    "bad_gateway_after",
+    "not_json",
+    "throttle",
+    "slow",
+    "missing_entry",
+    "object_actions",
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Faults:
+    """Each named fault is a share (0..1) of the calls; one call gets at most one of them."""
+
+    cut_before: float = 0.0  # the connection is closed, nothing was done
+    cut_after: float = 0.0  # everything was done, then the connection is closed
+    silence: float = 0.0  # everything was done, no answer until the client gives up
+    bad_gateway_before: float = 0.0  # 502 in HTML, nothing was done
+    bad_gateway_after: float = 0.0  # 502 in HTML, everything was done
+    not_json: float = 0.0  # 200 in HTML, everything was done
+    throttle: float = 0.0  # 429, nothing was done
+    slow: float = 0.0  # the right answer, `slow_s` later
+    missing_entry: float = 0.0  # `actions` of the answer lacks its last entry
+    object_actions: float = 0.0  # `actions` of the answer is an object {"0": …}
+    slow_s: float = 2.0
+    seed: int = 0
+    commands: frozenset[str] | None = None  # only calls that hold one of these; get_lead counts as one
+    from_call: int = 1  # by number of the received call, both ends included
+    to_call: int | None = None
+
+    def __post_init__(self) -> None:
+        shares = self.shares().values()
+        if min(shares) < 0 or math.fsum(shares) > 1:
+            raise ValueError("shares of faults are 0..1 and together at most 1")
+
+    def shares(self) -> dict[FaultName, float]:
+        return {
+            "cut_before": self.cut_before,
+            "cut_after": self.cut_after,
+            "silence": self.silence,
+            "bad_gateway_before": self.bad_gateway_before,
+            "bad_gateway_after": self.bad_gateway_after,
+            "not_json": self.not_json,
+            "throttle": self.throttle,
+            "slow": self.slow,
+            "missing_entry": self.missing_entry,
+            "object_actions": self.object_actions,
+        }
+
+    def concern(self, number: int, commands: tuple[str, ...]) -> bool:
+        """May a call with this number and these commands be hit?"""
+        if number < self.from_call or (self.to_call is not None and number > self.to_call):
+            return False
+        return self.commands is None or not self.commands.isdisjoint(commands)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SandboxOptions:
+    """Sections are those of the API reference; every default is what it calls most likely."""
+
+    host: str = "127.0.0.1"
+    port: int = 0  # 0: any free one
+    calls_per_second: int = 20  # §2.1; 0: no limit
+    latency_s: float = 0.0  # between the effect and the answer, whatever the answer is
+    latency_jitter_s: float = 0.0  # up to this much on top of the latency
+    mode: Literal["live", "test"] = "live"  # §2.2
+    rewrite_lookups: bool = False  # §2.2: Test mode rewrites looked-up addresses too
+    chain_errors: Literal["flat", "nested"] = "flat"  # §3.3
+    wording: Literal["current", "older"] = "current"  # §3.4
+    unsubscribe_type: Literal["101", "102"] = "101"  # §3.4: success of unsubscribe_lead_from_list
+    integer_types: bool = False  # §3.2: `type` as an integer
+    effect_delay_s: float = 0.0  # §3.4: get_lead shows lists and sequences this much late
+    wrong_order: Literal["206", "243"] = "206"  # §4.3: a lead command behind other actions
+    empty_field: Literal["clear", "keep"] = "clear"  # §5.1.1: an empty standard field in edit_lead
+    unknown_option: Literal["ignore", "271"] = "ignore"  # §7.3
+    transaction_extras: bool = True  # §8.2: the fields marked J
+    est: Literal["fixed", "new_york"] = "fixed"  # §8.5: UTC-5 all year, or with daylight saving
+    case_sensitive_names: bool = True  # §10.12
+    allow_json: bool = False  # §1.1: JSON bodies, and credentials in the query string
+    require_https: bool = False  # §1.1: every call that comes over http is answered 201
+    faults: Faults = Faults()
+
+    def __post_init__(self) -> None:
+        if self.calls_per_second < 0 or min(self.latency_s, self.latency_jitter_s, self.effect_delay_s) < 0:
+            raise ValueError("limits, latencies and delays are not negative")

@@ -1,0 +1,90 @@
+"""A request body as PHP reads it: bracket notation into ordered maps of text.
+
+Lists are maps too, with the keys "0", "1", …, in the order in which they appeared.
+"""
+
+import re
+from typing import TypeAlias
+from urllib.parse import unquote_plus
+
+Value: TypeAlias = "str | dict[str, Value]"
+Form: TypeAlias = dict[str, Value]
+
+MAX_INPUT_VARS = 1000  # php.ini default; what is beyond is dropped without a word
+MAX_NESTING = 64  # php.ini, max_input_nesting_level: a deeper key is dropped
+
+_TOP_LEVEL = str.maketrans(". ", "__")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,17}")  # what PHP takes for an integer key
+
+
+def parse_form(body: str) -> Form:
+    """An `application/x-www-form-urlencoded` body, up to 1000 fields of it."""
+    form: Form = {}
+    pairs = [pair for pair in body.split("&") if pair]
+    for pair in pairs[:MAX_INPUT_VARS]:
+        key, _, value = pair.partition("=")
+        path = _path(unquote_plus(key, errors="replace"))
+        if path and len(path) <= MAX_NESTING + 1:
+            _place(form, path, unquote_plus(value, errors="replace"))
+    return form
+
+
+def form_of_json(value: object) -> Form:
+    """A decoded JSON body in the shape of a form; null is left out, as PHP's http_build_query does."""
+    if not isinstance(value, dict):
+        return {}
+    return {str(key): _as_text(item) for key, item in value.items() if item is not None}
+
+
+def text(form: Form, key: str) -> str:
+    """The plain value under a key; empty when there is none or when it is a map."""
+    value = form.get(key, "")
+    return value if isinstance(value, str) else ""
+
+
+def child(form: Form, key: str) -> Form:
+    """The map under a key; empty when there is none or when it is plain."""
+    value = form.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _path(key: str) -> list[str]:
+    """`a[b][]` as a, b and the empty text, which means "append". A key without a name gives nothing."""
+    name, bracket, rest = key.lstrip(" ").partition("[")
+    if not name:
+        return []
+    path = [name.translate(_TOP_LEVEL)]
+    rest = bracket + rest
+    while rest.startswith("["):
+        inner, closed, rest = rest[1:].partition("]")
+        if not closed:  # PHP turns a first bracket that is never closed into an underscore
+            return path if len(path) > 1 else [f"{path[0]}_{inner}"]
+        path.append("" if inner == " " else inner)
+    return path
+
+
+def _place(form: Form, path: list[str], value: str) -> None:
+    node = form
+    for step in path[:-1]:
+        key = step or _next_index(node)
+        below = node.get(key)
+        if not isinstance(below, dict):
+            below = {}
+            node[key] = below
+        node = below
+    node[path[-1] or _next_index(node)] = value
+
+
+def _next_index(node: Form) -> str:
+    taken = [int(key) for key in node if _INDEX.fullmatch(key)]
+    return str(max(taken, default=-1) + 1)
+
+
+def _as_text(value: object) -> Value:
+    if isinstance(value, dict):
+        return form_of_json(value)
+    if isinstance(value, list):
+        return form_of_json(dict(enumerate(value)))
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return str(value)

@@ -1,0 +1,56 @@
+"""The one endpoint over HTTP: aiohttp around an emulator. The only module here that knows a socket."""
+
+import asyncio
+import time
+
+from aiohttp import web
+
+from connectors.kartra.sandbox.emulator import Arrived, Emulator
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+_CLOSE_WITHIN_S = 0.2  # what is still asleep after this is cut off
+
+
+class Endpoint:
+    """Listens from `start` to `stop`, which returns within a second whatever is still open."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self._stopping = asyncio.Event()
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.router.add_post("/api", self._post)
+        app.router.add_post("/api/", self._post)
+        # access_log: bodies hold credentials and addresses hold people; nothing of a call is logged.
+        # handler_cancellation: a silent or slow call ends when its client goes away.
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=_CLOSE_WITHIN_S
+        )
+
+    async def start(self, host: str, port: int) -> int:
+        """The port listened on."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        bound: int = self._runner.addresses[0][1]
+        return bound
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        await self._runner.cleanup()
+
+    async def _post(self, request: web.Request) -> web.Response:
+        received = self._emulator.receive(time.monotonic())
+        arrived = Arrived(
+            content_type=request.content_type,
+            body=(await request.read()).decode(errors="replace"),
+            query=request.query,
+            remote=request.remote or "",
+            secure=request.secure,
+        )
+        answer = self._emulator.answer(received, arrived)
+        if answer.fate == "silence":
+            await self._stopping.wait()
+        elif answer.delay_s:
+            await asyncio.sleep(answer.delay_s)
+        if answer.fate != "sent" and request.transport is not None:
+            request.transport.close()  # aiohttp drops what is written after this
+        return web.Response(status=answer.status, text=answer.body, content_type="text/html", charset="utf-8")

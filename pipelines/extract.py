@@ -1,0 +1,117 @@
+"""The source becomes the staging table: every record mapped, the bad ones set aside with the reason."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from connectors.errors import GuardError
+from connectors.sources import BadRow, Chunk, Source
+from connectors.sources.registry import SOURCES
+from pipelines.config import LoadConfig
+from pipelines.lead import DesiredLead, digest
+from pipelines.mapping import Invalid, Mapped, Record, mapper, merge_leads
+from pipelines.state import Reject, Staged, Store
+from pipelines.summary import Summary
+
+MapRecord = Callable[[Record, int], Mapped | Invalid]
+
+
+def open_source(load: LoadConfig) -> Source:
+    """Raises SourceError, ConfigError."""
+    source = load.source
+    return SOURCES[source.kind](
+        source.path,
+        delimiter=source.delimiter,
+        encoding=source.encoding,
+        quotechar=source.quotechar,
+    )
+
+
+def stage(
+    source: Source,
+    load: LoadConfig,
+    store: Store,
+    summary: Summary,
+    *,
+    run_id: str | None,
+    between: Callable[[], None] = lambda: None,
+) -> None:
+    """Fill the staging table; one record per key is left in it. Counts rows in `summary`.
+
+    `between` is called after each chunk. Raises SourceError, ConfigError, and GuardError for
+    `duplicates: error`.
+    """
+    map_record = mapper(load, source.columns)
+    store.begin_staging()
+    for chunk in source.chunks():
+        staged, rejects = _map_chunk(chunk, map_record)
+        store.stage(staged, rejects, run_id)
+        summary.read += len(chunk.frame) + len(chunk.bad_rows)
+        summary.invalid += len(rejects)
+        between()
+    summary.duplicate = store.end_staging()
+    merged: Iterator[dict[str, Any]] = iter(())
+    if summary.duplicate and load.duplicates.how == "error":
+        rows = ", ".join(
+            " = ".join(str(row.row) for row in group)
+            for group, _ in zip(store.duplicate_groups(), range(5), strict=False)
+        )
+        raise GuardError(
+            f"{summary.duplicate:,} records have the key of another (rows {rows}) and load.duplicates is"
+            " error: nothing was sent"
+        )
+    if summary.duplicate and load.duplicates.how == "merge":
+        merged = _merged(store)
+    summary.blocked = store.settle_staging(merged, run_id)
+
+
+def find_record(source: Source, load: LoadConfig, key: str) -> Iterator[tuple[int, Record, Mapped]]:
+    """(row, record, mapped) of every record with this key."""
+    map_record = mapper(load, source.columns)
+    for chunk in source.chunks():
+        for row, record in _records(chunk):
+            mapped = map_record(record, row)
+            if isinstance(mapped, Mapped) and mapped.key == key:
+                yield row, record, mapped
+
+
+def check_columns(source: Source, load: LoadConfig) -> None:
+    """Raises ConfigError where the mapping names a column that the source lacks."""
+    mapper(load, source.columns)
+
+
+def _records(chunk: Chunk) -> Iterator[tuple[int, Record]]:
+    frame = chunk.frame
+    columns = [str(name) for name in frame.columns]
+    for row, *cells in frame.itertuples(name=None):
+        yield row, dict(zip(columns, cells, strict=True))
+
+
+def _map_chunk(chunk: Chunk, map_record: MapRecord) -> tuple[list[Staged], list[Reject]]:
+    staged = []
+    rejects = [_bad_row(bad) for bad in chunk.bad_rows]
+    for (row, record), line in zip(_records(chunk), chunk.lines, strict=True):
+        mapped = map_record(record, row)
+        text = json.dumps(record, ensure_ascii=False)
+        if isinstance(mapped, Invalid):
+            rejects.append(Reject(row, line, "invalid", mapped.reason, record=text))
+            continue
+        wish = mapped.lead.to_json()
+        staged.append(Staged(row, line, mapped.key, mapped.rank, digest(wish), wish, mapped.blocked, text))
+    return staged, rejects
+
+
+def _bad_row(bad: BadRow) -> Reject:
+    return Reject(bad.row, bad.line, "invalid", bad.reason, record=json.dumps(bad.cells, ensure_ascii=False))
+
+
+def _merged(store: Store) -> Iterator[dict[str, Any]]:
+    """Per key the merged wish, on the row that speaks for it: the last. One blocked record blocks all."""
+    for group in list(store.duplicate_groups()):
+        lead = DesiredLead.from_json(group[0].wish)
+        for record in group[1:]:
+            lead = merge_leads(lead, DesiredLead.from_json(record.wish))
+        wish = lead.to_json()
+        blocked = next((record.blocked for record in group if record.blocked), None)
+        for record in group:
+            yield {"row": record.row, "wish": wish, "digest": digest(wish), "blocked": blocked}

@@ -1,0 +1,179 @@
+"""What a run has to do: each staged lead decided, what the account lacks named, nothing sent yet."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.errors import ConfigError
+from pipelines.config import LoadConfig
+from pipelines.diff import Change, diff_lead, removal
+from pipelines.lead import Snapshot
+from pipelines.preflight import Missing, Shortfall
+from pipelines.state import BATCH, Difference, Store
+from pipelines.summary import Summary
+
+MISSING_SHOWN = 30
+NOTHING = Change()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a difference is to end. `change` is empty where nothing is to be sent."""
+
+    outcome: str
+    change: Change = NOTHING
+    calls: int = 0
+
+
+@dataclass(slots=True)
+class Plan:
+    """Counts of what is to be sent; `calls` without the lists of names."""
+
+    created: int = 0
+    edited: int = 0
+    removed: int = 0
+    calls: int = 0
+    actions: Counter[str] = field(default_factory=Counter)
+    missing: Counter[Missing] = field(default_factory=Counter)
+
+    @property
+    def changes(self) -> int:
+        return self.created + self.edited + self.removed
+
+
+def decide(difference: Difference, load: LoadConfig) -> Decision:
+    """Pure. A lead Kartra may have had before us counts as created until Kartra says otherwise."""
+    if difference.refused is not None:
+        return Decision("parked")
+    if difference.origin == "skipped":
+        if load.existing == "skip" or load.sync_mode == "create_only":
+            return Decision("skipped")
+        return Decision("edited", diff_lead(difference.desired, Snapshot(difference.desired.email)), 2)
+    if difference.snapshot is None:
+        change = diff_lead(difference.desired, None)
+        if load.sync_mode == "update_only":
+            return Decision("edited", change, calls=2)
+        return Decision("created", change, calls=1)
+    change = diff_lead(difference.desired, difference.snapshot)
+    if not change:
+        return Decision("unchanged")
+    if load.sync_mode == "create_only":
+        return Decision("skipped")
+    return Decision("edited", change, calls=1)
+
+
+def make_plan(
+    store: Store,
+    load: LoadConfig,
+    shortfall: Shortfall,
+    summary: Summary,
+    *,
+    run_id: str | None,
+    unknown: frozenset[str] = frozenset(),
+    between: Callable[[], None] = lambda: None,
+) -> Plan:
+    """Decide every staged lead, and count it in `summary` where nothing is to be sent.
+
+    With a `run_id` the changes are written to the outbox. Leads in `unknown` have a try whose outcome
+    nobody knows yet: they are left alone.
+    """
+    plan = Plan()
+    summary.leads["unchanged"], summary.leads["skipped"] = store.count_unchanged()
+    for batch in _batches(_decided(store, load, unknown)):
+        enqueued: list[dict[str, Any]] = []
+        same: list[tuple[str, bytes]] = []
+        for difference, decision in batch:
+            if not decision.change:
+                summary.leads[decision.outcome] += 1
+                if decision.outcome == "unchanged":
+                    same.append((difference.key, difference.digest))
+                elif decision.outcome == "parked" and difference.refused and run_id:
+                    store.reject_known(run_id, difference.row, *difference.refused)
+                continue
+            _count(plan, decision)
+            shortfall.check(decision.change)
+            enqueued.append(_entry(difference))
+        if run_id is not None:
+            store.mark_same(same)
+            store.enqueue(run_id, enqueued)
+        between()
+    for batch in _batches(_removals(store, load, unknown)):
+        for _, change in batch:
+            plan.removed += 1
+            plan.calls += 1
+            plan.actions.update(change.commands)
+        if run_id is not None:
+            store.enqueue(run_id, [_removal_entry(key) for key, _ in batch])
+    plan.missing = shortfall.leads
+    return plan
+
+
+def missing_message(missing: Counter[Missing]) -> str:
+    """One line per thing the account lacks."""
+    shown = sorted(missing)[:MISSING_SHOWN]
+    lines = [f"  {thing} ({missing[thing]:,} leads)" for thing in shown]
+    if len(missing) > len(shown):
+        lines.append(f"  and {len(missing) - len(shown):,} more")
+    return "not in the Kartra account:\n" + "\n".join(lines)
+
+
+def refuse_missing(plan: Plan) -> None:
+    """Raises ConfigError, before anything was written."""
+    if plan.missing:
+        raise ConfigError(
+            missing_message(plan.missing) + "\nNothing was sent. Create them in Kartra, or mend the names"
+        )
+
+
+def _decided(
+    store: Store, load: LoadConfig, unknown: frozenset[str]
+) -> Iterator[tuple[Difference, Decision]]:
+    for difference in store.differences():
+        if difference.key in unknown:
+            yield difference, Decision("deferred")
+        else:
+            yield difference, decide(difference, load)
+
+
+def _removals(store: Store, load: LoadConfig, unknown: frozenset[str]) -> Iterator[tuple[str, Change]]:
+    if not load.on_removed:
+        return
+    for key, snapshot in store.removed():
+        if key not in unknown and (change := removal(snapshot, load.on_removed)):
+            yield key, change
+
+
+def _count(plan: Plan, decision: Decision) -> None:
+    if decision.outcome == "created":
+        plan.created += 1
+    else:
+        plan.edited += 1
+    plan.calls += decision.calls
+    plan.actions.update(decision.change.commands)
+
+
+def _entry(difference: Difference) -> dict[str, Any]:
+    return {
+        "key": difference.key,
+        "kind": "load",
+        "row": difference.row,
+        "line": difference.line,
+        "digest": difference.digest,
+        "wish": difference.desired.to_json(),
+    }
+
+
+def _removal_entry(key: str) -> dict[str, Any]:
+    return {"key": key, "kind": "removal", "row": None, "line": None, "digest": b"", "wish": None}
+
+
+def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,296 @@
+"""A run reads as its sentence: settle what is unknown, stage the source, plan, guard, deliver, report."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from connectors.errors import ConfigError, GuardError, LockedError, RetryableApiError, SyncError
+from connectors.kartra.client import KartraClient
+from connectors.kartra.limiter import limiter_for
+from connectors.privacy import mask_address
+from pipelines import guards
+from pipelines.config import LoadConfig, PipelineConfig
+from pipelines.deliver import Delivery, Progress
+from pipelines.extract import check_columns, open_source, stage
+from pipelines.lease import this_process
+from pipelines.pipeline_file import require_credentials
+from pipelines.plan import Plan, make_plan, refuse_missing
+from pipelines.preflight import AccountInventory, Inventory, Shortfall
+from pipelines.state import Store, new_run_id, utc_now
+from pipelines.summary import Summary
+
+log = logging.getLogger("kartra_sync.run")
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended. `error` is what stopped it; an interrupted run has none."""
+
+    run_id: str
+    pipeline: str
+    status: str
+    summary: Summary
+    error: SyncError | None = None
+
+    @property
+    def message(self) -> str | None:
+        return str(self.error) if self.error else None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """What a run would do. `unchecked` says why the account's names could not be compared."""
+
+    plan: Plan
+    summary: Summary
+    calls: int
+    seconds: float
+    collapsing: list[tuple[int, str]]
+    waiting: int
+    unchecked: str | None
+    refusal: GuardError | None
+
+
+class _StoppedError(SyncError):
+    """A stop was asked for between two chunks."""
+
+
+def account_of(config: PipelineConfig) -> str:
+    """A hash that names the Kartra account: the endpoint and the user's API key, never in clear."""
+    credentials = require_credentials(config)
+    named = f"{config.kartra.url.rstrip('/')}\n{credentials.api_key}"
+    return blake2b(named.encode(), digest_size=16).hexdigest()
+
+
+def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: False) -> KartraClient:
+    """Raises ConfigError where credentials are missing."""
+    credentials = require_credentials(config)
+    kartra = config.kartra
+    limiter = limiter_for(kartra.url, credentials.app_id, calls_per_second=kartra.calls_per_second)
+    return KartraClient(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=stopping)
+
+
+def run_pipeline(
+    config: PipelineConfig,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> RunResult:
+    """Load one pipeline. Raises SyncError only before the run began; LockedError when another runs."""
+    load = _load_of(config)
+    account = account_of(config)
+    source = open_source(load)
+    check_columns(source, load)
+    for note in source.notes:
+        log.info("%s", note)
+    started = time.monotonic()
+    run_id = new_run_id()
+    summary = Summary()
+    with Store(config.state) as store:
+        store.enter_scope(config.pipeline, account, config.kartra.mode)
+        holder = store.take_lease(config.pipeline, this_process(run_id, utc_now()))
+        if holder is not None:
+            raise LockedError(
+                f"{config.pipeline} is being run since {holder.taken_at:%Y-%m-%d %H:%M:%S} UTC by process"
+                f" {holder.pid} on {holder.host} (run {holder.run_id})"
+            )
+        store.begin_run(run_id, config.pipeline)
+        client = open_client(config, stopping)
+        error: SyncError | None = None
+        try:
+            error = _load(config, store, client, account, run_id, summary, stopping, progress)
+        except SyncError as caught:
+            error = caught
+        except BaseException:
+            error = SyncError("stopped by an error of the program's own")
+            raise
+        finally:
+            client.close()
+            summary.seconds = time.monotonic() - started
+            _count_calls(summary, client)
+            if error is not None or stopping():
+                store.defer(run_id)
+            _count_outcomes(summary, store, run_id, complete=error is None and not stopping())
+            status, error = _status(summary, error, stopped=stopping())
+            message = str(error) if error else None
+            store.finish_run(run_id, status, message, summary.to_json())
+    return RunResult(run_id, config.pipeline, status, summary, error)
+
+
+def plan_pipeline(config: PipelineConfig) -> PlanResult:
+    """What a run would do now. Sends no write; asks Kartra for lists of names at most."""
+    load = _load_of(config)
+    account = account_of(config)
+    source = open_source(load)
+    check_columns(source, load)
+    summary = Summary()
+    unchecked: list[str] = []
+    client = open_client(config)
+    try:
+        with Store(config.state if config.state.exists() else None) as store:
+            store.enter_scope(config.pipeline, account, config.kartra.mode)
+            inventory = AccountInventory(store, client, account, load)
+            known = _Lenient(inventory, unchecked)
+            stage(source, load, store, summary, run_id=None)
+            shortfall = Shortfall(known.current, known.asked)
+            plan = make_plan(store, load, shortfall, summary, run_id=None)
+            refusal = _guard(load, store, summary, plan)
+            lists_needed = inventory.calls_needed if plan.changes and unchecked else 0
+            collapsing = store.collapsing() if config.kartra.mode == "test" else []
+            waiting = len(store.unsettled())
+    finally:
+        client.close()
+    if unchecked:
+        plan.missing.clear()
+    for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
+        summary.leads[name] += count
+    calls = plan.calls + lists_needed
+    return PlanResult(
+        plan,
+        summary,
+        calls,
+        calls / config.kartra.calls_per_second,
+        collapsing,
+        waiting,
+        unchecked[0] if unchecked else None,
+        refusal,
+    )
+
+
+class _Lenient:
+    """Lists of names for a plan: where Kartra does not answer, the plan is made without comparing them."""
+
+    def __init__(self, inventory: AccountInventory, unchecked: list[str]) -> None:
+        self._inventory = inventory
+        self._unchecked = unchecked
+
+    def current(self) -> Inventory:
+        return self._try(self._inventory.current)
+
+    def asked(self) -> Inventory:
+        return self._try(self._inventory.asked)
+
+    def _try(self, ask: Callable[[], Inventory]) -> Inventory:
+        if not self._unchecked:
+            try:
+                return ask()
+            except RetryableApiError as error:
+                self._unchecked.append(str(error))
+        return Inventory()
+
+
+def _load(
+    config: PipelineConfig,
+    store: Store,
+    client: KartraClient,
+    account: str,
+    run_id: str,
+    summary: Summary,
+    stopping: Callable[[], bool],
+    progress: Callable[[Progress], None],
+) -> SyncError | None:
+    load = _load_of(config)
+    source = open_source(load)
+    inventory = AccountInventory(store, client, account, load)
+    workers = config.kartra.workers
+    delivery = Delivery(
+        store,
+        client,
+        inventory,
+        load,
+        run_id=run_id,
+        mode=config.kartra.mode,
+        calls_per_second=config.kartra.calls_per_second,
+        workers=None if workers == "auto" else workers,
+        stopping=stopping,
+        progress=progress,
+    )
+
+    def between() -> None:
+        store.beat(run_id)
+        if stopping():
+            raise _StoppedError("stopped")
+
+    delivery.recover()
+    if delivery.failure is not None:
+        return delivery.failure
+    unknown = frozenset(entry.key for entry in store.unsettled())
+    stage(source, load, store, summary, run_id=run_id, between=between)
+    plan = make_plan(
+        store,
+        load,
+        Shortfall(inventory.current, inventory.asked),
+        summary,
+        run_id=run_id,
+        unknown=unknown,
+        between=between,
+    )
+    refuse_missing(plan)
+    if refusal := _guard(load, store, summary, plan):
+        return refusal
+    if config.kartra.mode == "test":
+        _warn_of_collapsing(store.collapsing())
+    delivery.deliver(plan.changes)
+    summary.actions = delivery.actions
+    summary.retried = delivery.retried
+    return delivery.failure
+
+
+def _guard(load: LoadConfig, store: Store, summary: Summary, plan: Plan) -> GuardError | None:
+    try:
+        guards.check_before(
+            load.guards,
+            rows=summary.read,
+            known=store.count_leads(),
+            edited=plan.edited,
+            removed=plan.removed,
+        )
+    except GuardError as error:
+        return error
+    return None
+
+
+def _count_calls(summary: Summary, client: KartraClient) -> None:
+    counts = client.counts
+    summary.sent, summary.throttled, summary.read_back = counts.sent, counts.throttled, counts.read_back
+
+
+def _count_outcomes(summary: Summary, store: Store, run_id: str, *, complete: bool) -> None:
+    for (kind, outcome), count in store.outcomes(run_id).items():
+        if kind == "load":
+            summary.leads[outcome] += count
+        elif outcome == "removed":
+            summary.leads["removed"] += count
+        elif outcome in ("rejected", "parked"):
+            summary.not_removed += count
+    if not complete:  # stopped before everything was decided: the rest waits for the next run
+        summary.leads["deferred"] += max(0, summary.difference)
+
+
+def _status(summary: Summary, error: SyncError | None, *, stopped: bool) -> tuple[str, SyncError | None]:
+    if isinstance(error, _StoppedError) or (error is None and stopped):
+        return "interrupted", None
+    if error is not None:
+        return ("refused" if isinstance(error, GuardError | ConfigError) else "failed"), error
+    if summary.difference:
+        return "failed", SyncError(
+            f"the counters do not add up: {summary.difference:+,} records. Please report this"
+        )
+    if summary.refused or summary.leads["deferred"]:
+        return "partial", None
+    return "succeeded", None
+
+
+def _warn_of_collapsing(collapsing: list[tuple[int, str]]) -> None:
+    for row, address in collapsing:
+        log.warning(
+            "Test mode stores row %d (%s) under an address others have too", row, mask_address(address)
+        )
+
+
+def _load_of(config: PipelineConfig) -> LoadConfig:
+    if config.load is None:
+        raise ConfigError(f"{config.path}: nothing to do without `load`")
+    return config.load

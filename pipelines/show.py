@@ -1,0 +1,136 @@
+"""What people read: summaries, tables and progress. No personal data but masked."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipelines import deliver
+from pipelines.run import PlanResult, RunResult
+from pipelines.summary import Summary
+
+_ROWS = {
+    "invalid": "invalid",
+    "duplicate": "same key as another row",
+    "blocked": "without consent",
+}
+_LEADS = {
+    "unchanged": "unchanged",
+    "created": "created",
+    "edited": "edited",
+    "removed": "removed",
+    "skipped": "left alone",
+    "rejected": "refused by Kartra",
+    "parked": "parked",
+    "deferred": "left for the next run",
+}
+
+
+def run_lines(result: RunResult) -> Iterator[str]:
+    """The summary a run ends with."""
+    summary = result.summary
+    yield f"{result.pipeline}: {result.status} in {summary.seconds:.1f} s (run {result.run_id})"
+    yield from _counted(summary)
+    calls = f"  {'calls':<7}{summary.sent:>8,} sent"
+    if summary.sent and summary.seconds:
+        calls += f", {summary.sent / summary.seconds:.1f} a second"
+    for name, count in (
+        ("asked to wait", summary.throttled),
+        ("sent again", summary.retried),
+        ("to read a lead", summary.read_back),
+    ):
+        calls += f", {count:,} {name}" if count else ""
+    yield calls
+    if summary.not_removed:
+        yield f"  {summary.not_removed:,} leads that are gone from the source could not be removed"
+
+
+def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
+    """What a run would do."""
+    yield f"{pipeline}: plan, nothing was sent"
+    yield from _counted(result.summary)
+    for name, count in sorted(result.plan.actions.items()):
+        yield f"  {count:>15,} × {name}"
+    yield f"  {'calls':<7}{result.calls:>8,} estimated, {duration(result.seconds)} at the set rate"
+
+
+def progress_line(progress: deliver.Progress, elapsed_s: float) -> str:
+    rate = progress.calls / elapsed_s if elapsed_s > 0 else 0.0
+    return f"{progress.settled:,} of {progress.total:,} leads, {rate:.1f} calls/s"
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Any]:
+    """Gives a function that takes a `deliver.Progress`; draws only on a terminal."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} calls/s"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("leads", total=None, rate="0.0")
+
+        def update(progress: deliver.Progress) -> None:
+            elapsed_s = bar.tasks[0].elapsed or 0.0
+            rate = f"{progress.calls / elapsed_s:.1f}" if elapsed_s else "0.0"
+            bar.update(task, completed=progress.settled, total=progress.total, rate=rate)
+
+        yield update
+
+
+def runs_table(rows: list[Mapping[str, Any]]) -> Table:
+    table = Table("run", "pipeline", "mode", "started (UTC)", "status", "read", "sent", "message")
+    for row in rows:
+        summary = row["summary"] or {}
+        table.add_row(
+            row["run_id"],
+            row["pipeline"],
+            row["mode"],
+            minute(row["started_at"]),
+            row["status"],
+            f"{summary.get('rows', {}).get('read', 0):,}",
+            f"{summary.get('calls', {}).get('sent', 0):,}",
+            (row["message"] or "").splitlines()[0] if row["message"] else "",
+        )
+    return table
+
+
+def rejects_table(rows: list[Mapping[str, Any]]) -> Table:
+    table = Table("row", "line", "kind", "type", "reason")
+    for row in rows:
+        table.add_row(str(row["row"]), str(row["line"] or ""), row["kind"], row["type"] or "", row["reason"])
+    return table
+
+
+def minute(stored: str) -> str:
+    return f"{datetime.fromisoformat(stored):%Y-%m-%d %H:%M:%S}"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _counted(summary: Summary) -> Iterator[str]:
+    yield f"  {'rows':<7}{summary.read:>8,} read"
+    for name, words in _ROWS.items():
+        if count := getattr(summary, name):
+            yield f"  {count:>15,} {words}"
+    label = "leads"
+    for name, words in _LEADS.items():
+        if count := summary.leads[name]:
+            yield f"  {label:<7}{count:>8,} {words}"
+            label = ""
+    if label:
+        yield "  leads         0 to send"

@@ -1,0 +1,65 @@
+"""What a run or a plan counted, and whether it adds up."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+READ_LEADS = ("unchanged", "created", "edited", "skipped", "rejected", "parked", "deferred")
+"""How a record that was read can end as a lead."""
+LEADS = ("unchanged", "created", "edited", "removed", "skipped", "rejected", "parked", "deferred")
+
+
+@dataclass(slots=True)
+class Summary:
+    """The counters of design §4. `removed` leads are not read, so they stand outside the sum."""
+
+    read: int = 0
+    invalid: int = 0
+    duplicate: int = 0
+    blocked: int = 0
+    leads: Counter[str] = field(default_factory=Counter)
+    not_removed: int = 0
+    actions: Counter[str] = field(default_factory=Counter)
+    sent: int = 0
+    throttled: int = 0
+    retried: int = 0
+    read_back: int = 0
+    seconds: float = 0.0
+
+    @property
+    def difference(self) -> int:
+        """Records read that no counter accounts for; 0 in a run that adds up."""
+        accounted = self.invalid + self.duplicate + self.blocked
+        return self.read - accounted - sum(self.leads[name] for name in READ_LEADS)
+
+    @property
+    def refused(self) -> int:
+        """Records and leads that did not get through."""
+        return self.invalid + self.not_removed + self.leads["rejected"] + self.leads["parked"]
+
+    def rows_json(self) -> dict[str, int]:
+        return {
+            "read": self.read,
+            "invalid": self.invalid,
+            "duplicate": self.duplicate,
+            "blocked": self.blocked,
+        }
+
+    def leads_json(self) -> dict[str, int]:
+        return {name: self.leads[name] for name in LEADS}
+
+    def to_json(self) -> dict[str, Any]:
+        """The middle part of `run --json`."""
+        return {
+            "rows": self.rows_json(),
+            "leads": self.leads_json(),
+            "actions": dict(sorted(self.actions.items())),
+            "calls": {
+                "sent": self.sent,
+                "throttled": self.throttled,
+                "retried": self.retried,
+                "read_back": self.read_back,
+            },
+            "pulled": {},
+            "seconds": round(self.seconds, 3),
+        }
