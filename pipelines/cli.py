@@ -328,7 +328,7 @@ def explain(file: Path, key: str, *, show: bool, as_json: bool, verbose: int) ->
 @click.option("--seed", default=0, show_default=True, type=int, help="Of the faults.")
 @click.option("--account", "account_file", type=_FILE, help="A YAML file with the account to start from.")
 @_common
-def sandbox(  # noqa: PLR0913 - one parameter per switch
+def sandbox(
     *,
     port: int,
     mode: str,
@@ -429,9 +429,9 @@ def main() -> None:
             _print_json(_error_json(error))
         _exit(_code_of(error))
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _exit(DONE)
-    except Exception:  # noqa: BLE001 - the unexpected keeps its traceback and has a code of its own
+    except Exception:
         logging.getLogger("kartra_sync").exception(
             "a bug in kartra-sync; please report it with this traceback"
         )

@@ -386,6 +386,7 @@ class Delivery:
             return
         task.snapshot, task.origin = adopt(desired, read.profile, self._load.existing), "adopted"
         task.adopting = task.read_next = False
+        task.tries = 0
         task.change = self._owed(task)
         self._ready.append(task)
 

@@ -65,6 +65,16 @@ def stage(
     summary.blocked = store.settle_staging(merged, run_id)
 
 
+def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped | Invalid]]:
+    """(row, mapped) of every record, without staging it."""
+    map_record = mapper(load, source.columns)
+    for chunk in source.chunks():
+        for bad in chunk.bad_rows:
+            yield bad.row, Invalid(bad.reason)
+        for row, record in _records(chunk):
+            yield row, map_record(record, row)
+
+
 def find_record(source: Source, load: LoadConfig, key: str) -> Iterator[tuple[int, Record, Mapped]]:
     """(row, record, mapped) of every record with this key."""
     map_record = mapper(load, source.columns)

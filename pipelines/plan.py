@@ -9,7 +9,7 @@ from connectors.errors import ConfigError
 from pipelines.config import LoadConfig
 from pipelines.diff import Change, diff_lead, removal
 from pipelines.lead import Snapshot
-from pipelines.preflight import Missing, Shortfall
+from pipelines.preflight import Missing, Shortfall, needs_inventory
 from pipelines.state import BATCH, Difference, Store
 from pipelines.summary import Summary
 
@@ -28,12 +28,13 @@ class Decision:
 
 @dataclass(slots=True)
 class Plan:
-    """Counts of what is to be sent; `calls` without the lists of names."""
+    """Counts of what is to be sent; `calls` without those that ask for lists of names."""
 
     created: int = 0
     edited: int = 0
     removed: int = 0
     calls: int = 0
+    needs_names: bool = False
     actions: Counter[str] = field(default_factory=Counter)
     missing: Counter[Missing] = field(default_factory=Counter)
 
@@ -150,6 +151,7 @@ def _count(plan: Plan, decision: Decision) -> None:
     else:
         plan.edited += 1
     plan.calls += decision.calls
+    plan.needs_names = plan.needs_names or needs_inventory(decision.change)
     plan.actions.update(decision.change.commands)
 
 

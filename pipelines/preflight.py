@@ -47,6 +47,20 @@ class Inventory:
     custom_fields: Mapping[str, CustomFieldDefinition] = field(default_factory=dict)
     fresh: bool = True
 
+    @classmethod
+    def of(cls, contents: Mapping[str, Any], *, fresh: bool) -> "Inventory":
+        """From what `read_inventory` gave, by kind."""
+        return cls(
+            tags=frozenset(contents.get("tags", ())),
+            lists=frozenset(contents.get("lists", ())),
+            sequences=frozenset(contents.get("sequences", ())),
+            custom_fields={
+                known["identifier"]: CustomFieldDefinition(**known)
+                for known in contents.get("custom_fields", ())
+            },
+            fresh=fresh,
+        )
+
     def wire_value(self, identifier: str, value: CustomValue) -> str | tuple[str, ...]:
         """A custom value as Kartra takes it: option ids instead of labels. KeyError where it has none."""
         definition = self.custom_fields[identifier]
@@ -91,17 +105,20 @@ def needs_inventory(change: Change) -> bool:
 class AccountInventory:
     """The account's lists for one load: from the state while they are fresh, else from Kartra."""
 
-    def __init__(self, store: Store, client: KartraClient, account: str, load: LoadConfig) -> None:
+    def __init__(
+        self, store: Store, client: KartraClient, account: str, load: LoadConfig, *, keep: bool = True
+    ) -> None:
+        """`keep` false leaves no trace in the state."""
+        self._keep = keep
         self._store = store
         self._client = client
         self._account = account
         self._kinds = tuple(kinds_used(load))
         self._current: Inventory | None = None
 
-    @property
     def calls_needed(self) -> int:
-        """Calls that looking would cost now."""
-        return 0 if self._current or self._stored() else len(self._kinds)
+        """Calls that a run spends on asking."""
+        return 0 if self._stored() else len(self._kinds)
 
     def current(self) -> Inventory:
         """Raises FatalApiError, RetryableApiError."""
@@ -113,9 +130,9 @@ class AccountInventory:
         """Ask Kartra now, all lists side by side."""
         with ThreadPoolExecutor(max_workers=max(1, len(self._kinds))) as pool:
             contents = dict(zip(self._kinds, pool.map(self._read, self._kinds), strict=True))
-        for kind, content in contents.items():
+        for kind, content in contents.items() if self._keep else ():
             self._store.keep_inventory(self._account, kind, content)
-        self._current = _inventory(contents, fresh=True)
+        self._current = Inventory.of(contents, fresh=True)
         return self._current
 
     def forget(self) -> None:
@@ -129,7 +146,7 @@ class AccountInventory:
             if stored is None or utc_now() - stored[0] > FRESH_FOR:
                 return None
             contents[kind] = stored[1]
-        return _inventory(contents, fresh=False)
+        return Inventory.of(contents, fresh=False)
 
     def _read(self, kind: str) -> Any:
         return read_inventory(self._client, kind)
@@ -202,15 +219,3 @@ def _option_id(definition: CustomFieldDefinition, label: str) -> str:
     if len(alike) != 1:
         raise KeyError(label)
     return alike[0]
-
-
-def _inventory(contents: Mapping[str, Any], *, fresh: bool) -> Inventory:
-    return Inventory(
-        tags=frozenset(contents.get("tags", ())),
-        lists=frozenset(contents.get("lists", ())),
-        sequences=frozenset(contents.get("sequences", ())),
-        custom_fields={
-            known["identifier"]: CustomFieldDefinition(**known) for known in contents.get("custom_fields", ())
-        },
-        fresh=fresh,
-    )

@@ -131,13 +131,13 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
     try:
         with Store(config.state if config.state.exists() else None) as store:
             store.enter_scope(config.pipeline, account, config.kartra.mode)
-            inventory = AccountInventory(store, client, account, load)
+            inventory = AccountInventory(store, client, account, load, keep=False)
             known = _Lenient(inventory, unchecked)
             stage(source, load, store, summary, run_id=None)
             shortfall = Shortfall(known.current, known.asked)
             plan = make_plan(store, load, shortfall, summary, run_id=None)
             refusal = _guard(load, store, summary, plan)
-            lists_needed = inventory.calls_needed if plan.changes and unchecked else 0
+            asking = inventory.calls_needed() if plan.needs_names else 0
             collapsing = store.collapsing() if config.kartra.mode == "test" else []
             waiting = len(store.unsettled())
     finally:
@@ -146,7 +146,7 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
         plan.missing.clear()
     for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
         summary.leads[name] += count
-    calls = plan.calls + lists_needed
+    calls = plan.calls + asking
     return PlanResult(
         plan,
         summary,

@@ -1,6 +1,6 @@
 """What people read: summaries, tables and progress. No personal data but masked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -87,7 +87,7 @@ def progress_bar(console: Console) -> Iterator[Any]:
         yield update
 
 
-def runs_table(rows: list[Mapping[str, Any]]) -> Table:
+def runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table("run", "pipeline", "mode", "started (UTC)", "status", "read", "sent", "message")
     for row in rows:
         summary = row["summary"] or {}
@@ -104,7 +104,7 @@ def runs_table(rows: list[Mapping[str, Any]]) -> Table:
     return table
 
 
-def rejects_table(rows: list[Mapping[str, Any]]) -> Table:
+def rejects_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table("row", "line", "kind", "type", "reason")
     for row in rows:
         table.add_row(str(row["row"]), str(row["line"] or ""), row["kind"], row["type"] or "", row["reason"])

@@ -163,18 +163,9 @@ class Store:
     def take_lease(self, pipeline: str, holder: Holder) -> Holder | None:
         """Take the lease for `holder`, or say who holds it. A dead holder's lease is taken over."""
         with self._transaction():
-            rows = self._run_line("SELECT * FROM leases WHERE pipeline = :pipeline", pipeline=pipeline)
-            if rows:
-                current = Holder(
-                    run_id=rows[0].run_id,
-                    host=rows[0].host,
-                    pid=rows[0].pid,
-                    process_started=rows[0].process_started,
-                    taken_at=_instant(rows[0].taken_at),
-                    heartbeat_at=_instant(rows[0].heartbeat_at),
-                )
-                if current.is_alive(utc_now()):
-                    return current
+            current = self.holder(pipeline)
+            if current is not None:
+                return current
             self._run(
                 "take_lease",
                 pipeline=pipeline,
@@ -185,6 +176,21 @@ class Store:
                 now=_now(),
             )
         return None
+
+    def holder(self, pipeline: str) -> Holder | None:
+        """Who runs this pipeline now; a dead holder is nobody."""
+        rows = self._run_line("SELECT * FROM leases WHERE pipeline = :pipeline", pipeline=pipeline)
+        if not rows:
+            return None
+        holder = Holder(
+            run_id=rows[0].run_id,
+            host=rows[0].host,
+            pid=rows[0].pid,
+            process_started=rows[0].process_started,
+            taken_at=_instant(rows[0].taken_at),
+            heartbeat_at=_instant(rows[0].heartbeat_at),
+        )
+        return holder if holder.is_alive(utc_now()) else None
 
     def beat(self, run_id: str) -> None:
         """Say that this run is alive."""
