@@ -9,7 +9,7 @@ from typing import Any
 from connectors.errors import ConfigError, SyncError
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.diff import diff_lead
-from pipelines.extract import open_source, read_mapped
+from pipelines.extract import check_columns, open_source, read_mapped
 from pipelines.mapping import Mapped
 from pipelines.pipeline_file import read_pipeline
 from pipelines.plan import missing_message
@@ -88,6 +88,7 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     if load is None:
         return
     source = open_source(load)
+    check_columns(source, config, load)
     checked.notes += source.notes
     inventory = _inventory(config, load, checked)
     shortfall = Shortfall(lambda: inventory, lambda: inventory)

@@ -276,9 +276,11 @@ def rejects(file: Path, *, csv_file: str | None, as_json: bool, verbose: int) ->
     from pipelines.look import rejects_of, write_rejects
     from pipelines.show import rejects_table
 
-    found = rejects_of(_read(file))
+    config = _read(file)
+    found = rejects_of(config)
     if csv_file is not None:
-        count = write_rejects(found, None if csv_file == "-" else Path(csv_file))
+        delimiter = config.load.source.delimiter or ","
+        count = write_rejects(found, None if csv_file == "-" else Path(csv_file), delimiter=delimiter)
         click.echo(f"{count:,} records written", err=True)
         return
     rows = [{name: value for name, value in row.items() if name != "record"} for row in found]

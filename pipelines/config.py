@@ -6,7 +6,6 @@ the file, positions and variables are in `pipeline_file`.
 """
 
 import codecs
-import difflib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,6 +31,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from connectors.kartra.commands import LEAD_FIELDS
+from pipelines.nearest import nearest
 
 LATER = {"pull": "pull comes with a later version"}
 """Known top-level keys that this version refuses, and what it says."""
@@ -62,11 +62,6 @@ def unknown_key() -> PydanticCustomError:
 
 def absent(message: str = "missing") -> PydanticCustomError:
     return PydanticCustomError("absent", message)
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    matches = difflib.get_close_matches(word.casefold(), list(known), n=1)
-    return matches[0] if matches else None
 
 
 def offer(word: object, known: Iterable[str]) -> str:

@@ -138,8 +138,10 @@ def _told(change: Change) -> str:
 
 def _values(values: dict[str, Any]) -> Iterator[str]:
     for name, value in values.items():
-        if value not in ("", [], {}):
-            yield f"  {name}: {value}"
+        if isinstance(value, dict):
+            yield from _values(value)
+        elif value not in ("", []):
+            yield f"  {name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 def _masked(values: dict[str, Any], *, show: bool) -> dict[str, Any]:

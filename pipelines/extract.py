@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from connectors.errors import GuardError
+from connectors.errors import ConfigError, GuardError
 from connectors.sources import BadRow, Chunk, Source
 from connectors.sources.registry import SOURCES
-from pipelines.config import LoadConfig
+from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.lead import DesiredLead, digest
 from pipelines.mapping import Invalid, Mapped, Record, mapper, merge_leads
 from pipelines.state import Reject, Staged, Store
@@ -85,9 +85,14 @@ def find_record(source: Source, load: LoadConfig, key: str) -> Iterator[tuple[in
                 yield row, record, mapped
 
 
-def check_columns(source: Source, load: LoadConfig) -> None:
+def check_columns(source: Source, config: PipelineConfig, load: LoadConfig) -> None:
     """Raises ConfigError where the mapping names a column that the source lacks."""
-    mapper(load, source.columns)
+    try:
+        mapper(load, source.columns)
+    except ConfigError as error:
+        raise ConfigError(
+            "\n".join(f"{config.path.name}: {line}" for line in str(error).splitlines())
+        ) from None
 
 
 def _records(chunk: Chunk) -> Iterator[tuple[int, Record]]:

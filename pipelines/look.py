@@ -64,7 +64,7 @@ def rejects_of(config: PipelineConfig) -> list[dict[str, Any]]:
         ]
 
 
-def write_rejects(rejects: list[dict[str, Any]], path: Path | None) -> int:
+def write_rejects(rejects: list[dict[str, Any]], path: Path | None, *, delimiter: str) -> int:
     """The original records as CSV; gives how many. Duplicates are left out: another record spoke for them.
 
     A record that was not as wide as the header is written with the cells it had.
@@ -72,7 +72,7 @@ def write_rejects(rejects: list[dict[str, Any]], path: Path | None) -> int:
     records = [reject["record"] for reject in rejects if reject["kind"] != "duplicate" and reject["record"]]
     header = next((list(record) for record in records if isinstance(record, dict)), [])
     with _private_file(path) as handle:
-        writer = csv.writer(handle)
+        writer = csv.writer(handle, delimiter=delimiter)
         if header:
             writer.writerow(header)
         for record in records:

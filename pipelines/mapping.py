@@ -9,8 +9,9 @@ from typing import TypeVar
 from dateutil import parser as date_parser
 
 from connectors.errors import ConfigError
-from pipelines.config import ColumnValue, LoadConfig, nearest
+from pipelines.config import ColumnValue, LoadConfig
 from pipelines.lead import CustomValue, DesiredLead
+from pipelines.nearest import nearest
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
 
 Record = Mapping[str, str]

@@ -17,7 +17,8 @@ from pydantic_core import ErrorDetails
 
 from connectors.errors import ConfigError
 from connectors.kartra.wire import Credentials
-from pipelines.config import LATER, PipelineConfig, nearest
+from pipelines.config import LATER, PipelineConfig
+from pipelines.nearest import nearest
 
 SECRETS = ("app_id", "api_key", "api_password")
 
@@ -357,7 +358,10 @@ SYNTAX = (
     (r"quoted scalar.*end of stream", "this quote is never closed"),
     (r"unknown escape", "unknown escape; in single quotes a backslash is itself"),
     (r"flow (mapping|sequence).*end of stream|stream end", "this bracket is never closed"),
-    (r"flow (mapping|sequence).*expected ','", "a comma or the closing bracket is missing here"),
+    (
+        r"flow (mapping|sequence).*expected ','",
+        "a comma or the closing bracket is missing here; text with ? or : in it needs quotes",
+    ),
     (r"block (mapping|collection).*scalar>", "text after a closed quote; put the whole value in quotes"),
     (r"expected <block end>", "the indentation does not fit the lines above"),
     (r"undefined alias", "no anchor has this name; a value that begins with * needs quotes"),

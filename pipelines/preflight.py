@@ -4,9 +4,8 @@ A wish for something that does not exist is told before the first write, once pe
 per lead.
 """
 
-import difflib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +19,7 @@ from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.config import LoadConfig
 from pipelines.diff import Change
 from pipelines.lead import CustomValue
+from pipelines.nearest import nearest
 from pipelines.state import Store, utc_now
 
 FRESH_FOR = timedelta(hours=1)
@@ -89,11 +89,11 @@ def missing_in(change: Change, inventory: Inventory) -> Iterator[Missing]:
             word, collection = _COLLECTION[step.cmd]
             known: frozenset[str] = getattr(inventory, collection)
             if step.name not in known:
-                yield Missing(f'{word} "{step.name}"', nearest_name(step.name, known))
+                yield Missing(f'{word} "{step.name}"', nearest(step.name, known))
     for identifier, value in change.custom_fields.items():
         definition = inventory.custom_fields.get(identifier)
         if definition is None:
-            yield Missing(f'custom field "{identifier}"', nearest_name(identifier, inventory.custom_fields))
+            yield Missing(f'custom field "{identifier}"', nearest(identifier, inventory.custom_fields))
         elif definition.type in commands.CHOICE_TYPES:
             yield from _missing_options(definition, value)
 
@@ -190,13 +190,6 @@ class Shortfall:
         self.leads.update(missing)
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name a person most likely meant; case does not count."""
-    by_fold = {candidate.casefold(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.casefold(), by_fold, n=1)
-    return by_fold[near[0]] if near else None
-
-
 def _missing_options(definition: CustomFieldDefinition, value: CustomValue) -> Iterator[Missing]:
     labels = value if isinstance(value, tuple) else (value,) if value else ()
     if len(labels) > 1 and definition.type != "checkbox":
@@ -207,7 +200,7 @@ def _missing_options(definition: CustomFieldDefinition, value: CustomValue) -> I
         except KeyError:
             yield Missing(
                 f'option "{label}" of custom field "{definition.identifier}"',
-                nearest_name(label, definition.options),
+                nearest(label, definition.options),
             )
 
 

@@ -82,7 +82,7 @@ def run_pipeline(
     load = _load_of(config)
     account = account_of(config)
     source = open_source(load)
-    check_columns(source, load)
+    check_columns(source, config, load)
     for note in source.notes:
         log.info("%s", note)
     started = time.monotonic()
@@ -124,7 +124,7 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
     load = _load_of(config)
     account = account_of(config)
     source = open_source(load)
-    check_columns(source, load)
+    check_columns(source, config, load)
     summary = Summary()
     unchecked: list[str] = []
     client = open_client(config)

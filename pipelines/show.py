@@ -13,6 +13,9 @@ from pipelines import deliver
 from pipelines.run import PlanResult, RunResult
 from pipelines.summary import Summary
 
+RATE_SHOWN_FROM = 20
+"""A rate over fewer calls says nothing."""
+
 _ROWS = {
     "invalid": "invalid",
     "duplicate": "same key as another row",
@@ -36,7 +39,7 @@ def run_lines(result: RunResult) -> Iterator[str]:
     yield f"{result.pipeline}: {result.status} in {summary.seconds:.1f} s (run {result.run_id})"
     yield from _counted(summary)
     calls = f"  {'calls':<7}{summary.sent:>8,} sent"
-    if summary.sent and summary.seconds:
+    if summary.sent >= RATE_SHOWN_FROM and summary.seconds:
         calls += f", {summary.sent / summary.seconds:.1f} a second"
     for name, count in (
         ("asked to wait", summary.throttled),

@@ -136,13 +136,13 @@ def test_a_list_without_a_mark_counts_as_joined():
     assert profile(lists={"1": {"list_name": "News"}, "4": "Old"}).lists == {"News": True, "Old": True}
 
 
-def test_a_sequence_the_lead_left_is_not_one_it_is_in():
+def test_a_sequence_the_lead_left_is_still_one_it_was_given():
     rows = [
         {"sequence_name": "Hello", "step": 3, "status": "active"},
         {"sequence_name": "Left", "step": "1", "status": "Unsubscribed"},
         {"sequence_name": "Bare"},
     ]
-    assert profile(sequences=rows).sequences == {"Hello": "3", "Bare": ""}
+    assert profile(sequences=rows).sequences == {"Hello": "3", "Left": "1", "Bare": ""}
 
 
 @pytest.mark.parametrize(

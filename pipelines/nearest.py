@@ -1,0 +1,11 @@
+"""The name a person most likely meant."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name nearest to `name`, if any is near; case does not count."""
+    by_fold = {candidate.casefold(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.casefold(), by_fold, n=1)
+    return by_fold[near[0]] if near else None

@@ -1,0 +1,170 @@
+"""A project of a user: a folder, a pipeline file, a CSV, the command, and a sandbox account to load into."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.kartra.sandbox import Account, CustomField, Sandbox
+
+COMMAND = str(Path(sys.executable).parent / "kartra-sync")
+
+PIPELINE = """\
+pipeline: newsletter
+kartra:
+  url: ${KARTRA_URL}
+  app_id: ${KARTRA_APP_ID}
+  api_key: ${KARTRA_API_KEY}
+  api_password: ${KARTRA_API_PASSWORD}
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the command did. `json` is its one object on stdout."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+@dataclass
+class Project:
+    """A folder with `p.yaml` and `contacts.csv`, and the environment the command runs in."""
+
+    folder: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state" / "kartra.db"
+
+    def aim(self, sandbox: Sandbox) -> None:
+        """Let the pipeline talk to this sandbox."""
+        self.environ |= {
+            "KARTRA_URL": sandbox.url,
+            "KARTRA_APP_ID": sandbox.credentials.app_id,
+            "KARTRA_API_KEY": sandbox.credentials.api_key,
+            "KARTRA_API_PASSWORD": sandbox.credentials.api_password,
+        }
+
+    def pipeline(self, load: str, *, kartra: str = "", name: str = "p.yaml") -> Path:
+        """Write the pipeline file: `load` is the body of its load section, `kartra` extra lines of that."""
+        indented = "".join(f"  {line}\n" for line in load.strip().splitlines())
+        extra = "".join(f"  {line}\n" for line in kartra.strip().splitlines())
+        path = self.folder / name
+        path.write_text(f"{PIPELINE}{extra}load:\n{indented}", encoding="utf-8")
+        return path
+
+    def contacts(self, rows: Sequence[dict[str, str]], *, name: str = "contacts.csv") -> Path:
+        path = self.folder / name
+        with path.open("w", encoding="utf-8", newline="") as handle:
+            writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        return path
+
+    def command(self, *words: str, timeout_s: float = 120) -> Result:
+        done = subprocess.run(
+            [COMMAND, *words],
+            cwd=self.folder,
+            env=self._environ(),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def run(self, *words: str) -> Result:
+        """`kartra-sync run p.yaml --json`."""
+        return self.command("run", "p.yaml", "--json", *words)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """The command in the background, in a process group of its own."""
+        return subprocess.Popen(
+            [COMMAND, *words],
+            cwd=self.folder,
+            env=self._environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _environ(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+        return {**kept, **self.environ}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def account() -> Account:
+    """An account without leads."""
+    return Account(
+        tags=["Imported", "VIP", "Blog", "Customer"],
+        lists=["News", "Customers"],
+        sequences={"Onboarding": ["1", "2", "3"]},
+        custom_fields=[
+            CustomField("1", "note", "input_field"),
+            CustomField("2", "size", "drop_down", {"610": "small", "611": "medium", "612": "large"}),
+            CustomField("3", "fruits", "checkbox", {"1": "apple", "2": "pear", "3": "plum"}),
+        ],
+    )
+
+
+@pytest.fixture
+def sandbox(account: Account, project: Project) -> Iterator[Sandbox]:
+    """A sandbox with that account, and the project aimed at it."""
+    with Sandbox(account) as served:
+        project.aim(served)
+        yield served
+
+
+LOAD = """
+source: {csv: contacts.csv}
+key: email
+fields: {email: Email, first_name: First, city: City}
+custom_fields: {note: Note, size: Size, fruits: {column: Fruits, split: ";"}}
+tags: [Imported, {column: Tags, split: ";"}]
+lists: [News]
+sequences: [{name: Onboarding, step: 1}]
+consent: {column: Consent, accepted: ["yes"]}
+"""
+
+
+def contact(number: int, **changes: str) -> dict[str, str]:
+    """A row of the CSV that LOAD maps."""
+    row = {
+        "Email": f"lead{number}@example.org",
+        "First": f"First {number}",
+        "City": ["Lyon", "Kraków", "Leeds"][number % 3],
+        "Note": f"note, {number}",
+        "Size": ["small", "medium", "large"][number % 3],
+        "Fruits": ["apple", "apple;pear", "plum"][number % 3],
+        "Tags": ["VIP", "Blog;VIP", ""][number % 3],
+        "Consent": "yes",
+    }
+    return {**row, **changes}
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """kill -9, as the operating system does when memory is short."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
