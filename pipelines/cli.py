@@ -33,6 +33,7 @@ _FILE = click.Path(path_type=Path)
 _EXITS = (
     "Exit: 0 done · 1 failed, safe to run again · 2 usage or configuration · 3 done, some leads refused"
     " · 4 stopped by a guard · 5 another run holds the lock · 130/143 interrupted · 70 a bug of ours"
+    "\n\nExample:  kartra-sync demo"
 )
 
 
@@ -55,20 +56,13 @@ def cli() -> None:
     """Keep a Kartra account in step with your own contact data.
 
     Only what changed is sent, at 20 calls a second at most, and nothing twice.
-
-    \b
-    Example:  kartra-sync demo
     """
 
 
-@cli.command()
+@cli.command(epilog="Example:  kartra-sync demo")
 @_common
 def demo(*, as_json: bool, verbose: int) -> None:
-    """The whole job against a built-in sandbox: no account, no questions.
-
-    \b
-    Example:  kartra-sync demo
-    """
+    """The whole job against a built-in sandbox: no account, no questions."""
     _logging(verbose)
     from pipelines.demo import run_demo
 
@@ -78,15 +72,11 @@ def demo(*, as_json: bool, verbose: int) -> None:
     _exit(DONE if outcome["ok"] else FAILED)
 
 
-@cli.command()
+@cli.command(epilog="Example:  kartra-sync check newsletter.yaml")
 @click.argument("files", nargs=-1, required=True, type=_FILE)
 @_common
 def check(files: tuple[Path, ...], *, as_json: bool, verbose: int) -> None:
-    """Check pipeline files: syntax, columns, every row and, with credentials, the names in Kartra.
-
-    \b
-    Example:  kartra-sync check newsletter.yaml
-    """
+    """Check pipeline files: syntax, columns, every row and, with credentials, the names in Kartra."""
     _logging(verbose)
     from pipelines.check import check_file
 
@@ -100,15 +90,11 @@ def check(files: tuple[Path, ...], *, as_json: bool, verbose: int) -> None:
     _exit(max((one.exit_code for one in checked), default=DONE))
 
 
-@cli.command()
+@cli.command(epilog="Example:  kartra-sync plan newsletter.yaml")
 @click.argument("file", type=_FILE)
 @_common
 def plan(file: Path, *, as_json: bool, verbose: int) -> None:
-    """What a run would send: counts per action, calls, minutes. Sends no write.
-
-    \b
-    Example:  kartra-sync plan newsletter.yaml
-    """
+    """What a run would send: counts per action, calls, minutes. Sends no write."""
     _logging(verbose)
     from connectors.privacy import mask_address
     from pipelines.plan import missing_message
@@ -148,15 +134,11 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
         _exit(GUARDED)
 
 
-@cli.command()
+@cli.command(epilog="Example:  kartra-sync run newsletter.yaml")
 @click.argument("files", nargs=-1, required=True, type=_FILE)
 @_common
 def run(files: tuple[Path, ...], *, as_json: bool, verbose: int) -> None:
-    """Load: send what changed since the last run.
-
-    \b
-    Example:  kartra-sync run newsletter.yaml
-    """
+    """Load: send what changed since the last run."""
     _logging(verbose)
     from rich.console import Console
 
@@ -202,15 +184,11 @@ def run(files: tuple[Path, ...], *, as_json: bool, verbose: int) -> None:
     _exit(128 + stop.number if stop.number is not None else max(codes, default=DONE), at_once=True)
 
 
-@cli.command()
+@cli.command(epilog="Example:  kartra-sync status newsletter.yaml")
 @click.argument("file", required=False, type=_FILE)
 @_common
 def status(file: Path | None, *, as_json: bool, verbose: int) -> None:
-    """The last run and what waits, of one pipeline or of all in this folder.
-
-    \b
-    Example:  kartra-sync status newsletter.yaml
-    """
+    """The last run and what waits, of one pipeline or of all in this folder."""
     _logging(verbose)
     from pipelines.look import status_of
 
@@ -229,16 +207,12 @@ def status(file: Path | None, *, as_json: bool, verbose: int) -> None:
             click.echo(f"  running since {one['running']['since'][:19]}, process {one['running']['pid']}")
 
 
-@cli.command()
+@cli.command(epilog="Example:  kartra-sync runs newsletter.yaml --count 3")
 @click.argument("file", required=False, type=_FILE)
 @click.option("--count", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many.")
 @_common
 def runs(file: Path | None, *, count: int, as_json: bool, verbose: int) -> None:
-    """The last runs, newest first.
-
-    \b
-    Example:  kartra-sync runs newsletter.yaml --count 3
-    """
+    """The last runs, newest first."""
     _logging(verbose)
     from rich.console import Console
 
@@ -254,7 +228,7 @@ def runs(file: Path | None, *, count: int, as_json: bool, verbose: int) -> None:
         click.echo("no runs yet")
 
 
-@cli.command()
+@cli.command(epilog="Example:  kartra-sync rejects newsletter.yaml --csv again.csv")
 @click.argument("file", type=_FILE)
 @click.option(
     "--csv",
@@ -265,11 +239,7 @@ def runs(file: Path | None, *, count: int, as_json: bool, verbose: int) -> None:
 )
 @_common
 def rejects(file: Path, *, csv_file: str | None, as_json: bool, verbose: int) -> None:
-    """Who did not get through in the last run: row, kind and reason.
-
-    \b
-    Example:  kartra-sync rejects newsletter.yaml --csv again.csv
-    """
+    """Who did not get through in the last run: row, kind and reason."""
     _logging(verbose)
     from rich.console import Console
 
@@ -292,17 +262,13 @@ def rejects(file: Path, *, csv_file: str | None, as_json: bool, verbose: int) ->
         click.echo("none")
 
 
-@cli.command()
+@cli.command(epilog="Example:  kartra-sync explain newsletter.yaml ann@example.org")
 @click.argument("file", type=_FILE)
 @click.argument("key")
 @click.option("--show", is_flag=True, help="Show values; without it they are masked.")
 @_common
 def explain(file: Path, key: str, *, show: bool, as_json: bool, verbose: int) -> None:
-    """One lead: its row, its mapping, what Kartra acknowledged, the decision and why, the journal.
-
-    \b
-    Example:  kartra-sync explain newsletter.yaml ann@example.org
-    """
+    """One lead: its row, its mapping, what Kartra acknowledged, the decision and why, the journal."""
     _logging(verbose)
     from pipelines.explain import explain_key, explain_lines
 
@@ -314,7 +280,7 @@ def explain(file: Path, key: str, *, show: bool, as_json: bool, verbose: int) ->
             click.echo(line)
 
 
-@cli.command()
+@cli.command(epilog="Example:  kartra-sync sandbox --port 8765 --fault cut_after=0.05")
 @click.option(
     "--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
 )
@@ -345,11 +311,7 @@ def sandbox(
     as_json: bool,
     verbose: int,
 ) -> None:
-    """Serve an emulated Kartra account on this machine, to rehearse on. Ctrl-C ends it.
-
-    \b
-    Example:  kartra-sync sandbox --port 8765 --fault cut_after=0.05
-    """
+    """Serve an emulated Kartra account on this machine, to rehearse on. Ctrl-C ends it."""
     _logging(verbose)
     from connectors.kartra.sandbox import (
         Account,
@@ -399,13 +361,9 @@ def sandbox(
     serve_forever(options, account, announce)
 
 
-@cli.command()
+@cli.command(epilog="Example:  kartra-sync schema > kartra-sync.schema.json")
 def schema() -> None:
-    """The JSON Schema of a pipeline file, for completion in editors.
-
-    \b
-    Example:  kartra-sync schema > kartra-sync.schema.json
-    """
+    """The JSON Schema of a pipeline file, for completion in editors."""
     from pipelines.pipeline_file import json_schema
 
     _print_json(json_schema())

@@ -1,0 +1,101 @@
+"""What is shipped runs: the demo, the schema, and every example pipeline."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from connectors.kartra.sandbox import Sandbox, demo_account
+from tests.command.several import adds_up, ended
+from tests.conftest import Project
+
+CONFIGS = Path(__file__).parent.parent.parent / "configs"
+EXAMPLES = sorted(CONFIGS.rglob("*.yaml"))
+
+
+def test_there_are_examples() -> None:
+    assert {path.stem for path in EXAMPLES} >= {"crm", "demo", "newsletter"}
+
+
+def test_the_demo_keeps_its_promises_in_words_and_as_json(project: Project) -> None:
+    running: list[subprocess.Popen[str]] = [project.start("demo"), project.start("demo", "--json")]
+    told, as_json = (ended(process) for process in running)
+    assert (told.code, told.stderr) == (0, "")
+    assert (as_json.code, as_json.stderr) == (0, "")
+    assert told.stdout.count("\n  ok  ") == len(as_json.json["checks"]) == 5
+    assert "NOT KEPT" not in told.stdout
+    assert as_json.json["ok"] is True
+    assert set(as_json.json["checks"].values()) == {True}
+    first, again, changed = as_json.json["runs"]
+    assert [adds_up(run) for run in (first, again, changed)] == [True] * 3
+    assert (again["calls"]["sent"], changed["calls"]["sent"]) == (0, 5)
+    # a lead that the account had before is met on the way: a refused creation, a look and an edit
+    assert first["calls"]["sent"] == as_json.json["plan"]["calls"]["estimated"] + 2 * first["leads"]["edited"]
+    assert as_json.json["worst_second"] <= 20
+    assert list(project.folder.iterdir()) == []
+
+
+def test_the_schema_is_valid_and_accepts_every_example(project: Project) -> None:
+    done = project.command("schema")
+    assert (done.code, done.stderr) == (0, "")
+    schema = done.json
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    found = {
+        path.name: [error.message for error in validator.iter_errors(yaml.safe_load(path.read_text("utf-8")))]
+        for path in EXAMPLES
+    }
+    assert found == {path.name: [] for path in EXAMPLES}
+    example = yaml.safe_load(EXAMPLES[0].read_text("utf-8"))
+    assert not validator.is_valid({**example, "lode": {}})
+    assert not validator.is_valid({key: value for key, value in example.items() if key != "load"})
+
+
+@pytest.fixture
+def demo_sandbox(project: Project) -> Iterator[Sandbox]:
+    with Sandbox(demo_account()) as sandbox:
+        project.aim(sandbox)
+        yield sandbox
+
+
+def test_every_example_passes_its_check(project: Project, demo_sandbox: Sandbox) -> None:
+    shutil.copytree(CONFIGS, project.folder, dirs_exist_ok=True)
+    names = [str(path.relative_to(CONFIGS)) for path in EXAMPLES]
+    done = project.command("check", *names, "--json")
+    assert (done.code, done.stderr, done.json["ok"]) == (0, "", True)
+    assert [(one["file"], one["ok"], one["names_checked"]) for one in done.json["files"]] == [
+        (name, True, True) for name in names
+    ]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_does_what_was_planned_and_then_sends_nothing(
+    example: Path, project: Project, demo_sandbox: Sandbox
+) -> None:
+    shutil.copytree(example.parent, project.folder, dirs_exist_ok=True)
+    planned = project.command("plan", example.name, "--json")
+    assert (planned.code, planned.stderr) == (0, "")
+    assert planned.json["leads"]["created"] > 0
+    demo_sandbox.reset_calls()
+    ran = project.command("run", example.name, "--json")
+    assert ran.code == (3 if ran.json["rows"]["invalid"] else 0)
+    assert ran.json["rows"] == planned.json["rows"]
+    leads, adopted = ran.json["leads"], ran.json["leads"]["edited"]
+    assert leads == planned.json["leads"] | {
+        "created": planned.json["leads"]["created"] - adopted,
+        "edited": adopted,
+    }
+    sent = planned.json["calls"]["estimated"] + 2 * adopted
+    assert (ran.json["calls"]["sent"], len(demo_sandbox.calls)) == (sent, sent)
+    again = project.command("run", example.name, "--json")
+    assert (again.code, again.json["calls"]["sent"], len(demo_sandbox.calls)) == (ran.code, 0, sent)
+    assert again.json["leads"] == leads | {
+        "created": 0,
+        "edited": 0,
+        "unchanged": leads["created"] + leads["edited"],
+    }
+    assert (adds_up(ran.json), adds_up(again.json)) == (True, True)

@@ -1,0 +1,205 @@
+"""The difference between a wish and a snapshot: all of it, nothing twice, never over a person's choice."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.diff import Change, Step, apply_change, diff_lead, removal, same_value
+from pipelines.lead import DesiredLead, Snapshot
+from tests.pipelines import desired_leads, snapshots
+
+ANN = DesiredLead(
+    "ann@example.org",
+    fields={"city": "Lyon"},
+    custom_fields={"fruits": ("apple", "pear")},
+    tags=("VIP", "Blog"),
+    lists=("News",),
+    sequences=(("Onboarding", "2"),),
+)
+ANN_IN_KARTRA = Snapshot(
+    "ann@example.org",
+    "39260",
+    fields={"city": "Lyon"},
+    custom_fields={"fruits": ("apple", "pear")},
+    tags=frozenset({"VIP", "Blog"}),
+    lists=frozenset({"News"}),
+    sequences=frozenset({"Onboarding"}),
+)
+
+
+def acknowledged(desired: DesiredLead) -> Snapshot:
+    """The snapshot of a new lead of which everything was done."""
+    change = diff_lead(desired, None)
+    return apply_change(Snapshot(desired.email), change, [True] * len(change.commands))
+
+
+def still_owed(change: Change, done: list[bool]) -> Change:
+    """Those actions of a change that were not done, as a change of a known lead."""
+    flags = list(done)
+    profile_done = flags.pop(0) if change.writes_profile else True
+    rest = tuple(step for step, is_done in zip(change.steps, flags, strict=True) if not is_done)
+    return (
+        Change(steps=rest)
+        if profile_done
+        else Change(False, change.email, change.fields, change.custom_fields, rest)
+    )
+
+
+@given(desired=desired_leads, snapshot=snapshots)
+def test_a_change_that_was_done_leaves_nothing_owed(desired: DesiredLead, snapshot: Snapshot) -> None:
+    change = diff_lead(desired, snapshot)
+    after = apply_change(snapshot, change, [True] * len(change.commands))
+    assert diff_lead(desired, after) == Change()
+
+
+@given(desired=desired_leads)
+def test_a_lead_that_was_created_in_full_is_unchanged(desired: DesiredLead) -> None:
+    assert diff_lead(desired, acknowledged(desired)) == Change()
+
+
+@given(desired=desired_leads, snapshot=snapshots, data=st.data())
+def test_after_a_part_was_done_exactly_the_rest_is_owed(
+    desired: DesiredLead, snapshot: Snapshot, data: st.DataObject
+) -> None:
+    change = diff_lead(desired, snapshot)
+    size = len(change.commands)
+    done = data.draw(st.lists(st.booleans(), min_size=size, max_size=size))
+    assert diff_lead(desired, apply_change(snapshot, change, done)) == still_owed(change, done)
+
+
+@given(desired=desired_leads, data=st.data())
+def test_after_a_lead_was_created_exactly_the_rest_is_owed(desired: DesiredLead, data: st.DataObject) -> None:
+    change = diff_lead(desired, None)
+    steps = len(change.steps)
+    done = [True, *data.draw(st.lists(st.booleans(), min_size=steps, max_size=steps))]
+    after = apply_change(Snapshot(desired.email), change, done)
+    assert diff_lead(desired, after) == still_owed(change, done)
+
+
+@given(desired=desired_leads, snapshot=snapshots)
+def test_nothing_that_stays_as_kartra_has_it_is_ever_sent(desired: DesiredLead, snapshot: Snapshot) -> None:
+    change = diff_lead(desired, snapshot)
+    touched = {("fields", name) for name in change.fields}
+    touched |= {("custom_fields", name) for name in change.custom_fields}
+    touched |= {("lists", step.name) for step in change.steps if step.cmd == "subscribe_lead_to_list"}
+    assert touched.isdisjoint(snapshot.kept)
+
+
+@given(desired=desired_leads, snapshot=snapshots)
+def test_a_change_names_only_what_differs_or_is_wished(desired: DesiredLead, snapshot: Snapshot) -> None:
+    change = diff_lead(desired, snapshot)
+    assert {name: desired.fields[name] for name in change.fields} == change.fields
+    assert all(snapshot.fields.get(name, "") != value for name, value in change.fields.items())
+    assert {step.name for step in change.steps if step.cmd == "unassign_tag"} <= snapshot.tags
+    assert {step.name for step in change.steps if step.cmd == "unsubscribe_lead_from_list"} <= snapshot.lists
+    assert len(set(change.steps)) == len(change.steps)
+
+
+@given(snapshot=snapshots)
+def test_a_sequence_is_never_started_twice(snapshot: Snapshot) -> None:
+    wish = DesiredLead(snapshot.email, sequences=tuple((name, "9") for name in sorted(snapshot.sequences)))
+    assert [step for step in diff_lead(wish, snapshot).steps if "sequence" in step.cmd] == []
+
+
+@given(snapshot=snapshots)
+def test_a_removal_that_was_done_leaves_nothing_to_take(snapshot: Snapshot) -> None:
+    wanted = ("untag", "unsubscribe")
+    change = removal(snapshot, wanted)
+    after = apply_change(snapshot, change, [True] * len(change.commands))
+    assert removal(after, wanted) == Change()
+    assert after == replace(snapshot, tags=frozenset(), lists=frozenset())
+
+
+def test_a_new_lead_is_created_with_what_is_filled() -> None:
+    wish = replace(ANN, fields={"city": "Lyon", "zip": ""}, custom_fields={"note": "", "fruits": ("apple",)})
+    assert diff_lead(wish, None) == Change(
+        create=True,
+        email="ann@example.org",
+        fields={"city": "Lyon"},
+        custom_fields={"fruits": ("apple",)},
+        steps=(
+            Step("assign_tag", "VIP"),
+            Step("assign_tag", "Blog"),
+            Step("subscribe_lead_to_list", "News"),
+            Step("subscribe_lead_to_sequence_at_step", "Onboarding", "2"),
+        ),
+    )
+
+
+def test_only_changed_fields_are_sent() -> None:
+    wish = replace(ANN, fields={"city": "Leeds", "zip": "LS1"}, custom_fields={"fruits": ("pear", "apple")})
+    assert diff_lead(wish, ANN_IN_KARTRA) == Change(fields={"city": "Leeds", "zip": "LS1"})
+
+
+def test_a_field_that_is_asked_to_be_blank_is_cleared_once() -> None:
+    wish = replace(ANN, fields={"city": "", "zip": ""}, custom_fields={"fruits": "", "note": ""})
+    change = Change(fields={"city": ""}, custom_fields={"fruits": ""})
+    assert diff_lead(wish, ANN_IN_KARTRA) == change
+    assert diff_lead(wish, apply_change(ANN_IN_KARTRA, change, [True])) == Change()
+
+
+def test_a_field_that_the_record_does_not_mention_is_left_alone() -> None:
+    assert diff_lead(replace(ANN, fields={}, custom_fields={}), ANN_IN_KARTRA) == Change()
+
+
+def test_a_changed_address_edits_the_lead() -> None:
+    wish = replace(ANN, email="ann@example.net")
+    assert diff_lead(wish, ANN_IN_KARTRA) == Change(email="ann@example.net")
+
+
+def test_what_is_taken_goes_before_what_is_given_and_a_sequence_comes_last() -> None:
+    wish = replace(ANN, tags=("Customer",), lists=("Offers",), sequences=(("Course", "1"),))
+    assert diff_lead(wish, ANN_IN_KARTRA).commands == (
+        "unassign_tag",
+        "unassign_tag",
+        "assign_tag",
+        "unsubscribe_lead_from_list",
+        "subscribe_lead_to_list",
+        "subscribe_lead_to_sequence_at_step",
+    )
+
+
+def test_a_record_that_says_nothing_of_tags_and_lists_takes_none_back() -> None:
+    wish = replace(ANN, tags=(), lists=(), silent=frozenset({"tags", "lists"}))
+    assert diff_lead(wish, ANN_IN_KARTRA) == Change()
+
+
+def test_a_record_that_is_silent_on_tags_still_gives_those_it_names() -> None:
+    wish = replace(ANN, tags=("Customer",), silent=frozenset({"tags"}))
+    assert diff_lead(wish, ANN_IN_KARTRA) == Change(steps=(Step("assign_tag", "Customer"),))
+
+
+def test_a_list_its_person_has_left_is_not_given_back() -> None:
+    left = replace(ANN_IN_KARTRA, lists=frozenset(), kept=frozenset({("lists", "News")}))
+    assert diff_lead(ANN, left) == Change()
+
+
+def test_a_sequence_that_is_no_longer_wished_for_is_left_to_run() -> None:
+    assert diff_lead(replace(ANN, sequences=()), ANN_IN_KARTRA) == Change()
+
+
+def test_a_removal_takes_only_what_we_gave_and_only_what_was_asked() -> None:
+    untag = (Step("unassign_tag", "Blog"), Step("unassign_tag", "VIP"))
+    leave = (Step("unsubscribe_lead_from_list", "News"),)
+    assert removal(ANN_IN_KARTRA, ()) == Change()
+    assert removal(ANN_IN_KARTRA, ("untag",)) == Change(steps=untag)
+    assert removal(ANN_IN_KARTRA, ("unsubscribe",)) == Change(steps=leave)
+    assert removal(ANN_IN_KARTRA, ("unsubscribe", "untag")) == Change(steps=untag + leave)
+
+
+def test_a_change_is_true_when_there_is_something_to_send() -> None:
+    assert not Change()
+    assert Change(create=True)
+    assert Change(email="ann@example.org")
+    assert Change(fields={"city": ""})
+    assert Change(custom_fields={"note": ""})
+    assert Change(steps=(Step("assign_tag", "VIP"),))
+
+
+def test_options_are_the_same_in_any_order_and_blank_is_no_option() -> None:
+    assert same_value(("apple", "pear"), ("pear", "apple"))
+    assert same_value((), "")
+    assert same_value("apple", ("apple",))
+    assert not same_value(("apple",), ("apple", "pear"))
+    assert not same_value("apple", "Apple")

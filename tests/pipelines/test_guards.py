@@ -1,0 +1,126 @@
+"""What stops a run: before it starts, and on the way."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.errors import GuardError
+from pipelines.config import GuardsConfig
+from pipelines.guards import FAILED_IN_A_ROW, FailureGuard, check_before
+
+GUARDS = GuardsConfig.model_validate(
+    {"min_rows": 10, "max_removed": "5%", "max_edited": "50%", "max_failed": "5%"}
+)
+
+
+def stopped_at(guard: FailureGuard, failures: list[bool]) -> int | None:
+    """Which observation stops the run, counted from 1."""
+    for number, failed in enumerate(failures, start=1):
+        try:
+            guard.observe(failed=failed)
+        except GuardError:
+            return number
+    return None
+
+
+def failing(failed: str) -> FailureGuard:
+    return FailureGuard(GuardsConfig.model_validate({"max_failed": failed}))
+
+
+def test_a_run_at_the_edge_of_its_guards_may_start() -> None:
+    check_before(GUARDS, rows=10, known=100, edited=50, removed=5)
+    check_before(GUARDS, rows=10, known=0, edited=0, removed=0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (
+            {"rows": 9, "known": 0, "edited": 0, "removed": 0},
+            "the source has 9 rows, guards.min_rows asks for 10: nothing was sent",
+        ),
+        (
+            {"rows": 5000, "known": 1000, "edited": 0, "removed": 51},
+            "51 of 1,000 leads have gone from the source, more than guards.max_removed allows:"
+            " nothing was sent. Is the source complete?",
+        ),
+        (
+            {"rows": 10, "known": 100, "edited": 51, "removed": 5},
+            "51 of 100 leads would be edited, more than guards.max_edited allows: nothing was sent",
+        ),
+    ],
+)
+def test_one_beyond_a_guard_stops_the_run_before_it_starts(counts: dict[str, int], message: str) -> None:
+    with pytest.raises(GuardError) as refusal:
+        check_before(GUARDS, **counts)
+    assert str(refusal.value) == message
+
+
+def test_a_guard_may_be_a_number_of_leads() -> None:
+    guards = GuardsConfig.model_validate({"max_removed": 3, "max_edited": 0})
+    check_before(guards, rows=1, known=4, edited=0, removed=3)
+    with pytest.raises(GuardError, match=r"^4 of 4 leads have gone"):
+        check_before(guards, rows=1, known=4, edited=0, removed=4)
+    with pytest.raises(GuardError, match=r"^1 of 4 leads would be edited"):
+        check_before(guards, rows=1, known=4, edited=1, removed=0)
+
+
+def test_an_empty_source_never_starts_by_default() -> None:
+    with pytest.raises(GuardError, match=r"^the source has 0 rows"):
+        check_before(GuardsConfig(), rows=0, known=0, edited=0, removed=0)
+
+
+@pytest.mark.parametrize("before", [0, 1, 10_000])
+def test_twenty_five_failures_in_a_row_stop_the_run(before: int) -> None:
+    failures = [False] * before + [True] * 30
+    assert stopped_at(failing("100%"), failures) == before + 25
+
+
+def test_a_success_breaks_the_row() -> None:
+    rows = ([True] * 24 + [False]) * 10
+    assert FAILED_IN_A_ROW == 25
+    assert stopped_at(failing("100%"), rows) is None
+
+
+def test_a_share_of_failures_counts_from_the_hundredth_lead() -> None:
+    assert stopped_at(failing("5%"), [True] * 20 + [False] * 79) is None
+    assert stopped_at(failing("5%"), [True] * 20 + [False] * 79 + [True]) == 100
+    assert stopped_at(failing("5%"), [False] * 95 + [True] * 5) is None
+    assert stopped_at(failing("5%"), [False] * 95 + [True] * 6) == 101
+
+
+def test_a_number_of_failures_counts_from_the_first_lead() -> None:
+    assert stopped_at(failing("2"), [True, True]) is None
+    assert stopped_at(failing("2"), [True, False, True, True]) == 4
+    assert stopped_at(failing("0"), [False, True]) == 2
+
+
+def test_a_failure_guard_says_what_happened() -> None:
+    in_a_row, share = failing("100%"), failing("0")
+    with pytest.raises(GuardError) as refusal:
+        stop_by(in_a_row, 25)
+    assert str(refusal.value) == (
+        "Kartra refused 25 leads in a row: stopped, the rest waits. `kartra-sync rejects` says why"
+    )
+    with pytest.raises(GuardError) as refusal:
+        stop_by(share, 1)
+    assert str(refusal.value) == (
+        "Kartra refused 1 of 1 leads, more than guards.max_failed allows: stopped, the rest waits."
+        " `kartra-sync rejects` says why"
+    )
+
+
+def stop_by(guard: FailureGuard, failures: int) -> None:
+    for _ in range(failures):
+        guard.observe(failed=True)
+
+
+@given(failures=st.lists(st.booleans(), max_size=400), percent=st.integers(0, 100))
+def test_a_run_that_was_not_stopped_is_within_its_share(failures: list[bool], percent: int) -> None:
+    stop = stopped_at(failing(f"{percent}%"), failures)
+    seen = failures if stop is None else failures[: stop - 1]
+    last_failure = max((place for place, failed in enumerate(seen, start=1) if failed), default=0)
+    if last_failure >= 100:
+        assert sum(seen) * 100 <= percent * last_failure
+    if stop is not None:
+        assert failures[stop - 1]
