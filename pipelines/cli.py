@@ -111,6 +111,9 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
             "actions": dict(sorted(result.plan.actions.items())),
             "calls": {"estimated": result.calls},
             "seconds_estimated": round(result.seconds, 1),
+            "collapsing": [
+                {"row": row, "address": mask_address(address)} for row, address in result.collapsing
+            ],
             "missing": {str(thing): count for thing, count in sorted(result.plan.missing.items())},
             "refusal": str(result.refusal) if result.refusal else None,
         }
@@ -243,15 +246,20 @@ def rejects(file: Path, *, csv_file: str | None, as_json: bool, verbose: int) ->
     _logging(verbose)
     from rich.console import Console
 
-    from pipelines.look import rejects_of, write_rejects
+    from pipelines.look import rejects_of
+    from pipelines.rejects import write_rejects
     from pipelines.show import rejects_table
 
     config = _read(file)
     found = rejects_of(config)
     if csv_file is not None:
-        delimiter = config.load.source.delimiter or ","
-        count = write_rejects(found, None if csv_file == "-" else Path(csv_file), delimiter=delimiter)
-        click.echo(f"{count:,} records written", err=True)
+        if as_json and csv_file == "-":
+            raise click.UsageError("--csv needs a file with --json")
+        count = write_rejects(found, None if csv_file == "-" else Path(csv_file), config.load)
+        if as_json:
+            _print_json({"written": count, "file": csv_file})
+        else:
+            click.echo(f"{count:,} records written", err=True)
         return
     rows = [{name: value for name, value in row.items() if name != "record"} for row in found]
     if as_json:
@@ -313,6 +321,8 @@ def sandbox(
 ) -> None:
     """Serve an emulated Kartra account on this machine, to rehearse on. Ctrl-C ends it."""
     _logging(verbose)
+    import yaml
+
     from connectors.kartra.sandbox import (
         Account,
         Faults,
@@ -343,7 +353,10 @@ def sandbox(
     except (TypeError, ValueError) as error:
         known = ", ".join(Faults().shares())
         raise click.BadParameter(f"--fault: {error}. Known faults: {known}") from None
-    account = Account.from_yaml(account_file) if account_file else demo_account()
+    try:
+        account = Account.from_yaml(account_file) if account_file else demo_account()
+    except (OSError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise click.BadParameter(f"--account {account_file}: {error}") from None
 
     def announce(served: Sandbox) -> None:
         credentials = {
@@ -358,10 +371,14 @@ def sandbox(
         for name, value in credentials.items():
             click.echo(f"  export {name}={value}")
 
-    serve_forever(options, account, announce)
+    try:
+        serve_forever(options, account, announce)
+    except OSError as error:
+        raise ConfigError(f"port {port} cannot be used: {error.strerror}") from error
 
 
 @cli.command(epilog="Example:  kartra-sync schema > kartra-sync.schema.json")
+@click.option("--json", is_flag=True, expose_value=False, help="As without it: one JSON object.")
 def schema() -> None:
     """The JSON Schema of a pipeline file, for completion in editors."""
     from pipelines.pipeline_file import json_schema
@@ -381,7 +398,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         if as_json:
-            _print_json({"status": "refused", "error": error.format_message()})
+            _print_json({"status": "refused", "error": error.format_message(), "exit_code": USAGE})
         _exit(USAGE)
     except SyncError as error:
         click.echo(f"kartra-sync: {error}", err=True)
@@ -396,7 +413,7 @@ def main() -> None:
             "a bug in kartra-sync; please report it with this traceback"
         )
         if as_json:
-            _print_json({"status": "failed", "error": "a bug in kartra-sync"})
+            _print_json({"status": "failed", "error": "a bug in kartra-sync", "exit_code": BUG})
         _exit(BUG)
 
 
@@ -436,17 +453,18 @@ def _read(file: Path) -> Any:
 
 
 def _configs(file: Path | None) -> list[Any]:
-    """The pipeline named, or all that can be read in this folder."""
+    """The pipeline named, or all that can be read in this folder. Where none can, why."""
     if file is not None:
         return [_read(file)]
     found = []
+    problems = []
     for candidate in sorted((*Path().glob("*.yaml"), *Path().glob("*.yml"))):
         try:
             found.append(_read(candidate))
-        except ConfigError:
-            logging.getLogger("kartra_sync").info("%s is no pipeline file", candidate)
+        except ConfigError as error:
+            problems.append(str(error))
     if not found:
-        raise ConfigError("no pipeline file in this folder; name one")
+        raise ConfigError("\n".join(["no pipeline file in this folder; name one", *problems]))
     return found
 
 

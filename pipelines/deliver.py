@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from connectors.errors import ConfigError, GuardError, RetryableApiError, SyncError
 from connectors.kartra.answers import Answer, Effect
@@ -63,6 +64,7 @@ class Task:
     tries: int = 0
     reads: int = 0
     sent_at: float = 0.0  # time.monotonic of the last write
+    intended_at: datetime | None = None  # of the first try
     wrote: bool = False
     refused: dict[tuple[str, str], str] = field(default_factory=dict)  # (command, name): error type
     done: Counter[str] = field(default_factory=Counter)
@@ -97,8 +99,10 @@ class Delivery:
         calls_per_second: float,
         workers: int | None,
         stopping: Callable[[], bool],
+        halt: Callable[[], None],
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
+        """`stopping` is asked between calls; `halt` is called once no further call may leave."""
         self._store = store
         self._client = client
         self._inventory = inventory
@@ -108,6 +112,7 @@ class Delivery:
         self._rate = calls_per_second
         self._fixed_workers = workers
         self._stopping = stopping
+        self._halt = halt
         self._progress = progress
         self._guard = FailureGuard(load.guards)
         self._ready: deque[Task] = deque()
@@ -184,9 +189,10 @@ class Delivery:
             self._finish(task, Outcome("rejected", reason=_why_not_compiled(error)))
             return
         except SyncError as error:
-            self.failure = error
+            self._fail(error)
             return
         self._store.intend(task.entry, change_to_json(task.change), self._acknowledged(task))
+        task.intended_at = task.intended_at or utc_now()
         task.tries += 1
         self.retried += task.tries > 1
         self._flying[pool.submit(self._client.send, call)] = task
@@ -258,6 +264,7 @@ class Delivery:
     def _recovery(self, entry: Entry) -> Task:
         change = change_from_json(entry.change) if entry.change else Change()
         task = Task(entry, entry.snapshot, entry.origin, change, read_next=True, recovering=True)
+        task.intended_at = entry.sent_at
         age_s = (utc_now() - entry.sent_at).total_seconds() if entry.sent_at else SETTLED_AFTER_S
         task.sent_at = time.monotonic() - max(0.0, age_s)
         return task
@@ -282,11 +289,11 @@ class Delivery:
             answer = future.result()
         except SyncError as error:  # proven not sent
             self._give_back(task)
-            self.failure = self.failure or error
+            self._fail(error)
             return
         if answer.effect is Effect.FATAL:
             self._give_back(task)
-            self.failure = self.failure or fatal(answer)
+            self._fail(fatal(answer))
         elif task.read_next:
             self._after_look(task, answer)
         else:
@@ -311,6 +318,7 @@ class Delivery:
         for name, action in zip(_names(task.change), answer.actions, strict=True):
             if action.effect is Effect.REFUSED and (name[0], action.type) not in _ALREADY_SO:
                 task.refused[name] = action.type or ""
+        self._stop_where_a_name_is_missing(task)
         if any(action.effect is Effect.UNKNOWN for action in answer.actions):
             task.one_by_one = task.one_by_one or answer.type is not None
             task.read_next = True
@@ -321,6 +329,21 @@ class Delivery:
             self._ready.append(task)
         else:
             self._settle(task)
+
+    def _stop_where_a_name_is_missing(self, task: Task) -> None:
+        """Every lead that wishes for it would be refused: one message, not one for each."""
+        for (_, name), number in task.refused.items():
+            if number in _NO_SUCH_NAME:
+                self._inventory.forget()
+                known = error_type(number)
+                self._fail(
+                    ConfigError(f'Kartra: {known.message} ({number}): "{name}". Stopped, the rest waits')
+                )
+
+    def _fail(self, error: SyncError) -> None:
+        """Stop: no further call leaves. The first reason stays."""
+        self.failure = self.failure or error
+        self._halt()
 
     def _take(self, task: Task, done: list[bool], lead_id: str | None) -> None:
         """Keep what this answer acknowledged, in memory until the outcome is committed with it."""
@@ -403,7 +426,17 @@ class Delivery:
             task.snapshot = replace(shown, lists=task.snapshot.lists & active)
         else:
             before = task.snapshot
-            after, origin = after_unknown(task.change, desired, before, read.profile, self._load.existing)
+            after, origin = after_unknown(
+                task.change,
+                desired,
+                before,
+                read.profile,
+                self._load.existing,
+                task.intended_at or utc_now(),
+            )
+            if origin == "adopted" and task.window_open:  # or it is ours after all, with effects to come
+                self._later(task, task.sent_at + SETTLED_AFTER_S - time.monotonic())
+                return
             if origin == "adopted" and task.recovering:
                 self._finish(task, Outcome("recovered"))  # not ours: the next plan adopts it
                 return
@@ -447,8 +480,10 @@ class Delivery:
             return
         self._unreached += 1
         if self._unreached >= UNREACHABLE_IN_A_ROW:
-            self.failure = RetryableApiError(
-                "Kartra cannot be reached: nothing of what is left was sent. Run again later"
+            self._fail(
+                RetryableApiError(
+                    "Kartra cannot be reached: nothing of what is left was sent. Run again later"
+                )
             )
             return
         task.tries -= 1
@@ -464,12 +499,6 @@ class Delivery:
         """Nothing is owed any more, but for what Kartra refused."""
         no_such_name = next((number for number in task.refused.values() if number in _NO_SUCH_NAME), None)
         if no_such_name is not None:
-            self._inventory.forget()
-            names = ", ".join(f'"{name}"' for _, name in task.refused if name)
-            self.failure = ConfigError(
-                f"Kartra: {error_type(no_such_name).message} ({no_such_name}): {names}."
-                " Every lead would be refused: stopped, the rest waits"
-            )
             self._finish(task, Outcome("deferred", no_such_name, _reason(no_such_name)))
         elif task.refused:
             number = next(iter(task.refused.values()))
@@ -495,7 +524,7 @@ class Delivery:
         try:
             self._guard.observe(failed=outcome.name in ("rejected", "parked"))
         except GuardError as error:
-            self.failure = error
+            self._fail(error)
 
     def _acknowledged(self, task: Task, *, complete: bool = False) -> Acknowledged | None:
         """What is known of the lead now; its digest only where nothing is owed."""

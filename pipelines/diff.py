@@ -105,9 +105,9 @@ def apply_change(snapshot: Snapshot, change: Change, done: Sequence[bool]) -> Sn
 
 
 def same_value(one: CustomValue, other: CustomValue) -> bool:
-    """Whether two values of a custom field are the same; the order of checked options is not."""
+    """Whether two values of a custom field are the same. Options have neither order nor case."""
     if isinstance(one, tuple) or isinstance(other, tuple):
-        return set(_labels(one)) == set(_labels(other))
+        return _labels(one) == _labels(other)
     return one == other
 
 
@@ -124,7 +124,11 @@ def _steps(desired: DesiredLead, snapshot: Snapshot) -> tuple[Step, ...]:
     steps: list[Step] = []
     if "tags" not in desired.silent:
         steps += [Step("unassign_tag", name) for name in sorted(snapshot.tags - set(desired.tags))]
-    steps += [Step("assign_tag", name) for name in desired.tags if name not in snapshot.tags]
+    steps += [
+        Step("assign_tag", name)
+        for name in desired.tags
+        if name not in snapshot.tags and ("tags", name) not in snapshot.kept
+    ]
     if "lists" not in desired.silent:
         left = sorted(snapshot.lists - set(desired.lists))
         steps += [Step("unsubscribe_lead_from_list", name) for name in left]
@@ -141,5 +145,6 @@ def _steps(desired: DesiredLead, snapshot: Snapshot) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _labels(value: CustomValue) -> tuple[str, ...]:
-    return value if isinstance(value, tuple) else (value,) if value else ()
+def _labels(value: CustomValue) -> set[str]:
+    labels = value if isinstance(value, tuple) else (value,) if value else ()
+    return {label.casefold() for label in labels}

@@ -1,7 +1,7 @@
 """One lead from end to end: its rows, what is wished, what Kartra acknowledged, the decision and why."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connectors.errors import SyncError
@@ -34,6 +34,7 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
         winner = next(mapped for mapped in reversed(found) if mapped.rank == winner.rank)
     with Store(config.state if config.state.exists() else None) as store:
         known = store.known(config.pipeline, key)
+        refusals = {row.digest: row.reason for row in store.refusals(config.pipeline, key)}
         journal = store.journal(config.pipeline, key)
     states = [
         {
@@ -42,9 +43,8 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
             "lead_id": row.lead_id,
             "changed_at": row.changed_at,
             "removed_at": row.removed_at,
-            "refused": row.refused_reason,
             "acknowledged": _masked(json.loads(row.snapshot), show=show),
-            **_decision(winner, row),
+            "decision": _decision(winner, row, refusals),
         }
         for row in known
     ]
@@ -55,7 +55,7 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
         "mapped": _masked(json.loads(winner.lead.to_json()), show=show) if winner else None,
         "blocked": winner.blocked if winner else None,
         "states": states,
-        "decision": None if states else _first_decision(winner),
+        "decision": None if states else _first_decision(winner, refusals),
         "journal": [
             {
                 "run_id": row.run_id,
@@ -108,25 +108,28 @@ def _normal_key(key: str, *, by_address: bool) -> str:
         return normal_cell(key).lower()
 
 
-def _first_decision(winner: Mapped | None) -> str:
+def _first_decision(winner: Mapped | None, refusals: Mapping[bytes, str]) -> str:
     if winner is None:
         return "nothing: neither the source nor Kartra's answers know this key"
+    if reason := refusals.get(digest(winner.lead.to_json())):
+        return f"was refused: {reason}; sent again when its row changes"
     return (
         f"not sent: {winner.blocked}" if winner.blocked else f"create: {_told(diff_lead(winner.lead, None))}"
     )
 
 
-def _decision(winner: Mapped | None, row: Any) -> dict[str, str]:
+def _decision(winner: Mapped | None, row: Any, refusals: Mapping[bytes, str]) -> str:
     if winner is None:
-        return {"decision": "gone from the source" + (", removed" if row.removed_at else "")}
+        return "gone from the source" + (", removed" if row.removed_at else "")
     if winner.blocked:
-        return {"decision": f"not sent: {winner.blocked}"}
-    if row.digest == digest(winner.lead.to_json()) and not row.removed_at:
-        return {"decision": "nothing: as Kartra acknowledged it"}
-    if row.refused_reason:
-        return {"decision": f"was refused: {row.refused_reason}; sent again when its row changes"}
+        return f"not sent: {winner.blocked}"
+    wished = digest(winner.lead.to_json())
+    if row.digest == wished and not row.removed_at:
+        return "nothing: as Kartra acknowledged it"
+    if reason := refusals.get(wished):
+        return f"was refused: {reason}; sent again when its row changes"
     change = diff_lead(winner.lead, Snapshot.from_json(row.snapshot, lead_id=row.lead_id))
-    return {"decision": f"edit: {_told(change)}" if change else "nothing: no difference in what is sent"}
+    return f"edit: {_told(change)}" if change else "nothing: no difference in what is sent"
 
 
 def _told(change: Change) -> str:

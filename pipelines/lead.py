@@ -66,7 +66,8 @@ class Snapshot:
     """What Kartra acknowledged of a lead we sent or adopted.
 
     `kept` holds what stays as Kartra has it, as ("fields", "city") or ("lists", "News"): a value that
-    was there before us under `existing: fill_blanks`, a list its person has left.
+    was there before us under `existing: fill_blanks`, a tag or list a lead had before us, a list its
+    person has left. `tags` and `lists` are what we gave, `sequences` all the lead was ever in.
     """
 
     email: str

@@ -1,15 +1,8 @@
 """Looking without touching: the last runs, what waits, who was refused. Needs no credentials."""
 
-import csv
 import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from connectors.errors import ConfigError
 from pipelines.config import PipelineConfig
 from pipelines.state import Store
 
@@ -62,35 +55,6 @@ def rejects_of(config: PipelineConfig) -> list[dict[str, Any]]:
             }
             for row in store.rejects(last[0]["run_id"])
         ]
-
-
-def write_rejects(rejects: list[dict[str, Any]], path: Path | None, *, delimiter: str) -> int:
-    """The original records as CSV; gives how many. Duplicates are left out: another record spoke for them.
-
-    A record that was not as wide as the header is written with the cells it had.
-    """
-    records = [reject["record"] for reject in rejects if reject["kind"] != "duplicate" and reject["record"]]
-    header = next((list(record) for record in records if isinstance(record, dict)), [])
-    with _private_file(path) as handle:
-        writer = csv.writer(handle, delimiter=delimiter)
-        if header:
-            writer.writerow(header)
-        for record in records:
-            writer.writerow(list(record.values()) if isinstance(record, dict) else record)
-    return len(records)
-
-
-@contextmanager
-def _private_file(path: Path | None) -> Iterator[TextIO]:
-    if path is None:
-        yield sys.stdout
-        return
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as handle:
-        yield handle
 
 
 def _store(config: PipelineConfig) -> Store:

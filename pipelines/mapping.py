@@ -1,6 +1,7 @@
 """One record becomes one desired lead, or a reason why not. Pure: sees no file, clock, account or state."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,8 +21,26 @@ _T = TypeVar("_T", bound=CustomValue)
 STATUS_COLUMNS = frozenset(
     {"status", "email status", "e-mail status", "subscription status", "subscriber status", "opt-in status"}
 )
-OPTED_OUT = frozenset({"unsubscribed", "opted out", "opted-out", "bounced", "complained", "cleaned"})
+OPTED_OUT = frozenset(
+    {
+        "unsubscribed",
+        "opted out",
+        "opted-out",
+        "bounced",
+        "complained",
+        "cleaned",
+        "cancelled",
+        "removed",
+        "blocked",
+        "archived",
+    }
+)
 """Words by which exports of other platforms say that a person must not be mailed."""
+FLAG_COLUMNS = frozenset({"opted out", "opted-out", "email_blacklisted"})
+"""Columns where a yes says the same."""
+TRUE = frozenset({"true", "yes", "y", "1"})
+FILLED_COLUMNS = frozenset({"unsub_time"})
+"""Columns where any value does: Mailchimp gives the time a person left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +69,7 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
     Raises ConfigError where the mapping names a column that the source lacks or has twice.
     """
     _check_columns(load, columns)
-    status_columns = tuple(name for name in columns if name.strip().casefold() in STATUS_COLUMNS)
+    says_opted_out = _opt_out_columns(load, columns)
 
     def map_record(record: Record, row: int) -> Mapped | Invalid:
         try:
@@ -59,7 +78,7 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
             rank = _rank(load, record, row)
         except (InvalidAddressError, _UnusableError) as error:
             return Invalid(str(error))
-        opted_out = _opted_out(load, record, status_columns)
+        opted_out = _opted_out(record, says_opted_out)
         return Mapped(
             key=key,
             lead=_desired(load, record, email),
@@ -110,7 +129,8 @@ def _check_columns(load: LoadConfig, columns: tuple[str, ...]) -> None:
     for place, column in used_columns(load):
         if column not in columns:
             near = nearest(column, columns)
-            hint = f'; did you mean "{near}"?' if near else f"; it has: {', '.join(columns)}"
+            # Without a near match nothing of the header is shown: it may be somebody's row.
+            hint = f'; did you mean "{near}"?' if near else f", which has {len(columns)} others"
             problems.append(f'{place}: the source has no column "{column}"{hint}')
         elif columns.count(column) > 1:
             problems.append(f'{place}: the source has the column "{column}" more than once')
@@ -142,21 +162,42 @@ def _instant(cell: str, column: str | None) -> float:
     if not cell:
         return -math.inf
     try:
+        instant = _number_or_date(cell)
+    except (ValueError, OverflowError):
+        instant = math.nan
+    if not math.isfinite(instant):
+        raise _UnusableError(f'the column "{column}" holds neither a date nor a number')
+    return instant
+
+
+def _number_or_date(cell: str) -> float:
+    try:
         return float(cell)
     except ValueError:
-        pass
-    try:
-        moment: datetime = date_parser.parse(cell, default=datetime(1970, 1, 1))  # noqa: DTZ001
-    except (ValueError, OverflowError):
-        raise _UnusableError(f'the column "{column}" holds neither a date nor a number') from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of zone names it does not know: UTC is taken
+            moment: datetime = date_parser.parse(cell, default=datetime(1970, 1, 1))  # noqa: DTZ001
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _opted_out(load: LoadConfig, record: Record, status_columns: tuple[str, ...]) -> str | None:
-    asked = (*status_columns, *((load.consent.column,) if load.consent.column else ()))
-    for column in asked:
+def _opt_out_columns(load: LoadConfig, columns: tuple[str, ...]) -> dict[str, Callable[[str], bool]]:
+    """The columns that can say a person opted out, each with what says so there."""
+    asked: dict[str, Callable[[str], bool]] = {}
+    for column in columns:
+        name = column.strip().casefold()
+        if name in STATUS_COLUMNS or column == load.consent.column:
+            asked[column] = OPTED_OUT.__contains__
+        elif name in FLAG_COLUMNS:
+            asked[column] = TRUE.__contains__
+        elif name in FILLED_COLUMNS:
+            asked[column] = bool
+    return asked
+
+
+def _opted_out(record: Record, columns: Mapping[str, Callable[[str], bool]]) -> str | None:
+    for column, says_so in columns.items():
         word = normal_cell(record[column]).casefold()
-        if word in OPTED_OUT:
+        if says_so(word):
             return f'opted out: "{word}" in the column "{column}"'
     return None
 

@@ -28,10 +28,14 @@ class Decision:
 
 @dataclass(slots=True)
 class Plan:
-    """Counts of what is to be sent; `calls` without those that ask for lists of names."""
+    """Counts of what is to be sent; `calls` without those that ask for lists of names.
+
+    `edited_known` are the edits of leads we created or adopted, as opposed to leads Kartra had before.
+    """
 
     created: int = 0
     edited: int = 0
+    edited_known: int = 0
     removed: int = 0
     calls: int = 0
     needs_names: bool = False
@@ -93,6 +97,7 @@ def make_plan(
                     store.reject_known(run_id, difference.row, *difference.refused)
                 continue
             _count(plan, decision)
+            plan.edited_known += difference.origin in ("created", "adopted")
             shortfall.check(decision.change)
             enqueued.append(_entry(difference))
         if run_id is not None:

@@ -16,6 +16,7 @@ from connectors.kartra import commands
 from connectors.kartra.client import KartraClient
 from connectors.kartra.commands import Call
 from connectors.kartra.profile import CustomFieldDefinition
+from connectors.privacy import mask_text
 from pipelines.config import LoadConfig
 from pipelines.diff import Change
 from pipelines.lead import CustomValue
@@ -79,7 +80,7 @@ class Missing:
     near: str | None = None
 
     def __str__(self) -> str:
-        return self.what + (f'; did you mean "{self.near}"?' if self.near else "")
+        return mask_text(self.what) + (f'; did you mean "{self.near}"?' if self.near else "")
 
 
 def missing_in(change: Change, inventory: Inventory) -> Iterator[Missing]:
@@ -127,9 +128,10 @@ class AccountInventory:
         return self._current
 
     def asked(self) -> Inventory:
-        """Ask Kartra now, all lists side by side."""
-        with ThreadPoolExecutor(max_workers=max(1, len(self._kinds))) as pool:
-            contents = dict(zip(self._kinds, pool.map(self._read, self._kinds), strict=True))
+        """Ask Kartra now: the first list alone, so that a bad credential costs one call, then the others."""
+        contents = {kind: self._read(kind) for kind in self._kinds[:1]}
+        with ThreadPoolExecutor(max_workers=max(1, len(self._kinds) - 1)) as pool:
+            contents.update(zip(self._kinds[1:], pool.map(self._read, self._kinds[1:]), strict=True))
         for kind, content in contents.items() if self._keep else ():
             self._store.keep_inventory(self._account, kind, content)
         self._current = Inventory.of(contents, fresh=True)

@@ -1,12 +1,17 @@
 """What a lead's profile proves: which actions of an open try landed, and what a lead had before us. Pure."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from connectors.kartra.profile import LeadProfile
 from pipelines.config import Existing
 from pipelines.diff import Change, Step, apply_change, same_value
 from pipelines.lead import DesiredLead, Snapshot
 from pipelines.state import Origin
+
+EST = timezone(timedelta(hours=-5))
+CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 def landed(change: Change, profile: LeadProfile) -> tuple[bool, ...]:
@@ -21,38 +26,61 @@ def after_unknown(
     snapshot: Snapshot | None,
     profile: LeadProfile,
     existing: Existing,
+    sent_at: datetime,
 ) -> tuple[Snapshot, Origin | None]:
     """The snapshot a profile proves after a try without an answer, and the origin where it is a new lead.
 
-    A new lead whose profile is not what was sent was there before us: Kartra refused the creation.
+    `sent_at` is the intent of a creation: a lead that had joined before it was there before us, and
+    Kartra refused to create it.
     """
     flags = landed(change, profile)
-    if change.create and not flags[0]:
-        return adopt(desired, profile, existing), "adopted"
-    before = snapshot or Snapshot(email=desired.email)
-    after = apply_change(before, change, flags)
+    if change.create:
+        ours = _joined_after(profile.joined, sent_at)
+        if not (flags[0] if ours is None else ours):
+            return adopt(desired, profile, existing), "adopted"
+        flags = (True, *flags[1:])
+    after = apply_change(snapshot or Snapshot(email=desired.email), change, flags)
+    if change.create:  # as it is now: somebody may have edited it since
+        after = replace(after, **_values(desired, profile))
     after = replace(after, lead_id=profile.id or after.lead_id, kept=after.kept | _left(desired, profile))
     return after, "created" if change.create else None
 
 
 def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Snapshot:
     """The snapshot of a lead that Kartra had before us, as far as the record speaks of it."""
-    fields = {name: profile.fields.get(name, "") for name in desired.fields}
-    custom_fields = {name: profile.custom_fields.get(name, "") for name in desired.custom_fields}
-    kept = set(_left(desired, profile))
+    values = _values(desired, profile)
+    kept = {("tags", name) for name in profile.tags} | {("lists", name) for name in profile.lists}
     if existing == "fill_blanks":
-        kept |= {("fields", name) for name, value in fields.items() if value}
-        kept |= {("custom_fields", name) for name, value in custom_fields.items() if value}
+        kept |= {(kind, name) for kind, known in values.items() for name, value in known.items() if value}
     return Snapshot(
         email=desired.email,
         lead_id=profile.id or None,
-        fields=fields,
-        custom_fields=custom_fields,
-        tags=profile.tags.intersection(desired.tags),
-        lists=frozenset(name for name in desired.lists if profile.lists.get(name)),
-        sequences=frozenset(name for name, _ in desired.sequences if name in profile.sequences),
+        sequences=frozenset(profile.sequences),
         kept=frozenset(kept),
+        **values,
     )
+
+
+def _values(desired: DesiredLead, profile: LeadProfile) -> dict[str, Any]:
+    """What the profile has where the record has a wish."""
+    return {
+        "fields": {name: profile.fields.get(name, "") for name in desired.fields},
+        "custom_fields": {name: profile.custom_fields.get(name, "") for name in desired.custom_fields},
+    }
+
+
+def _joined_after(joined: datetime | None, sent_at: datetime) -> bool | None:
+    """Whether a lead joined after an intent; None where its clock leaves that open.
+
+    Kartra writes EST and does not say whether its summer knows daylight saving (API reference, 8.5):
+    for an hour a lead may seem younger than it is.
+    """
+    if joined is None:
+        return None
+    age = joined.replace(tzinfo=EST) - sent_at
+    if age < -CLOCKS_DIFFER:
+        return False
+    return None if CLOCKS_DIFFER < age < timedelta(hours=1) - CLOCKS_DIFFER else True
 
 
 def _left(desired: DesiredLead, profile: LeadProfile) -> frozenset[tuple[str, str]]:

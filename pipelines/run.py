@@ -1,6 +1,7 @@
 """A run reads as its sentence: settle what is unknown, stage the source, plan, guard, deliver, report."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,10 +98,11 @@ def run_pipeline(
                 f" {holder.pid} on {holder.host} (run {holder.run_id})"
             )
         store.begin_run(run_id, config.pipeline)
-        client = open_client(config, stopping)
+        halted = threading.Event()
+        client = open_client(config, lambda: stopping() or halted.is_set())
         error: SyncError | None = None
         try:
-            error = _load(config, store, client, account, run_id, summary, stopping, progress)
+            error = _load(config, store, client, account, run_id, summary, stopping, halted.set, progress)
         except SyncError as caught:
             error = caught
         except BaseException:
@@ -130,7 +132,7 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
     client = open_client(config)
     try:
         with Store(config.state if config.state.exists() else None) as store:
-            store.enter_scope(config.pipeline, account, config.kartra.mode)
+            store.find_scope(config.pipeline, account, config.kartra.mode)
             inventory = AccountInventory(store, client, account, load, keep=False)
             known = _Lenient(inventory, unchecked)
             stage(source, load, store, summary, run_id=None)
@@ -189,6 +191,7 @@ def _load(
     run_id: str,
     summary: Summary,
     stopping: Callable[[], bool],
+    halt: Callable[[], None],
     progress: Callable[[Progress], None],
 ) -> SyncError | None:
     load = _load_of(config)
@@ -205,6 +208,7 @@ def _load(
         calls_per_second=config.kartra.calls_per_second,
         workers=None if workers == "auto" else workers,
         stopping=stopping,
+        halt=halt,
         progress=progress,
     )
 
@@ -244,7 +248,7 @@ def _guard(load: LoadConfig, store: Store, summary: Summary, plan: Plan) -> Guar
             load.guards,
             rows=summary.read,
             known=store.count_leads(),
-            edited=plan.edited,
+            edited=plan.edited_known,
             removed=plan.removed,
         )
     except GuardError as error:

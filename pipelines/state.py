@@ -9,13 +9,13 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Row, TextClause, create_engine, text
+from sqlalchemy import ExceptionContext, Row, TextClause, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
@@ -128,7 +128,9 @@ class Store:
             poolclass=StaticPool,
             isolation_level="AUTOCOMMIT",  # transactions are begun by _transaction alone
             connect_args={"timeout": BUSY_TIMEOUT_S},
+            hide_parameters=True,  # they are people's data
         )
+        event.listen(self._engine, "handle_error", self._translate)
         self._statements: dict[str, TextClause] = {}
         try:
             self._connection = self._engine.connect()
@@ -152,13 +154,22 @@ class Store:
     def enter_scope(self, pipeline: str, account: str, mode: str) -> None:
         """From here on the store speaks of this pipeline in this account and mode."""
         scope = {"pipeline": pipeline, "account": account, "mode": mode}
-        find = "SELECT scope_id FROM scopes WHERE pipeline=:pipeline AND account=:account AND mode=:mode"
         with self._transaction():
             self._run_line(
                 "INSERT OR IGNORE INTO scopes (pipeline, account, mode) VALUES (:pipeline, :account, :mode)",
                 **scope,
             )
-            self.scope_id = self._run_line(find, **scope)[0][0]
+        self.find_scope(**scope)
+
+    def find_scope(self, pipeline: str, account: str, mode: str) -> None:
+        """As `enter_scope`, but writes nothing: a scope that is not there yet knows no lead."""
+        rows = self._run_line(
+            "SELECT scope_id FROM scopes WHERE pipeline=:pipeline AND account=:account AND mode=:mode",
+            pipeline=pipeline,
+            account=account,
+            mode=mode,
+        )
+        self.scope_id = rows[0].scope_id if rows else 0
 
     def take_lease(self, pipeline: str, holder: Holder) -> Holder | None:
         """Take the lease for `holder`, or say who holds it. A dead holder's lease is taken over."""
@@ -459,6 +470,15 @@ class Store:
     def known(self, pipeline: str, key: str) -> list[Row[Any]]:
         return self._run("known", pipeline=pipeline, key=key)
 
+    def refusals(self, pipeline: str, key: str) -> list[Row[Any]]:
+        """(digest, reason) of wishes of a key that are not sent again."""
+        return self._run_line(
+            "SELECT digest, reason FROM refusals JOIN scopes USING (scope_id)"
+            " WHERE pipeline = :pipeline AND key = :key",
+            pipeline=pipeline,
+            key=key,
+        )
+
     # --- inside
 
     def _prepare(self) -> None:
@@ -469,6 +489,7 @@ class Store:
             self._run_line("PRAGMA synchronous = FULL")
             found = self._run_line("PRAGMA quick_check(1)")[0][0]
             if found != "ok":
+                found = " ".join(str(found).split())
                 raise StateError(f"{self.path}: the state is damaged ({found}); restore a copy of it")
         self._migrate()
 
@@ -486,6 +507,11 @@ class Store:
                     self._connection.exec_driver_sql(statement)
                 self._connection.exec_driver_sql(f"PRAGMA user_version = {number}")
 
+    def _translate(self, context: ExceptionContext) -> None:
+        """The database's errors as ours: without the statement, and without what it was given."""
+        cause = context.original_exception
+        context.chained_exception = StateError(f"{self.path}: cannot be used as state: {cause}")
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """BEGIN IMMEDIATE, so that two processes wait for each other instead of failing half-way."""
@@ -493,7 +519,8 @@ class Store:
         try:
             yield
         except BaseException:
-            self._connection.exec_driver_sql("ROLLBACK")
+            with suppress(StateError):  # a full disk has ended the transaction already
+                self._connection.exec_driver_sql("ROLLBACK")
             raise
         self._connection.exec_driver_sql("COMMIT")
 

@@ -5,6 +5,7 @@ nobody has proven: an action of a chain counts as done only by an entry of its o
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -250,5 +251,9 @@ def _status(body: Mapping[str, Any]) -> str:
 
 
 def _type(body: Mapping[str, Any]) -> str | None:
+    """As text; of a type that is no number nothing is kept, because it might be anything."""
     value = body.get("type")
-    return None if value is None else str(value).strip() or None
+    number = "" if value is None else str(value).strip()
+    if not number:
+        return None
+    return number if re.fullmatch(r"[0-9]{1,6}", number) else "?"

@@ -109,7 +109,7 @@ class KartraClient:
         """Send once. RETRY_LATER means it was proven not to have been executed, UNKNOWN that it may have."""
         body = encode_call(self._credentials, call)
         deadline = time.monotonic() + THROTTLED_PATIENCE_S
-        while self._limiter.acquire(given_up=self._given_up):
+        while self._limiter.acquire(given_up=self._given_up) and not self._given_up():
             answer = self._post(call, body)
             if not answer.throttled:
                 return answer
@@ -126,7 +126,7 @@ class KartraClient:
         retrying = Retrying(
             retry=retry_if_result(lambda answer: answer.effect in (Effect.RETRY_LATER, Effect.UNKNOWN)),
             stop=stop_after_attempt(READ_ATTEMPTS),
-            wait=wait_exponential_jitter(initial=0.5, max=8, jitter=0.5),
+            wait=wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5),
             sleep=self._sleep,
         )
         try:

@@ -5,6 +5,7 @@ Wherever a list is expected a missing key, null, "", [] or an object of rows wil
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from connectors.kartra.answers import decoded, found
@@ -32,6 +33,7 @@ class LeadProfile:
     sequences: Mapping[str, str]  # name: step
     custom_fields: Mapping[str, str | tuple[str, ...]]  # identifier: text, or labels of the chosen options
     score: int | None
+    joined: datetime | None = None  # by Kartra's clock, without a zone (§8.5)
 
 
 def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
@@ -51,6 +53,7 @@ def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
         sequences=_sequences(details.get("sequences")),
         custom_fields=_custom_values(details.get("custom_fields")),
         score=_whole(details.get("score")),
+        joined=_moment(details.get("date_joined")),
     )
 
 
@@ -116,6 +119,13 @@ def _option_rows(value: object) -> list[Any]:
     if isinstance(value, Mapping) and "option_value" in value:
         return [value]
     return [value] if isinstance(value, str | int) and value != "" else _rows(value)
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        return datetime.strptime(_text(value), "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - it has none
+    except ValueError:
+        return None
 
 
 def _names(value: object) -> list[str]:

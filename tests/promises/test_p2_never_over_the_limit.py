@@ -73,20 +73,21 @@ def test_p2_a_server_that_throttles_is_waited_out_and_nothing_is_lost(
 
 
 def test_p2_after_a_429_everyone_waits_a_second(project: Project, sandbox: Sandbox) -> None:
-    sandbox.set_faults(Faults(throttle=1.0, from_call=24, to_call=24))
+    sandbox.set_options(calls_per_second=0, faults=Faults(throttle=1.0, from_call=30, to_call=30))
     project.pipeline(LOAD)
-    project.contacts([contact(number) for number in range(16)])
+    project.contacts([contact(number) for number in range(30)])
     second = beside(project, "second")
     second.pipeline(LOAD)
-    second.contacts([contact(number) for number in range(16, 32)])
+    second.contacts([contact(number) for number in range(30, 60)])
     processes = [one.start("run", "p.yaml", "--json") for one in (project, second)]
     assert [ended(process) for process in processes] == [0, 0]
     calls = sandbox.calls
+    assert sandbox.throttled == 1
     refused = next(place for place, call in enumerate(calls) if call.http_status == 429)
     arrivals = [call.at for call in calls]
     # calls that were under way with the refused one may still arrive; then there is silence
     assert max(arrivals[place + 1] - arrivals[place] for place in range(refused, refused + 8)) >= 0.9
-    assert held(sandbox) == all_wished([contact(number) for number in range(32)])
+    assert held(sandbox) == all_wished([contact(number) for number in range(60)])
 
 
 def test_p2_the_last_calls_of_a_killed_process_count_for_the_next(project: Project, sandbox: Sandbox) -> None:

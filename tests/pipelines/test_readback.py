@@ -1,0 +1,193 @@
+"""What a profile proves after a try without an answer, and what a lead had before us."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.kartra.profile import LeadProfile
+from pipelines.diff import Change, Step, apply_change, diff_lead
+from pipelines.lead import DesiredLead, Snapshot
+from pipelines.readback import adopt, after_unknown, landed
+from tests.pipelines import desired_leads, names, snapshots
+
+WISH = DesiredLead(
+    "ann@example.org",
+    fields={"city": "Lyon", "zip": ""},
+    custom_fields={"note": "hi", "fruits": ("apple", "pear")},
+    tags=("VIP", "Blog"),
+    lists=("News", "Offers"),
+    sequences=(("Onboarding", "2"), ("Course", "1")),
+)
+PROFILE = LeadProfile(
+    id="39260",
+    email="ann@example.org",
+    fields={"city": "Leeds", "zip": "LS1", "first_name": "Ann"},
+    tags=frozenset({"VIP", "Theirs"}),
+    lists={"News": False, "Offers": True, "Theirs": True},
+    sequences={"Onboarding": "3", "Theirs": "1"},
+    custom_fields={"fruits": ("plum",), "theirs": "x"},
+    score=3,
+)
+ADOPTED = Snapshot(
+    "ann@example.org",
+    "39260",
+    fields={"city": "Leeds", "zip": "LS1"},
+    custom_fields={"note": "", "fruits": ("plum",)},
+    tags=frozenset({"VIP"}),
+    lists=frozenset({"Offers"}),
+    sequences=frozenset({"Onboarding"}),
+    kept=frozenset({("lists", "News")}),
+)
+
+
+def profile_of(snapshot: Snapshot, *, theirs: frozenset[str] = frozenset()) -> LeadProfile:
+    """What Kartra shows of a lead that is as its snapshot says, with tags and lists of others beside."""
+    return LeadProfile(
+        id=snapshot.lead_id or "1",
+        email=snapshot.email,
+        fields=snapshot.fields,
+        tags=snapshot.tags | {f"{name} (theirs)" for name in theirs},
+        lists={**dict.fromkeys(snapshot.lists, True), **{f"{name} (theirs)": True for name in theirs}},
+        sequences=dict.fromkeys(snapshot.sequences, "1"),
+        custom_fields=snapshot.custom_fields,
+        score=0,
+    )
+
+
+def drawn_flags(data: st.DataObject, size: int) -> list[bool]:
+    return data.draw(st.lists(st.booleans(), min_size=size, max_size=size))
+
+
+@given(desired=desired_leads, snapshot=snapshots, theirs=st.frozensets(names), data=st.data())
+def test_a_profile_shows_exactly_those_actions_that_were_done(
+    desired: DesiredLead, snapshot: Snapshot, theirs: frozenset[str], data: st.DataObject
+) -> None:
+    change = diff_lead(desired, snapshot)
+    done = drawn_flags(data, len(change.commands))
+    profile = profile_of(apply_change(snapshot, change, done), theirs=theirs)
+    assert landed(change, profile) == tuple(done)
+
+
+@given(desired=desired_leads, data=st.data())
+def test_a_profile_shows_what_was_done_after_a_lead_was_created(
+    desired: DesiredLead, data: st.DataObject
+) -> None:
+    change = diff_lead(desired, None)
+    done = [True, *drawn_flags(data, len(change.steps))]
+    profile = profile_of(apply_change(Snapshot(desired.email), change, done))
+    assert landed(change, profile) == tuple(done)
+
+
+@given(desired=desired_leads, snapshot=snapshots, data=st.data())
+def test_after_a_try_without_an_answer_exactly_what_did_not_land_is_owed(
+    desired: DesiredLead, snapshot: Snapshot, data: st.DataObject
+) -> None:
+    change = diff_lead(desired, snapshot)
+    known = apply_change(snapshot, change, drawn_flags(data, len(change.commands)))
+    after, origin = after_unknown(change, desired, snapshot, profile_of(known), "update")
+    assert (after, origin) == (replace(known, lead_id=snapshot.lead_id or "1"), None)
+    assert diff_lead(desired, after) == diff_lead(desired, known)
+
+
+@given(desired=desired_leads, data=st.data())
+def test_a_creation_without_an_answer_that_landed_is_ours(desired: DesiredLead, data: st.DataObject) -> None:
+    change = diff_lead(desired, None)
+    done = [True, *drawn_flags(data, len(change.steps))]
+    known = apply_change(Snapshot(desired.email), change, done)
+    after, origin = after_unknown(change, desired, None, profile_of(known), "update")
+    assert (after, origin) == (replace(known, lead_id="1"), "created")
+
+
+def test_a_creation_without_an_answer_of_a_lead_that_is_different_was_refused() -> None:
+    change = diff_lead(WISH, None)
+    assert after_unknown(change, WISH, None, PROFILE, "update") == (ADOPTED, "adopted")
+
+
+def test_a_list_that_was_left_meanwhile_is_not_owed_any_more() -> None:
+    change = Change(steps=(Step("subscribe_lead_to_list", "News"),))
+    before = replace(ADOPTED, kept=frozenset())
+    after, origin = after_unknown(change, WISH, before, PROFILE, "update")
+    assert (after, origin) == (ADOPTED, None)
+
+
+def test_an_effect_counts_by_the_kind_of_its_command() -> None:
+    change = Change(
+        fields={"city": "Leeds", "zip": "LS1"},
+        custom_fields={"fruits": ("plum",), "note": ""},
+        steps=(
+            Step("unassign_tag", "VIP"),
+            Step("unassign_tag", "Gone"),
+            Step("assign_tag", "VIP"),
+            Step("assign_tag", "Gone"),
+            Step("unsubscribe_lead_from_list", "News"),
+            Step("unsubscribe_lead_from_list", "Offers"),
+            Step("unsubscribe_lead_from_list", "Gone"),
+            Step("subscribe_lead_to_list", "News"),
+            Step("subscribe_lead_to_list", "Offers"),
+            Step("subscribe_lead_to_list", "Gone"),
+            Step("subscribe_lead_to_sequence_at_step", "Onboarding", "1"),
+            Step("subscribe_lead_to_sequence_at_step", "Gone", "1"),
+        ),
+    )
+    assert landed(change, PROFILE) == (
+        True,
+        *(False, True, True, False),
+        *(True, False, True),
+        *(False, True, False),
+        *(True, False),
+    )
+
+
+def test_one_field_that_is_not_as_sent_means_that_the_profile_was_not_written() -> None:
+    assert landed(Change(fields={"city": "Leeds", "zip": "LS2"}), PROFILE) == (False,)
+    assert landed(Change(custom_fields={"fruits": ("plum", "pear")}), PROFILE) == (False,)
+    assert landed(Change(email="ann@example.net"), PROFILE) == (False,)
+
+
+def test_an_address_landed_in_any_case_and_as_test_mode_rewrites_it() -> None:
+    change = Change(email="ann@example.net")
+    assert landed(change, replace(PROFILE, email="Ann@Example.net")) == (True,)
+    assert landed(change, replace(PROFILE, email="ann@kartra.com")) == (True,)
+    assert landed(change, replace(PROFILE, email="bob@kartra.com")) == (False,)
+
+
+def test_a_new_lead_that_test_mode_renamed_has_landed() -> None:
+    change = diff_lead(replace(WISH, fields={}, custom_fields={}), None)
+    assert landed(change, replace(PROFILE, email="ann@kartra.com"))[0]
+
+
+def test_a_lead_that_was_there_is_adopted_as_far_as_the_record_speaks_of_it() -> None:
+    assert adopt(WISH, PROFILE, "update") == ADOPTED
+    assert diff_lead(WISH, ADOPTED) == Change(
+        fields={"city": "Lyon", "zip": ""},
+        custom_fields={"note": "hi", "fruits": ("apple", "pear")},
+        steps=(Step("assign_tag", "Blog"), Step("subscribe_lead_to_sequence_at_step", "Course", "1")),
+    )
+
+
+def test_filling_blanks_keeps_what_a_lead_had() -> None:
+    adopted = adopt(WISH, PROFILE, "fill_blanks")
+    had = {("fields", "city"), ("fields", "zip"), ("custom_fields", "fruits")}
+    assert adopted == replace(ADOPTED, kept=ADOPTED.kept | had)
+    assert diff_lead(WISH, adopted) == Change(
+        custom_fields={"note": "hi"},
+        steps=(Step("assign_tag", "Blog"), Step("subscribe_lead_to_sequence_at_step", "Course", "1")),
+    )
+
+
+@given(desired=desired_leads, snapshot=snapshots)
+def test_an_adopted_lead_that_is_as_wished_owes_nothing(desired: DesiredLead, snapshot: Snapshot) -> None:
+    before = replace(snapshot, email=desired.email, kept=frozenset())
+    change = diff_lead(desired, before)
+    as_wished = apply_change(before, change, [True] * len(change.commands))
+    for existing in ("update", "fill_blanks"):
+        assert diff_lead(desired, adopt(desired, profile_of(as_wished), existing)) == Change()
+
+
+@given(desired=desired_leads, snapshot=snapshots, theirs=st.frozensets(names))
+def test_an_adopted_lead_loses_nothing_that_we_did_not_give(
+    desired: DesiredLead, snapshot: Snapshot, theirs: frozenset[str]
+) -> None:
+    adopted = adopt(desired, profile_of(snapshot, theirs=theirs), "update")
+    assert not [step for step in diff_lead(desired, adopted).steps if step.cmd.startswith("un")]
