@@ -28,7 +28,7 @@ from pipelines.guards import FailureGuard
 from pipelines.lead import Snapshot
 from pipelines.lease import HEARTBEAT_S
 from pipelines.preflight import AccountInventory
-from pipelines.readback import adopt, after_unknown
+from pipelines.readback import adopt, after_unknown, joined_after
 from pipelines.state import Acknowledged, Entry, Origin, Outcome, Store, utc_now
 
 log = logging.getLogger("kartra_sync.deliver")
@@ -434,7 +434,11 @@ class Delivery:
                 self._load.existing,
                 task.intended_at or utc_now(),
             )
-            if origin == "adopted" and task.window_open:  # or it is ours after all, with effects to come
+            if (
+                origin == "adopted"
+                and task.window_open
+                and joined_after(read.profile.joined, task.intended_at or utc_now()) is not False
+            ):  # it may be ours after all, with effects to come
                 self._later(task, task.sent_at + SETTLED_AFTER_S - time.monotonic())
                 return
             if origin == "adopted" and task.recovering:

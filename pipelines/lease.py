@@ -27,7 +27,10 @@ class Holder:
         if self.host != socket.gethostname():
             return now - self.heartbeat_at < DEAD_AFTER
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.process_started) < 1.0
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return abs(process.create_time() - self.process_started) < 1.0
         except psutil.NoSuchProcess:
             return False
         except psutil.AccessDenied:

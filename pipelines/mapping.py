@@ -126,11 +126,13 @@ class _UnusableError(ValueError):
 
 def _check_columns(load: LoadConfig, columns: tuple[str, ...]) -> None:
     problems = []
+    is_header = any(column in columns for _, column in used_columns(load))
+    others = f"; it has: {', '.join(columns)}" if is_header else "; is its first line a header?"
     for place, column in used_columns(load):
         if column not in columns:
             near = nearest(column, columns)
-            # Without a near match nothing of the header is shown: it may be somebody's row.
-            hint = f'; did you mean "{near}"?' if near else f", which has {len(columns)} others"
+            # Where no column is known the header is not shown: it may be somebody's row.
+            hint = f'; did you mean "{near}"?' if near else others
             problems.append(f'{place}: the source has no column "{column}"{hint}')
         elif columns.count(column) > 1:
             problems.append(f'{place}: the source has the column "{column}" more than once')
@@ -183,8 +185,10 @@ def _number_or_date(cell: str) -> float:
 def _opt_out_columns(load: LoadConfig, columns: tuple[str, ...]) -> dict[str, Callable[[str], bool]]:
     """The columns that can say a person opted out, each with what says so there."""
     asked: dict[str, Callable[[str], bool]] = {}
-    for column in columns:
-        name = column.strip().casefold()
+    for place, header in enumerate(columns):
+        earlier = columns[:place].count(header)
+        column = f"{header} ({earlier + 1})" if earlier else header  # as a source names repeated ones
+        name = header.strip().casefold()
         if name in STATUS_COLUMNS or column == load.consent.column:
             asked[column] = OPTED_OUT.__contains__
         elif name in FLAG_COLUMNS:
@@ -196,7 +200,7 @@ def _opt_out_columns(load: LoadConfig, columns: tuple[str, ...]) -> dict[str, Ca
 
 def _opted_out(record: Record, columns: Mapping[str, Callable[[str], bool]]) -> str | None:
     for column, says_so in columns.items():
-        word = normal_cell(record[column]).casefold()
+        word = normal_cell(record.get(column, "")).casefold()
         if says_so(word):
             return f'opted out: "{word}" in the column "{column}"'
     return None

@@ -35,7 +35,7 @@ def after_unknown(
     """
     flags = landed(change, profile)
     if change.create:
-        ours = _joined_after(profile.joined, sent_at)
+        ours = joined_after(profile.joined, sent_at)
         if not (flags[0] if ours is None else ours):
             return adopt(desired, profile, existing), "adopted"
         flags = (True, *flags[1:])
@@ -69,7 +69,7 @@ def _values(desired: DesiredLead, profile: LeadProfile) -> dict[str, Any]:
     }
 
 
-def _joined_after(joined: datetime | None, sent_at: datetime) -> bool | None:
+def joined_after(joined: datetime | None, sent_at: datetime) -> bool | None:
     """Whether a lead joined after an intent; None where its clock leaves that open.
 
     Kartra writes EST and does not say whether its summer knows daylight saving (API reference, 8.5):

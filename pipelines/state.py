@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import ExceptionContext, Row, TextClause, create_engine, event, text
+from sqlalchemy import URL, ExceptionContext, Row, TextClause, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
@@ -124,7 +124,7 @@ class Store:
         if path is not None:
             _create_private(path)
         self._engine = create_engine(
-            f"sqlite:///{path}" if path else "sqlite://",
+            URL.create("sqlite", database=str(path) if path else None),
             poolclass=StaticPool,
             isolation_level="AUTOCOMMIT",  # transactions are begun by _transaction alone
             connect_args={"timeout": BUSY_TIMEOUT_S},
@@ -507,10 +507,10 @@ class Store:
                     self._connection.exec_driver_sql(statement)
                 self._connection.exec_driver_sql(f"PRAGMA user_version = {number}")
 
-    def _translate(self, context: ExceptionContext) -> None:
+    def _translate(self, context: ExceptionContext) -> StateError:
         """The database's errors as ours: without the statement, and without what it was given."""
         cause = context.original_exception
-        context.chained_exception = StateError(f"{self.path}: cannot be used as state: {cause}")
+        return StateError(f"{self.path}: cannot be used as state: {cause}")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -27,6 +27,7 @@ LEARNED_STEP_S = 0.010
 LEARNED_MAX_S = 0.200
 LEARNED_HALF_LIFE_S = 60.0
 """A 429 widens the window by a step, which fades again: another program may use the same App."""
+_FORGOTTEN_S = 20 * LEARNED_HALF_LIFE_S
 THROTTLED_PAUSE_S = 1.05
 """Kartra asks for a wait of one second after a 429 (API limits page); everyone waits."""
 GAP_SHARE = 0.6
@@ -51,7 +52,9 @@ class Window:
     def learned(self, now: float) -> float:
         """Seconds of extra window still in force."""
         age = now - self.learned_at
-        return self.learned_s * 0.5 ** (age / LEARNED_HALF_LIFE_S) if age >= 0 else 0.0
+        if not 0 <= age <= _FORGOTTEN_S or not 0 <= self.learned_s < math.inf:
+            return 0.0
+        return min(self.learned_s, LEARNED_MAX_S) * math.exp2(-age / LEARNED_HALF_LIFE_S)
 
     def wait(self, now: float, *, permits: int, seconds: float) -> float:
         """Seconds until a permit may be given, 0 or less for now. Stamps of another boot are ignored."""
@@ -69,7 +72,7 @@ class Window:
 
     def throttled(self, now: float) -> "Window":
         """After a 429. Several answers of one storm teach one step only."""
-        if self.learned_at and now - self.learned_at < THROTTLED_PAUSE_S:
+        if self.learned_at and 0 <= now - self.learned_at < THROTTLED_PAUSE_S:
             return replace(self, paused_until=now + THROTTLED_PAUSE_S)
         learned_s = min(self.learned(now) + LEARNED_STEP_S, LEARNED_MAX_S)
         return replace(self, paused_until=now + THROTTLED_PAUSE_S, learned_s=learned_s, learned_at=now)
@@ -133,13 +136,18 @@ class HostBucket(AbstractBucket):
         if len(raw) != _LAYOUT.size or not raw.startswith(_MAGIC):
             return Window()
         _, *numbers = _LAYOUT.unpack(raw)
+        if not all(map(math.isfinite, numbers)):
+            return Window()
         return Window(tuple(numbers[:STAMPS]), *numbers[STAMPS:])
 
     def _write(self, window: Window) -> None:
         raw = _LAYOUT.pack(_MAGIC, *window.stamps, window.paused_until, window.learned_s, window.learned_at)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
+            os.ftruncate(descriptor, len(raw))  # whatever else was there is gone
             os.pwrite(descriptor, raw, 0)
+            if os.fstat(descriptor).st_uid == os.geteuid():
+                os.fchmod(descriptor, 0o666)  # the umask aside: other users share the App's rate
         finally:
             os.close(descriptor)
 

@@ -4,6 +4,6 @@ SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, outb
        leads.lead_id, leads.origin, leads.snapshot
 FROM outbox
 LEFT JOIN leads ON leads.scope_id = outbox.scope_id AND leads.key = outbox.key
-WHERE outbox.scope_id = :scope_id AND outbox.state = :state AND outbox.entry_id > :after
+WHERE outbox.scope_id = :scope_id AND outbox.state = :state AND outbox.state <> 'settled' AND outbox.entry_id > :after
 ORDER BY outbox.entry_id
 LIMIT :count;

@@ -57,7 +57,7 @@ snapshots = st.builds(
     kept=st.frozensets(
         st.tuples(st.just("fields"), st.sampled_from(["city", "zip"]))
         | st.tuples(st.just("custom_fields"), st.sampled_from(["note", "fruits"]))
-        | st.tuples(st.just("lists"), names)
+        | st.tuples(st.sampled_from(["tags", "lists"]), names)
     ),
 )
 any_text = st.text(max_size=20)

@@ -83,6 +83,7 @@ def test_nothing_that_stays_as_kartra_has_it_is_ever_sent(desired: DesiredLead, 
     touched = {("fields", name) for name in change.fields}
     touched |= {("custom_fields", name) for name in change.custom_fields}
     touched |= {("lists", step.name) for step in change.steps if step.cmd == "subscribe_lead_to_list"}
+    touched |= {("tags", step.name) for step in change.steps if step.cmd == "assign_tag"}
     assert touched.isdisjoint(snapshot.kept)
 
 
@@ -175,6 +176,16 @@ def test_a_list_its_person_has_left_is_not_given_back() -> None:
     assert diff_lead(ANN, left) == Change()
 
 
+def test_what_a_lead_had_before_us_is_neither_given_again_nor_taken() -> None:
+    had = frozenset({("tags", "VIP"), ("lists", "News")})
+    adopted = replace(ANN_IN_KARTRA, tags=frozenset({"Blog"}), lists=frozenset(), kept=had)
+    assert diff_lead(ANN, adopted) == Change()
+    assert diff_lead(replace(ANN, tags=(), lists=()), adopted) == Change(
+        steps=(Step("unassign_tag", "Blog"),)
+    )
+    assert removal(adopted, ("untag", "unsubscribe")) == Change(steps=(Step("unassign_tag", "Blog"),))
+
+
 def test_a_sequence_that_is_no_longer_wished_for_is_left_to_run() -> None:
     assert diff_lead(replace(ANN, sequences=()), ANN_IN_KARTRA) == Change()
 
@@ -197,9 +208,10 @@ def test_a_change_is_true_when_there_is_something_to_send() -> None:
     assert Change(steps=(Step("assign_tag", "VIP"),))
 
 
-def test_options_are_the_same_in_any_order_and_blank_is_no_option() -> None:
+def test_options_are_the_same_in_any_order_and_case_and_blank_is_no_option() -> None:
     assert same_value(("apple", "pear"), ("pear", "apple"))
     assert same_value((), "")
     assert same_value("apple", ("apple",))
+    assert same_value(("Apple", "pear"), ("apple", "PEAR"))
     assert not same_value(("apple",), ("apple", "pear"))
     assert not same_value("apple", "Apple")

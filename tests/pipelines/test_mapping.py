@@ -155,6 +155,28 @@ def test_a_status_column_is_known_by_its_name_without_being_mapped(column: str) 
     assert result.blocked == f'opted out: "bounced" in the column "{column}"'
 
 
+@pytest.mark.parametrize(
+    ("column", "blocking", "harmless"),
+    [
+        ("Opted Out", ["true", "YES", "1", " y "], ["", "false", "no", "0"]),
+        ("EMAIL_BLACKLISTED", ["1", "True"], ["", "0"]),
+        ("UNSUB_TIME", ["2025-03-01 10:00:00", "0"], ["", "  "]),
+    ],
+)
+def test_a_column_that_flags_an_opt_out_blocks(column: str, blocking: list[str], harmless: list[str]) -> None:
+    map_record = mapper(load_config(), ("Email", "City", column))
+
+    def blocked(cell: str) -> str | None:
+        result = map_record({"Email": "ann@example.org", "City": "", column: cell}, 2)
+        assert isinstance(result, Mapped)
+        return result.blocked
+
+    words = [cell.strip().lower() for cell in blocking]
+    reasons = [f'opted out: "{word}" in the column "{column}"' for word in words]
+    assert [blocked(cell) for cell in blocking] == reasons
+    assert [blocked(cell) for cell in harmless] == [None] * len(harmless)
+
+
 def test_an_opted_out_word_in_the_consent_column_blocks_even_if_accepted() -> None:
     consent = {"column": "Opt-in", "accepted": ["unsubscribed"]}
     reason = 'opted out: "unsubscribed" in the column "Opt-in"'
@@ -259,8 +281,8 @@ def test_every_column_the_source_lacks_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as refusal:
         mapper(load_config(key={"column": "xyz"}), ("Email", "Ort"))
     assert str(refusal.value) == (
-        'load.fields.city: the source has no column "City"; it has: Email, Ort\n'
-        'load.key: the source has no column "xyz"; it has: Email, Ort'
+        'load.fields.city: the source has no column "City", which has 2 others\n'
+        'load.key: the source has no column "xyz", which has 2 others'
     )
 
 

@@ -1,7 +1,9 @@
 """What a profile proves after a try without an answer, and what a lead had before us."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,11 +36,13 @@ ADOPTED = Snapshot(
     "39260",
     fields={"city": "Leeds", "zip": "LS1"},
     custom_fields={"note": "", "fruits": ("plum",)},
-    tags=frozenset({"VIP"}),
-    lists=frozenset({"Offers"}),
-    sequences=frozenset({"Onboarding"}),
-    kept=frozenset({("lists", "News")}),
+    sequences=frozenset({"Onboarding", "Theirs"}),
+    kept=frozenset(
+        {("tags", "VIP"), ("tags", "Theirs"), ("lists", "News"), ("lists", "Offers"), ("lists", "Theirs")}
+    ),
 )
+SENT_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SENT_EST = datetime(2026, 3, 1, 7, 0)  # noqa: DTZ001 - Kartra's clock names no zone
 
 
 def profile_of(snapshot: Snapshot, *, theirs: frozenset[str] = frozenset()) -> LeadProfile:
@@ -85,7 +89,7 @@ def test_after_a_try_without_an_answer_exactly_what_did_not_land_is_owed(
 ) -> None:
     change = diff_lead(desired, snapshot)
     known = apply_change(snapshot, change, drawn_flags(data, len(change.commands)))
-    after, origin = after_unknown(change, desired, snapshot, profile_of(known), "update")
+    after, origin = after_unknown(change, desired, snapshot, profile_of(known), "update", SENT_AT)
     assert (after, origin) == (replace(known, lead_id=snapshot.lead_id or "1"), None)
     assert diff_lead(desired, after) == diff_lead(desired, known)
 
@@ -95,20 +99,59 @@ def test_a_creation_without_an_answer_that_landed_is_ours(desired: DesiredLead, 
     change = diff_lead(desired, None)
     done = [True, *drawn_flags(data, len(change.steps))]
     known = apply_change(Snapshot(desired.email), change, done)
-    after, origin = after_unknown(change, desired, None, profile_of(known), "update")
-    assert (after, origin) == (replace(known, lead_id="1"), "created")
+    after, origin = after_unknown(change, desired, None, profile_of(known), "update", SENT_AT)
+    assert (after.lead_id, after.email, origin) == ("1", desired.email, "created")
+    assert diff_lead(desired, after) == diff_lead(desired, known)
+    assert (after.tags, after.lists, after.sequences) == (known.tags, known.lists, known.sequences)
 
 
 def test_a_creation_without_an_answer_of_a_lead_that_is_different_was_refused() -> None:
     change = diff_lead(WISH, None)
-    assert after_unknown(change, WISH, None, PROFILE, "update") == (ADOPTED, "adopted")
+    assert after_unknown(change, WISH, None, PROFILE, "update", SENT_AT) == (ADOPTED, "adopted")
+
+
+@pytest.mark.parametrize("seconds", [0, 3, -240, 3600, 3603], ids=lambda seconds: f"{seconds} s later")
+def test_a_lead_that_joined_when_it_was_created_is_ours_though_somebody_edited_it(seconds: int) -> None:
+    # An hour later: nobody knows whether Kartra's summer has daylight saving.
+    profile = replace(PROFILE, joined=SENT_EST + timedelta(seconds=seconds))
+    after, origin = after_unknown(diff_lead(WISH, None), WISH, None, profile, "update", SENT_AT)
+    assert origin == "created"
+    assert after == Snapshot(
+        "ann@example.org",
+        "39260",
+        fields={"city": "Leeds", "zip": "LS1"},
+        custom_fields={"note": "", "fruits": ("plum",)},
+        tags=frozenset({"VIP"}),
+        lists=frozenset({"Offers"}),
+        sequences=frozenset({"Onboarding"}),
+        kept=frozenset({("lists", "News")}),
+    )
+
+
+def test_a_lead_that_had_joined_before_is_adopted_though_it_is_just_as_wished() -> None:
+    change = diff_lead(WISH, None)
+    as_wished = apply_change(Snapshot(WISH.email), change, [True] * len(change.commands))
+    joined_before = replace(profile_of(as_wished), joined=SENT_EST - timedelta(minutes=6))
+    adopted, origin = after_unknown(change, WISH, None, joined_before, "update", SENT_AT)
+    assert (adopted, origin) == (adopt(WISH, joined_before, "update"), "adopted")
+
+
+def test_where_the_clock_leaves_it_open_the_profile_decides_whose_lead_it_is() -> None:
+    change = diff_lead(WISH, None)
+    as_wished = profile_of(apply_change(Snapshot(WISH.email), change, [True] * len(change.commands)))
+    half_past = SENT_EST + timedelta(minutes=30)
+    origins = [
+        after_unknown(change, WISH, None, replace(profile, joined=half_past), "update", SENT_AT)[1]
+        for profile in (as_wished, PROFILE)
+    ]
+    assert origins == ["created", "adopted"]
 
 
 def test_a_list_that_was_left_meanwhile_is_not_owed_any_more() -> None:
     change = Change(steps=(Step("subscribe_lead_to_list", "News"),))
-    before = replace(ADOPTED, kept=frozenset())
-    after, origin = after_unknown(change, WISH, before, PROFILE, "update")
-    assert (after, origin) == (ADOPTED, None)
+    before = Snapshot("ann@example.org", "39260", tags=frozenset({"VIP"}))
+    after, origin = after_unknown(change, WISH, before, PROFILE, "update", SENT_AT)
+    assert (after, origin) == (replace(before, kept=frozenset({("lists", "News")})), None)
 
 
 def test_an_effect_counts_by_the_kind_of_its_command() -> None:
