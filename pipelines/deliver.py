@@ -325,7 +325,9 @@ class Delivery:
             self._later(task, FIRST_LOOK_S)
             return
         task.change = self._owed(task)
-        if task.change:  # one step of several
+        if task.change and self._halted:  # what was answered is proven and kept, the rest waits
+            self._finish(task, Outcome("deferred", reason="stopped before the rest was sent"))
+        elif task.change:  # one step of several
             self._ready.append(task)
         else:
             self._settle(task)

@@ -1,7 +1,6 @@
 """One record becomes one desired lead, or a reason why not. Pure: sees no file, clock, account or state."""
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -176,10 +175,14 @@ def _number_or_date(cell: str) -> float:
     try:
         return float(cell)
     except ValueError:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of zone names it does not know: UTC is taken
-            moment: datetime = date_parser.parse(cell, default=datetime(1970, 1, 1))  # noqa: DTZ001
+        midnight = datetime(1970, 1, 1)  # noqa: DTZ001 - a cell without a zone has none
+        moment: datetime = date_parser.parse(cell, default=midnight, tzinfos=_offset)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _offset(_name: str | None, offset_s: int | None) -> int:
+    """Names of zones are not trusted, they mean another thing on every machine; numbers are."""
+    return offset_s or 0
 
 
 def _opt_out_columns(load: LoadConfig, columns: tuple[str, ...]) -> dict[str, Callable[[str], bool]]:

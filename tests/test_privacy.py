@@ -36,6 +36,7 @@ def test_an_address_shows_its_first_letters_and_its_tld(address: str, shown: str
         ),
         ('{"email":"ann@example.org"}', '{"email":"a***@e***.org"}'),
         ("ann@example.org", "a***@e***.org"),
+        ("o'brien@example.org", "o***@e***.org"),
         ("mailto:ann@example.org", "mailto:a***@e***.org"),
         ("email=ann@example.org&x=1", None),
         ("no address @ all, a@ or @b", "no address @ all, a@ or @b"),

@@ -191,6 +191,8 @@ def fatal(answer: Answer) -> FatalApiError:
 
 def secure_url(url: str) -> str:
     """The endpoint; ValueError unless it is https, or http to this machine."""
+    if "\\" in url or "@" in urlsplit(url).netloc:  # read in two ways by two parsers
+        raise ValueError("Kartra is reached over https, at a URL without user names and backslashes")
     if not url.startswith("https://") and not (url.startswith("http://") and is_loopback(url)):
         raise ValueError("Kartra is reached over https; http:// is for loopback addresses only")
     return url

@@ -108,7 +108,7 @@ def test_a_second_run_of_a_pipeline_is_5_and_a_dead_holder_is_succeeded(
 def test_a_signal_ends_a_run_after_the_calls_in_flight_with_130_or_143(
     number: signal.Signals, project: Project, sandbox: Sandbox
 ) -> None:
-    project.contacts([contact(count) for count in range(40)])
+    project.contacts([contact(count) for count in range(24)])
     project.pipeline(LOAD, kartra="workers: 4")
     sandbox.set_options(latency_s=0.3)
     running = project.start("run", "p.yaml", "--json")
@@ -120,7 +120,7 @@ def test_a_signal_ends_a_run_after_the_calls_in_flight_with_130_or_143(
     summary = stopped.json
     assert (summary["status"], adds_up(summary)) == ("interrupted", True)
     created = summary["leads"]["created"]
-    assert summary["leads"] == NO_LEADS | {"created": created, "deferred": 40 - created}
+    assert summary["leads"] == NO_LEADS | {"created": created, "deferred": 24 - created}
     assert created == len(writes(sandbox)) == len(stored(sandbox)) >= 6
     waiting = project.command("status", "--json").json["pipelines"][0]["waiting"]
     assert waiting == {"unknown": 0, "parked": 0, "rejected": 0}
@@ -128,9 +128,9 @@ def test_a_signal_ends_a_run_after_the_calls_in_flight_with_130_or_143(
     rest = project.run()
     assert (rest.code, rest.json["leads"]) == (
         0,
-        NO_LEADS | {"unchanged": created, "created": 40 - created},
+        NO_LEADS | {"unchanged": created, "created": 24 - created},
     )
-    assert [lead["starts"] for lead in stored(sandbox).values()] == [[("Onboarding", "1")]] * 40
+    assert [lead["starts"] for lead in stored(sandbox).values()] == [[("Onboarding", "1")]] * 24
 
 
 def test_an_unreachable_server_is_1_and_nothing_is_lost(project: Project, sandbox: Sandbox) -> None:

@@ -258,6 +258,22 @@ def test_explain_says_that_a_new_lead_was_refused(
     done = project.command("explain", "p.yaml", "lead1@example.org")
     told = f"decision: was refused: {reason}; sent again when its row changes"
     assert (done.code, told in done.stdout.splitlines()) == (0, True)
+    project.contacts([contact(1, City="Porto")])
+    changed = project.command("explain", "p.yaml", "lead1@example.org", "--json").json["decision"]
+    assert changed.startswith("create: first_name, city, note, ")
+
+
+def test_explain_of_a_refused_lead_that_took_its_consent_back_says_what_a_run_would_do(
+    project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    account.add_lead("lead1@example.org").deleted = True
+    project.contacts([contact(1), contact(2)])
+    project.pipeline(LOAD)
+    assert project.run().json["leads"] == NO_LEADS | {"created": 1, "rejected": 1}
+    project.contacts([contact(1, Consent="no"), contact(2)])
+    explained = project.command("explain", "p.yaml", "lead1@example.org", "--json").json
+    assert explained["decision"] == 'not sent: no consent in the column "Consent"'
+    assert project.run().json["rows"]["blocked"] == 1
 
 
 def test_explain_says_why_a_record_is_not_sent(project: Project, sandbox: Sandbox) -> None:

@@ -303,6 +303,6 @@ def test_columns_that_do_not_fit_are_named_with_the_pipeline_file(tmp_path: Path
     with pytest.raises(ConfigError) as refusal:
         check_columns(source, config, load)
     assert str(refusal.value) == (
-        'p.yaml: load.fields.city: the source has no column "City", which has 2 others\n'
-        'p.yaml: load.tags: the source has no column "Tags", which has 2 others'
+        'p.yaml: load.fields.city: the source has no column "City"; it has: Email, Ort\n'
+        'p.yaml: load.tags: the source has no column "Tags"; it has: Email, Ort'
     )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.lead import DesiredLead, Snapshot, digest
@@ -47,6 +47,7 @@ def test_the_byte_form_of_a_lead_never_changes() -> None:
     assert FULL.to_json() == FULL_JSON
 
 
+@settings(max_examples=50)
 @given(lead=desired_leads, order=st.randoms(use_true_random=False))
 def test_the_order_in_which_a_lead_was_put_together_does_not_count(lead: DesiredLead, order) -> None:
     shuffled = replace(

@@ -1,15 +1,19 @@
 """A record becomes a desired lead, or a reason why not; no cell a file can hold breaks the run."""
 
 import math
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import ConfigError
 from pipelines.lead import DesiredLead
 from pipelines.mapping import Invalid, Mapped, mapper, merge_leads, used_columns
+from pipelines.shipped import ROOT
 from tests.pipelines import desired_leads, load_config
 
 COLUMNS = ("Email", "First", "City", "Note", "Fruits", "Tags", "Lists", "Status", "Changed", "Id", "Opt-in")
@@ -230,6 +234,23 @@ def test_a_date_in_a_zone_that_cannot_be_is_a_reason_or_a_rank(cell: str) -> Non
     assert result == Invalid(reason) or (isinstance(result, Mapped) and math.isfinite(result.rank))
 
 
+RANK = """
+from tests.pipelines.test_mapping import ANN, rank_of
+print(rank_of({**ANN, "Changed": "2026-03-01 10:00 EST"}, duplicates="newest:Changed"))
+"""
+
+
+def test_a_rank_is_the_same_on_every_machine() -> None:
+    def rank_in(zone: str) -> str:
+        environ = {**os.environ, "TZ": zone}
+        command = [sys.executable, "-c", RANK]
+        return subprocess.run(
+            command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert rank_in("America/New_York") == rank_in("UTC")
+
+
 date_parts = st.sampled_from(
     ["2026", "03", "31", "-", "/", ":", ".", " ", "T", "Z", "+0200", "+9999", "am", "Mar", "Monday", "UTC"]
 )
@@ -281,8 +302,17 @@ def test_every_column_the_source_lacks_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as refusal:
         mapper(load_config(key={"column": "xyz"}), ("Email", "Ort"))
     assert str(refusal.value) == (
-        'load.fields.city: the source has no column "City", which has 2 others\n'
-        'load.key: the source has no column "xyz", which has 2 others'
+        'load.fields.city: the source has no column "City"; it has: Email, Ort\n'
+        'load.key: the source has no column "xyz"; it has: Email, Ort'
+    )
+
+
+def test_a_first_line_that_may_be_somebodys_record_is_not_shown() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        mapper(load_config(), ("ann@example.org", "Lyon"))
+    assert str(refusal.value) == (
+        'load.fields.email: the source has no column "Email"; is its first line a header?\n'
+        'load.fields.city: the source has no column "City"; is its first line a header?'
     )
 
 
@@ -349,6 +379,7 @@ def test_a_record_merged_with_itself_is_itself(lead: DesiredLead) -> None:
     assert merge_leads(lead, lead) == lead
 
 
+@settings(max_examples=50)
 @given(one=desired_leads, other=desired_leads, third=desired_leads)
 def test_merging_does_not_depend_on_where_one_begins(
     one: DesiredLead, other: DesiredLead, third: DesiredLead

@@ -211,6 +211,21 @@ def test_p6_a_csv_of_nothing_but_ragged_rows_has_its_header(project: Project, sa
     assert project.run().json["leads"] == leads(created=1)
 
 
+def test_p6_a_csv_of_rejects_needs_no_source_any_more(project: Project, sandbox: Sandbox) -> None:
+    """By the morning the nightly export may be gone, or be another one."""
+    contacts = project.folder / "contacts.csv"
+    contacts.write_text("Email,First,City\nann@example.org,Ann,Lyon\nbob@example.org,Bob\n", encoding="utf-8")
+    project.pipeline(FIELDS_ONLY)
+    assert project.run().code == 3
+    contacts.write_text("Other,Columns\n1,2\n", encoding="utf-8")
+    other = project.command("rejects", "p.yaml", "--csv")
+    contacts.unlink()
+    gone = project.command("rejects", "p.yaml", "--csv")
+    for done in (other, gone):
+        assert (done.code, done.stderr) == (0, "1 records written\n")
+        assert rows_of(done.stdout) == [["Email", "First", "City"], ["bob@example.org", "Bob"]]
+
+
 def test_p6_what_kartra_refuses_for_good_is_not_sent_again_until_its_row_changes(
     project: Project, sandbox: Sandbox, account: Account
 ) -> None:
