@@ -47,6 +47,11 @@ def writes(sandbox: Sandbox) -> list[ReceivedCall]:
     ]
 
 
+def executed(calls: list[ReceivedCall]) -> int:
+    """How many got as far as their commands: a call answered 429 comes a second time."""
+    return sum(call.executed for call in calls)
+
+
 def adds_up(summary: dict[str, Any]) -> bool:
     """The equation of counters that a run promises."""
     rows, leads = summary["rows"], summary["leads"]

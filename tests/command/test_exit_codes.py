@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from connectors.kartra.sandbox import Sandbox
-from tests.command.several import adds_up, ended, named_pipeline, stored, together, wait_for, writes
+from tests.command.several import adds_up, ended, executed, named_pipeline, stored, together, wait_for, writes
 from tests.conftest import LOAD, Project, contact, kill
 
 FIELDS_ONLY = """
@@ -121,7 +121,7 @@ def test_a_signal_ends_a_run_after_the_calls_in_flight_with_130_or_143(
     assert (summary["status"], adds_up(summary)) == ("interrupted", True)
     created = summary["leads"]["created"]
     assert summary["leads"] == NO_LEADS | {"created": created, "deferred": 24 - created}
-    assert created == len(writes(sandbox)) == len(stored(sandbox)) >= 6
+    assert created == executed(writes(sandbox)) == len(stored(sandbox)) >= 6
     waiting = project.command("status", "--json").json["pipelines"][0]["waiting"]
     assert waiting == {"unknown": 0, "parked": 0, "rejected": 0}
     sandbox.set_options(latency_s=0)
@@ -186,8 +186,6 @@ def test_two_pipelines_with_one_state_file_run_at_the_same_time(project: Project
     assert [first.code, second.code] == [0, 0]
     assert [first.json["leads"], second.json["leads"]] == [NO_LEADS | {"created": 15}] * 2
     assert len(stored(sandbox)) == 30
-    assert sandbox.worst_second() <= 20
-    assert sandbox.throttled == 0
 
 
 def test_a_source_that_is_empty_missing_or_without_records_changes_nothing(

@@ -148,15 +148,11 @@ def silence(_: socket.socket) -> None:
     """Keep the connection, say nothing."""
 
 
-def then_close(reply: Reply) -> Reply:
-    """A keep-alive answer on a connection that the server closes all the same."""
-
-    def replies(sock: socket.socket) -> None:
-        reply(sock)
-        sock.shutdown(socket.SHUT_RDWR)
-        sock.close()
-
-    return replies
+def wait_for(promise: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not promise():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
 
 
 # --- the client
@@ -380,15 +376,22 @@ def test_an_answer_that_proves_nothing_is_unknown_and_the_call_is_not_sent_again
         answered = client.send(CALL)
         assert [action.effect for action in answered.actions] == [Effect.UNKNOWN] * 2
         assert (client.counts.sent, client.counts.throttled) == (1, 0)
+        wait_for(lambda: bool(server.received))
     assert len(server.received) == 1
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_opened_anew(tmp_path: Path) -> None:
-    closing = then_close(answer(DONE, "200 OK", "Connection: keep-alive"))
-    with RawServer([closing]) as server, client_of(server.url, tmp_path) as client:
-        for _ in range(5):
+    closed: list[socket.socket] = []
+
+    def answer_and_close(sock: socket.socket) -> None:
+        answer(DONE, "200 OK", "Connection: keep-alive")(sock)
+        sock.shutdown(socket.SHUT_RDWR)
+        closed.append(sock)
+
+    with RawServer([answer_and_close]) as server, client_of(server.url, tmp_path) as client:
+        for number in range(1, 6):
             assert effects(client, TAG) == [Effect.DONE]
-            time.sleep(0.05)  # the closing has arrived
+            wait_for(lambda number=number: len(closed) == number)
     assert (len(server.received), server.connections) == (5, 5)
 
 
@@ -431,9 +434,8 @@ def test_everyone_waits_after_a_429(client: KartraClient, sandbox: Sandbox, acco
     sandbox.set_faults(Faults(throttle=1.0, to_call=1))
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(client.send, TAG)
-        while not sandbox.throttled:
-            time.sleep(0.005)
-        time.sleep(0.1)  # the answer has arrived
+        wait_for(lambda: client.counts.throttled == 1)
+        time.sleep(0.2)  # far less than the pause, far more than the way from the counter to the pause
         others = [pool.submit(client.send, TAG) for _ in range(3)]
         assert [call.result().effect for call in (first, *others)] == [Effect.DONE] * 4
     refused, *later = sandbox.calls
