@@ -111,11 +111,11 @@ def _normal_key(key: str, *, by_address: bool) -> str:
 def _first_decision(winner: Mapped | None, refusals: Mapping[bytes, str]) -> str:
     if winner is None:
         return "nothing: neither the source nor Kartra's answers know this key"
+    if winner.blocked:
+        return f"not sent: {winner.blocked}"
     if reason := refusals.get(digest(winner.lead.to_json())):
         return f"was refused: {reason}; sent again when its row changes"
-    return (
-        f"not sent: {winner.blocked}" if winner.blocked else f"create: {_told(diff_lead(winner.lead, None))}"
-    )
+    return f"create: {_told(diff_lead(winner.lead, None))}"
 
 
 def _decision(winner: Mapped | None, row: Any, refusals: Mapping[bytes, str]) -> str:

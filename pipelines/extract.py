@@ -44,7 +44,7 @@ def stage(
     map_record = mapper(load, source.columns)
     store.begin_staging()
     for chunk in source.chunks():
-        staged, rejects = _map_chunk(chunk, map_record)
+        staged, rejects = _map_chunk(chunk, map_record, source.columns)
         store.stage(staged, rejects, run_id)
         summary.read += len(chunk.frame) + len(chunk.bad_rows)
         summary.invalid += len(rejects)
@@ -102,9 +102,11 @@ def _records(chunk: Chunk) -> Iterator[tuple[int, Record]]:
         yield row, dict(zip(columns, cells, strict=True))
 
 
-def _map_chunk(chunk: Chunk, map_record: MapRecord) -> tuple[list[Staged], list[Reject]]:
+def _map_chunk(
+    chunk: Chunk, map_record: MapRecord, columns: tuple[str, ...]
+) -> tuple[list[Staged], list[Reject]]:
     staged = []
-    rejects = [_bad_row(bad) for bad in chunk.bad_rows]
+    rejects = [_bad_row(bad, columns) for bad in chunk.bad_rows]
     for (row, record), line in zip(_records(chunk), chunk.lines, strict=True):
         mapped = map_record(record, row)
         text = json.dumps(record, ensure_ascii=False)
@@ -116,8 +118,10 @@ def _map_chunk(chunk: Chunk, map_record: MapRecord) -> tuple[list[Staged], list[
     return staged, rejects
 
 
-def _bad_row(bad: BadRow) -> Reject:
-    return Reject(bad.row, bad.line, "invalid", bad.reason, record=json.dumps(bad.cells, ensure_ascii=False))
+def _bad_row(bad: BadRow, columns: tuple[str, ...]) -> Reject:
+    """Its record is a pair, the header and the cells, because they do not fit each other."""
+    record = json.dumps([columns, bad.cells], ensure_ascii=False)
+    return Reject(bad.row, bad.line, "invalid", bad.reason, record=record)
 
 
 def _merged(store: Store) -> Iterator[dict[str, Any]]:

@@ -39,7 +39,7 @@ def runs_of(config: PipelineConfig, count: int) -> list[dict[str, Any]]:
 
 
 def rejects_of(config: PipelineConfig) -> list[dict[str, Any]]:
-    """The rejects of the last run; `record` is the original text: an object, or a list of cells."""
+    """The rejects of the last run; `record` is the original text: an object, or header and cells."""
     with _store(config) as store:
         last = _runs(store, config.pipeline, 1)
         if not last:

@@ -129,7 +129,7 @@ def _check_columns(load: LoadConfig, columns: tuple[str, ...]) -> None:
     others = f"; it has: {', '.join(columns)}" if is_header else "; is its first line a header?"
     for place, column in used_columns(load):
         if column not in columns:
-            near = nearest(column, columns)
+            near = nearest(column, columns) if is_header else None
             # Where no column is known the header is not shown: it may be somebody's row.
             hint = f'; did you mean "{near}"?' if near else others
             problems.append(f'{place}: the source has no column "{column}"{hint}')

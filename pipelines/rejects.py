@@ -10,7 +10,6 @@ from typing import Any, TextIO
 
 from connectors.errors import ConfigError
 from pipelines.config import LoadConfig
-from pipelines.extract import open_source
 
 
 def write_rejects(rejects: list[dict[str, Any]], path: Path | None, load: LoadConfig) -> int:
@@ -23,13 +22,13 @@ def write_rejects(rejects: list[dict[str, Any]], path: Path | None, load: LoadCo
     records = [reject["record"] for reject in rejects if reject["kind"] != "duplicate" and reject["record"]]
     header = next((list(record) for record in records if isinstance(record, dict)), None)
     if header is None and records:
-        header = list(open_source(load).columns)
+        header = records[0][0]
     with _private_file(path, source.encoding or "utf-8") as handle:
         writer = csv.writer(handle, delimiter=source.delimiter or ",", quotechar=source.quotechar)
         if header:
             writer.writerow(header)
         for record in records:
-            writer.writerow(list(record.values()) if isinstance(record, dict) else record)
+            writer.writerow(list(record.values()) if isinstance(record, dict) else record[1])
     return len(records)
 
 
