@@ -39,7 +39,9 @@ _EXITS = (
 
 def _common(command: Command) -> Command:
     for option in (
-        click.option("-v", "--verbose", count=True, help="Say more on stderr; twice for every call."),
+        click.option(
+            "-v", "--verbose", count=True, help="Say more on stderr; twice for calls without an answer."
+        ),
         click.option(
             "--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else there."
         ),

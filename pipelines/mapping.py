@@ -125,11 +125,12 @@ class _UnusableError(ValueError):
 
 def _check_columns(load: LoadConfig, columns: tuple[str, ...]) -> None:
     problems = []
-    is_header = any(column in columns for _, column in used_columns(load))
+    holds_address = any("@" in name for name in columns)
+    is_header = not holds_address and any(column in columns for _, column in used_columns(load))
     others = f"; it has: {', '.join(columns)}" if is_header else "; is its first line a header?"
     for place, column in used_columns(load):
         if column not in columns:
-            near = nearest(column, columns) if is_header else None
+            near = None if holds_address else nearest(column, columns)
             # Where no column is known the header is not shown: it may be somebody's row.
             hint = f'; did you mean "{near}"?' if near else others
             problems.append(f'{place}: the source has no column "{column}"{hint}')

@@ -1,17 +1,21 @@
 """What people read: summaries, tables and progress. No personal data but masked."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pipelines import deliver
-from pipelines.run import PlanResult, RunResult
 from pipelines.summary import Summary
+
+if TYPE_CHECKING:  # pandas comes with them, and tables need none
+    from pipelines import deliver
+    from pipelines.run import PlanResult, RunResult
 
 RATE_SHOWN_FROM = 20
 """A rate over fewer calls says nothing."""

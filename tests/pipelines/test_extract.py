@@ -76,7 +76,7 @@ def test_every_record_is_staged_or_rejected_with_its_row_and_text(store: Store, 
         {"Email": "ann@example.org", "City": "Lyon\nFrance", "OK": "yes"},
         {"Email": "bob", "City": "Leeds", "OK": "yes"},
         {"Email": "cleo@example.org", "City": "Kraków", "OK": "no"},
-        ["dan@example.org", "Lyon"],
+        [["Email", "City", "OK"], ["dan@example.org", "Lyon"]],
     ]
 
 
