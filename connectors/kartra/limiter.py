@@ -30,7 +30,7 @@ LEARNED_HALF_LIFE_S = 60.0
 _FORGOTTEN_S = 20 * LEARNED_HALF_LIFE_S
 THROTTLED_PAUSE_S = 1.05
 """Kartra asks for a wait of one second after a 429 (API limits page); everyone waits."""
-GAP_SHARE = 0.6
+GAP_SHARE = 0.5
 """Calls are spread: the next one waits at least this share of the mean interval, never a burst."""
 
 LOCK_POLL_S = 0.001
