@@ -164,9 +164,11 @@ class KartraClient:
                 self._url, data=body, headers=_HEADERS, timeout=self._timeouts, allow_redirects=False
             )
         except requests.RequestException as error:
-            self.counts.count(call, throttled=False, latency_s=time.monotonic() - started)
+            effect = _without_answer(error)
+            if effect is not Effect.RETRY_LATER:  # else it never left
+                self.counts.count(call, throttled=False, latency_s=time.monotonic() - started)
             log.debug("%s: no answer (%s)", call.commands[0], type(error).__name__)
-            return uniform(call, _without_answer(error))
+            return uniform(call, effect)
         throttled = response.status_code == 429
         self.counts.count(call, throttled=throttled, latency_s=time.monotonic() - started)
         return classify(call, response.status_code, response.content)

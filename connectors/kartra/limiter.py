@@ -21,7 +21,7 @@ from pathlib import Path
 from filelock import FileLock
 from pyrate_limiter import AbstractBucket, Limiter, Rate, RateItem, SingleBucketFactory
 
-MARGIN_S = 0.024
+MARGIN_S = 0.020
 """Added to the window: calls reach the server with jitter, and it is the server that counts."""
 LEARNED_STEP_S = 0.010
 LEARNED_MAX_S = 0.200
@@ -30,7 +30,7 @@ LEARNED_HALF_LIFE_S = 60.0
 _FORGOTTEN_S = 20 * LEARNED_HALF_LIFE_S
 THROTTLED_PAUSE_S = 1.05
 """Kartra asks for a wait of one second after a 429 (API limits page); everyone waits."""
-GAP_SHARE = 0.5
+GAP_SHARE = 0.6
 """Calls are spread: the next one waits at least this share of the mean interval, never a burst."""
 
 LOCK_POLL_S = 0.001
