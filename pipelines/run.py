@@ -11,6 +11,7 @@ from connectors.errors import ConfigError, GuardError, LockedError, RetryableApi
 from connectors.kartra.client import KartraClient
 from connectors.kartra.limiter import limiter_for
 from connectors.privacy import mask_address
+from connectors.sources import Source
 from pipelines import guards
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.deliver import Delivery, Progress
@@ -102,7 +103,9 @@ def run_pipeline(
         client = open_client(config, lambda: stopping() or halted.is_set())
         error: SyncError | None = None
         try:
-            error = _load(config, store, client, account, run_id, summary, stopping, halted.set, progress)
+            error = _load(
+                config, source, store, client, account, run_id, summary, stopping, halted.set, progress
+            )
         except SyncError as caught:
             error = caught
         except BaseException:
@@ -185,6 +188,7 @@ class _Lenient:
 
 def _load(
     config: PipelineConfig,
+    source: Source,
     store: Store,
     client: KartraClient,
     account: str,
@@ -195,7 +199,6 @@ def _load(
     progress: Callable[[Progress], None],
 ) -> SyncError | None:
     load = _load_of(config)
-    source = open_source(load)
     inventory = AccountInventory(store, client, account, load)
     workers = config.kartra.workers
     delivery = Delivery(

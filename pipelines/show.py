@@ -65,11 +65,6 @@ def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
     yield f"  {'calls':<7}{result.calls:>8,} estimated, {duration(result.seconds)} at the set rate"
 
 
-def progress_line(progress: deliver.Progress, elapsed_s: float) -> str:
-    rate = progress.calls / elapsed_s if elapsed_s > 0 else 0.0
-    return f"{progress.settled:,} of {progress.total:,} leads, {rate:.1f} calls/s"
-
-
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Any]:
     """Gives a function that takes a `deliver.Progress`; draws only on a terminal."""
