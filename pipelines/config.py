@@ -279,6 +279,9 @@ class KartraConfig(Section):
     """Calls a second for the App as a whole, 1 to 20."""
     timeout_s: Annotated[float, _number(1, 300)] = 30
     """How long to wait for an answer, in seconds."""
+    settle_s: Annotated[float, _number(1, 600)] = 10
+    """How long effects of a call without an answer may take to show up, in seconds: Kartra says "in a few
+    moments". Only what does not show by then is sent again."""
     workers: Annotated[Literal["auto"] | int, _number(1, 64, whole=True, word="auto")] = "auto"
     """Calls in flight; auto follows the rate and the latency."""
 

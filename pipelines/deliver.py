@@ -34,8 +34,6 @@ from pipelines.state import Acknowledged, Entry, Origin, Outcome, Store, utc_now
 log = logging.getLogger("kartra_sync.deliver")
 
 FIRST_LOOK_S = 1.0
-SETTLED_AFTER_S = 10.0
-"""An effect that is not in the profile this long after its call is taken not to have happened."""
 STOP_WITHIN_S = 10.0
 """How long calls in flight may take once a stop was asked for."""
 MAX_TRIES = 6
@@ -63,7 +61,7 @@ class Task:
     one_by_one: bool = False
     tries: int = 0
     reads: int = 0
-    sent_at: float = 0.0  # time.monotonic of the last write
+    open_until: float = 0.0  # time.monotonic at which every effect of the last write has to show
     intended_at: datetime | None = None  # of the first try
     wrote: bool = False
     refused: dict[tuple[str, str], str] = field(default_factory=dict)  # (command, name): error type
@@ -72,7 +70,7 @@ class Task:
     @property
     def window_open(self) -> bool:
         """Whether effects of the last write may still be on their way."""
-        return time.monotonic() < self.sent_at + SETTLED_AFTER_S
+        return time.monotonic() < self.open_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +96,15 @@ class Delivery:
         mode: Mode,
         calls_per_second: float,
         workers: int | None,
+        settle_s: float,
         stopping: Callable[[], bool],
         halt: Callable[[], None],
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        """`stopping` is asked between calls; `halt` is called once no further call may leave."""
+        """`stopping` is asked between calls; `halt` is called once no further call may leave.
+
+        An effect that is not in the profile `settle_s` after its call is taken not to have happened.
+        """
         self._store = store
         self._client = client
         self._inventory = inventory
@@ -111,6 +113,7 @@ class Delivery:
         self._mode = mode
         self._rate = calls_per_second
         self._fixed_workers = workers
+        self._settle_s = settle_s
         self._stopping = stopping
         self._halt = halt
         self._progress = progress
@@ -265,8 +268,8 @@ class Delivery:
         change = change_from_json(entry.change) if entry.change else Change()
         task = Task(entry, entry.snapshot, entry.origin, change, read_next=True, recovering=True)
         task.intended_at = entry.sent_at
-        age_s = (utc_now() - entry.sent_at).total_seconds() if entry.sent_at else SETTLED_AFTER_S
-        task.sent_at = time.monotonic() - max(0.0, age_s)
+        age_s = (utc_now() - entry.sent_at).total_seconds() if entry.sent_at else self._settle_s
+        task.open_until = time.monotonic() + self._settle_s - max(0.0, age_s)
         return task
 
     def _owed(self, task: Task) -> Change:
@@ -281,6 +284,10 @@ class Delivery:
 
     def _later(self, task: Task, delay_s: float) -> None:
         heapq.heappush(self._waiting, (time.monotonic() + delay_s, next(self._ticket), task))
+
+    def _look_again(self, task: Task) -> None:
+        """Once every effect of the last write has to show."""
+        self._later(task, task.open_until - time.monotonic())
 
     # --- answers
 
@@ -297,7 +304,7 @@ class Delivery:
         elif task.read_next:
             self._after_look(task, answer)
         else:
-            task.sent_at = time.monotonic()
+            task.open_until = time.monotonic() + self._settle_s
             self._after_write(task, answer)
 
     def _after_write(self, task: Task, answer: Answer) -> None:
@@ -387,7 +394,7 @@ class Delivery:
     def _without_profile(self, task: Task, read: ProfileRead) -> None:
         if task.recovering:
             if task.window_open and read.type != "245":
-                self._later(task, task.sent_at + SETTLED_AFTER_S - time.monotonic())
+                self._look_again(task)
             else:
                 self._finish(task, Outcome("recovered", read.type))
         elif task.adopting and self._load.sync_mode == "update_only" and read.type != "245":
@@ -398,7 +405,7 @@ class Delivery:
             reason = "the address exists in Kartra, but its lead cannot be read"
             self._finish(task, Outcome("rejected", "244", reason))
         elif task.window_open:
-            self._later(task, task.sent_at + SETTLED_AFTER_S - time.monotonic())
+            self._look_again(task)
         else:
             self._send_again(task)
 
@@ -441,7 +448,7 @@ class Delivery:
                 and task.window_open
                 and joined_after(read.profile.joined, task.intended_at or utc_now()) is not False
             ):  # it may be ours after all, with effects to come
-                self._later(task, task.sent_at + SETTLED_AFTER_S - time.monotonic())
+                self._look_again(task)
                 return
             if origin == "adopted" and task.recovering:
                 self._finish(task, Outcome("recovered"))  # not ours: the next plan adopts it
@@ -454,7 +461,7 @@ class Delivery:
             task.wrote = True
         owed = self._owed(task)
         if owed and task.window_open:
-            self._later(task, task.sent_at + SETTLED_AFTER_S - time.monotonic())
+            self._look_again(task)
             return
         task.done.update(_landed(task.change, owed))
         task.change = owed

@@ -210,6 +210,7 @@ def _load(
         mode=config.kartra.mode,
         calls_per_second=config.kartra.calls_per_second,
         workers=None if workers == "auto" else workers,
+        settle_s=config.kartra.settle_s,
         stopping=stopping,
         halt=halt,
         progress=progress,
