@@ -22,6 +22,7 @@ from connectors.errors import (
     LockedError,
     SyncError,
 )
+from pipelines.cli_state import state
 
 DONE, FAILED, USAGE, PARTIAL, GUARDED, LOCKED, BUG = 0, 1, 2, 3, 4, 5, 70
 """Exit codes: done · failed, safe to run again · usage or configuration · done, some leads refused ·
@@ -111,6 +112,7 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
             "rows": result.summary.rows_json(),
             "leads": result.summary.leads_json(),
             "actions": dict(sorted(result.plan.actions.items())),
+            "triggered": dict(result.plan.triggered.most_common()),
             "calls": {"estimated": result.calls},
             "seconds_estimated": round(result.seconds, 1),
             "collapsing": [
@@ -141,25 +143,26 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
 
 @cli.command(epilog="Example:  kartra-sync run newsletter.yaml")
 @click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.option("--yes", is_flag=True, help="Give a tag, list or sequence to more leads than max_triggered.")
 @_common
-def run(files: tuple[Path, ...], *, as_json: bool, verbose: int) -> None:
+def run(files: tuple[Path, ...], *, yes: bool, as_json: bool, verbose: int) -> None:
     """Load: send what changed since the last run."""
     _logging(verbose)
-    from rich.console import Console
-
-    from pipelines.run import run_pipeline
-    from pipelines.show import progress_bar, run_lines
-
-    configs = [_read(file) for file in files]
     codes = []
     printed = []
-    with _signals() as stop:
+    with _signals() as stop:  # before anything slow
+        from rich.console import Console
+
+        from pipelines.run import run_pipeline
+        from pipelines.show import progress_bar, run_lines
+
+        configs = [_read(file) for file in files]
         for config in configs:
             if stop.number is not None:
                 break
             with progress_bar(Console(stderr=True)) as progress:
                 try:
-                    result = run_pipeline(config, stopping=stop.asked, progress=progress)
+                    result = run_pipeline(config, approved=yes, stopping=stop.asked, progress=progress)
                 except SyncError as error:
                     if len(configs) == 1:
                         raise
@@ -270,6 +273,65 @@ def rejects(file: Path, *, csv_file: str | None, as_json: bool, verbose: int) ->
         Console(width=None if sys.stdout.isatty() else 160).print(rejects_table(rows))
     else:
         click.echo("none")
+
+
+@cli.command(epilog="Example:  kartra-sync parked newsletter.yaml --show")
+@click.argument("file", type=_FILE)
+@click.option("--show", is_flag=True, help="Show keys; without it they are masked.")
+@_common
+def parked(file: Path, *, show: bool, as_json: bool, verbose: int) -> None:
+    """What is not sent until somebody acts: unproven effects, refused leads, what is held back."""
+    _logging(verbose)
+    from rich.console import Console
+
+    from pipelines.parked import parked_of
+    from pipelines.show import parked_table
+
+    found = parked_of(_read(file), show=show)
+    if as_json:
+        _print_json(found)
+        return
+    for cause in found["held_back"]:
+        click.echo(f"held back since {cause['since'][:19]}: {cause['what']} ({cause['type']})")
+    if found["leads"]:
+        Console(width=None if sys.stdout.isatty() else 160).print(parked_table(found["leads"]))
+        if any(lead["kind"] == "unproven" for lead in found["leads"]):
+            click.echo(
+                "Not proven: look the lead up in Kartra, then"
+                f" kartra-sync resolve {_quoted(file)} KEY --landed or --not-landed"
+            )
+    elif not found["held_back"]:
+        click.echo("nothing")
+
+
+@cli.command(epilog="Example:  kartra-sync resolve newsletter.yaml ann@example.org --landed")
+@click.argument("file", type=_FILE)
+@click.argument("key")
+@click.option(
+    "--landed/--not-landed",
+    required=True,
+    default=None,
+    help="Whether Kartra has it: then it counts as done, else the next run sends it.",
+)
+@click.option("--only", multiple=True, metavar="WHAT", help='Not all of it: such as "sequences Onboarding".')
+@_common
+def resolve(
+    file: Path, key: str, *, landed: bool, only: tuple[str, ...], as_json: bool, verbose: int
+) -> None:
+    """Say what became of a parked lead, once you have looked it up in Kartra.
+
+    With --not-landed a lead that Kartra refused is tried again, too.
+    """
+    _logging(verbose)
+    from pipelines.parked import resolve_key
+
+    resolved = resolve_key(_read(file), key, landed=landed, only=only)
+    if as_json:
+        _print_json(resolved)
+    elif landed:
+        click.echo(f"noted as done: {', '.join(resolved['resolved'])}")
+    else:
+        click.echo("the next run sends it again")
 
 
 @cli.command(epilog="Example:  kartra-sync explain newsletter.yaml ann@example.org")
@@ -386,6 +448,9 @@ def schema() -> None:
     from pipelines.pipeline_file import json_schema
 
     _print_json(json_schema())
+
+
+cli.add_command(state)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """One change becomes one call: the profile first, then tags, lists, sequences, chained. Pure."""
 
 import json
+from datetime import datetime
 
 from connectors.kartra import commands
 from connectors.kartra.commands import Action, Call, CustomFieldValue, Lead
@@ -52,7 +53,8 @@ def change_to_json(change: Change) -> str:
             "email": change.email,
             "fields": dict(change.fields),
             "custom_fields": dict(change.custom_fields),
-            "steps": [[step.cmd, step.name, step.at] for step in change.steps],
+            "steps": [[step.cmd, step.name, step.at, step.when] for step in change.steps],
+            "score": change.score,
         },
         ensure_ascii=False,
     )
@@ -68,11 +70,20 @@ def change_from_json(text: str) -> Change:
             name: tuple(value) if isinstance(value, list) else value
             for name, value in stored["custom_fields"].items()
         },
-        steps=tuple(Step(cmd, name, at) for cmd, name, at in stored["steps"]),
+        steps=tuple(Step(*parts) for parts in stored["steps"]),
+        score=stored.get("score"),
     )
 
 
 def _action(step: Step) -> Action:
-    if step.cmd in _BY_NAME:
-        return _BY_NAME[step.cmd](step.name)
-    return commands.subscribe_lead_to_sequence_at_step(step.name, step.at or "")
+    match step.cmd:
+        case "subscribe_lead_to_sequence_at_step":
+            return commands.subscribe_lead_to_sequence_at_step(step.name, step.at or "")
+        case "give_points_to_lead":
+            return commands.give_points_to_lead(int(step.name), expiration_days=int(step.at or 0) or None)
+        case "remove_points_from_lead":
+            return commands.remove_points_from_lead(int(step.name))
+        case "calendar_subscribe":
+            starting_at = datetime.fromisoformat(step.when) if step.when else None
+            return commands.calendar_subscribe(step.name, step.at or "", starting_at)
+    return _BY_NAME[step.cmd](step.name)

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -223,6 +224,13 @@ def _step(value: object) -> str:
     return step
 
 
+def _moment(value: object) -> str:
+    try:
+        return datetime.fromisoformat(_text(value)).replace(tzinfo=None).isoformat(" ", "minutes")
+    except ValueError:
+        raise wrong("a date and an hour are expected, such as 2027-01-16 18:00") from None
+
+
 def _encoding(value: object) -> str:
     name = _text(value)
     try:
@@ -383,6 +391,45 @@ class SequenceConfig(Section):
     """The number of the box of the step that leads start at."""
 
 
+class PointsConfig(Section):
+    """Points that leads are given, once: a number, or what a column says."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["constant"]}, {"required": ["column"]}]}
+    )
+
+    constant: Annotated[int, _number(1, 999_999_999, whole=True)] | None = None
+    """The same number for every lead."""
+    column: Text | None = None
+    """The column that holds the number. What it rises by later is given, what it falls by is taken back."""
+    expiration_days: Annotated[int, _number(0, 99_999, whole=True)] = 0
+    """After so many days Kartra takes exactly these points off again; 0: never."""
+
+
+class CalendarConfig(Section):
+    """A class of a calendar that leads are subscribed to, once."""
+
+    name: Text
+    """The calendar's name, exactly as Kartra shows it."""
+    class_name: Annotated[str, _read(_text, TEXT)] = Field(alias="class")
+    """The class's name."""
+    starting_at: Annotated[str, _read(_moment, TEXT)] | None = None
+    """When the class starts, by Kartra's own clock (EST): 2027-01-16 18:00. Left out: Kartra decides."""
+
+
+def _points(value: object) -> object:
+    if isinstance(value, Mapping | PointsConfig):
+        return value
+    return {"constant": value}
+
+
+def _one_of_points(points: object) -> Iterator[Fault]:
+    if isinstance(points, Mapping) and points.keys() <= {"constant", "column", "expiration_days"}:
+        given = [key for key in ("constant", "column") if points.get(key) is not None]
+        if len(given) != 1:
+            yield (), wrong("either constant or column is needed")
+
+
 def _column(value: object) -> object:
     return value if isinstance(value, Mapping | ColumnValue) else ColumnValue(column=_text(value))
 
@@ -427,6 +474,8 @@ def _listed_once(elements: object) -> Iterator[Fault]:
     for place, element in enumerate(elements if isinstance(elements, list | tuple) else ()):
         is_map = isinstance(element, Mapping)
         what = element.get("name", element.get("column")) if is_map else element
+        if is_map and isinstance(what, str):
+            what = f"{what.strip()}\n{element.get('class', '')}"
         if isinstance(what, str):
             if (is_map, what.strip()) in seen:
                 yield (place,), wrong("listed twice")
@@ -550,6 +599,9 @@ class GuardsConfig(Section):
     """The most leads that may have changed."""
     max_failed: ShareValue = Field(default=Share(fraction=0.05), json_schema_extra={"default": "5%"})
     """The most leads that may fail on the way."""
+    max_triggered: ShareValue | None = None
+    """The most leads, as a share of the records or as a number, that may get the same tag, list, sequence or
+    class in one run: each can send mail. More need `run --yes`. Left out: any number."""
 
 
 # The whole
@@ -575,6 +627,21 @@ class LoadConfig(Section):
     """Lists every lead is subscribed to; {column, split} takes names from a column."""
     sequences: Annotated[tuple[SequenceConfig, ...], _also(_listed_once)] = ()
     """Sequences every lead is subscribed to."""
+    points: (
+        Annotated[
+            PointsConfig,
+            BeforeValidator(
+                _points,
+                json_schema_input_type=Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 1})]
+                | PointsConfig,
+            ),
+            _also(_one_of_points),
+        ]
+        | None
+    ) = None
+    """Points every lead is given, once: a number, or {column, expiration_days}."""
+    calendars: Annotated[tuple[CalendarConfig, ...], _also(_listed_once)] = ()
+    """Classes of calendars every lead is subscribed to."""
     sync_mode: Annotated[SyncMode, _word(SyncMode)] = "upsert"
     """Whether leads are created, edited, or both."""
     existing: Annotated[Existing, _word(Existing)] = "update"

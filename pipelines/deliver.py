@@ -9,12 +9,13 @@ import heapq
 import itertools
 import logging
 import math
+import operator
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.errors import ConfigError, GuardError, RetryableApiError, SyncError
 from connectors.kartra.answers import Answer, Effect
@@ -23,8 +24,17 @@ from connectors.kartra.commands import Call, get_lead
 from connectors.kartra.error_types import error_type
 from pipelines.compile import change_from_json, change_to_json, compile_change
 from pipelines.config import LoadConfig, Mode
-from pipelines.diff import Change, Step, apply_change, diff_lead, removal
-from pipelines.guards import FailureGuard
+from pipelines.diff import (
+    Change,
+    Step,
+    StepEffect,
+    apply_change,
+    diff_lead,
+    removal,
+    unproven_wishes,
+    why_parked,
+)
+from pipelines.guards import Breakers, Cause, FailureGuard
 from pipelines.lead import Snapshot
 from pipelines.lease import HEARTBEAT_S
 from pipelines.preflight import AccountInventory
@@ -34,17 +44,19 @@ from pipelines.state import Acknowledged, Entry, Origin, Outcome, Store, utc_now
 log = logging.getLogger("kartra_sync.deliver")
 
 FIRST_LOOK_S = 1.0
-STOP_WITHIN_S = 10.0
+STOP_WITHIN_S = 9.0
 """How long calls in flight may take once a stop was asked for."""
 MAX_TRIES = 6
+LEFT_WITHIN = timedelta(hours=1)
+"""A call leaves this long after its intent at most: permits and storms of 429 can make it wait."""
 UNREACHABLE_IN_A_ROW = 20
+UNANSWERED_IN_A_ROW = 25
 MAX_WORKERS = 64
 TEST_DOMAIN = "kartra.com"
 
 _NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
 _ALREADY_SO = {("unassign_tag", "214"), ("unsubscribe_lead_from_list", "209")}
 """Taking away what the account does not even have: nobody has it, so the goal is reached."""
-_ONCE_ONLY = "subscribe_lead_to_sequence_at_step"
 
 
 @dataclass(slots=True)
@@ -59,13 +71,28 @@ class Task:
     adopting: bool = False
     recovering: bool = False
     one_by_one: bool = False
+    scoring: bool = False  # the next read is for the score alone
+    scored: bool = False  # the lead was read, and nothing was written since
+    score: int | None = None
     tries: int = 0
     reads: int = 0
     open_until: float = 0.0  # time.monotonic at which every effect of the last write has to show
     intended_at: datetime | None = None  # of the first try
     wrote: bool = False
-    refused: dict[tuple[str, str], str] = field(default_factory=dict)  # (command, name): error type
+    refused: dict[Cause, str] = field(default_factory=dict)  # by this error type
+    held: dict[Cause, str] = field(default_factory=dict)  # not sent, because of this error type
     done: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def needs_score(self) -> bool:
+        """Points are proven by the score before and after; a new lead has none before."""
+        return self.change.gives_points and not self.change.create and not self.scored
+
+    @property
+    def unproven(self) -> list[str]:
+        """What of the wish may have landed, and nothing proves it."""
+        desired = self.entry.desired
+        return unproven_wishes(desired, self.snapshot) if desired and self.snapshot else []
 
     @property
     def window_open(self) -> bool:
@@ -118,11 +145,14 @@ class Delivery:
         self._halt = halt
         self._progress = progress
         self._guard = FailureGuard(load.guards)
+        self._breakers = Breakers(store.breakers())
         self._ready: deque[Task] = deque()
         self._waiting: list[tuple[float, int, Task]] = []
         self._ticket = itertools.count()
         self._flying: dict[Future[Answer], Task] = {}
         self._unreached = 0
+        self._unanswered = 0
+        self._put_by = self._last_pass = False
         self._settled = 0
         self._total = 0
         self._last_beat = 0.0
@@ -143,9 +173,15 @@ class Delivery:
         self._settled = 0
 
     def deliver(self, total: int) -> None:
-        """Send everything planned. What stopped it early is in `failure`."""
+        """Send everything planned. What stopped it early is in `failure`.
+
+        What is held back is put by, for a probe may show meanwhile that it works again; else it is parked.
+        """
         self._total = total
         self._work(self._planned())
+        if self._put_by and not self._halted:
+            self._last_pass = True
+            self._work(self._planned())
 
     # --- the loop
 
@@ -180,11 +216,21 @@ class Delivery:
         if task.read_next:
             self._flying[pool.submit(self._look, task)] = task
             return
+        self._hold(task)
+        if not task.change and task.held and not task.tries and not self._last_pass:
+            self._put_by = True
+            return
         if not task.change:
             self._settle(task)
             return
         if task.one_by_one:
             task.change = _first_only(task.change)
+        if task.needs_score:
+            task.scoring = task.read_next = True
+            self._flying[pool.submit(self._look, task)] = task
+            return
+        if task.change.gives_points:
+            task.change = replace(task.change, score=0 if task.change.create else task.score)
         try:
             inventory = self._inventory.current()
             call = compile_change(task.change, task.snapshot, inventory)
@@ -268,8 +314,8 @@ class Delivery:
         change = change_from_json(entry.change) if entry.change else Change()
         task = Task(entry, entry.snapshot, entry.origin, change, read_next=True, recovering=True)
         task.intended_at = entry.sent_at
-        age_s = (utc_now() - entry.sent_at).total_seconds() if entry.sent_at else self._settle_s
-        task.open_until = time.monotonic() + self._settle_s - max(0.0, age_s)
+        if entry.sent_at is not None and utc_now() - entry.sent_at < LEFT_WITHIN:
+            task.open_until = time.monotonic() + self._settle_s
         return task
 
     def _owed(self, task: Task) -> Change:
@@ -280,7 +326,15 @@ class Delivery:
             change = Change()
         else:
             change = diff_lead(task.entry.desired, task.snapshot)
-        return _without(change, task.refused)
+        return _without(change, {*task.refused, *task.held})
+
+    def _hold(self, task: Task) -> None:
+        """Take out what Kartra refuses again and again, whoever it is for."""
+        for step in task.change.steps:
+            cause = (step.cmd, step.label)
+            if number := self._breakers.holds(cause, time.monotonic()):
+                task.held[cause] = number
+        task.change = _without(task.change, task.held)
 
     def _later(self, task: Task, delay_s: float) -> None:
         heapq.heappush(self._waiting, (time.monotonic() + delay_s, next(self._ticket), task))
@@ -298,6 +352,8 @@ class Delivery:
             self._give_back(task)
             self._fail(error)
             return
+        if self._without_end(answer):
+            return
         if answer.effect is Effect.FATAL:
             self._give_back(task)
             self._fail(fatal(answer))
@@ -305,6 +361,7 @@ class Delivery:
             self._after_look(task, answer)
         else:
             task.open_until = time.monotonic() + self._settle_s
+            task.scored = False
             self._after_write(task, answer)
 
     def _after_write(self, task: Task, answer: Answer) -> None:
@@ -322,11 +379,17 @@ class Delivery:
             for cmd, action in zip(task.change.commands, answer.actions, strict=True)
         ]
         self._take(task, done, answer.lead_id)
-        for name, action in zip(_names(task.change), answer.actions, strict=True):
-            if action.effect is Effect.REFUSED and (name[0], action.type) not in _ALREADY_SO:
+        for name, action, is_done in zip(_names(task.change), answer.actions, done, strict=True):
+            if is_done:
+                self._works(name)
+            elif action.effect is Effect.REFUSED:
                 task.refused[name] = action.type or ""
+                self._count_refusal(name, action.type or "")
         self._stop_where_a_name_is_missing(task)
         if any(action.effect is Effect.UNKNOWN for action in answer.actions):
+            refused = [action.effect is Effect.REFUSED for action in answer.actions]
+            proven = map(operator.or_, done, refused) if task.snapshot else [False, *refused[1:]]
+            task.change = _remaining(task.change, list(proven))
             task.one_by_one = task.one_by_one or answer.type is not None
             task.read_next = True
             self._later(task, FIRST_LOOK_S)
@@ -338,6 +401,32 @@ class Delivery:
             self._ready.append(task)
         else:
             self._settle(task)
+
+    def _without_end(self, answer: Answer) -> bool:
+        """Stops the run where no call gets a usable answer any more; the next reads back what is unknown."""
+        usable = answer.effect is not Effect.UNKNOWN or answer.body or answer.type
+        self._unanswered = 0 if usable else self._unanswered + 1
+        if self._unanswered < UNANSWERED_IN_A_ROW:
+            return False
+        self._fail(
+            RetryableApiError(
+                f"Kartra gave no usable answer to {UNANSWERED_IN_A_ROW} calls in a row: stopped. The next run"
+                " reads back what is unknown, and goes on"
+            )
+        )
+        return True
+
+    def _works(self, cause: Cause) -> None:
+        if self._breakers.done(cause):
+            self._store.drop_breaker(*cause)
+            log.info("%s %s works again", *cause)
+
+    def _count_refusal(self, cause: Cause, number: str) -> None:
+        if not cause[1] or error_type(number).category in ("request", "lead"):
+            return  # it is about the lead, not about what it should get
+        if self._breakers.refused(cause, number, time.monotonic()):
+            self._store.keep_breaker(*cause, number)
+            log.warning("%s %s is refused again and again (%s): held back", *cause, _reason(number))
 
     def _stop_where_a_name_is_missing(self, task: Task) -> None:
         """Every lead that wishes for it would be refused: one message, not one for each."""
@@ -378,8 +467,12 @@ class Delivery:
             return  # else it stays as it is in the outbox, and the next run looks
         task.reads = 0
         read = profile_of(answer)
+        task.scored, task.score = True, read.profile.score if read.profile else None
         if read.profile is None:
             self._without_profile(task, read)
+        elif task.scoring:
+            task.scoring = task.read_next = False
+            self._ready.append(task)
         elif task.entry.kind == "load" and self._belongs_to_another(task, read):
             if task.recovering:
                 self._finish(task, Outcome("recovered"))
@@ -409,14 +502,18 @@ class Delivery:
         else:
             self._send_again(task)
 
-    def _adopt(self, task: Task, read: ProfileRead) -> None:
+    def _adopt(self, task: Task, read: ProfileRead, unproven: frozenset[StepEffect] = frozenset()) -> None:
         desired = task.entry.desired
         assert desired is not None and read.profile is not None  # noqa: S101, PT018 - by the caller
         if self._load.sync_mode == "create_only" or self._load.existing == "skip":
             task.snapshot, task.origin = adopt(desired, read.profile, "update"), "skipped"
             self._finish(task, Outcome("skipped", reason="was in Kartra before"), complete=True)
             return
-        task.snapshot, task.origin = adopt(desired, read.profile, self._load.existing), "adopted"
+        known = adopt(desired, read.profile, self._load.existing)
+        task.snapshot, task.origin = replace(known, unproven=unproven), "adopted"
+        if task.recovering:
+            self._finish(task, Outcome("recovered"))
+            return
         task.adopting = task.read_next = False
         task.tries = 0
         task.change = self._owed(task)
@@ -425,6 +522,7 @@ class Delivery:
     def _compare(self, task: Task, read: ProfileRead) -> None:
         """After a try without an answer: keep what landed, send the rest once it is proven missing."""
         desired = task.entry.desired
+        known = task.snapshot
         assert read.profile is not None  # noqa: S101 - by the caller
         if desired is None:  # a removal
             if task.snapshot is None:
@@ -434,14 +532,14 @@ class Delivery:
             active = frozenset(name for name, is_on in read.profile.lists.items() if is_on)
             task.snapshot = replace(shown, lists=task.snapshot.lists & active)
         else:
-            before = task.snapshot
             after, origin = after_unknown(
                 task.change,
                 desired,
-                before,
+                known,
                 read.profile,
                 self._load.existing,
                 task.intended_at or utc_now(),
+                utc_now(),
             )
             if (
                 origin == "adopted"
@@ -450,23 +548,27 @@ class Delivery:
             ):  # it may be ours after all, with effects to come
                 self._look_again(task)
                 return
-            if origin == "adopted" and task.recovering:
+            if origin == "adopted" and task.recovering and not after.unproven:
                 self._finish(task, Outcome("recovered"))  # not ours: the next plan adopts it
                 return
             if origin == "adopted":
                 task.adopting = True
-                self._adopt(task, read)
+                self._adopt(task, read, after.unproven)
                 return
-            task.snapshot, task.origin = after, origin or task.origin
-            task.wrote = True
+            task.snapshot = after
         owed = self._owed(task)
-        if owed and task.window_open:
+        may_show = owed or (task.change.gives_points and task.unproven)
+        if may_show and task.window_open:
+            task.snapshot = known  # the next look decides
             self._look_again(task)
             return
-        task.done.update(_landed(task.change, owed))
+        if desired is not None:
+            task.origin = origin or task.origin
+            task.wrote = True
+        task.done.update(_landed(task.change, owed, task.snapshot.unproven if task.snapshot else ()))
         task.change = owed
         if task.recovering:
-            self._finish(task, Outcome("recovered"), complete=not owed)
+            self._finish(task, Outcome("recovered"), complete=not owed and not task.unproven)
         elif owed:
             self._send_again(task)
         else:
@@ -477,10 +579,8 @@ class Delivery:
             task.read_next = False
             self._ready.append(task)
             return
-        if any(step.cmd == _ONCE_ONLY for step in task.change.steps):
-            reason = f"no usable answer in {MAX_TRIES} tries; whether the sequence was started is unproven"
-            self._finish(task, Outcome("parked", reason=reason))
-        # else it stays unknown in the outbox, and the next run looks
+        reason = f"no usable answer in {MAX_TRIES} tries; what is left has not landed, the next run sends it"
+        self._finish(task, Outcome("deferred", reason=reason))
 
     def _belongs_to_another(self, task: Task, read: ProfileRead) -> bool:
         if task.snapshot is not None or read.profile is None or not read.profile.id:
@@ -514,8 +614,15 @@ class Delivery:
         if no_such_name is not None:
             self._finish(task, Outcome("deferred", no_such_name, _reason(no_such_name)))
         elif task.refused:
-            number = next(iter(task.refused.values()))
-            self._finish(task, Outcome("rejected", number, _reason(number)))
+            (cmd, label), number = next(iter(task.refused.items()))
+            cause = f"{cmd} {label}" if label else None
+            self._finish(task, Outcome("rejected", number, _reason(number), cause=cause))
+        elif task.held:
+            (cmd, label), number = next(iter(task.held.items()))
+            reason = f"held back: {cmd} {label} is refused again and again. {_reason(number)}"
+            self._finish(task, Outcome("parked", number, reason))
+        elif task.unproven:
+            self._finish(task, Outcome("parked", reason=why_parked(task.unproven)))
         elif task.entry.kind == "removal":
             self._finish(task, Outcome("removed"), complete=True)
         elif not task.wrote:
@@ -532,7 +639,7 @@ class Delivery:
         if outcome.name == "recovered":
             return
         self.actions.update(task.done)
-        if outcome.name == "deferred" or self.failure is not None:
+        if outcome.name == "deferred" or self.failure is not None or (task.held and not task.refused):
             return
         try:
             self._guard.observe(failed=outcome.name in ("rejected", "parked"))
@@ -552,20 +659,29 @@ class Delivery:
         )
 
 
-def _names(change: Change) -> list[tuple[str, str]]:
-    """(command, name) per action; the profile has no name."""
+def _names(change: Change) -> list[Cause]:
+    """(command, label) per action; the profile has none."""
     head = [(change.commands[0], "")] if change.writes_profile else []
-    return head + [(step.cmd, step.name) for step in change.steps]
+    return head + [(step.cmd, step.label) for step in change.steps]
 
 
-def _without(change: Change, refused: dict[tuple[str, str], str]) -> Change:
-    if not refused:
+def _without(change: Change, names: Collection[Cause]) -> Change:
+    if not names:
         return change
-    if change.writes_profile and (change.commands[0], "") in refused:
+    if change.writes_profile and (change.commands[0], "") in names:
         if change.create:
             return Change()
         change = replace(change, email=None, fields={}, custom_fields={})
-    steps = tuple(step for step in change.steps if (step.cmd, step.name) not in refused)
+    steps = tuple(step for step in change.steps if (step.cmd, step.label) not in names)
+    return replace(change, steps=steps)
+
+
+def _remaining(change: Change, proven: Sequence[bool]) -> Change:
+    """What an answer left open: one flag per command says what needs no other proof."""
+    flags = list(proven)
+    if change.writes_profile and flags.pop(0):
+        change = replace(change, create=False, email=None, fields={}, custom_fields={})
+    steps = tuple(step for step, is_proven in zip(change.steps, flags, strict=True) if not is_proven)
     return replace(change, steps=steps)
 
 
@@ -574,10 +690,10 @@ def _first_only(change: Change) -> Change:
     return replace(change, steps=() if change.writes_profile else change.steps[:1])
 
 
-def _landed(change: Change, owed: Change) -> list[str]:
+def _landed(change: Change, owed: Change, unproven: Collection[StepEffect]) -> list[str]:
     still = set(_names(owed)) if owed else set()
     still_steps: set[Step] = set(owed.steps)
-    landed = [step.cmd for step in change.steps if step not in still_steps]
+    landed = [step.cmd for step in change.steps if step not in still_steps and step.effect not in unproven]
     if change.writes_profile and (change.commands[0], "") not in still:
         landed.insert(0, change.commands[0])
     return landed

@@ -1,25 +1,52 @@
 """The difference between what a record asks for and what Kartra acknowledged, for one lead. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipelines.lead import CustomValue, DesiredLead, Snapshot
 
+StepEffect = tuple[str, str]
+"""A collection of a snapshot and what of it, as ("sequences", "Onboarding") or ("points", "+10")."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One tag, list or sequence action; `at` is the step of the sequence."""
+    """One action behind the profile. `name` is that of a tag, list, sequence or calendar, or how many points.
+
+    `at` is the step of a sequence, the class of a calendar, the days that points last; `when` the start of
+    the class.
+    """
 
     cmd: str
     name: str
     at: str | None = None
+    when: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What tells it from other steps of its command, in words for people."""
+        match self.cmd:
+            case "calendar_subscribe":
+                return f"{self.name}: {self.at}"
+            case "give_points_to_lead":
+                return f"+{self.name}"
+            case "remove_points_from_lead":
+                return f"-{self.name}"
+            case _:
+                return self.name
+
+    @property
+    def effect(self) -> StepEffect:
+        """The collection of a snapshot it changes, and what of it."""
+        return _EFFECT[self.cmd][0], self.label
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What one call has to effect. Its parts stand in the order of the call's actions.
 
-    Sequences come last: where a call stops at a failure, no mail has been started yet.
+    Sequences come last: where a call stops at a failure, no mail has been started yet. `score` is the lead's
+    before the call, where points are in it; None if nobody looked.
     """
 
     create: bool = False
@@ -28,6 +55,7 @@ class Change:
     fields: Mapping[str, str] = field(default_factory=dict)
     custom_fields: Mapping[str, CustomValue] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
+    score: int | None = None
 
     @property
     def writes_profile(self) -> bool:
@@ -38,6 +66,11 @@ class Change:
         """The commands of the call, in order."""
         profile = ("create_lead" if self.create else "edit_lead",) if self.writes_profile else ()
         return (*profile, *(step.cmd for step in self.steps))
+
+    @property
+    def gives_points(self) -> bool:
+        """Whether it changes the lead's score."""
+        return any(_EFFECT[step.cmd][0] == "points" for step in self.steps)
 
     def __bool__(self) -> bool:
         return self.writes_profile or bool(self.steps)
@@ -90,17 +123,24 @@ def apply_change(snapshot: Snapshot, change: Change, done: Sequence[bool]) -> Sn
             fields={**snapshot.fields, **change.fields},
             custom_fields={**snapshot.custom_fields, **change.custom_fields},
         )
-    gained: dict[str, set[str]] = {"tags": set(), "lists": set(), "sequences": set()}
-    lost: dict[str, set[str]] = {"tags": set(), "lists": set(), "sequences": set()}
-    for step, landed in zip(change.steps, flags, strict=True):
-        if landed:
-            collection, gives = _EFFECT[step.cmd]
-            (gained if gives else lost)[collection].add(step.name)
-    return replace(
-        snapshot,
-        tags=(snapshot.tags | gained["tags"]) - lost["tags"],
-        lists=(snapshot.lists | gained["lists"]) - lost["lists"],
-        sequences=snapshot.sequences | gained["sequences"],
+    landed = [step for step, is_done in zip(change.steps, flags, strict=True) if is_done]
+    return _after(snapshot, [(step.effect, _EFFECT[step.cmd][1]) for step in landed])
+
+
+def resolve(snapshot: Snapshot, effects: Iterable[StepEffect], *, landed: bool) -> Snapshot:
+    """The snapshot once a person has said whether these unproven effects landed."""
+    settled = snapshot.unproven.intersection(effects)
+    after = _after(snapshot, [(effect, True) for effect in settled]) if landed else snapshot
+    return replace(after, unproven=snapshot.unproven - settled)
+
+
+def unproven_wishes(desired: DesiredLead, snapshot: Snapshot) -> list[str]:
+    """What the record asks for that may have landed already and is not proven: `sequences Onboarding`."""
+    asked = {step.effect for step in (*_sequences(desired), *_calendars(desired))}
+    return sorted(
+        f"{collection} {label}"
+        for collection, label in snapshot.unproven
+        if (collection, label) in asked or (collection == "points" and desired.points is not None)
     )
 
 
@@ -116,8 +156,12 @@ _EFFECT = {
     "unassign_tag": ("tags", False),
     "subscribe_lead_to_list": ("lists", True),
     "unsubscribe_lead_from_list": ("lists", False),
+    "give_points_to_lead": ("points", True),
+    "remove_points_from_lead": ("points", True),
+    "calendar_subscribe": ("calendars", True),
     "subscribe_lead_to_sequence_at_step": ("sequences", True),
 }
+"""Per command the collection of a snapshot, and whether it gives or takes; points are signed."""
 
 
 def _steps(desired: DesiredLead, snapshot: Snapshot) -> tuple[Step, ...]:
@@ -137,12 +181,65 @@ def _steps(desired: DesiredLead, snapshot: Snapshot) -> tuple[Step, ...]:
         for name in desired.lists
         if name not in snapshot.lists and ("lists", name) not in snapshot.kept
     ]
-    steps += [
-        Step("subscribe_lead_to_sequence_at_step", name, at)
-        for name, at in desired.sequences
-        if name not in snapshot.sequences
-    ]
-    return tuple(steps)
+    known = {("sequences", name) for name in snapshot.sequences}
+    known |= {("calendars", label) for label in snapshot.calendars} | snapshot.unproven
+    once_only = (*_points(desired, snapshot), *_calendars(desired), *_sequences(desired))
+    return (*steps, *(step for step in once_only if step.effect not in known))
+
+
+def why_parked(unproven: Sequence[str]) -> str:
+    """What a person is told of a lead that waits for them."""
+    return (
+        f"{', '.join(unproven)}: sent once, not proven to have landed. Look it up in Kartra, then tell"
+        " kartra-sync resolve"
+    )
+
+
+def _points(desired: DesiredLead, snapshot: Snapshot) -> Iterator[Step]:
+    """Nothing while it is unproven how many the lead has."""
+    if desired.points is None or any(collection == "points" for collection, _ in snapshot.unproven):
+        return
+    owed = desired.points.amount - snapshot.points
+    if owed > 0:
+        yield Step("give_points_to_lead", str(owed), str(desired.points.expiration_days))
+    elif owed < 0:
+        yield Step("remove_points_from_lead", str(-owed))
+
+
+def _calendars(desired: DesiredLead) -> Iterator[Step]:
+    for one in desired.calendars:
+        yield Step("calendar_subscribe", one.calendar, one.name, one.starting_at or None)
+
+
+def _sequences(desired: DesiredLead) -> Iterator[Step]:
+    for name, at in desired.sequences:
+        yield Step("subscribe_lead_to_sequence_at_step", name, at)
+
+
+def _after(snapshot: Snapshot, effects: Iterable[tuple[StepEffect, bool]]) -> Snapshot:
+    names = {
+        "tags": set(snapshot.tags),
+        "lists": set(snapshot.lists),
+        "sequences": set(snapshot.sequences),
+        "calendars": set(snapshot.calendars),
+    }
+    points = snapshot.points
+    for (collection, label), gives in effects:
+        if collection == "points":
+            points += int(label)
+        elif gives:
+            names[collection].add(label)
+        else:
+            names[collection].discard(label)
+    return replace(
+        snapshot,
+        tags=frozenset(names["tags"]),
+        lists=frozenset(names["lists"]),
+        sequences=frozenset(names["sequences"]),
+        calendars=frozenset(names["calendars"]),
+        taken=(snapshot.taken | (snapshot.lists - names["lists"])) - names["lists"],
+        points=points,
+    )
 
 
 def _labels(value: CustomValue) -> set[str]:

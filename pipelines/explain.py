@@ -7,7 +7,7 @@ from typing import Any
 from connectors.errors import SyncError
 from connectors.privacy import mask_address
 from pipelines.config import PipelineConfig
-from pipelines.diff import Change, diff_lead
+from pipelines.diff import Change, diff_lead, unproven_wishes, why_parked
 from pipelines.extract import find_record, open_source
 from pipelines.lead import Snapshot, digest
 from pipelines.mapping import Mapped
@@ -19,7 +19,7 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
     """Values are masked unless `show`. Needs no credentials, makes no call."""
     load = config.load
     assert load is not None  # noqa: S101 - the reader refuses a file without it
-    key = _normal_key(key, by_address=load.key.column is None)
+    key = normal_key(key, by_address=load.key.column is None)
     found: list[Mapped] = []
     rows: list[dict[str, Any]] = []
     unreadable = None
@@ -99,7 +99,8 @@ def explain_lines(explained: dict[str, Any]) -> Iterator[str]:
         yield f"journal: {(entry['sent_at'] or '')[:19]:19} {told}{what}{why}"
 
 
-def _normal_key(key: str, *, by_address: bool) -> str:
+def normal_key(key: str, *, by_address: bool) -> str:
+    """A sync key as a person types it, in the form the state knows."""
     if not by_address:
         return normal_cell(key)
     try:
@@ -128,15 +129,19 @@ def _decision(winner: Mapped | None, row: Any, refusals: Mapping[bytes, str]) ->
         return "nothing: as Kartra acknowledged it"
     if reason := refusals.get(wished):
         return f"was refused: {reason}; sent again when its row changes"
-    change = diff_lead(winner.lead, Snapshot.from_json(row.snapshot, lead_id=row.lead_id))
-    return f"edit: {_told(change)}" if change else "nothing: no difference in what is sent"
+    snapshot = Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
+    unproven = unproven_wishes(winner.lead, snapshot)
+    parked = f"parked: {why_parked(unproven)}" if unproven else ""
+    if change := diff_lead(winner.lead, snapshot):
+        return f"edit: {_told(change)}" + (f"; {parked}" if parked else "")
+    return parked or "nothing: no difference in what is sent"
 
 
 def _told(change: Change) -> str:
     parts = [*change.fields, *change.custom_fields]
     if change.email and not change.create:
         parts.append("new address")
-    return ", ".join([*parts, *(f"{step.cmd} {step.name}" for step in change.steps)]) or "the address alone"
+    return ", ".join([*parts, *(f"{step.cmd} {step.label}" for step in change.steps)]) or "the address alone"
 
 
 def _values(values: dict[str, Any]) -> Iterator[str]:
@@ -153,7 +158,7 @@ def _masked(values: dict[str, Any], *, show: bool) -> dict[str, Any]:
     return {name: value if name in _NAMES else _mask_deep(value) for name, value in values.items()}
 
 
-_NAMES = frozenset({"tags", "lists", "sequences", "silent", "kept"})
+_NAMES = frozenset({"tags", "lists", "sequences", "calendars", "points", "silent", "kept", "unproven"})
 """Parts of a lead that hold names of the account, not of people."""
 
 

@@ -1,13 +1,16 @@
 """The source becomes the staging table: every record mapped, the bad ones set aside with the reason."""
 
 import json
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from connectors.errors import ConfigError, GuardError
 from connectors.sources import BadRow, Chunk, Source
 from connectors.sources.registry import SOURCES
 from pipelines.config import LoadConfig, PipelineConfig
+from pipelines.forgotten import REASON, Forgotten, cells_of
 from pipelines.lead import DesiredLead, digest
 from pipelines.mapping import Invalid, Mapped, Record, mapper, merge_leads
 from pipelines.state import Reject, Staged, Store
@@ -42,9 +45,13 @@ def stage(
     `duplicates: error`.
     """
     map_record = mapper(load, source.columns)
+    forgotten = store.forgotten()
     store.begin_staging()
     for chunk in source.chunks():
         staged, rejects = _map_chunk(chunk, map_record, source.columns)
+        if forgotten is not None:
+            staged = [_unless_forgotten(record, forgotten) for record in staged]
+            rejects = [_without_forgotten(reject, forgotten) for reject in rejects]
         store.stage(staged, rejects, run_id)
         summary.read += len(chunk.frame) + len(chunk.bad_rows)
         summary.invalid += len(rejects)
@@ -116,6 +123,20 @@ def _map_chunk(
         wish = mapped.lead.to_json()
         staged.append(Staged(row, line, mapped.key, mapped.rank, digest(wish), wish, mapped.blocked, text))
     return staged, rejects
+
+
+def _unless_forgotten(record: Staged, forgotten: Forgotten) -> Staged:
+    """A forgotten person is not sent, whatever else the source says of them, and not written down."""
+    if not forgotten.holds(record.key, json.loads(record.wish)["email"]):
+        return record
+    return replace(record, rank=math.inf, blocked=REASON, record="")
+
+
+def _without_forgotten(reject: Reject, forgotten: Forgotten) -> Reject:
+    """A record that maps to no lead has no key: any of its cells may be that of a forgotten person."""
+    if reject.record is None or not forgotten.holds_one_of(cells_of(reject.record)):
+        return reject
+    return replace(reject, record=None)
 
 
 def _bad_row(bad: BadRow, columns: tuple[str, ...]) -> Reject:

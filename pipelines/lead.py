@@ -18,6 +18,23 @@ DIGEST_VERSION = b"1"
 
 
 @dataclass(frozen=True, slots=True)
+class Points:
+    """Points a lead is to have been given in all; they go after `expiration_days` (0: never)."""
+
+    amount: int
+    expiration_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarClass:
+    """A class of a calendar. `starting_at` is Kartra's wall clock, as 2027-01-16 18:00; "" leaves it open."""
+
+    calendar: str
+    name: str
+    starting_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredLead:
     """What one record asks for. A field that is absent is left alone; one that is "" is cleared.
 
@@ -31,12 +48,21 @@ class DesiredLead:
     tags: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     sequences: tuple[tuple[str, str], ...] = ()
+    points: Points | None = None
+    calendars: tuple[CalendarClass, ...] = ()
     silent: frozenset[str] = frozenset()
 
     def to_json(self) -> str:
-        """The byte form that is hashed: sorted keys, sorted names, no spaces, UTF-8."""
+        """The byte form that is hashed: sorted keys, sorted names, no spaces, UTF-8.
+
+        Points and calendars stand in it only where they are asked for.
+        """
+        points = [self.points.amount, self.points.expiration_days] if self.points else None
+        calendars = sorted([one.calendar, one.name, one.starting_at] for one in self.calendars)
         return _dump(
             {
+                **({"points": points} if points else {}),
+                **({"calendars": calendars} if calendars else {}),
                 "email": self.email,
                 "fields": dict(self.fields),
                 "custom_fields": dict(self.custom_fields),
@@ -57,6 +83,8 @@ class DesiredLead:
             tags=tuple(stored["tags"]),
             lists=tuple(stored["lists"]),
             sequences=tuple((name, step) for name, step in stored["sequences"]),
+            points=Points(*stored["points"]) if "points" in stored else None,
+            calendars=tuple(CalendarClass(*one) for one in stored.get("calendars", ())),
             silent=frozenset(stored["silent"]),
         )
 
@@ -67,7 +95,11 @@ class Snapshot:
 
     `kept` holds what stays as Kartra has it, as ("fields", "city") or ("lists", "News"): a value that
     was there before us under `existing: fill_blanks`, a tag or list a lead had before us, a list its
-    person has left. `tags` and `lists` are what we gave, `sequences` all the lead was ever in.
+    person has left. `tags`, `lists` and `points` are what we gave, `taken` the lists we took back,
+    `sequences` all the lead was ever in.
+
+    `unproven` holds what was sent once and may have landed or not, as ("sequences", "Onboarding"): it is
+    not sent again before a person has said which.
     """
 
     email: str
@@ -78,10 +110,18 @@ class Snapshot:
     lists: frozenset[str] = frozenset()
     sequences: frozenset[str] = frozenset()
     kept: frozenset[tuple[str, str]] = frozenset()
+    points: int = 0
+    calendars: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
+    unproven: frozenset[tuple[str, str]] = frozenset()
 
     def to_json(self) -> str:
         return _dump(
             {
+                **({"points": self.points} if self.points else {}),
+                **({"calendars": sorted(self.calendars)} if self.calendars else {}),
+                **({"taken": sorted(self.taken)} if self.taken else {}),
+                **({"unproven": sorted(self.unproven)} if self.unproven else {}),
                 "email": self.email,
                 "fields": dict(self.fields),
                 "custom_fields": dict(self.custom_fields),
@@ -104,6 +144,10 @@ class Snapshot:
             lists=frozenset(stored["lists"]),
             sequences=frozenset(stored["sequences"]),
             kept=frozenset((kind, name) for kind, name in stored["kept"]),
+            points=stored.get("points", 0),
+            calendars=frozenset(stored.get("calendars", ())),
+            taken=frozenset(stored.get("taken", ())),
+            unproven=frozenset((kind, name) for kind, name in stored.get("unproven", ())),
         )
 
 

@@ -1,6 +1,7 @@
 """One record becomes one desired lead, or a reason why not. Pure: sees no file, clock, account or state."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from dateutil import parser as date_parser
 
 from connectors.errors import ConfigError
 from pipelines.config import ColumnValue, LoadConfig
-from pipelines.lead import CustomValue, DesiredLead
+from pipelines.lead import CalendarClass, CustomValue, DesiredLead, Points
 from pipelines.nearest import nearest
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
 
@@ -75,12 +76,13 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
             email = normal_address(record[load.fields["email"]])
             key = _key(load, record, email)
             rank = _rank(load, record, row)
+            lead = _desired(load, record, email)
         except (InvalidAddressError, _UnusableError) as error:
             return Invalid(str(error))
         opted_out = _opted_out(record, says_opted_out)
         return Mapped(
             key=key,
-            lead=_desired(load, record, email),
+            lead=lead,
             rank=math.inf if opted_out else rank,
             blocked=opted_out or _without_consent(load, record),
         )
@@ -97,6 +99,8 @@ def merge_leads(earlier: DesiredLead, later: DesiredLead) -> DesiredLead:
         tags=_distinct((*earlier.tags, *later.tags)),
         lists=_distinct((*earlier.lists, *later.lists)),
         sequences=later.sequences,
+        points=later.points or earlier.points,
+        calendars=later.calendars,
         silent=earlier.silent & later.silent,
     )
 
@@ -111,6 +115,8 @@ def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:
         for element in elements:
             if isinstance(element, ColumnValue):
                 yield f"load.{place}", element.column
+    if load.points is not None and load.points.column is not None:
+        yield "load.points", load.points.column
     if load.key.column is not None:
         yield "load.key", load.key.column
     if load.consent.column is not None:
@@ -242,8 +248,27 @@ def _desired(load: LoadConfig, record: Record, email: str) -> DesiredLead:
         tags=tags,
         lists=lists,
         sequences=tuple((sequence.name, sequence.step) for sequence in load.sequences),
+        points=_points(load, record),
+        calendars=tuple(
+            CalendarClass(one.name, one.class_name, one.starting_at or "") for one in load.calendars
+        ),
         silent=frozenset(name for name, is_silent in silent.items() if is_silent),
     )
+
+
+def _points(load: LoadConfig, record: Record) -> Points | None:
+    """A blank cell asks for nothing and takes nothing back."""
+    wish = load.points
+    if wish is None:
+        return None
+    if wish.constant is not None:
+        return Points(wish.constant, wish.expiration_days)
+    cell = normal_cell(record[wish.column or ""])
+    if not cell:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", cell):
+        raise _UnusableError(f'the column "{wish.column}" holds no whole number of points')
+    return Points(int(cell), wish.expiration_days)
 
 
 def _names(

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.errors import ConfigError
 from pipelines.config import LoadConfig
-from pipelines.diff import Change, diff_lead, removal
+from pipelines.diff import Change, diff_lead, removal, unproven_wishes, why_parked
 from pipelines.lead import Snapshot
 from pipelines.preflight import Missing, Shortfall, needs_inventory
 from pipelines.state import BATCH, Difference, Store
@@ -15,15 +15,23 @@ from pipelines.summary import Summary
 
 MISSING_SHOWN = 30
 NOTHING = Change()
+_TRIGGERS = {
+    "assign_tag": "tag",
+    "subscribe_lead_to_list": "list",
+    "subscribe_lead_to_sequence_at_step": "sequence",
+    "calendar_subscribe": "class",
+}
+"""What an account's automations commonly wait for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How a difference is to end. `change` is empty where nothing is to be sent."""
+    """How a difference is to end. `change` is empty where nothing is to be sent, `reason` then why."""
 
     outcome: str
     change: Change = NOTHING
     calls: int = 0
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -31,6 +39,7 @@ class Plan:
     """Counts of what is to be sent; `calls` without those that ask for lists of names.
 
     `edited_known` are the edits of leads we created or adopted, as opposed to leads Kartra had before.
+    `triggered` counts the leads that get the same thing, which may send them mail.
     """
 
     created: int = 0
@@ -40,6 +49,7 @@ class Plan:
     calls: int = 0
     needs_names: bool = False
     actions: Counter[str] = field(default_factory=Counter)
+    triggered: Counter[str] = field(default_factory=Counter)
     missing: Counter[Missing] = field(default_factory=Counter)
 
     @property
@@ -50,7 +60,7 @@ class Plan:
 def decide(difference: Difference, load: LoadConfig) -> Decision:
     """Pure. A lead Kartra may have had before us counts as created until Kartra says otherwise."""
     if difference.refused is not None:
-        return Decision("parked")
+        return Decision("parked", reason=difference.refused[1])
     if difference.origin == "skipped":
         if load.existing == "skip" or load.sync_mode == "create_only":
             return Decision("skipped")
@@ -62,10 +72,11 @@ def decide(difference: Difference, load: LoadConfig) -> Decision:
         return Decision("created", change, calls=1)
     change = diff_lead(difference.desired, difference.snapshot)
     if not change:
-        return Decision("unchanged")
+        unproven = unproven_wishes(difference.desired, difference.snapshot)
+        return Decision("parked", reason=why_parked(unproven)) if unproven else Decision("unchanged")
     if load.sync_mode == "create_only":
         return Decision("skipped")
-    return Decision("edited", change, calls=1)
+    return Decision("edited", change, calls=2 if change.gives_points else 1)
 
 
 def make_plan(
@@ -93,10 +104,12 @@ def make_plan(
                 summary.leads[decision.outcome] += 1
                 if decision.outcome == "unchanged":
                     same.append((difference.key, difference.digest))
-                elif decision.outcome == "parked" and difference.refused and run_id:
-                    store.reject_known(run_id, difference.row, *difference.refused)
+                elif decision.outcome == "parked" and run_id:
+                    number = difference.refused[0] if difference.refused else None
+                    store.reject_known(run_id, difference.row, number, decision.reason)
                 continue
             _count(plan, decision)
+            plan.triggered.update(_triggered(decision.change))
             plan.edited_known += difference.origin in ("created", "adopted")
             shortfall.check(decision.change)
             enqueued.append(_entry(difference))
@@ -158,6 +171,12 @@ def _count(plan: Plan, decision: Decision) -> None:
     plan.calls += decision.calls
     plan.needs_names = plan.needs_names or needs_inventory(decision.change)
     plan.actions.update(decision.change.commands)
+
+
+def _triggered(change: Change) -> Iterator[str]:
+    for step in change.steps:
+        if word := _TRIGGERS.get(step.cmd):
+            yield f'{word} "{step.label}"'
 
 
 def _entry(difference: Difference) -> dict[str, Any]:

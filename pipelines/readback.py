@@ -12,12 +12,18 @@ from pipelines.state import Origin
 
 EST = timezone(timedelta(hours=-5))
 CLOCKS_DIFFER = timedelta(minutes=5)
+JUST_NOW = timedelta(minutes=15)
+"""Nobody joins a list through us and leaves it again within so little time; later somebody may have."""
 
 
-def landed(change: Change, profile: LeadProfile) -> tuple[bool, ...]:
-    """Per command of the change whether the profile shows its effect."""
+def landed(change: Change, profile: LeadProfile) -> tuple[bool | None, ...]:
+    """Per command of the change whether the profile shows its effect; None where it cannot prove it.
+
+    Bookings of calendars are in no profile (API reference, 6.2). Points are proven by the score before and
+    after; one that changed otherwise meanwhile proves nothing.
+    """
     head = (_profile_landed(change, profile),) if change.writes_profile else ()
-    return (*head, *(_step_landed(step, profile) for step in change.steps))
+    return (*head, *(_step_landed(step, change, profile) for step in change.steps))
 
 
 def after_unknown(
@@ -27,22 +33,34 @@ def after_unknown(
     profile: LeadProfile,
     existing: Existing,
     sent_at: datetime,
+    now: datetime,
 ) -> tuple[Snapshot, Origin | None]:
     """The snapshot a profile proves after a try without an answer, and the origin where it is a new lead.
 
     `sent_at` is the intent of a creation: a lead that had joined before it was there before us, and
-    Kartra refused to create it.
+    Kartra refused to create it, with all that was chained to it.
     """
     flags = landed(change, profile)
+    unproven = frozenset(
+        step.effect
+        for step, flag in zip(change.steps, flags[len(flags) - len(change.steps) :], strict=True)
+        if flag is None
+    )
     if change.create:
         ours = joined_after(profile.joined, sent_at)
         if not (flags[0] if ours is None else ours):
-            return adopt(desired, profile, existing), "adopted"
+            adopted = adopt(desired, profile, existing)
+            return replace(adopted, unproven=unproven if ours is None else frozenset()), "adopted"
         flags = (True, *flags[1:])
-    after = apply_change(snapshot or Snapshot(email=desired.email), change, flags)
+    known = snapshot or Snapshot(email=desired.email)
+    after = apply_change(known, change, [bool(flag) for flag in flags])
+    after = replace(after, unproven=known.unproven | unproven)
     if change.create:  # as it is now: somebody may have edited it since
         after = replace(after, **_values(desired, profile))
-    after = replace(after, lead_id=profile.id or after.lead_id, kept=after.kept | _left(desired, profile))
+    left = _left(desired, profile)
+    if not any(flags) and now - sent_at < JUST_NOW:  # it has not landed: inactive is how we left them
+        left -= {("lists", name) for name in known.taken}
+    after = replace(after, lead_id=profile.id or after.lead_id, kept=after.kept | left)
     return after, "created" if change.create else None
 
 
@@ -105,8 +123,16 @@ def _same_address(sent: str, stored: str) -> bool:
     return stored.lower() == sent or (domain == "kartra.com" and local == sent.rpartition("@")[0])
 
 
-def _step_landed(step: Step, profile: LeadProfile) -> bool:
+def _step_landed(step: Step, change: Change, profile: LeadProfile) -> bool | None:
     match step.cmd:
+        case "calendar_subscribe":
+            return None
+        case "give_points_to_lead" | "remove_points_from_lead":
+            if change.score is None or profile.score is None:
+                return None
+            if profile.score == change.score:
+                return False
+            return True if profile.score == change.score + int(step.label) else None
         case "assign_tag":
             return step.name in profile.tags
         case "unassign_tag":

@@ -16,7 +16,7 @@ from pipelines import guards
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.deliver import Delivery, Progress
 from pipelines.extract import check_columns, open_source, stage
-from pipelines.lease import this_process
+from pipelines.lease import Holder, this_process
 from pipelines.pipeline_file import require_credentials
 from pipelines.plan import Plan, make_plan, refuse_missing
 from pipelines.preflight import AccountInventory, Inventory, Shortfall
@@ -77,10 +77,14 @@ def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: F
 def run_pipeline(
     config: PipelineConfig,
     *,
+    approved: bool = False,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunResult:
-    """Load one pipeline. Raises SyncError only before the run began; LockedError when another runs."""
+    """Load one pipeline. Raises SyncError only before the run began; LockedError when another runs.
+
+    `approved`: a person has agreed to how many leads get what (`guards.max_triggered`).
+    """
     load = _load_of(config)
     account = account_of(config)
     source = open_source(load)
@@ -94,17 +98,24 @@ def run_pipeline(
         store.enter_scope(config.pipeline, account, config.kartra.mode)
         holder = store.take_lease(config.pipeline, this_process(run_id, utc_now()))
         if holder is not None:
-            raise LockedError(
-                f"{config.pipeline} is being run since {holder.taken_at:%Y-%m-%d %H:%M:%S} UTC by process"
-                f" {holder.pid} on {holder.host} (run {holder.run_id})"
-            )
+            raise LockedError(told_holder(config.pipeline, holder))
         store.begin_run(run_id, config.pipeline)
         halted = threading.Event()
         client = open_client(config, lambda: stopping() or halted.is_set())
         error: SyncError | None = None
         try:
             error = _load(
-                config, source, store, client, account, run_id, summary, stopping, halted.set, progress
+                config,
+                source,
+                store,
+                client,
+                account,
+                run_id,
+                summary,
+                approved=approved,
+                stopping=stopping,
+                halt=halted.set,
+                progress=progress,
             )
         except SyncError as caught:
             error = caught
@@ -124,6 +135,14 @@ def run_pipeline(
     return RunResult(run_id, config.pipeline, status, summary, error)
 
 
+def told_holder(pipeline: str, holder: Holder) -> str:
+    """Who runs it, since when and where."""
+    return (
+        f"{pipeline} is being run since {holder.taken_at:%Y-%m-%d %H:%M:%S} UTC by process"
+        f" {holder.pid} on {holder.host} (run {holder.run_id})"
+    )
+
+
 def plan_pipeline(config: PipelineConfig) -> PlanResult:
     """What a run would do now. Sends no write; asks Kartra for lists of names at most."""
     load = _load_of(config)
@@ -141,7 +160,7 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
             stage(source, load, store, summary, run_id=None)
             shortfall = Shortfall(known.current, known.asked)
             plan = make_plan(store, load, shortfall, summary, run_id=None)
-            refusal = _guard(load, store, summary, plan)
+            refusal = _guard(load, store, summary, plan, approved=False)
             asking = inventory.calls_needed() if plan.needs_names else 0
             collapsing = store.collapsing() if config.kartra.mode == "test" else []
             waiting = len(store.unsettled())
@@ -194,6 +213,8 @@ def _load(
     account: str,
     run_id: str,
     summary: Summary,
+    *,
+    approved: bool,
     stopping: Callable[[], bool],
     halt: Callable[[], None],
     progress: Callable[[Progress], None],
@@ -236,7 +257,7 @@ def _load(
         between=between,
     )
     refuse_missing(plan)
-    if refusal := _guard(load, store, summary, plan):
+    if refusal := _guard(load, store, summary, plan, approved=approved):
         return refusal
     if config.kartra.mode == "test":
         _warn_of_collapsing(store.collapsing())
@@ -246,7 +267,9 @@ def _load(
     return delivery.failure
 
 
-def _guard(load: LoadConfig, store: Store, summary: Summary, plan: Plan) -> GuardError | None:
+def _guard(
+    load: LoadConfig, store: Store, summary: Summary, plan: Plan, *, approved: bool
+) -> GuardError | None:
     try:
         guards.check_before(
             load.guards,
@@ -254,6 +277,8 @@ def _guard(load: LoadConfig, store: Store, summary: Summary, plan: Plan) -> Guar
             known=store.count_leads(),
             edited=plan.edited_known,
             removed=plan.removed,
+            triggered=plan.triggered,
+            approved=approved,
         )
     except GuardError as error:
         return error
@@ -278,7 +303,7 @@ def _count_outcomes(summary: Summary, store: Store, run_id: str, *, complete: bo
 
 
 def _status(summary: Summary, error: SyncError | None, *, stopped: bool) -> tuple[str, SyncError | None]:
-    if isinstance(error, _StoppedError) or (error is None and stopped):
+    if isinstance(error, _StoppedError) or (stopped and isinstance(error, RetryableApiError | None)):
         return "interrupted", None
     if error is not None:
         return ("refused" if isinstance(error, GuardError | ConfigError) else "failed"), error

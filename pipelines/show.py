@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # pandas comes with them, and tables need none
     from pipelines import deliver
     from pipelines.run import PlanResult, RunResult
 
+TRIGGERS_SHOWN = 10
 RATE_SHOWN_FROM = 20
 """A rate over fewer calls says nothing."""
 
@@ -62,6 +63,8 @@ def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
     yield from _counted(result.summary)
     for name, count in sorted(result.plan.actions.items()):
         yield f"  {count:>15,} × {name}"
+    for number, (what, count) in enumerate(result.plan.triggered.most_common(TRIGGERS_SHOWN)):
+        yield f"  {'gives' if number == 0 else '':<7}{count:>8,} leads {what}"
     yield f"  {'calls':<7}{result.calls:>8,} estimated, {duration(result.seconds)} at the set rate"
 
 
@@ -102,6 +105,20 @@ def runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             f"{summary.get('rows', {}).get('read', 0):,}",
             f"{summary.get('calls', {}).get('sent', 0):,}",
             (row["message"] or "").splitlines()[0] if row["message"] else "",
+        )
+    return table
+
+
+def parked_table(leads: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table("key", "lead id", "mode", "what", "since (UTC)", "why")
+    for lead in leads:
+        table.add_row(
+            lead["key"],
+            lead["lead_id"] or "",
+            lead["mode"],
+            lead["what"] or "the lead",
+            minute(lead["since"]),
+            lead["reason"] or "sent once, not proven",
         )
     return table
 

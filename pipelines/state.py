@@ -5,12 +5,14 @@ synchronous=FULL: what a method has committed survives a power loss (0.2 ms a co
 """
 
 import json
+import logging
 import os
+import secrets
 import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -19,17 +21,20 @@ from sqlalchemy import URL, ExceptionContext, Row, TextClause, create_engine, ev
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from connectors.errors import StateError
+from connectors.errors import LockedError, StateError
+from pipelines.forgotten import SALT_BYTES, Forgotten, cells_of, hash_name, names_in
 from pipelines.lead import DesiredLead, Snapshot
 from pipelines.lease import Holder
 from pipelines.shipped import ROOT, read_sql
+from pipelines.state_file import BUSY_TIMEOUT_S, copy_state, refuse_network, what_is_wrong
 
 MIGRATIONS = ROOT / "sql" / "state" / "migrations"
-BUSY_TIMEOUT_S = 30
 JOURNAL_KEPT = timedelta(days=90)
 BATCH = 1_000
 
 Origin = Literal["created", "adopted", "skipped"]
+
+log = logging.getLogger("kartra_sync.state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +107,32 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an entry ended. `done` says what was effected, by command names."""
+    """How an entry ended. `done` says what was effected, by command names; `cause` what was refused of it."""
 
     name: str
     type: str | None = None
     reason: str | None = None
     done: str | None = None
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """A person that was forgotten: under which names, and how many rows went, by table."""
+
+    names: frozenset[str] = field(repr=False)
+    rows: Mapping[str, int]
+
+
+TextKind = Literal["snapshot", "wish", "change", "summary", "inventory", "record"]
+_TEXTS: Mapping[TextKind, str] = {
+    "snapshot": "SELECT snapshot FROM leads",
+    "wish": "SELECT wish FROM outbox WHERE wish IS NOT NULL",
+    "change": "SELECT change FROM outbox WHERE change IS NOT NULL",
+    "summary": "SELECT summary FROM runs WHERE summary IS NOT NULL",
+    "inventory": "SELECT content FROM inventories",
+    "record": "SELECT record FROM rejects WHERE record <> ''",
+}
 
 
 def utc_now() -> datetime:
@@ -122,6 +147,7 @@ class Store:
         self.path = path
         self.scope_id = 0
         if path is not None:
+            refuse_network(path)
             _create_private(path)
         self._engine = create_engine(
             URL.create("sqlite", database=str(path) if path else None),
@@ -135,6 +161,9 @@ class Store:
         try:
             self._connection = self._engine.connect()
             self._prepare()
+        except StateError:
+            self._engine.dispose()
+            raise
         except (DatabaseError, sqlite3.Error) as error:
             self._engine.dispose()
             raise StateError(f"{path}: cannot be used as state: {_cause(error)}") from error
@@ -381,18 +410,19 @@ class Store:
             )
             if acknowledged is not None:
                 self._acknowledge(entry.key, acknowledged)
-            if outcome.name in ("rejected", "parked"):
-                refusal = {"kind": outcome.name, "type": outcome.type, "reason": outcome.reason or ""}
+            refusal = {"kind": outcome.name, "type": outcome.type, "reason": outcome.reason or ""}
+            if outcome.name in ("rejected", "parked") and entry.row is not None:
+                self._run("reject_staged", run_id=run_id, row=entry.row, **refusal)
+            if outcome.name == "rejected":
                 self._run(
                     "refuse",
                     scope_id=self.scope_id,
                     key=entry.key,
                     digest=entry.digest,
+                    cause=outcome.cause,
                     now=_now(),
                     **refusal,
                 )
-                if entry.row is not None:
-                    self._run("reject_staged", run_id=run_id, row=entry.row, **refusal)
             elif acknowledged is not None and acknowledged.digest:
                 self._run_line(
                     "DELETE FROM refusals WHERE scope_id = :scope_id AND key = :key",
@@ -425,6 +455,86 @@ class Store:
     def reject_known(self, run_id: str, row: int, type: str | None, reason: str) -> None:  # noqa: A002
         """A staged lead that is not sent again because it was refused before."""
         self._run("reject_staged", run_id=run_id, row=row, kind="parked", type=type, reason=reason)
+
+    # --- what waits for a person, or for Kartra
+
+    def breakers(self) -> dict[tuple[str, str], str]:
+        """What Kartra refuses whoever it is for: (command, label) and the error type."""
+        rows = self._run_line(
+            "SELECT cmd, label, type FROM breakers WHERE scope_id = :scope_id", scope_id=self.scope_id
+        )
+        return {(row.cmd, row.label): row.type for row in rows}
+
+    def keep_breaker(self, cmd: str, label: str, type: str) -> None:  # noqa: A002
+        self._run_line(
+            "INSERT OR REPLACE INTO breakers (scope_id, cmd, label, type, opened_at)"
+            " VALUES (:scope_id, :cmd, :label, :type, :now)",
+            scope_id=self.scope_id,
+            cmd=cmd,
+            label=label,
+            type=type,
+            now=_now(),
+        )
+
+    def drop_breaker(self, cmd: str, label: str) -> None:
+        """It works again: what was refused because of it is sent again by the next run."""
+        with self._transaction():
+            self._run_line(
+                "DELETE FROM breakers WHERE scope_id = :scope_id AND cmd = :cmd AND label = :label",
+                scope_id=self.scope_id,
+                cmd=cmd,
+                label=label,
+            )
+            self._run_line(
+                "DELETE FROM refusals WHERE scope_id = :scope_id AND cause = :cause",
+                scope_id=self.scope_id,
+                cause=f"{cmd} {label}",
+            )
+
+    def parked(self, pipeline: str) -> list[Row[Any]]:
+        """(key, mode, lead_id, kind, type, what, reason, since) of what is not sent until somebody acts."""
+        return self._run("parked", pipeline=pipeline)
+
+    def held_back(self, pipeline: str) -> list[Row[Any]]:
+        """(mode, cmd, label, type, opened_at) of what Kartra refuses whoever it is for."""
+        return self._run_line(
+            "SELECT mode, cmd, label, type, opened_at FROM breakers JOIN scopes USING (scope_id)"
+            " WHERE pipeline = :pipeline ORDER BY cmd, label",
+            pipeline=pipeline,
+        )
+
+    def lead(self, key: str) -> Acknowledged | None:
+        """What is known of one lead of this scope."""
+        rows = self._run_line(
+            "SELECT lead_id, origin, digest, snapshot, removed_at FROM leads"
+            " WHERE scope_id = :scope_id AND key = :key",
+            scope_id=self.scope_id,
+            key=key,
+        )
+        if not rows:
+            return None
+        snapshot = Snapshot.from_json(rows[0].snapshot, lead_id=rows[0].lead_id)
+        return Acknowledged(snapshot, rows[0].origin, rows[0].digest, rows[0].removed_at is not None)
+
+    def is_unknown(self, key: str) -> bool:
+        """Whether a call for this lead has no outcome yet."""
+        found = "SELECT 1 FROM outbox WHERE scope_id = :scope_id AND key = :key AND state = 'sent'"
+        return bool(self._run_line(found, scope_id=self.scope_id, key=key))
+
+    def resolve(self, key: str, known: Acknowledged | None) -> bool:
+        """Keep what a person found out about a lead, and let its wish be sent again if it was refused.
+
+        Tells whether it was refused. The next run decides what is still owed.
+        """
+        with self._transaction():
+            if known is not None:
+                self._acknowledge(key, replace(known, digest=b""))
+            refused = self._run_line(
+                "DELETE FROM refusals WHERE scope_id = :scope_id AND key = :key RETURNING 1 AS one",
+                scope_id=self.scope_id,
+                key=key,
+            )
+        return bool(refused)
 
     # --- inventories
 
@@ -479,13 +589,112 @@ class Store:
             key=key,
         )
 
+    def running(self) -> list[tuple[str, Holder]]:
+        """Every pipeline of this file that is being run, and by whom."""
+        leases = self._run_line("SELECT pipeline FROM leases ORDER BY pipeline")
+        return [(row.pipeline, holder) for row in leases if (holder := self.holder(row.pipeline))]
+
+    def dead_leases(self) -> list[str]:
+        """Pipelines whose run ended without a word; the next one takes over."""
+        leases = self._run_line("SELECT pipeline FROM leases ORDER BY pipeline")
+        return [row.pipeline for row in leases if not self.holder(row.pipeline)]
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with the file, and what no run leaves behind. Tells no values."""
+        found = [row[0] for row in self._run_line("PRAGMA integrity_check") if row[0] != "ok"]
+        orphans = self._run_line('SELECT "table", count(*) AS found FROM pragma_foreign_key_check GROUP BY 1')
+        found += [f"{row.found:,} rows of {row.table} belong to nothing" for row in orphans]
+        return found + [f"{row.found:,} {row.what}" for row in self._run("misfits")]
+
+    def texts(self, kind: TextKind) -> Iterator[str]:
+        """Every JSON text of a kind that the file holds."""
+        yield from self._connection.execute(text(_TEXTS[kind])).scalars()
+
+    def forgotten(self) -> Forgotten | None:
+        """Who was forgotten, in all pipelines of this file; None when nobody was."""
+        hashes = self._run_line("SELECT hash FROM forgotten")
+        return Forgotten(self._salt(), frozenset(row.hash for row in hashes)) if hashes else None
+
+    def forget(self, names: frozenset[str]) -> Erased:
+        """Erase the person of these keys and addresses in every pipeline, and keep the hashes of them.
+
+        Keys that have one of the addresses go too. The bytes are gone after `wipe`. Raises LockedError
+        while a pipeline of this file is being run: the run would write the person back.
+        """
+        self._run_line("PRAGMA secure_delete = ON")
+        with self._transaction():
+            for pipeline, holder in self.running():
+                raise LockedError(
+                    f"{pipeline} is being run since {holder.taken_at:%Y-%m-%d %H:%M:%S} UTC by process"
+                    f" {holder.pid} on {holder.host} (run {holder.run_id}): nobody was forgotten"
+                )
+            names |= {row.name for row in self._run("addresses_of", names=json.dumps(sorted(names)))}
+            names |= {row.name for row in self._run("keys_of", names=json.dumps(sorted(names)))}
+            listed = json.dumps(sorted(names))
+            salt = self._salt()
+            self._connection.execute(
+                text("INSERT OR IGNORE INTO forgotten (hash, forgotten_at) VALUES (:hash, :now)"),
+                [{"hash": hash_name(salt, name), "now": _now()} for name in names],
+            )
+            rows = {
+                "leads": len(self._run("forget_leads", names=listed)),
+                "outbox": len(self._run("forget_outbox", names=listed)),
+                "refusals": len(self._run("forget_refusals", names=listed)),
+                "rejects": self._forget_rejects(names),
+            }
+        return Erased(names, rows)
+
+    def wipe(self) -> None:
+        """Write the file anew without what was ever deleted, and empty its journal.
+
+        Raises StateError where that cannot be done now; it may be asked for again.
+        """
+        self._run_line("VACUUM")
+        (done,) = self._run_line("PRAGMA wal_checkpoint(TRUNCATE)")
+        if done[0]:
+            raise StateError(f"{self.path}: another program is reading it")
+
     # --- inside
+
+    def _forget_rejects(self, names: frozenset[str]) -> int:
+        records = self._connection.execute(
+            text("SELECT rowid AS reject_id, record FROM rejects WHERE record <> ''")
+        )
+        found = [
+            {"reject_id": row.reject_id}
+            for row in records
+            if not names.isdisjoint(names_in(cells_of(row.record)))
+        ]
+        if found:
+            self._connection.execute(text("DELETE FROM rejects WHERE rowid = :reject_id"), found)
+        return len(found)
+
+    def _salt(self) -> bytes:
+        """The key of the hashes of this file, made when the first person is forgotten."""
+        kept = self._run_line("SELECT salt FROM forgotten_salt")
+        if kept:
+            return bytes(kept[0].salt)
+        salt = secrets.token_bytes(SALT_BYTES)
+        self._run_line("INSERT INTO forgotten_salt (only, salt) VALUES (1, :salt)", salt=salt)
+        return salt
+
+    def _keep_copy(self, version: int) -> None:
+        """Of a file of an older schema, as it is. This connection holds the lock: nobody writes meanwhile."""
+        assert self.path is not None  # noqa: S101 - a store in memory is never of an older schema
+        backup = self.path.with_name(f"{self.path.name}.schema-{version}.backup")
+        backup = copy_state(self.path, backup, numbered=True)
+        log.info("%s has an older schema (%d); a copy of it was made first: %s", self.path, version, backup)
 
     def _prepare(self) -> None:
         self._run_line("PRAGMA foreign_keys = ON")
         self._run_line("PRAGMA temp_store = FILE")
         if self.path is not None:
-            self._run_line("PRAGMA journal_mode = WAL")
+            mode = self._run_line("PRAGMA journal_mode = WAL")[0][0]
+            if mode != "wal":
+                raise StateError(
+                    f"{self.path}: cannot be used as state: its file system does not let processes share"
+                    f" memory (journal mode {mode}); put `state:` on a local disk"
+                )
             self._run_line("PRAGMA synchronous = FULL")
             found = self._run_line("PRAGMA quick_check(1)")[0][0]
             if found != "ok":
@@ -502,6 +711,8 @@ class Store:
                     f"{self.path}: written by a newer kartra-sync (schema {version}, this one knows"
                     f" {len(migrations)}): upgrade, or use the newer one"
                 )
+            if 0 < version < len(migrations):
+                self._keep_copy(version)
             for number, migration in enumerate(migrations[version:], start=version + 1):
                 for statement in _statements(migration.read_text(encoding="utf-8")):
                     self._connection.exec_driver_sql(statement)
@@ -510,7 +721,7 @@ class Store:
     def _translate(self, context: ExceptionContext) -> StateError:
         """The database's errors as ours: without the statement, and without what it was given."""
         cause = context.original_exception
-        return StateError(f"{self.path}: cannot be used as state: {cause}")
+        return StateError(f"{self.path}: cannot be used as state: {what_is_wrong(cause, self.path)}")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -569,6 +780,7 @@ class Store:
             origin=acknowledged.origin,
             digest=acknowledged.digest,
             snapshot=acknowledged.snapshot.to_json(),
+            unproven=len(acknowledged.snapshot.unproven),
             now=_now(),
             removed_at=_now() if acknowledged.removed else None,
         )

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
@@ -130,7 +131,7 @@ class KartraClient:
             sleep=self._sleep,
         )
         try:
-            answer = retrying(self.send, call)
+            answer = retrying(self._send_or_give_up, call)
         except RetryError:
             raise RetryableApiError(
                 f"Kartra gave no usable answer to {call.commands[0]} in {READ_ATTEMPTS} tries"
@@ -138,6 +139,17 @@ class KartraClient:
         if answer.effect is Effect.FATAL:
             raise fatal(answer)
         return answer
+
+    def _send_or_give_up(self, call: Call) -> Answer:
+        """An answer to a read that nobody wants any more is not waited for."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="read")
+        try:
+            sent = pool.submit(self.send, call)
+            while not sent.done() and not self._given_up():
+                wait([sent], timeout=0.2)
+            return sent.result() if sent.done() else uniform(call, Effect.RETRY_LATER)
+        finally:
+            pool.shutdown(wait=False)
 
     def names(self, call: Call, key: str) -> tuple[str, ...]:
         """An inventory of names, such as account_tags. Raises FatalApiError or RetryableApiError."""

@@ -261,6 +261,66 @@ def test_a_key_column_keeps_two_records_with_one_address_apart(store: Store, tmp
     assert summary.duplicate == 0
 
 
+def forget(store: Store, *names: str) -> None:
+    store.release_lease("run-1")
+    store.forget(frozenset(names))
+
+
+def test_a_record_with_a_forgotten_key_or_address_is_blocked_and_its_text_is_not_kept(
+    store: Store, tmp_path: Path
+) -> None:
+    forget(store, "C-1", "bob@example.org")
+    text = (
+        "Id,Email,City\n"
+        "C-1,ann@example.org,Lyon\n"
+        "C-2,Bob@Example.org ,Leeds\n"
+        "C-3,cleo@example.org,Kraków\n"
+        ",bob@example.org,Leeds\n"
+        "C-4,Bob <bob@example.org>\n"
+        ",joebob@example.org,Leeds\n"
+    )
+    leads, summary = staged(store, tmp_path, text, key={"column": "Id"})
+    assert leads == {"C-3": city_lead("cleo@example.org", "Kraków")}
+    assert summary.rows_json() == {"read": 6, "invalid": 3, "duplicate": 0, "blocked": 2}
+    kept = [(reject.row, reject.kind, reject.reason, reject.record) for reject in store.rejects("run-1")]
+    assert kept == [
+        (2, "blocked", "forgotten on request", ""),
+        (3, "blocked", "forgotten on request", ""),
+        (5, "invalid", 'no key: the column "Id" is blank', None),
+        (6, "invalid", "2 cells, the header has 3", None),
+        (
+            7,
+            "invalid",
+            'no key: the column "Id" is blank',
+            '{"Id": "", "Email": "joebob@example.org", "City": "Leeds"}',
+        ),
+    ]
+
+
+@pytest.mark.parametrize("rule", ["last", "first", "newest:Changed", "merge"])
+def test_a_forgotten_address_speaks_for_its_key_wherever_it_stands(
+    store: Store, tmp_path: Path, rule: str
+) -> None:
+    forget(store, "ann@example.org")
+    text = (
+        "Id,Email,City,Changed\n"
+        "C-1,new@example.org,Lyon,2026-01-05\n"
+        "C-1,ann@example.org,Lyon,2026-01-03\n"
+        "C-1,newer@example.org,Lyon,2026-01-09\n"
+    )
+    leads, summary = staged(store, tmp_path, text, duplicates=rule, key={"column": "Id"})
+    assert (leads, summary.duplicate, summary.blocked) == ({}, 2, 1)
+    assert "ann@example.org" not in str([reject.record for reject in store.rejects("run-1")])
+
+
+def test_a_person_is_known_again_however_their_address_is_written(store: Store, tmp_path: Path) -> None:
+    forget(store, "jörg@xn--mller-kva.de")
+    text = "Email,City\nJÖRG@Müller.de,Lyon\njo\u0308rg@müller.de,Lyon\nann@example.org,Lyon\n"
+    leads, summary = staged(store, tmp_path, text)
+    assert list(leads) == ["ann@example.org"]
+    assert (summary.duplicate, summary.blocked) == (1, 1)
+
+
 def test_all_records_can_be_read_mapped_without_a_state(tmp_path: Path) -> None:
     source = open_csv(write(tmp_path, "Email,City\nann@example.org,Lyon\nbob,Leeds\ncleo\n"))
     assert sorted(read_mapped(source, load_config()), key=lambda found: found[0]) == [

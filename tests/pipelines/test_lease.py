@@ -3,17 +3,23 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psutil
 import pytest
 
+from connectors.kartra.sandbox import Faults, Sandbox
 from pipelines.lease import DEAD_AFTER, Holder, this_process
+from tests.command.several import adds_up, wait_for
+from tests.conftest import LOAD, Project, contact, kill
+from tests.promises import all_wished, held
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -73,3 +79,65 @@ def test_a_holder_on_another_host_is_alive_while_its_heart_beats() -> None:
     assert elsewhere(silent_for=DEAD_AFTER - timedelta(seconds=1)).is_alive(NOW)
     assert not elsewhere(silent_for=DEAD_AFTER).is_alive(NOW)
     assert not elsewhere(silent_for=timedelta(days=1)).is_alive(NOW)
+
+
+# --- as the command keeps it
+
+
+def leave_lease(project: Project, *, silent_for: timedelta) -> str:
+    """A run of the pipeline on another host that was last heard of then; gives since when it runs."""
+    now = datetime.now(UTC)
+    taken_at = now - timedelta(hours=1)
+    values = ("20260101T000000-abcdef", "another-host.invalid", 1, 0.0, taken_at, now - silent_for)
+    with closing(sqlite3.connect(project.state)) as connection, connection:
+        connection.execute(
+            "INSERT INTO leases (pipeline, run_id, host, pid, process_started, taken_at, heartbeat_at)"
+            " VALUES ('newsletter', ?, ?, ?, ?, ?, ?)",
+            [value.isoformat() if isinstance(value, datetime) else value for value in values],
+        )
+    return f"{taken_at:%Y-%m-%d %H:%M:%S}"
+
+
+def test_a_run_on_another_host_is_respected_until_it_was_silent_for_two_minutes(
+    project: Project, sandbox: Sandbox
+) -> None:
+    rows = [contact(number) for number in range(3)]
+    project.contacts(rows[:1])
+    project.pipeline(LOAD)
+    assert project.run().code == 0
+    project.contacts(rows)
+    since = leave_lease(project, silent_for=DEAD_AFTER - timedelta(seconds=45))
+    sandbox.reset_calls()
+    refused = project.command("run", "p.yaml")
+    told = (
+        f"newsletter is being run since {since} UTC by process 1 on another-host.invalid"
+        " (run 20260101T000000-abcdef)"
+    )
+    assert (refused.code, refused.stderr, sandbox.calls) == (5, f"kartra-sync: {told}\n", [])
+    status = project.command("status", "p.yaml", "--json").json["pipelines"][0]["running"]
+    assert (status["host"], status["pid"]) == ("another-host.invalid", 1)
+    with closing(sqlite3.connect(project.state)) as connection, connection:
+        connection.execute("DELETE FROM leases")
+    leave_lease(project, silent_for=DEAD_AFTER)
+    taken_over = project.run()
+    assert (taken_over.code, taken_over.json["leads"]["created"]) == (0, 2)
+    assert held(sandbox) == all_wished(rows)
+
+
+def test_a_run_that_was_killed_with_calls_in_flight_is_taken_over_at_once(
+    project: Project, sandbox: Sandbox
+) -> None:
+    rows = [contact(number) for number in range(6)]
+    project.contacts(rows)
+    project.pipeline(LOAD, kartra="settle_s: 1\nworkers: 2")
+    sandbox.set_faults(Faults(silence=1.0, commands=frozenset({"create_lead"})))  # executed, not answered
+    running = project.start("run", "p.yaml")
+    wait_for(lambda: len(held(sandbox)) == 2)
+    second = project.command("run", "p.yaml")
+    told = f" UTC by process {running.pid} on {socket.gethostname()} (run "
+    assert (second.code, told in second.stderr, running.poll()) == (5, True, None)
+    kill(running)
+    sandbox.set_faults(Faults())
+    taken_over = project.run()
+    assert (taken_over.code, adds_up(taken_over.json)) == (0, True)
+    assert held(sandbox) == all_wished(rows)

@@ -151,6 +151,9 @@ def test_an_empty_file_becomes_a_state_of_the_newest_version(path: Path) -> None
     assert [
         name for (name,) in raw(path, "SELECT name FROM sqlite_schema WHERE type='table' ORDER BY 1")
     ] == [
+        "breakers",
+        "forgotten",
+        "forgotten_salt",
         "inventories",
         "leads",
         "leases",
@@ -168,7 +171,7 @@ def test_every_table_is_strict(path: Path) -> None:
     tables = raw(
         path, "SELECT name, strict FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sql%'"
     )
-    assert len(tables) == 8
+    assert len(tables) == 11
     assert [name for name, is_strict in tables if not is_strict] == []
 
 

@@ -1,0 +1,81 @@
+"""What is not sent until somebody acts: effects nobody can prove, refused wishes, and what is held back."""
+
+from dataclasses import replace
+from typing import Any
+
+from connectors.errors import ConfigError, LockedError
+from connectors.privacy import mask_address
+from pipelines.config import PipelineConfig
+from pipelines.diff import resolve
+from pipelines.explain import normal_key
+from pipelines.run import account_of, told_holder
+from pipelines.state import Store
+
+
+def parked_of(config: PipelineConfig, *, show: bool) -> dict[str, Any]:
+    """Leads (`unproven`, `refused`) and causes (`held_back`). Keys are masked unless `show`."""
+    with Store(config.state if config.state.exists() else None) as store:
+        return {
+            "leads": [
+                {
+                    "key": row.key if show else mask_address(row.key),
+                    "mode": row.mode,
+                    "lead_id": row.lead_id,
+                    "kind": row.kind,
+                    "what": row.what,
+                    "type": row.type,
+                    "reason": row.reason,
+                    "since": row.since,
+                }
+                for row in store.parked(config.pipeline)
+            ],
+            "held_back": [
+                {
+                    "mode": row.mode,
+                    "what": f"{row.cmd} {row.label}",
+                    "type": row.type,
+                    "since": row.opened_at,
+                }
+                for row in store.held_back(config.pipeline)
+            ],
+        }
+
+
+def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[str, ...]) -> dict[str, Any]:
+    """Take a person's word for what happened to a lead; the next run goes on from there.
+
+    `only` narrows it to some of what is unproven, in the words of `parked_of`. Raises ConfigError where
+    there is nothing to resolve, LockedError while the pipeline is being run.
+    """
+    account = account_of(config)
+    if config.load is None or not config.state.exists():
+        raise ConfigError(f"{config.pipeline}: has not run yet")
+    key = normal_key(key, by_address=config.load.key.column is None)
+    with Store(config.state) as store:
+        store.find_scope(config.pipeline, account, config.kartra.mode)
+        if holder := store.holder(config.pipeline):
+            raise LockedError(told_holder(config.pipeline, holder))
+        known = store.lead(key)
+        unproven = {" ".join(effect): effect for effect in known.snapshot.unproven} if known else {}
+        for word in only:
+            if word not in unproven:
+                raise ConfigError(f'"{word}" is not unproven for this lead; it has: {_told(unproven)}')
+        settled = {word: effect for word, effect in unproven.items() if not only or word in only}
+        if not settled:
+            return _try_again(store, key, landed=landed)
+        assert known is not None  # noqa: S101 - it has something unproven
+        resolved = resolve(known.snapshot, settled.values(), landed=landed)
+        store.resolve(key, replace(known, snapshot=resolved))
+    return {"resolved": sorted(settled), "landed": landed, "sent_again": not landed}
+
+
+def _try_again(store: Store, key: str, *, landed: bool) -> dict[str, Any]:
+    """A refused wish is sent again when somebody says that it can work now."""
+    if landed or not store.resolve(key, None):
+        unknown = "; a call for it has no outcome yet: run first" if store.is_unknown(key) else ""
+        raise ConfigError(f"nothing of this lead is unproven{unknown}. `kartra-sync parked` lists what is")
+    return {"resolved": [], "landed": False, "sent_again": True}
+
+
+def _told(unproven: dict[str, Any]) -> str:
+    return ", ".join(sorted(unproven)) or "nothing"

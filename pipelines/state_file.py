@@ -1,0 +1,175 @@
+"""The file that holds the state: where it may lie, and copies of it. What stands in it, the store knows."""
+
+import glob
+import math
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
+import psutil
+
+from connectors.errors import StateError
+
+NETWORK = frozenset(
+    {
+        *(
+            "nfs",
+            "nfs3",
+            "nfs4",
+            "cifs",
+            "smb2",
+            "smb3",
+            "smbfs",
+            "smbnetfs",
+            "afpfs",
+            "afs",
+            "coda",
+            "ncpfs",
+        ),
+        *("ceph", "ceph-fuse", "glusterfs", "lustre", "beegfs", "gpfs", "orangefs", "moosefs", "mfs"),
+        *("davfs", "davfs2", "webdav", "sshfs", "curlftpfs", "gvfsd-fuse", "juicefs", "seaweedfs"),
+        *("rclone", "s3fs", "goofys", "mount-s3", "gcsfuse", "blobfuse", "blobfuse2"),
+    }
+)
+"""Types of file systems whose files other hosts write too. WAL needs memory that all its users share:
+https://sqlite.org/wal.html. 9p and virtiofs are not among them: they are how virtual machines and
+containers see a folder of their own host, and where they cannot share memory SQLite says so itself."""
+
+BUSY_TIMEOUT_S = 30
+SCARCE_BYTES = 1 << 20
+"""With less than this on its disk a failed write is taken to lack space."""
+PART = ".part"
+"""How the name of a copy ends that is being written, or was when its program was killed."""
+_SEARCHED_BYTES = 1 << 20
+
+
+def network_file_system(path: Path, mounts: Iterable[tuple[str, str]]) -> str | None:
+    """The type of the network file system that an absolute path lies on; None for any other.
+
+    `mounts` are (mount point, type) in the order of mounting: of two at one place the later one counts.
+    """
+    depth, found = 0, ""
+    for mount_point, kind in mounts:
+        parts = len(Path(mount_point).parts)
+        if parts >= depth and path.is_relative_to(mount_point):
+            depth, found = parts, kind
+    return found if found.lower().removeprefix("fuse.") in NETWORK else None
+
+
+def refuse_network(path: Path) -> None:
+    """Raises StateError where the path lies on a network file system. What cannot be told is allowed."""
+    try:
+        mounts = [(part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True)]
+        kind = network_file_system(path.resolve(), mounts)
+    except (OSError, RuntimeError, psutil.Error):  # no /proc; links in a circle
+        return
+    if kind is not None:
+        raise StateError(
+            f"{path}: cannot be used as state: it lies on a network file system ({kind}), where SQLite"
+            " cannot keep it whole; put `state:` on a local disk"
+        )
+
+
+def copy_state(state: Path, target: Path, *, numbered: bool = False) -> Path:
+    """A copy as of one moment, while others write; readable by its owner alone, on disk when this returns.
+
+    It is there whole or not at all, and nothing is overwritten: where the name is taken, `numbered` puts
+    -2, -3 … behind it. What was deleted in the state is not in the copy, not even as free space. Raises
+    StateError.
+    """
+    part = None
+    try:
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=PART)
+        os.close(descriptor)
+        part = Path(name)
+        with closing(sqlite3.connect(state, timeout=BUSY_TIMEOUT_S)) as connection:
+            connection.execute("VACUUM INTO ?", (name,))
+        _flush(part)
+        target = _reserve(target, numbered=numbered)
+        part.replace(target)
+        _flush(target.parent)
+    except FileExistsError:
+        raise StateError(f"{target}: is there already, and nothing is overwritten") from None
+    except OSError as error:
+        raise StateError(f"{target}: the state cannot be copied there: {error.strerror}") from error
+    except sqlite3.Error as error:
+        reason = what_is_wrong(error, target)
+        raise StateError(f"{target}: the state cannot be copied there: {reason}") from error
+    finally:
+        if part is not None:
+            for left in (part, part.with_name(f"{part.name}-journal")):
+                left.unlink(missing_ok=True)
+    return target
+
+
+def _reserve(target: Path, *, numbered: bool) -> Path:
+    """An empty file under the first of its names that is free. Raises FileExistsError, OSError."""
+    name = target
+    for number in count(2):
+        try:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            if not numbered:
+                raise
+            name = target.with_name(f"{target.name}-{number}")
+        else:
+            break
+    return name
+
+
+def what_is_wrong(error: BaseException | None, state: Path | None) -> str:
+    """An error of the database, and where a full disk is behind it, which one. SQLite tells neither."""
+    said = str(error)
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the others tell where it happened
+    if state is None or kind not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return said
+    free, folder = min((_free_bytes(folder), folder) for folder in (state.parent, _temporary_folder()))
+    if kind == sqlite3.SQLITE_FULL or free < SCARCE_BYTES:
+        return f"{said}: too little space is left for {folder}. Make room and run again; nothing is lost"
+    return said
+
+
+def backups_beside(state: Path) -> list[Path]:
+    """Copies of the state in its own folder, by the names this program gives them; cut off ones too."""
+    return sorted(state.parent.glob(f"{glob.escape(state.name)}.*backup*"))
+
+
+def holds_any(file: Path, names: Iterable[str]) -> bool:
+    """Whether one of the names stands in the bytes of a file, in any case of ASCII letters."""
+    wanted = [name.encode().lower() for name in names]
+    overlap = max(map(len, wanted), default=1) - 1
+    return any(name in piece for piece in _pieces(file, overlap) for name in wanted)
+
+
+def _pieces(file: Path, overlap: int) -> Iterator[bytes]:
+    before = b""
+    with file.open("rb") as handle:
+        while read := handle.read(_SEARCHED_BYTES):
+            piece = before + read.lower()
+            yield piece
+            before = piece[len(piece) - overlap :]
+
+
+def _temporary_folder() -> Path:
+    """Where SQLite keeps the staging table: https://sqlite.org/tempfiles.html, section 5."""
+    return Path(os.environ.get("SQLITE_TMPDIR") or os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108
+
+
+def _free_bytes(folder: Path) -> float:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return math.inf
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,17 @@
+-- What no run leaves behind, counted: one row per kind that there is.
+SELECT what, count(*) AS found FROM (
+    SELECT 'leads with a digest of a wrong length' AS what FROM leads WHERE length(digest) NOT IN (0, 16)
+    UNION ALL
+    SELECT 'refusals with a digest of a wrong length' FROM refusals WHERE length(digest) NOT IN (0, 16)
+    UNION ALL
+    SELECT 'journal entries with a digest of a wrong length' FROM outbox WHERE length(digest) NOT IN (0, 16)
+    UNION ALL
+    SELECT 'forgotten people with a hash of a wrong length' FROM forgotten WHERE length(hash) <> 16
+    UNION ALL
+    SELECT 'settled journal entries without an outcome' FROM outbox
+    WHERE state = 'settled' AND outcome IS NULL
+    UNION ALL
+    SELECT 'forgotten people without the salt of their hashes' FROM forgotten
+    WHERE NOT EXISTS (SELECT 1 FROM forgotten_salt)
+)
+GROUP BY what;

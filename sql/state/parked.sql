@@ -1,0 +1,14 @@
+-- What a pipeline does not send until somebody acts, one row per lead and thing, oldest first: effects that
+-- may have landed (`unproven`), and wishes that Kartra refused for good (`refused`, `what` is null).
+SELECT leads.key AS key, scopes.mode, leads.lead_id, 'unproven' AS kind, NULL AS type,
+       json_extract(effect.value, '$[0]') || ' ' || json_extract(effect.value, '$[1]') AS what,
+       NULL AS reason, leads.changed_at AS since
+FROM leads JOIN scopes USING (scope_id), json_each(leads.snapshot, '$.unproven') AS effect
+WHERE scopes.pipeline = :pipeline AND leads.unproven > 0
+UNION ALL
+SELECT refusals.key, scopes.mode, leads.lead_id, 'refused', refusals.type, NULL,
+       refusals.reason, refusals.refused_at
+FROM refusals JOIN scopes USING (scope_id)
+LEFT JOIN leads ON leads.scope_id = refusals.scope_id AND leads.key = refusals.key
+WHERE scopes.pipeline = :pipeline
+ORDER BY since, key;
