@@ -307,16 +307,12 @@ def parked(file: Path, *, show: bool, as_json: bool, verbose: int) -> None:
 @cli.command(epilog="Example:  kartra-sync resolve newsletter.yaml ann@example.org --landed")
 @click.argument("file", type=_FILE)
 @click.argument("key")
-@click.option(
-    "--landed/--not-landed",
-    required=True,
-    default=None,
-    help="Whether Kartra has it: then it counts as done, else the next run sends it.",
-)
+@click.option("--landed", "answer", flag_value="landed", help="Kartra has it: it counts as done.")
+@click.option("--not-landed", "answer", flag_value="not landed", help="It has not: the next run sends it.")
 @click.option("--only", multiple=True, metavar="WHAT", help='Not all of it: such as "sequences Onboarding".')
 @_common
 def resolve(
-    file: Path, key: str, *, landed: bool, only: tuple[str, ...], as_json: bool, verbose: int
+    file: Path, key: str, *, answer: str | None, only: tuple[str, ...], as_json: bool, verbose: int
 ) -> None:
     """Say what became of a parked lead, once you have looked it up in Kartra.
 
@@ -325,6 +321,9 @@ def resolve(
     _logging(verbose)
     from pipelines.parked import resolve_key
 
+    if answer is None:
+        raise click.UsageError("say --landed or --not-landed")
+    landed = answer == "landed"
     resolved = resolve_key(_read(file), key, landed=landed, only=only)
     if as_json:
         _print_json(resolved)

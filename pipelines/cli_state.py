@@ -115,7 +115,8 @@ def forget(file: Path, key: str, *, yes: bool, as_json: bool, verbose: int) -> N
 
 
 def _advice(backups: list[Path]) -> str:
-    without = "or move the file away: nothing breaks, but each lead then costs up to three calls once"
-    if not backups:
-        return f"Put a backup in its place, {without}."
-    return f"Put a backup in its place ({', '.join(str(one) for one in backups)}), {without}."
+    named = f" ({', '.join(str(one) for one in backups)})" if backups else ""
+    return (
+        f"Put a backup in its place{named}, or move the file away: nothing breaks, but each lead then costs up"
+        " to three calls once. In both cases forget again whoever was forgotten since."
+    )

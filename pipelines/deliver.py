@@ -186,18 +186,18 @@ class Delivery:
     # --- the loop
 
     def _work(self, tasks: Iterator[Task]) -> None:
-        with ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="call") as pool:
-            try:
-                while not self._halted:
-                    self._launch(pool, tasks)
-                    if not self._flying and not self._waiting:
-                        break
-                    self._collect(0.5)
-                self._land()
-            finally:
-                self._ready.clear()
-                self._waiting.clear()
-                pool.shutdown(wait=False, cancel_futures=True)
+        pool = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="call")
+        try:
+            while not self._halted:
+                self._launch(pool, tasks)
+                if not self._flying and not self._waiting:
+                    break
+                self._collect(0.5)
+            self._land()
+        finally:
+            self._ready.clear()
+            self._waiting.clear()
+            pool.shutdown(wait=False, cancel_futures=True)  # after a stop nobody waits for what is silent
 
     @property
     def _halted(self) -> bool:

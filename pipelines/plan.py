@@ -110,7 +110,8 @@ def make_plan(
                 continue
             _count(plan, decision)
             plan.triggered.update(_triggered(decision.change))
-            plan.edited_known += difference.origin in ("created", "adopted")
+            is_ours = difference.origin in ("created", "adopted") and not difference.was_removed
+            plan.edited_known += is_ours
             shortfall.check(decision.change)
             enqueued.append(_entry(difference))
         if run_id is not None:

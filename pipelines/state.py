@@ -623,7 +623,8 @@ class Store:
         """
         self._run_line("PRAGMA secure_delete = ON")
         with self._transaction():
-            for pipeline, holder in self.running():
+            if running := self.running():
+                pipeline, holder = running[0]
                 raise LockedError(
                     f"{pipeline} is being run since {holder.taken_at:%Y-%m-%d %H:%M:%S} UTC by process"
                     f" {holder.pid} on {holder.host} (run {holder.run_id}): nobody was forgotten"

@@ -17,22 +17,9 @@ from connectors.errors import StateError
 
 NETWORK = frozenset(
     {
-        *(
-            "nfs",
-            "nfs3",
-            "nfs4",
-            "cifs",
-            "smb2",
-            "smb3",
-            "smbfs",
-            "smbnetfs",
-            "afpfs",
-            "afs",
-            "coda",
-            "ncpfs",
-        ),
+        *("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "smbnetfs", "afpfs", "afs", "ncpfs"),
         *("ceph", "ceph-fuse", "glusterfs", "lustre", "beegfs", "gpfs", "orangefs", "moosefs", "mfs"),
-        *("davfs", "davfs2", "webdav", "sshfs", "curlftpfs", "gvfsd-fuse", "juicefs", "seaweedfs"),
+        *("davfs", "davfs2", "webdav", "sshfs", "curlftpfs", "gvfsd-fuse", "juicefs", "seaweedfs", "coda"),
         *("rclone", "s3fs", "goofys", "mount-s3", "gcsfuse", "blobfuse", "blobfuse2"),
     }
 )
@@ -136,14 +123,21 @@ def what_is_wrong(error: BaseException | None, state: Path | None) -> str:
 
 def backups_beside(state: Path) -> list[Path]:
     """Copies of the state in its own folder, by the names this program gives them; cut off ones too."""
-    return sorted(state.parent.glob(f"{glob.escape(state.name)}.*backup*"))
+    found = state.parent.glob(f"{glob.escape(state.name)}.*backup*")
+    return sorted(file for file in found if file.is_file())
 
 
 def holds_any(file: Path, names: Iterable[str]) -> bool:
-    """Whether one of the names stands in the bytes of a file, in any case of ASCII letters."""
+    """Whether one of the names stands in the bytes of a file, in any case of ASCII letters.
+
+    A file that cannot be read may hold everybody.
+    """
     wanted = [name.encode().lower() for name in names]
     overlap = max(map(len, wanted), default=1) - 1
-    return any(name in piece for piece in _pieces(file, overlap) for name in wanted)
+    try:
+        return any(name in piece for piece in _pieces(file, overlap) for name in wanted)
+    except OSError:
+        return True
 
 
 def _pieces(file: Path, overlap: int) -> Iterator[bytes]:

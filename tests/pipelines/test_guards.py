@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from connectors.errors import GuardError
 from pipelines.config import GuardsConfig
-from pipelines.guards import FAILED_IN_A_ROW, FailureGuard, check_before
+from pipelines.guards import (
+    FAILED_IN_A_ROW,
+    OPENS_AFTER,
+    PROBE_AFTER_S,
+    Breakers,
+    FailureGuard,
+    check_before,
+)
 
 GUARDS = GuardsConfig.model_validate(
     {"min_rows": 10, "max_removed": "5%", "max_edited": "50%", "max_failed": "5%"}
@@ -124,3 +131,78 @@ def test_a_run_that_was_not_stopped_is_within_its_share(failures: list[bool], pe
         assert sum(seen) * 100 <= percent * last_failure
     if stop is not None:
         assert failures[stop - 1]
+
+
+# --- what many leads are about to get
+
+
+def test_more_leads_than_agreed_for_one_thing_need_a_person() -> None:
+    guards = GuardsConfig.model_validate({"max_triggered": "20%"})
+    counts = {'tag "VIP"': 20, 'list "News"': 21, 'sequence "Onboarding"': 22}
+    with pytest.raises(GuardError) as refusal:
+        check_before(guards, rows=100, known=0, edited=0, removed=0, triggered=counts)
+    assert str(refusal.value) == (
+        'about to give list "News" to 21 leads, sequence "Onboarding" to 22 leads, more than'
+        " guards.max_triggered allows: nothing was sent, because each can send mail."
+        " If it is meant: kartra-sync run --yes"
+    )
+    check_before(guards, rows=100, known=0, edited=0, removed=0, triggered=counts, approved=True)
+    check_before(guards, rows=110, known=0, edited=0, removed=0, triggered=counts)
+
+
+def test_without_a_limit_any_number_of_leads_gets_anything() -> None:
+    check_before(GuardsConfig(), rows=1, known=0, edited=0, removed=0, triggered={'tag "VIP"': 10_000_000})
+
+
+def test_a_persons_word_opens_no_other_guard() -> None:
+    with pytest.raises(GuardError, match=r"^9 of 10 leads have gone"):
+        check_before(GuardsConfig(), rows=100, known=10, edited=0, removed=9, approved=True)
+
+
+# --- causes refused again and again
+
+CAUSE = ("calendar_subscribe", "Webinar: Tuesday")
+OTHER = ("calendar_subscribe", "Webinar: Friday")
+
+
+def opened() -> Breakers:
+    breakers = Breakers({})
+    assert [breakers.refused(CAUSE, "257", now=5.0) for _ in range(OPENS_AFTER)] == [False] * 9 + [True]
+    return breakers
+
+
+def test_a_cause_opens_after_ten_refusals_and_holds_only_itself() -> None:
+    breakers = opened()
+    assert breakers.holds(CAUSE, now=6.0) == "257"
+    assert breakers.holds(OTHER, now=6.0) is None
+
+
+def test_a_success_between_refusals_keeps_a_cause_closed() -> None:
+    breakers = Breakers({})
+    for _ in range(5):
+        for _ in range(OPENS_AFTER - 1):
+            assert not breakers.refused(CAUSE, "257", now=0.0)
+        assert not breakers.done(CAUSE)
+    assert breakers.holds(CAUSE, now=1.0) is None
+
+
+def test_one_lead_at_a_time_probes_an_open_cause() -> None:
+    breakers = opened()
+    later = 5.0 + PROBE_AFTER_S
+    assert breakers.holds(CAUSE, now=later - 0.1) == "257"
+    assert [breakers.holds(CAUSE, now=later) for _ in range(3)] == [None, "257", "257"]
+    assert not breakers.refused(CAUSE, "257", now=later + 1)
+    assert breakers.holds(CAUSE, now=later + PROBE_AFTER_S) == "257"
+    assert breakers.holds(CAUSE, now=later + 1 + PROBE_AFTER_S) is None
+
+
+def test_a_probe_that_works_closes_the_cause() -> None:
+    breakers = opened()
+    assert breakers.done(CAUSE)
+    assert [breakers.holds(CAUSE, now=6.0) for _ in range(3)] == [None] * 3
+    assert not breakers.done(CAUSE)
+
+
+def test_a_cause_left_open_by_the_last_run_is_probed_at_once() -> None:
+    breakers = Breakers({CAUSE: "257"})
+    assert [breakers.holds(CAUSE, now=0.1) for _ in range(2)] == [None, "257"]

@@ -303,6 +303,33 @@ def test_p5_a_first_edit_of_leads_kartra_had_before_us_is_not_too_many_edits(
     assert [lead["fields"]["city"] for lead in stored(sandbox).values()] == ["Lyon", "Kraków", "Leeds"]
 
 
+def test_p5_contacts_that_come_back_are_not_too_many_edits(project: Project, sandbox: Sandbox) -> None:
+    project.pipeline(with_load(on_removed="[untag]", guards="{max_removed: 100%}"))
+    rows = [contact(number) for number in range(3)]
+    for present, became in ((3, leads(created=3)), (1, leads(unchanged=1, removed=2))):
+        project.contacts(rows[:present])
+        assert project.run().json["leads"] == became
+    project.contacts(rows)
+    back = project.run()
+    assert (back.code, back.json["leads"]) == (0, leads(unchanged=1, edited=2))
+
+
+def test_p5_a_tag_for_more_leads_than_agreed_needs_a_yes(project: Project, sandbox: Sandbox) -> None:
+    project.pipeline(with_load(guards="{max_triggered: 2}"))
+    project.contacts([contact(number) for number in range(3)])
+    told = 'about to give tag "Imported" to 3 leads, more than guards.max_triggered allows: nothing was sent'
+    plan = project.command("plan", "p.yaml")
+    assert (plan.code, f"a run would be stopped: {told}" in plan.stderr) == (4, True)
+    assert '3 leads tag "Imported"' in plan.stdout
+    stopped = project.run()
+    assert (stopped.code, stopped.json["status"]) == (4, "refused")
+    assert told in stopped.json["message"]
+    assert writes(sandbox) == []
+    assert project.run("--yes").json["leads"] == leads(created=3)
+    project.contacts([contact(number, City="Oslo") for number in range(3)])
+    assert project.run().code == 0  # an edited field triggers nothing
+
+
 def test_p5_a_count_of_failures_stops_a_run_on_the_way(
     project: Project, sandbox: Sandbox, account: Account
 ) -> None:
