@@ -46,7 +46,7 @@ class Checked:
         for reason, count in self.invalid.most_common():
             yield f"  {count:,} invalid: {reason}"
         if self.blocked:
-            yield f"  {self.blocked:,} without consent"
+            yield f"  {self.blocked:,} without consent, opted out or forgotten"
         if self.missing:
             yield missing_message(self.missing)
 

@@ -3,16 +3,15 @@
 The verbs import what they need when they run: pandas alone takes half a second, and `--help` needs none.
 """
 
-import json
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -22,33 +21,18 @@ from connectors.errors import (
     LockedError,
     SyncError,
 )
+from pipelines.cli_parts import FILE, common, print_json, read_file, start_log
 from pipelines.cli_state import state
 
 DONE, FAILED, USAGE, PARTIAL, GUARDED, LOCKED, BUG = 0, 1, 2, 3, 4, 5, 70
 """Exit codes: done · failed, safe to run again · usage or configuration · done, some leads refused ·
 stopped by a guard · another run holds the lock · a bug of ours. Signals: 128 + their number."""
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_FILE = click.Path(path_type=Path)
 _EXITS = (
     "Exit: 0 done · 1 failed, safe to run again · 2 usage or configuration · 3 done, some leads refused"
     " · 4 stopped by a guard · 5 another run holds the lock · 130/143 interrupted · 70 a bug of ours"
     "\n\nExample:  kartra-sync demo"
 )
-
-
-def _common(command: Command) -> Command:
-    for option in (
-        click.option(
-            "-v", "--verbose", count=True, help="Say more on stderr; twice for calls without an answer."
-        ),
-        click.option(
-            "--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else there."
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(
@@ -63,29 +47,29 @@ def cli() -> None:
 
 
 @cli.command(epilog="Example:  kartra-sync demo")
-@_common
+@common
 def demo(*, as_json: bool, verbose: int) -> None:
     """The whole job against a built-in sandbox: no account, no questions."""
-    _logging(verbose)
+    start_log(verbose)
     from pipelines.demo import run_demo
 
     outcome = run_demo(say=(lambda _: None) if as_json else click.echo)
     if as_json:
-        _print_json(outcome)
+        print_json(outcome)
     _exit(DONE if outcome["ok"] else FAILED)
 
 
 @cli.command(epilog="Example:  kartra-sync check newsletter.yaml")
-@click.argument("files", nargs=-1, required=True, type=_FILE)
-@_common
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@common
 def check(files: tuple[Path, ...], *, as_json: bool, verbose: int) -> None:
     """Check pipeline files: syntax, columns, every row and, with credentials, the names in Kartra."""
-    _logging(verbose)
+    start_log(verbose)
     from pipelines.check import check_file
 
     checked = [check_file(file, os.environ) for file in files]
     if as_json:
-        _print_json({"ok": all(one.ok for one in checked), "files": [one.to_json() for one in checked]})
+        print_json({"ok": all(one.ok for one in checked), "files": [one.to_json() for one in checked]})
     else:
         for one in checked:
             for line in one.lines():
@@ -94,17 +78,17 @@ def check(files: tuple[Path, ...], *, as_json: bool, verbose: int) -> None:
 
 
 @cli.command(epilog="Example:  kartra-sync plan newsletter.yaml")
-@click.argument("file", type=_FILE)
-@_common
+@click.argument("file", type=FILE)
+@common
 def plan(file: Path, *, as_json: bool, verbose: int) -> None:
     """What a run would send: counts per action, calls, minutes. Sends no write."""
-    _logging(verbose)
+    start_log(verbose)
     from connectors.privacy import mask_address
     from pipelines.plan import missing_message
     from pipelines.run import plan_pipeline
     from pipelines.show import plan_lines
 
-    config = _read(file)
+    config = read_file(file)
     result = plan_pipeline(config)
     if as_json:
         planned = {
@@ -121,7 +105,7 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
             "missing": {str(thing): count for thing, count in sorted(result.plan.missing.items())},
             "refusal": str(result.refusal) if result.refusal else None,
         }
-        _print_json(planned)
+        print_json(planned)
     else:
         for line in plan_lines(config.pipeline, result):
             click.echo(line)
@@ -142,12 +126,12 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
 
 
 @cli.command(epilog="Example:  kartra-sync run newsletter.yaml")
-@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--yes", is_flag=True, help="Give a tag, list or sequence to more leads than max_triggered.")
-@_common
+@common
 def run(files: tuple[Path, ...], *, yes: bool, as_json: bool, verbose: int) -> None:
     """Load: send what changed since the last run."""
-    _logging(verbose)
+    start_log(verbose)
     codes = []
     printed = []
     with _signals() as stop:  # before anything slow
@@ -156,7 +140,7 @@ def run(files: tuple[Path, ...], *, yes: bool, as_json: bool, verbose: int) -> N
         from pipelines.run import run_pipeline
         from pipelines.show import progress_bar, run_lines
 
-        configs = [_read(file) for file in files]
+        configs = [read_file(file) for file in files]
         for config in configs:
             if stop.number is not None:
                 break
@@ -188,21 +172,21 @@ def run(files: tuple[Path, ...], *, yes: bool, as_json: bool, verbose: int) -> N
                 click.echo(f"  why: kartra-sync rejects {_quoted(config.path)}")
             codes.append(_code_of_run(result.status, result.error))
     if as_json:
-        _print_json(printed[0] if len(configs) == 1 and printed else {"runs": printed})
+        print_json(printed[0] if len(configs) == 1 and printed else {"runs": printed})
     _exit(128 + stop.number if stop.number is not None else max(codes, default=DONE), at_once=True)
 
 
 @cli.command(epilog="Example:  kartra-sync status newsletter.yaml")
-@click.argument("file", required=False, type=_FILE)
-@_common
+@click.argument("file", required=False, type=FILE)
+@common
 def status(file: Path | None, *, as_json: bool, verbose: int) -> None:
     """The last run and what waits, of one pipeline or of all in this folder."""
-    _logging(verbose)
+    start_log(verbose)
     from pipelines.look import status_of
 
     found = [status_of(config) for config in _configs(file)]
     if as_json:
-        _print_json({"pipelines": found})
+        print_json({"pipelines": found})
         return
     for one in found:
         last = one["last_run"]
@@ -216,12 +200,12 @@ def status(file: Path | None, *, as_json: bool, verbose: int) -> None:
 
 
 @cli.command(epilog="Example:  kartra-sync runs newsletter.yaml --count 3")
-@click.argument("file", required=False, type=_FILE)
+@click.argument("file", required=False, type=FILE)
 @click.option("--count", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many.")
-@_common
+@common
 def runs(file: Path | None, *, count: int, as_json: bool, verbose: int) -> None:
     """The last runs, newest first."""
-    _logging(verbose)
+    start_log(verbose)
     from rich.console import Console
 
     from pipelines.look import runs_of
@@ -229,7 +213,7 @@ def runs(file: Path | None, *, count: int, as_json: bool, verbose: int) -> None:
 
     rows = [row for config in _configs(file) for row in runs_of(config, count)]
     if as_json:
-        _print_json({"runs": rows})
+        print_json({"runs": rows})
     elif rows:
         Console(width=None if sys.stdout.isatty() else 160).print(runs_table(rows))
     else:
@@ -237,7 +221,7 @@ def runs(file: Path | None, *, count: int, as_json: bool, verbose: int) -> None:
 
 
 @cli.command(epilog="Example:  kartra-sync rejects newsletter.yaml --csv again.csv")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option(
     "--csv",
     "csv_file",
@@ -245,30 +229,30 @@ def runs(file: Path | None, *, count: int, as_json: bool, verbose: int) -> None:
     flag_value="-",
     help="Write the original records as CSV, to load again: to a file, or to stdout. Holds personal data.",
 )
-@_common
+@common
 def rejects(file: Path, *, csv_file: str | None, as_json: bool, verbose: int) -> None:
     """Who did not get through in the last run: row, kind and reason."""
-    _logging(verbose)
+    start_log(verbose)
     from rich.console import Console
 
     from pipelines.look import rejects_of
     from pipelines.rejects import write_rejects
     from pipelines.show import rejects_table
 
-    config = _read(file)
+    config = read_file(file)
     found = rejects_of(config)
     if csv_file is not None:
         if as_json and csv_file == "-":
             raise click.UsageError("--csv needs a file with --json")
         count = write_rejects(found, None if csv_file == "-" else Path(csv_file), config.load)
         if as_json:
-            _print_json({"written": count, "file": csv_file})
+            print_json({"written": count, "file": csv_file})
         else:
             click.echo(f"{count:,} records written", err=True)
         return
     rows = [{name: value for name, value in row.items() if name != "record"} for row in found]
     if as_json:
-        _print_json({"rejects": rows})
+        print_json({"rejects": rows})
     elif rows:
         Console(width=None if sys.stdout.isatty() else 160).print(rejects_table(rows))
     else:
@@ -276,20 +260,20 @@ def rejects(file: Path, *, csv_file: str | None, as_json: bool, verbose: int) ->
 
 
 @cli.command(epilog="Example:  kartra-sync parked newsletter.yaml --show")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option("--show", is_flag=True, help="Show keys; without it they are masked.")
-@_common
+@common
 def parked(file: Path, *, show: bool, as_json: bool, verbose: int) -> None:
     """What is not sent until somebody acts: unproven effects, refused leads, what is held back."""
-    _logging(verbose)
+    start_log(verbose)
     from rich.console import Console
 
     from pipelines.parked import parked_of
     from pipelines.show import parked_table
 
-    found = parked_of(_read(file), show=show)
+    found = parked_of(read_file(file), show=show)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     for cause in found["held_back"]:
         click.echo(f"held back since {cause['since'][:19]}: {cause['what']} ({cause['type']})")
@@ -305,12 +289,12 @@ def parked(file: Path, *, show: bool, as_json: bool, verbose: int) -> None:
 
 
 @cli.command(epilog="Example:  kartra-sync resolve newsletter.yaml ann@example.org --landed")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.argument("key")
 @click.option("--landed", "answer", flag_value="landed", help="Kartra has it: it counts as done.")
 @click.option("--not-landed", "answer", flag_value="not landed", help="It has not: the next run sends it.")
 @click.option("--only", multiple=True, metavar="WHAT", help='Not all of it: such as "sequences Onboarding".')
-@_common
+@common
 def resolve(
     file: Path, key: str, *, answer: str | None, only: tuple[str, ...], as_json: bool, verbose: int
 ) -> None:
@@ -318,15 +302,15 @@ def resolve(
 
     With --not-landed a lead that Kartra refused is tried again, too.
     """
-    _logging(verbose)
+    start_log(verbose)
     from pipelines.parked import resolve_key
 
     if answer is None:
         raise click.UsageError("say --landed or --not-landed")
     landed = answer == "landed"
-    resolved = resolve_key(_read(file), key, landed=landed, only=only)
+    resolved = resolve_key(read_file(file), key, landed=landed, only=only)
     if as_json:
-        _print_json(resolved)
+        print_json(resolved)
     elif landed:
         click.echo(f"noted as done: {', '.join(resolved['resolved'])}")
     else:
@@ -334,18 +318,18 @@ def resolve(
 
 
 @cli.command(epilog="Example:  kartra-sync explain newsletter.yaml ann@example.org")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.argument("key")
 @click.option("--show", is_flag=True, help="Show values; without it they are masked.")
-@_common
+@common
 def explain(file: Path, key: str, *, show: bool, as_json: bool, verbose: int) -> None:
     """One lead: its row, its mapping, what Kartra acknowledged, the decision and why, the journal."""
-    _logging(verbose)
+    start_log(verbose)
     from pipelines.explain import explain_key, explain_lines
 
-    explained = explain_key(_read(file), key, show=show)
+    explained = explain_key(read_file(file), key, show=show)
     if as_json:
-        _print_json(explained)
+        print_json(explained)
     else:
         for line in explain_lines(explained):
             click.echo(line)
@@ -365,8 +349,8 @@ def explain(file: Path, key: str, *, show: bool, as_json: bool, verbose: int) ->
 @click.option("--effect-delay-ms", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--fault", "fault_shares", multiple=True, metavar="NAME=SHARE", help="Such as cut_after=0.05.")
 @click.option("--seed", default=0, show_default=True, type=int, help="Of the faults.")
-@click.option("--account", "account_file", type=_FILE, help="A YAML file with the account to start from.")
-@_common
+@click.option("--account", "account_file", type=FILE, help="A YAML file with the account to start from.")
+@common
 def sandbox(
     *,
     port: int,
@@ -383,7 +367,7 @@ def sandbox(
     verbose: int,
 ) -> None:
     """Serve an emulated Kartra account on this machine, to rehearse on. Ctrl-C ends it."""
-    _logging(verbose)
+    start_log(verbose)
     import yaml
 
     from connectors.kartra.sandbox import (
@@ -428,7 +412,7 @@ def sandbox(
             "KARTRA_API_PASSWORD": served.credentials.api_password,
         }
         if as_json:
-            _print_json({"url": served.url, "environment": credentials})
+            print_json({"url": served.url, "environment": credentials})
             return
         click.echo(f"A sandbox account at {served.url} (Ctrl-C ends it). For a pipeline that uses it:")
         for name, value in credentials.items():
@@ -446,7 +430,7 @@ def schema() -> None:
     """The JSON Schema of a pipeline file, for completion in editors."""
     from pipelines.pipeline_file import json_schema
 
-    _print_json(json_schema())
+    print_json(json_schema())
 
 
 cli.add_command(state)
@@ -464,12 +448,12 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         if as_json:
-            _print_json({"status": "refused", "error": error.format_message(), "exit_code": USAGE})
+            print_json({"status": "refused", "error": error.format_message(), "exit_code": USAGE})
         _exit(USAGE)
     except SyncError as error:
         click.echo(f"kartra-sync: {error}", err=True)
         if as_json:
-            _print_json(_error_json(error))
+            print_json(_error_json(error))
         _exit(_code_of(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -479,7 +463,7 @@ def main() -> None:
             "a bug in kartra-sync; please report it with this traceback"
         )
         if as_json:
-            _print_json({"status": "failed", "error": "a bug in kartra-sync", "exit_code": BUG})
+            print_json({"status": "failed", "error": "a bug in kartra-sync", "exit_code": BUG})
         _exit(BUG)
 
 
@@ -512,21 +496,15 @@ def _signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def _read(file: Path) -> Any:
-    from pipelines.pipeline_file import read_pipeline
-
-    return read_pipeline(file, os.environ)
-
-
 def _configs(file: Path | None) -> list[Any]:
     """The pipeline named, or all that can be read in this folder. Where none can, why."""
     if file is not None:
-        return [_read(file)]
+        return [read_file(file)]
     found = []
     problems = []
     for candidate in sorted((*Path().glob("*.yaml"), *Path().glob("*.yml"))):
         try:
-            found.append(_read(candidate))
+            found.append(read_file(candidate))
         except ConfigError as error:
             problems.append(str(error))
     if not found:
@@ -553,25 +531,11 @@ def _error_json(error: SyncError) -> dict[str, Any]:
     return {"status": "refused" if refused else "failed", "error": str(error), "exit_code": _code_of(error)}
 
 
-def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
-
-
 def _quoted(path: Path) -> str:
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def _logging(verbose: int) -> None:
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("kartra_sync")
-    logger.handlers[:] = [handler]
-    logger.setLevel(level)
-    logger.propagate = False
 
 
 def _exit(code: int, *, at_once: bool = False) -> None:

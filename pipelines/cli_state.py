@@ -117,6 +117,6 @@ def forget(file: Path, key: str, *, yes: bool, as_json: bool, verbose: int) -> N
 def _advice(backups: list[Path]) -> str:
     named = f" ({', '.join(str(one) for one in backups)})" if backups else ""
     return (
-        f"Put a backup in its place{named}, or move the file away: nothing breaks, but each lead then costs up"
-        " to three calls once. In both cases forget again whoever was forgotten since."
+        f"Put a backup in its place{named}, or move the file away: nothing breaks, but each lead then costs"
+        " up to three calls once. In both cases forget again whoever was forgotten since."
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from connectors.errors import SyncError
@@ -9,6 +10,7 @@ from connectors.privacy import mask_address
 from pipelines.config import PipelineConfig
 from pipelines.diff import Change, diff_lead, unproven_wishes, why_parked
 from pipelines.extract import find_record, open_source
+from pipelines.forgotten import REASON
 from pipelines.lead import Snapshot, digest
 from pipelines.mapping import Mapped
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
@@ -36,6 +38,9 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
         known = store.known(config.pipeline, key)
         refusals = {row.digest: row.reason for row in store.refusals(config.pipeline, key)}
         journal = store.journal(config.pipeline, key)
+        forgotten = store.forgotten()
+    if winner and forgotten and forgotten.holds(key, winner.lead.email):
+        winner = replace(winner, blocked=REASON)
     states = [
         {
             "mode": row.mode,

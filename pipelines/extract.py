@@ -118,7 +118,7 @@ def _map_chunk(
         mapped = map_record(record, row)
         text = json.dumps(record, ensure_ascii=False)
         if isinstance(mapped, Invalid):
-            rejects.append(Reject(row, line, "invalid", mapped.reason, record=text))
+            rejects.append(Reject(row, line, "invalid", mapped.reason, record=text, key=mapped.key))
             continue
         wish = mapped.lead.to_json()
         staged.append(Staged(row, line, mapped.key, mapped.rank, digest(wish), wish, mapped.blocked, text))

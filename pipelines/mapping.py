@@ -58,9 +58,10 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """A record that cannot become a lead."""
+    """A record that cannot become a lead. Its `key`, where that can be read, is still in the source."""
 
     reason: str
+    key: str | None = None
 
 
 def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int], Mapped | Invalid]:
@@ -72,13 +73,15 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
     says_opted_out = _opt_out_columns(load, columns)
 
     def map_record(record: Record, row: int) -> Mapped | Invalid:
+        key = None
         try:
+            key = _key_in_column(load, record)
             email = normal_address(record[load.fields["email"]])
-            key = _key(load, record, email)
+            key = key or email
             rank = _rank(load, record, row)
             lead = _desired(load, record, email)
         except (InvalidAddressError, _UnusableError) as error:
-            return Invalid(str(error))
+            return Invalid(str(error), key)
         opted_out = _opted_out(record, says_opted_out)
         return Mapped(
             key=key,
@@ -146,9 +149,9 @@ def _check_columns(load: LoadConfig, columns: tuple[str, ...]) -> None:
         raise ConfigError("\n".join(problems))
 
 
-def _key(load: LoadConfig, record: Record, email: str) -> str:
+def _key_in_column(load: LoadConfig, record: Record) -> str | None:
     if load.key.column is None:
-        return email
+        return None
     key = normal_cell(record[load.key.column])
     if not key:
         raise _UnusableError(f'no key: the column "{load.key.column}" is blank')

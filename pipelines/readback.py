@@ -1,5 +1,6 @@
 """What a lead's profile proves: which actions of an open try landed, and what a lead had before us. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -58,10 +59,21 @@ def after_unknown(
     if change.create:  # as it is now: somebody may have edited it since
         after = replace(after, **_values(desired, profile))
     left = _left(desired, profile)
-    if not any(flags) and now - sent_at < JUST_NOW:  # it has not landed: inactive is how we left them
+    if _never_carried_out(change, flags, now - sent_at):  # inactive is how we left them
         left -= {("lists", name) for name in known.taken}
     after = replace(after, lead_id=profile.id or after.lead_id, kept=after.kept | left)
     return after, "created" if change.create else None
+
+
+def _never_carried_out(change: Change, flags: Sequence[bool | None], age: timedelta) -> bool:
+    """Whether a call left no trace. A list alone is none, if its person had the time to leave it again."""
+    head = flags[: len(flags) - len(change.steps)]
+    traces = [
+        flag
+        for step, flag in zip(change.steps, flags[len(head) :], strict=True)
+        if step.cmd != "subscribe_lead_to_list"
+    ]
+    return not any(flags) and (age < JUST_NOW or False in (*head, *traces))
 
 
 def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Snapshot:

@@ -24,7 +24,7 @@ RATE_SHOWN_FROM = 20
 _ROWS = {
     "invalid": "invalid",
     "duplicate": "same key as another row",
-    "blocked": "without consent",
+    "blocked": "without consent, opted out or forgotten",
 }
 _LEADS = {
     "unchanged": "unchanged",

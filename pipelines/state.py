@@ -53,7 +53,10 @@ class Staged:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that did not become a lead. `record` is its original text as JSON, if there is any."""
+    """A record that did not become a lead. `record` is its original text as JSON, if there is any.
+
+    A `key` that could be read is still in the source: its lead has not gone.
+    """
 
     row: int
     line: int | None
@@ -61,6 +64,7 @@ class Reject:
     reason: str
     type: str | None = None
     record: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,12 +272,16 @@ class Store:
 
     def begin_staging(self) -> None:
         self._run("staging")
+        self._run_line("CREATE TEMP TABLE present (key TEXT PRIMARY KEY) STRICT")
 
     def stage(self, records: Sequence[Staged], rejects: Sequence[Reject], run_id: str | None) -> None:
         """One chunk of the source. Rejects are kept where there is a run to keep them for."""
         with self._transaction():
             if records:
                 self._run_many("stage", [_as_row(record) for record in records])
+            for reject in rejects:
+                if reject.key is not None:
+                    self._run_line("INSERT OR IGNORE INTO temp.present VALUES (:key)", key=reject.key)
             if rejects and run_id is not None:
                 self._reject(run_id, rejects)
 

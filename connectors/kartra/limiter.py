@@ -5,6 +5,11 @@ moment it was asked for, and two of three kinds live in one process: here a perm
 it was *given*, after the sleep, and the last permits of an App lie in one small file under a lock that
 the operating system drops when a process dies. Times are CLOCK_MONOTONIC, which all processes of a
 host share and which no clock step moves.
+
+A program that is not ours may use the same App; only its 429s tell. So the window learns: a stray 429
+makes it a little wider, one that comes soon after the last doubles what was learned, up to about a call
+a second. What was learned halves each minute, so the rate comes back when the other program stops. It
+lies in the file too: the next process starts with it.
 """
 
 import math
@@ -24,14 +29,19 @@ from pyrate_limiter import AbstractBucket, Limiter, Rate, RateItem, SingleBucket
 MARGIN_S = 0.020
 """Added to the window: calls reach the server with jitter, and it is the server that counts."""
 LEARNED_STEP_S = 0.010
-LEARNED_MAX_S = 0.200
+"""What a 429 adds to the window: next to nothing, for it may be jitter on the way."""
+LEARNED_AGAIN_S = 10.0
+"""A 429 within so long of the last one doubles what was learned before it adds its step."""
+LEARNED_MAX_S = 19.0
+"""20 calls in about 20 s. A slower rate takes its share of it: at most a second more for each call."""
 LEARNED_HALF_LIFE_S = 60.0
-"""A 429 widens the window by a step, which fades again: another program may use the same App."""
 _FORGOTTEN_S = 20 * LEARNED_HALF_LIFE_S
 THROTTLED_PAUSE_S = 1.05
 """Kartra asks for a wait of one second after a 429 (API limits page); everyone waits."""
 GAP_SHARE = 0.6
-"""Calls are spread: the next one waits at least this share of the mean interval, never a burst."""
+"""Calls are spread: the next one waits at least this share of the mean interval, never a burst.
+
+What was learned counts whole: beside another program a burst is what gets refused."""
 
 LOCK_POLL_S = 0.001
 """The lock is held for about 50 µs; filelock's own 50 ms between two tries would cost permits."""
@@ -58,11 +68,12 @@ class Window:
 
     def wait(self, now: float, *, permits: int, seconds: float) -> float:
         """Seconds until a permit may be given, 0 or less for now. Stamps of another boot are ignored."""
-        window_s = seconds + MARGIN_S + self.learned(now)
+        learned_s = min(self.learned(now), LEARNED_MAX_S * permits / STAMPS)
+        window_s = seconds + MARGIN_S + learned_s
         past = [stamp for stamp in self.stamps if 0 < stamp <= now]
         free_at = self.paused_until if self.paused_until <= now + 10 else 0.0
         if past:
-            free_at = max(free_at, past[-1] + GAP_SHARE * seconds / permits)
+            free_at = max(free_at, past[-1] + (GAP_SHARE * seconds + learned_s) / permits)
         if len(past) >= permits:
             free_at = max(free_at, past[-permits] + window_s)
         return free_at - now
@@ -72,10 +83,13 @@ class Window:
 
     def throttled(self, now: float) -> "Window":
         """After a 429. Several answers of one storm teach one step only."""
-        if self.learned_at and 0 <= now - self.learned_at < THROTTLED_PAUSE_S:
-            return replace(self, paused_until=now + THROTTLED_PAUSE_S)
-        learned_s = min(self.learned(now) + LEARNED_STEP_S, LEARNED_MAX_S)
-        return replace(self, paused_until=now + THROTTLED_PAUSE_S, learned_s=learned_s, learned_at=now)
+        paused = replace(self, paused_until=now + THROTTLED_PAUSE_S)
+        since_last_s = now - self.learned_at if self.learned_at else math.inf
+        if 0 <= since_last_s < THROTTLED_PAUSE_S:
+            return paused
+        again = 0 <= since_last_s < LEARNED_AGAIN_S
+        learned_s = self.learned(now) * (2 if again else 1) + LEARNED_STEP_S
+        return replace(paused, learned_s=min(learned_s, LEARNED_MAX_S), learned_at=now)
 
 
 class HostBucket(AbstractBucket):

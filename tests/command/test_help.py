@@ -15,7 +15,22 @@ from tests.command.several import together
 from tests.conftest import COMMAND, Project
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
-DESIGNED = {"check", "demo", "explain", "plan", "rejects", "run", "runs", "sandbox", "schema", "status"}
+DESIGNED = {
+    "check",
+    "demo",
+    "explain",
+    "parked",
+    "plan",
+    "rejects",
+    "resolve",
+    "run",
+    "runs",
+    "sandbox",
+    "schema",
+    "state",
+    "status",
+}
+NOTHING_TO_RESOLVE = 2
 
 
 def verbs() -> list[str]:
@@ -59,13 +74,25 @@ def test_the_help_of_a_verb_ends_with_its_example(verb: str, project: Project) -
 def test_the_examples_of_the_help_run_one_after_the_other(project: Project) -> None:
     """In a folder with newsletter.yaml and its CSV; `demo` and `sandbox` need none and are run elsewhere."""
     shutil.copytree(CONFIGS / "newsletter", project.folder, dirs_exist_ok=True)
-    order = ["schema", "check", "plan", "run", "status", "runs", "rejects", "explain"]
+    order = [
+        "schema",
+        "check",
+        "plan",
+        "run",
+        "status",
+        "runs",
+        "rejects",
+        "explain",
+        "parked",
+        "resolve",
+        "state",
+    ]
     assert {*order, "demo", "sandbox"} >= DESIGNED
     helps = together(project, [(verb, "--help") for verb in order])
     with Sandbox(demo_account()) as sandbox:
         project.aim(sandbox)
         path = f"{Path(COMMAND).parent}{os.pathsep}{os.environ['PATH']}"
-        for helped in helps:
+        for verb, helped in zip(order, helps, strict=True):
             example = example_of(helped.stdout)
             done = subprocess.run(
                 ["/bin/bash", "-c", example],
@@ -76,7 +103,8 @@ def test_the_examples_of_the_help_run_one_after_the_other(project: Project) -> N
                 timeout=60,
                 check=False,
             )
-            assert (example, done.returncode) == (example, 0)
+            code = NOTHING_TO_RESOLVE if verb == "resolve" else 0
+            assert (example, done.returncode) == (example, code)
     assert {"kartra-sync.schema.json", "again.csv", "state"} < {one.name for one in project.folder.iterdir()}
 
 

@@ -126,7 +126,7 @@ def test_check_compares_names_where_there_are_credentials_and_says_where_not(
         "  read as utf-8, delimiter ','",
         "  credentials are not set: names were not compared with the account",
         "  2 invalid: not an e-mail address: no @",
-        "  1 without consent",
+        "  1 without consent, opted out or forgotten",
     ]
     assert sandbox.calls == []
 

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import pytest
@@ -221,6 +223,53 @@ def killed_again_and_again(project: Project, sandbox: Sandbox) -> Killed:
     return Killed(outbox(project), received, run_seen(project, sandbox), run_seen(project, sandbox))
 
 
+def back_on_the_list(*, a_day_later: bool) -> Scene:
+    """Contacts that had gone come back, and the calls that put them back on their list never arrive."""
+
+    def scene(project: Project, sandbox: Sandbox) -> Seen:
+        project.pipeline(
+            LOAD + "on_removed: [unsubscribe]\nguards: {max_removed: 100%}", kartra="settle_s: 2\nworkers: 3"
+        )
+        rows = [contact(number) for number in range(4)]
+        for present in (rows, rows[:1]):
+            project.contacts(present)
+            assert project.run().code == 0
+        commands = frozenset({"edit_lead", "subscribe_lead_to_list"})
+        project.contacts([rows[0], *(contact(number, City="Oslo") for number in range(1, 4))])
+        first = len(sandbox.calls) + 1
+        sandbox.set_faults(Faults(cut_before=1.0, commands=commands, to_call=first + 2))
+        if a_day_later:
+            process = project.start("run", "p.yaml", "--json")
+            wait_until(lambda: sum(call.fault is not None for call in sandbox.calls) == 3, "three calls")
+            kill(process)
+            with closing(sqlite3.connect(project.state)) as state, state:
+                state.execute("UPDATE outbox SET sent_at = replace(sent_at, substr(sent_at, 1, 4), '2020')")
+        return run_seen(project, sandbox)
+
+    return scene
+
+
+for _later in (False, True):
+    SCENES.add(back_on_the_list(a_day_later=_later), f"back on the list, later {_later}")
+
+
+@SCENES.add
+def left_long_after_its_intent(project: Project, sandbox: Sandbox) -> tuple[Seen, Seen]:
+    """A storm of 429 holds a creation back; it lands, its run dies, and its effects show late."""
+    project.pipeline(LOAD, kartra="settle_s: 3")
+    project.contacts([contact(0)])
+    first = INVENTORIES + 1
+    sandbox.set_options(
+        effect_delay_s=2.0,
+        faults=Faults(throttle=1.0, from_call=first, to_call=first + 3, commands=frozenset({"create_lead"})),
+    )
+    process = project.start("run", "p.yaml", "--json")
+    wait_until(lambda: landed(sandbox, "create_lead") == 1, "the creation")
+    kill(process)
+    sandbox.set_faults(Faults())
+    return run_seen(project, sandbox), run_seen(project, sandbox)
+
+
 def landed(sandbox: Sandbox, command: str) -> int:
     return sum(call.executed for call in sandbox.calls if command in call.commands)
 
@@ -369,6 +418,22 @@ def test_p1_a_removal_that_was_killed_is_settled_and_finished(scenes: Scenes) ->
     assert seen.after.leads == {"unchanged": 5, "removed": 5 - landed_before}
     assert seen.after.result.code == 0
     assert (seen.again.calls, seen.again.leads) == ([], {"unchanged": 5})
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_p1_who_comes_back_is_on_the_list_again_though_the_first_call_for_it_was_lost(
+    scenes: Scenes, later: bool
+) -> None:
+    seen: Seen = scenes[f"back on the list, later {later}"]
+    moved = [contact(0), *(contact(number, City="Oslo") for number in range(1, 4))]
+    assert seen.held == all_wished(moved)
+    assert (seen.result.code, seen.leads) == (0, {"unchanged": 1, "edited": 3})
+
+
+def test_p1_late_effects_are_waited_for_though_the_call_left_long_after_its_intent(scenes: Scenes) -> None:
+    after, again = scenes["left_long_after_its_intent"]
+    assert after.held == all_wished([contact(0)])
+    assert (again.calls, again.leads) == ([], {"unchanged": 1})
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def stopped(when: Callable[[Sandbox, int], bool], silent: str, *numbers: signal.
         wait_until(lambda: when(sandbox, process.pid), "the moment to stop")
         for number in numbers:
             os.kill(process.pid, number)
-            wait_until(lambda: process.poll() is not None or not pending(process, number), "the signal")
+            wait_until(partial(has_arrived, process, number), "the signal")
         first = ended(process, within_s=30)
         sandbox.set_faults(Faults())
         return Stopped(first, run_seen(project, sandbox), run_seen(project, sandbox))
@@ -66,8 +67,8 @@ def signals_of(pid: int, kind: str) -> int:
     return int("".join(found), 16)
 
 
-def pending(process: subprocess.Popen[str], number: signal.Signals) -> bool:
-    return bool(signals_of(process.pid, "ShdPnd") >> (number - 1) & 1)
+def has_arrived(process: subprocess.Popen[str], number: signal.Signals) -> bool:
+    return process.poll() is not None or not signals_of(process.pid, "ShdPnd") >> (number - 1) & 1
 
 
 def catches(_: Sandbox, pid: int) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.kartra.sandbox import Account
 from connectors.kartra.sandbox.limit import SlidingSecond, most_in_a_second
 from tests.sandbox.conftest import Api, Form, StartApi, wait_for
 
@@ -48,6 +49,26 @@ def test_calls_with_bad_credentials_are_answered_before_the_limit(start: StartAp
     api = start(calls_per_second=1)
     assert [api.ask({**SEARCH, "app_id": "ANOTHER"})["type"] for _ in range(3)] == ["239"] * 3
     assert api.ask(SEARCH)["status"] == "Success"
+
+
+def test_all_accounts_of_an_app_share_its_limit(start: StartApi) -> None:
+    first, second = Account(), Account(api_key="SECONDKEY")
+    api = start(first, others=(second,), calls_per_second=4)
+    keys = [key for key in (first.api_key, second.api_key) for _ in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda key: api.post({**SEARCH, "api_key": key}).status_code, keys))
+    assert sorted(answers) == [200] * 4 + [429] * 4
+    assert api.sandbox.worst_second(first.app_id) == 8
+
+
+def test_no_app_counts_for_another(start: StartApi) -> None:
+    first, second = Account(), Account(app_id="SECONDAPP")
+    api = start(first, others=(second,), calls_per_second=4)
+    apps = [app_id for app_id in (first.app_id, second.app_id) for _ in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda app_id: api.post({**SEARCH, "app_id": app_id}).status_code, apps))
+    assert answers == [200] * 8
+    assert [api.sandbox.worst_second(app_id) for app_id in (first.app_id, second.app_id, None)] == [4, 4, 8]
 
 
 @given(

@@ -30,6 +30,80 @@ def test_a_call_is_on_record_without_credentials(api: Api) -> None:
     assert (api.sandbox.calls, api.sandbox.throttled, api.sandbox.worst_second()) == ([], 0, 0)
 
 
+FIRST = {"app_id": "ONE", "api_key": "KEY1", "api_password": "PASS1"}
+SAME_APP = {"app_id": "ONE", "api_key": "KEY2", "api_password": "PASS2"}
+OTHER_APP = {"app_id": "TWO", "api_key": "KEY1", "api_password": "PASS3"}
+
+
+@pytest.fixture
+def three(start: StartApi) -> Api:
+    """Two accounts of one App and one of another at one endpoint, each with a lead of its own."""
+    accounts = [Account(**given, tags=["VIP"]) for given in (FIRST, SAME_APP, OTHER_APP)]
+    for place, account in enumerate(accounts):
+        account.add_lead(f"lead{place}@example.com")
+    return start(accounts[0], others=accounts[1:])
+
+
+def test_app_and_key_choose_the_account_a_call_acts_upon(three: Api) -> None:
+    accounts = three.sandbox.accounts
+    for place, given in enumerate((FIRST, SAME_APP, OTHER_APP)):
+        lead = {"email": f"lead{place}@example.com"}
+        assign = {"lead": lead, "actions": [{"cmd": "assign_tag", "tag_name": "VIP"}]}
+        assert three.ask({**given, **assign})["status"] == "Success"
+    assert [[(lead.email, lead.tags) for lead in account.leads.values()] for account in accounts] == [
+        [(f"lead{place}@example.com", {"VIP"})] for place in range(3)
+    ]
+    assert three.sandbox.account is accounts[0]
+    calls = three.sandbox.calls
+    assert [call.app_id for call in calls] == ["ONE", "ONE", "TWO"]
+    assert all(call.account is account for call, account in zip(calls, accounts, strict=True))
+    assert not any(secret in repr(calls) for secret in ("KEY1", "KEY2", "PASS1", "PASS2", "PASS3"))
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "app_id"),
+    [
+        ({"app_id": "THREE", "api_key": "KEY1", "api_password": "PASS1"}, "239", ""),
+        ({"app_id": "TWO", "api_key": "KEY2", "api_password": "PASS2"}, "203", "TWO"),
+        ({"app_id": "ONE", "api_key": "KEY2", "api_password": "PASS1"}, "233", "ONE"),
+        ({"app_id": "TWO", "api_key": "", "api_password": "PASS3"}, "202", "TWO"),
+        ({"app_id": "", "api_key": "KEY1", "api_password": "PASS1"}, "238", ""),
+    ],
+)
+def test_credentials_of_different_accounts_do_not_mix(
+    three: Api, given: dict[str, str], error: str, app_id: str
+) -> None:
+    assert three.ask({**given, **READ})["type"] == error
+    (call,) = three.sandbox.calls
+    assert (call.error_type, call.app_id, call.account) == (error, app_id, None)
+
+
+def test_what_switches_one_account_off_leaves_the_others_on(three: Api) -> None:
+    _, same_app, other_app = three.sandbox.accounts
+    same_app.user_active = False
+    other_app.developer_active = False
+    answers = [three.ask({**given, **READ}) for given in (FIRST, SAME_APP, OTHER_APP)]
+    assert [answer.get("type") for answer in answers] == ["234", "204", "240"]
+
+
+def test_late_effects_of_one_account_do_not_show_in_another(start: StartApi) -> None:
+    """Both accounts have a lead with the same id."""
+    accounts = [Account(**given, lists=["News"]) for given in (FIRST, SAME_APP)]
+    for account in accounts:
+        account.add_lead("jo@example.com").lists["News"] = True
+    api = start(accounts[0], others=accounts[1:], effect_delay_s=30.0)
+    leave = {"cmd": "unsubscribe_lead_from_list", "list_name": "News"}
+    api.ask({**FIRST, "lead": {"email": "jo@example.com"}, "actions": [leave]})
+    accounts[1].leads["39260"].lists["News"] = False
+    shown = [api.ask({**given, **READ})["lead_details"]["lists"] for given in (FIRST, SAME_APP)]
+    assert [[entry["active"] for entry in lists] for lists in shown] == [["1"], ["0"]]
+
+
+def test_no_two_accounts_share_app_and_key() -> None:
+    with pytest.raises(ValueError, match="share App id and API key"):
+        Sandbox(Account(**FIRST), others=(Account(**FIRST),))
+
+
 def test_latency_costs_time_but_no_concurrency(start: StartApi) -> None:
     api = start(latency_s=0.2, latency_jitter_s=0.1, calls_per_second=0)
     asked_at = time.monotonic()

@@ -6,7 +6,7 @@ Order of checks: connection, credentials, address, limit, then the call itself (
 import json
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from connectors.kartra.sandbox.account import Account, est_now
@@ -20,7 +20,7 @@ from connectors.kartra.sandbox.faults import (
     spoiled_answer,
     spoiled_body,
 )
-from connectors.kartra.sandbox.limit import SlidingSecond
+from connectors.kartra.sandbox.limit import LimitPerApp
 from connectors.kartra.sandbox.options import FaultName, SandboxOptions
 from connectors.kartra.sandbox.php_form import Form, child, form_of_json, parse_form, text
 
@@ -39,6 +39,8 @@ class ReceivedCall:
     fault: FaultName | None = None
     executed: bool = False  # reached the commands: not refused by credentials or limit, not cut before
     error_type: str | None = None  # also of an error nested in a chain
+    app_id: str = ""  # of the App that counts the call; empty where no App here has the given id
+    account: Account | None = field(default=None, repr=False, compare=False)  # None: access was refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +55,22 @@ class Arrived:
 
 
 class Emulator:
-    """The account and everything that is counted about calls; `lock` is held while a call is carried out."""
+    """The accounts and everything that is counted about calls; `lock` is held while a call is carried out.
 
-    def __init__(self, account: Account, options: SandboxOptions) -> None:
-        self.account = account
+    A call is for the account with its App id and API key. An App is active as the first of its accounts says.
+    """
+
+    def __init__(self, account: Account, options: SandboxOptions, others: Sequence[Account] = ()) -> None:
+        self.accounts = (account, *others)
+        if len({(each.app_id, each.api_key) for each in self.accounts}) < len(self.accounts):
+            raise ValueError("no two accounts share App id and API key")
         self.lock = threading.RLock()
         self.calls: list[ReceivedCall] = []
         self.throttled = 0
         self.options = options
         self._draw = FaultDraw(options.faults)
-        self._limit = SlidingSecond()
-        self._late = LateEffects()
+        self._limit = LimitPerApp()
+        self._late = [LateEffects() for _ in self.accounts]  # in the order of the accounts: ids may be equal
         self._jitter = random.Random(options.faults.seed)  # noqa: S311 - repeatable on purpose
 
     def set_options(self, options: SandboxOptions) -> None:
@@ -109,24 +116,26 @@ class Emulator:
 
     def _answer(self, received: ReceivedCall, credentials: Form, arrived: Arrived) -> Answer:
         try:
-            self._check_access(credentials, arrived)
+            place = self._place(received, credentials, arrived)
         except Refused as refused:
             received.error_type = refused.type
             return Answer(_php_json(access_error(refused.type, self.options)))
+        received.account = self.accounts[place]
         fault = self._draw.draw(received.number, received.commands)
-        if fault == "throttle" or not self._limit.admits(received.at, self.options.calls_per_second):
+        limit = self.options.calls_per_second
+        if fault == "throttle" or not self._limit.admits(received.app_id, received.at, limit):
             received.fault = fault if fault == "throttle" else None
             self.throttled += 1
             return Answer("Too many requests", status=429)
         received.fault = fault
-        body = "" if fault in BEFORE_THE_EFFECT else self._carried_out(received)
+        body = "" if fault in BEFORE_THE_EFFECT else self._carried_out(received, place)
         return spoiled_answer(Answer(body), fault, self.options.faults.slow_s)
 
-    def _carried_out(self, received: ReceivedCall) -> str:
+    def _carried_out(self, received: ReceivedCall, place: int) -> str:
         call = Call(
-            account=self.account,
+            account=self.accounts[place],
             options=self.options,
-            late=self._late,
+            late=self._late[place],
             at=received.at,
             now=est_now(self.options.est),
             lead_form=child(received.form, "lead"),
@@ -136,27 +145,32 @@ class Emulator:
         received.error_type = error_type_of(body)
         return _php_json(spoiled_body(body, received.fault))
 
-    def _check_access(self, credentials: Form, arrived: Arrived) -> None:
-        account = self.account
+    def _place(self, received: ReceivedCall, credentials: Form, arrived: Arrived) -> int:
+        """Which account the call may act on, as a place in `accounts`. Refused where it may on none."""
         if self.options.require_https and not arrived.secure:
             raise Refused("201")
-        given = {key: text(credentials, key) for key in _CREDENTIALS}
-        if not given["app_id"]:
+        app_id, api_key, api_password = (text(credentials, key) for key in _CREDENTIALS)
+        if not app_id:
             raise Refused("238")
-        if given["app_id"] != account.app_id:
+        of_app = [place for place, account in enumerate(self.accounts) if account.app_id == app_id]
+        if not of_app:
             raise Refused("239")
-        if not account.developer_active:
+        received.app_id = app_id
+        if not self.accounts[of_app[0]].developer_active:
             raise Refused("240")
-        if not given["api_key"]:
+        if not api_key:
             raise Refused("202")
-        if given["api_key"] != account.api_key:
+        place = next((place for place in of_app if self.accounts[place].api_key == api_key), None)
+        if place is None:
             raise Refused("203")
-        if given["api_password"] != account.api_password:
+        account = self.accounts[place]
+        if api_password != account.api_password:
             raise Refused("233")
         if not account.user_active:
             raise Refused("204")
         if account.allowed_ips is not None and arrived.remote not in account.allowed_ips:
             raise Refused("242")
+        return place
 
 
 def _json_form(body: str) -> Form:

@@ -1,4 +1,4 @@
-"""The strict limit: so many accepted calls in any sliding second, by the time of arrival."""
+"""The strict limit: so many accepted calls of an App in any sliding second, by the time of arrival."""
 
 import bisect
 from collections.abc import Iterable
@@ -24,6 +24,16 @@ class SlidingSecond:
             self._accepted.remove(at)
             return False
         return True
+
+
+@dataclass(slots=True)
+class LimitPerApp:
+    """A sliding second for each App: all accounts of one share it, and no App counts for another."""
+
+    _windows: dict[str, SlidingSecond] = field(default_factory=dict)
+
+    def admits(self, app_id: str, at: float, limit: int) -> bool:
+        return self._windows.setdefault(app_id, SlidingSecond()).admits(at, limit)
 
 
 def most_in_a_second(arrivals: Iterable[float]) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -25,20 +25,28 @@ class Credentials:
     api_password: str = field(repr=False)
 
 
-class Sandbox:
-    """Serves an account from `start` to `stop`, or as a context manager; may be started again.
+def credentials_of(account: Account) -> Credentials:
+    return Credentials(account.app_id, account.api_key, account.api_password)
 
-    `account` is the live state. Reading one lead is fine at any time; hold `lock` to go through a collection
-    while calls are under way. `changes` are single options: `Sandbox(latency_s=0.15)`.
+
+class Sandbox:
+    """Serves accounts from `start` to `stop`, or as a context manager; may be started again.
+
+    As at Kartra, one endpoint serves many Apps and an App acts on many accounts: `others` are further
+    accounts, told apart by App id and API key. The limit counts the calls of an App together.
+    `account` is the live state of the first. Reading one lead is fine at any time; hold `lock` to go
+    through a collection while calls are under way. `changes` are single options: `Sandbox(latency_s=0.15)`.
     """
 
     def __init__(
         self,
         account: Account | None = None,
         options: SandboxOptions = SandboxOptions(),  # noqa: B008 - frozen
+        *,
+        others: Sequence[Account] = (),
         **changes: Any,
     ) -> None:
-        self._emulator = Emulator(account or demo_account(), replace(options, **changes))
+        self._emulator = Emulator(account or demo_account(), replace(options, **changes), others)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -61,12 +69,16 @@ class Sandbox:
 
     @property
     def account(self) -> Account:
-        return self._emulator.account
+        return self._emulator.accounts[0]
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        return self._emulator.accounts
 
     @property
     def credentials(self) -> Credentials:
-        account = self.account
-        return Credentials(account.app_id, account.api_key, account.api_password)
+        """Those of the first account."""
+        return credentials_of(self.account)
 
     @property
     def options(self) -> SandboxOptions:
@@ -87,9 +99,9 @@ class Sandbox:
     def throttled(self) -> int:
         return self._emulator.throttled
 
-    def worst_second(self) -> int:
-        """Most calls received in any sliding second, refused ones too."""
-        return most_in_a_second(call.at for call in self.calls)
+    def worst_second(self, app_id: str | None = None) -> int:
+        """Most calls received in any sliding second, refused ones too; of one App, or of all together."""
+        return most_in_a_second(call.at for call in self.calls if app_id in (None, call.app_id))
 
     def reset_calls(self) -> None:
         """Forgets the calls and counts from 1 again; the limit does not forget them."""
