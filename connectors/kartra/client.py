@@ -101,6 +101,8 @@ class KartraClient:
         self._session.trust_env = not is_loopback(self._url)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.mount(self._url, HTTPAdapter(pool_maxsize=connections, max_retries=0))
+        # Proxies and certificates of the environment, as requests takes them for a request of its own.
+        self._environment = self._session.merge_environment_settings(self._url, {}, False, None, None)
 
     def close(self) -> None:
         self._session.close()
@@ -109,9 +111,12 @@ class KartraClient:
     def send(self, call: Call) -> Answer:
         """Send once. RETRY_LATER means it was proven not to have been executed, UNKNOWN that it may have."""
         body = encode_call(self._credentials, call)
+        request = self._session.prepare_request(
+            requests.Request("POST", self._url, data=body, headers=_HEADERS)
+        )  # before the permit: a call leaves at once when it has one
         deadline = time.monotonic() + THROTTLED_PATIENCE_S
         while self._limiter.acquire(given_up=self._given_up) and not self._given_up():
-            answer = self._post(call, body)
+            answer = self._post(call, request)
             if not answer.throttled:
                 return answer
             self._limiter.throttled()
@@ -169,11 +174,11 @@ class KartraClient:
             )
         return answer
 
-    def _post(self, call: Call, body: str) -> Answer:
+    def _post(self, call: Call, request: requests.PreparedRequest) -> Answer:
         started = time.monotonic()
         try:
-            response = self._session.post(
-                self._url, data=body, headers=_HEADERS, timeout=self._timeouts, allow_redirects=False
+            response = self._session.send(
+                request, timeout=self._timeouts, allow_redirects=False, **self._environment
             )
         except requests.RequestException as error:
             effect = _without_answer(error)

@@ -7,8 +7,8 @@ the operating system drops when a process dies. Times are CLOCK_MONOTONIC, which
 host share and which no clock step moves.
 
 A program that is not ours may use the same App; only its 429s tell. So the window learns: a stray 429
-makes it a little wider, one that comes soon after the last doubles what was learned, up to about a call
-a second. What was learned halves each minute, so the rate comes back when the other program stops. It
+makes it a little wider, one that comes soon after the last doubles what was learned, up to a third of
+the rate. What was learned halves each minute, so the rate comes back when the other program stops. It
 lies in the file too: the next process starts with it.
 """
 
@@ -32,8 +32,9 @@ LEARNED_STEP_S = 0.010
 """What a 429 adds to the window: next to nothing, for it may be jitter on the way."""
 LEARNED_AGAIN_S = 10.0
 """A 429 within so long of the last one doubles what was learned before it adds its step."""
-LEARNED_MAX_S = 19.0
-"""20 calls in about 20 s. A slower rate takes its share of it: at most a second more for each call."""
+LEARNED_MAX_S = 2.0
+"""20 calls in 3 s. Below that the pause after each 429 does the rest: calls lost at random, in an outage
+say, are no second program. A slower rate takes its share of it."""
 LEARNED_HALF_LIFE_S = 60.0
 _FORGOTTEN_S = 20 * LEARNED_HALF_LIFE_S
 THROTTLED_PAUSE_S = 1.05

@@ -314,7 +314,7 @@ def test_a_new_process_starts_with_what_was_learned(path: Path) -> None:
     process = start(path, 3)
     assert line(process) == "ready"
     first, second, third = sorted(int(word) for word in ended(process).split())
-    assert min(second - first, third - second) >= 1000 * learned_in(path) / STAMPS > 500
+    assert min(second - first, third - second) >= 1000 * learned_in(path) / STAMPS > 80
 
 
 def test_beside_another_program_on_the_app_refusals_become_rare(path: Path) -> None:
@@ -455,8 +455,8 @@ def after_storms(count: int, *, apart_s: float) -> tuple[Window, float]:
 
 
 def test_429s_that_go_on_coming_double_what_is_learned() -> None:
-    learned = [window.learned(now) for window, now in (after_storms(n, apart_s=2.0) for n in range(1, 9))]
-    steps = [(2**n - 1) * LEARNED_STEP_S for n in range(1, 9)]
+    learned = [window.learned(now) for window, now in (after_storms(n, apart_s=2.0) for n in range(1, 8))]
+    steps = [(2**n - 1) * LEARNED_STEP_S for n in range(1, 8)]
     assert learned == pytest.approx(steps, rel=0.15)  # a little fades between two storms
 
 
@@ -474,13 +474,13 @@ def test_storm_after_storm_never_widens_the_window_beyond_its_limit() -> None:
 
 
 @pytest.mark.parametrize("permits", [20, 5, 2, 1])
-def test_at_its_widest_the_window_still_gives_a_call_every_second_or_two(permits: int) -> None:
+def test_at_its_widest_the_window_still_gives_a_third_of_the_rate(permits: int) -> None:
     window, started = after_storms(200, apart_s=2.0)
     now = started
     for _ in range(permits + 10):
         now += max(0.0, window.wait(now, permits=permits, seconds=1.0)) + 1e-9
         window = replace(window.stamped(now), learned_at=now)  # nothing fades
-    assert 0.9 <= (now - started) / (permits + 10) <= 2.0
+    assert 1 / permits <= (now - started) / (permits + 10) <= 3.6 / permits  # the pause of the last storm, too
 
 
 def test_what_was_learned_spreads_the_calls_as_well() -> None:
