@@ -20,6 +20,7 @@ from pipelines.config import (
     KeyConfig,
     LoadConfig,
     PipelineConfig,
+    PointsConfig,
     SequenceConfig,
     Share,
     SourceConfig,
@@ -209,6 +210,37 @@ def test_every_other_form_is_understood_and_scalars_stay_text(read: Read, tmp_pa
             ),
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("10", PointsConfig(constant=10)),
+        ("{constant: 10, expiration_days: 30}", PointsConfig(constant=10, expiration_days=30)),
+        ("{column: Points}", PointsConfig(column="Points")),
+    ],
+)
+def test_points_are_a_number_or_a_column(read: Read, written: str, meant: PointsConfig) -> None:
+    load = read(f"{SMALL}  points: {written}\n").load
+    assert load is not None
+    assert load.points == meant
+
+
+def test_a_class_of_a_calendar_may_have_a_start(read: Read) -> None:
+    classes = "[{name: Webinar, class: 1}, {name: Webinar, class: 2, starting_at: 2027-01-16T18:00:00}]"
+    load = read(f"{SMALL}  calendars: {classes}\n").load
+    assert load is not None
+    assert [(one.name, one.class_name, one.starting_at) for one in load.calendars] == [
+        ("Webinar", "1", None),
+        ("Webinar", "2", "2027-01-16 18:00"),
+    ]
+
+
+def test_many_triggers_are_limited_only_where_somebody_says_so(read: Read) -> None:
+    for written, meant in (("", None), ("  guards: {max_triggered: 10%}\n", Share(fraction=0.1))):
+        load = read(SMALL + written).load
+        assert load is not None
+        assert load.guards.max_triggered == meant
 
 
 def test_anchors_and_merged_maps_are_followed(read: Read) -> None:

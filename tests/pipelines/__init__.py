@@ -1,12 +1,13 @@
 """What the tests of the parts share: a load section, and leads as Hypothesis draws them."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 
 from pipelines.config import LoadConfig
 from pipelines.diff import Change, Step
-from pipelines.lead import CustomValue, DesiredLead, Snapshot
+from pipelines.lead import CalendarClass, CustomValue, DesiredLead, Points, Snapshot
 
 ADDRESSES = ("ann@example.org", "bob@example.org")
 NAMES = ("VIP", "Blog", "Été", "a;b")
@@ -60,6 +61,28 @@ snapshots = st.builds(
         | st.tuples(st.sampled_from(["tags", "lists"]), names)
     ),
 )
+points = st.none() | st.builds(Points, st.integers(0, 50), st.sampled_from([0, 30]))
+classes = st.lists(
+    st.builds(CalendarClass, names, st.just("Tuesday"), st.sampled_from(["", "2030-01-16 18:00"])),
+    unique_by=lambda one: one.calendar,
+).map(tuple)
+class_labels = st.frozensets(names.map("{}: Tuesday".format))
+whole_leads = st.builds(
+    lambda lead, **more: replace(lead, **more), desired_leads, points=points, calendars=classes
+)
+"""With what a profile cannot always prove."""
+whole_snapshots = st.builds(
+    lambda snapshot, **more: replace(snapshot, **more),
+    snapshots,
+    points=st.integers(0, 50),
+    calendars=class_labels,
+    taken=st.frozensets(names),
+    unproven=st.frozensets(
+        st.tuples(st.just("sequences"), names)
+        | st.tuples(st.just("calendars"), names.map("{}: Tuesday".format))
+        | st.tuples(st.just("points"), st.sampled_from(["+10", "-5"]))
+    ),
+)
 any_text = st.text(max_size=20)
 steps = st.one_of(
     st.builds(
@@ -71,6 +94,8 @@ steps = st.one_of(
         st.none(),
     ),
     st.builds(Step, st.just("subscribe_lead_to_sequence_at_step"), any_text, st.sampled_from(["1", "2"])),
+    st.builds(Step, st.just("give_points_to_lead"), st.just("10"), st.sampled_from(["0", "30"])),
+    st.builds(Step, st.just("calendar_subscribe"), any_text, any_text, st.none() | any_text),
 )
 changes = st.builds(
     Change,
@@ -79,4 +104,5 @@ changes = st.builds(
     fields=st.dictionaries(any_text, any_text, max_size=3),
     custom_fields=st.dictionaries(any_text, any_text | st.lists(any_text, max_size=3).map(tuple), max_size=3),
     steps=st.lists(steps, max_size=4).map(tuple),
+    score=st.none() | st.integers(0, 100),
 )

@@ -12,7 +12,7 @@ from pipelines.compile import change_from_json, change_to_json, compile_change
 from pipelines.diff import Change, Step, diff_lead
 from pipelines.lead import DesiredLead, Snapshot
 from pipelines.preflight import Inventory
-from tests.pipelines import changes, desired_leads, snapshots
+from tests.pipelines import changes, whole_leads, whole_snapshots
 
 INVENTORY = Inventory(
     custom_fields={
@@ -105,7 +105,7 @@ def test_only_a_new_lead_may_lack_a_snapshot() -> None:
         compile_change(Change(fields={"city": "Lyon"}), None, INVENTORY)
 
 
-@given(desired=desired_leads, snapshot=snapshots)
+@given(desired=whole_leads, snapshot=whole_snapshots)
 def test_the_answers_of_a_call_line_up_with_the_commands_of_its_change(
     desired: DesiredLead, snapshot: Snapshot
 ) -> None:

@@ -5,9 +5,18 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.diff import Change, Step, apply_change, diff_lead, removal, same_value
-from pipelines.lead import DesiredLead, Snapshot
-from tests.pipelines import desired_leads, snapshots
+from pipelines.diff import (
+    Change,
+    Step,
+    apply_change,
+    diff_lead,
+    removal,
+    resolve,
+    same_value,
+    unproven_wishes,
+)
+from pipelines.lead import CalendarClass, DesiredLead, Points, Snapshot
+from tests.pipelines import whole_leads, whole_snapshots
 
 ANN = DesiredLead(
     "ann@example.org",
@@ -46,19 +55,19 @@ def still_owed(change: Change, done: list[bool]) -> Change:
     )
 
 
-@given(desired=desired_leads, snapshot=snapshots)
+@given(desired=whole_leads, snapshot=whole_snapshots)
 def test_a_change_that_was_done_leaves_nothing_owed(desired: DesiredLead, snapshot: Snapshot) -> None:
     change = diff_lead(desired, snapshot)
     after = apply_change(snapshot, change, [True] * len(change.commands))
     assert diff_lead(desired, after) == Change()
 
 
-@given(desired=desired_leads)
+@given(desired=whole_leads)
 def test_a_lead_that_was_created_in_full_is_unchanged(desired: DesiredLead) -> None:
     assert diff_lead(desired, acknowledged(desired)) == Change()
 
 
-@given(desired=desired_leads, snapshot=snapshots, data=st.data())
+@given(desired=whole_leads, snapshot=whole_snapshots, data=st.data())
 def test_after_a_part_was_done_exactly_the_rest_is_owed(
     desired: DesiredLead, snapshot: Snapshot, data: st.DataObject
 ) -> None:
@@ -68,7 +77,7 @@ def test_after_a_part_was_done_exactly_the_rest_is_owed(
     assert diff_lead(desired, apply_change(snapshot, change, done)) == still_owed(change, done)
 
 
-@given(desired=desired_leads, data=st.data())
+@given(desired=whole_leads, data=st.data())
 def test_after_a_lead_was_created_exactly_the_rest_is_owed(desired: DesiredLead, data: st.DataObject) -> None:
     change = diff_lead(desired, None)
     steps = len(change.steps)
@@ -77,7 +86,7 @@ def test_after_a_lead_was_created_exactly_the_rest_is_owed(desired: DesiredLead,
     assert diff_lead(desired, after) == still_owed(change, done)
 
 
-@given(desired=desired_leads, snapshot=snapshots)
+@given(desired=whole_leads, snapshot=whole_snapshots)
 def test_nothing_that_stays_as_kartra_has_it_is_ever_sent(desired: DesiredLead, snapshot: Snapshot) -> None:
     change = diff_lead(desired, snapshot)
     touched = {("fields", name) for name in change.fields}
@@ -87,7 +96,7 @@ def test_nothing_that_stays_as_kartra_has_it_is_ever_sent(desired: DesiredLead, 
     assert touched.isdisjoint(snapshot.kept)
 
 
-@given(desired=desired_leads, snapshot=snapshots)
+@given(desired=whole_leads, snapshot=whole_snapshots)
 def test_a_change_names_only_what_differs_or_is_wished(desired: DesiredLead, snapshot: Snapshot) -> None:
     change = diff_lead(desired, snapshot)
     assert {name: desired.fields[name] for name in change.fields} == change.fields
@@ -97,19 +106,20 @@ def test_a_change_names_only_what_differs_or_is_wished(desired: DesiredLead, sna
     assert len(set(change.steps)) == len(change.steps)
 
 
-@given(snapshot=snapshots)
+@given(snapshot=whole_snapshots)
 def test_a_sequence_is_never_started_twice(snapshot: Snapshot) -> None:
     wish = DesiredLead(snapshot.email, sequences=tuple((name, "9") for name in sorted(snapshot.sequences)))
     assert [step for step in diff_lead(wish, snapshot).steps if "sequence" in step.cmd] == []
 
 
-@given(snapshot=snapshots)
+@given(snapshot=whole_snapshots)
 def test_a_removal_that_was_done_leaves_nothing_to_take(snapshot: Snapshot) -> None:
     wanted = ("untag", "unsubscribe")
     change = removal(snapshot, wanted)
     after = apply_change(snapshot, change, [True] * len(change.commands))
     assert removal(after, wanted) == Change()
-    assert after == replace(snapshot, tags=frozenset(), lists=frozenset())
+    taken = snapshot.taken | snapshot.lists
+    assert after == replace(snapshot, tags=frozenset(), lists=frozenset(), taken=taken)
 
 
 def test_a_new_lead_is_created_with_what_is_filled() -> None:
@@ -215,3 +225,45 @@ def test_options_are_the_same_in_any_order_and_case_and_blank_is_no_option() -> 
     assert same_value(("Apple", "pear"), ("apple", "PEAR"))
     assert not same_value(("apple",), ("apple", "pear"))
     assert not same_value("apple", "Apple")
+
+
+# --- once only
+
+
+def test_points_are_given_up_to_the_wish_and_what_it_falls_by_is_taken_back() -> None:
+    wish = replace(ANN, points=Points(25, 30))
+    give, take = Step("give_points_to_lead", "15", "30"), Step("remove_points_from_lead", "5")
+    assert diff_lead(wish, replace(ANN_IN_KARTRA, points=10)) == Change(steps=(give,))
+    assert diff_lead(wish, replace(ANN_IN_KARTRA, points=30)) == Change(steps=(take,))
+    assert diff_lead(wish, replace(ANN_IN_KARTRA, points=25)) == Change()
+    assert diff_lead(ANN, replace(ANN_IN_KARTRA, points=25)) == Change()
+
+
+def test_a_class_is_booked_once_and_never_cancelled() -> None:
+    wish = replace(ANN, calendars=(CalendarClass("Yoga", "Tuesday", "2030-01-16 18:00"),))
+    book = Step("calendar_subscribe", "Yoga", "Tuesday", "2030-01-16 18:00")
+    assert diff_lead(wish, ANN_IN_KARTRA) == Change(steps=(book,))
+    booked = apply_change(ANN_IN_KARTRA, Change(steps=(book,)), [True])
+    assert booked.calendars == {"Yoga: Tuesday"}
+    assert diff_lead(wish, booked) == diff_lead(ANN, booked) == Change()
+
+
+def test_what_is_unproven_is_asked_for_by_no_wish() -> None:
+    wish = replace(
+        ANN, points=Points(40), calendars=(CalendarClass("Yoga", "Tuesday"),), sequences=(("Course", "1"),)
+    )
+    unproven = {("points", "+10"), ("calendars", "Yoga: Tuesday"), ("sequences", "Course")}
+    waiting = replace(ANN_IN_KARTRA, unproven=frozenset(unproven))
+    assert diff_lead(wish, waiting) == Change()
+    assert unproven_wishes(wish, waiting) == ["calendars Yoga: Tuesday", "points +10", "sequences Course"]
+    assert unproven_wishes(ANN, waiting) == []
+    assert resolve(waiting, unproven, landed=False) == ANN_IN_KARTRA
+    landed = resolve(waiting, unproven, landed=True)
+    assert diff_lead(wish, landed) == Change(steps=(Step("give_points_to_lead", "30", "0"),))
+
+
+def test_lists_we_took_back_are_remembered_until_they_are_given_again() -> None:
+    leave, join = Step("unsubscribe_lead_from_list", "News"), Step("subscribe_lead_to_list", "News")
+    gone = apply_change(ANN_IN_KARTRA, Change(steps=(leave,)), [True])
+    assert (gone.lists, gone.taken) == (frozenset(), {"News"})
+    assert apply_change(gone, Change(steps=(join,)), [True]) == ANN_IN_KARTRA

@@ -89,7 +89,7 @@ def test_after_a_try_without_an_answer_exactly_what_did_not_land_is_owed(
 ) -> None:
     change = diff_lead(desired, snapshot)
     known = apply_change(snapshot, change, drawn_flags(data, len(change.commands)))
-    after, origin = after_unknown(change, desired, snapshot, profile_of(known), "update", SENT_AT)
+    after, origin = after_unknown(change, desired, snapshot, profile_of(known), "update", SENT_AT, SENT_AT)
     assert (after, origin) == (replace(known, lead_id=snapshot.lead_id or "1"), None)
     assert diff_lead(desired, after) == diff_lead(desired, known)
 
@@ -99,7 +99,7 @@ def test_a_creation_without_an_answer_that_landed_is_ours(desired: DesiredLead, 
     change = diff_lead(desired, None)
     done = [True, *drawn_flags(data, len(change.steps))]
     known = apply_change(Snapshot(desired.email), change, done)
-    after, origin = after_unknown(change, desired, None, profile_of(known), "update", SENT_AT)
+    after, origin = after_unknown(change, desired, None, profile_of(known), "update", SENT_AT, SENT_AT)
     assert (after.lead_id, after.email, origin) == ("1", desired.email, "created")
     assert diff_lead(desired, after) == diff_lead(desired, known)
     assert (after.tags, after.lists, after.sequences) == (known.tags, known.lists, known.sequences)
@@ -107,14 +107,14 @@ def test_a_creation_without_an_answer_that_landed_is_ours(desired: DesiredLead, 
 
 def test_a_creation_without_an_answer_of_a_lead_that_is_different_was_refused() -> None:
     change = diff_lead(WISH, None)
-    assert after_unknown(change, WISH, None, PROFILE, "update", SENT_AT) == (ADOPTED, "adopted")
+    assert after_unknown(change, WISH, None, PROFILE, "update", SENT_AT, SENT_AT) == (ADOPTED, "adopted")
 
 
 @pytest.mark.parametrize("seconds", [0, 3, -240, 3600, 3603], ids=lambda seconds: f"{seconds} s later")
 def test_a_lead_that_joined_when_it_was_created_is_ours_though_somebody_edited_it(seconds: int) -> None:
     # An hour later: nobody knows whether Kartra's summer has daylight saving.
     profile = replace(PROFILE, joined=SENT_EST + timedelta(seconds=seconds))
-    after, origin = after_unknown(diff_lead(WISH, None), WISH, None, profile, "update", SENT_AT)
+    after, origin = after_unknown(diff_lead(WISH, None), WISH, None, profile, "update", SENT_AT, SENT_AT)
     assert origin == "created"
     assert after == Snapshot(
         "ann@example.org",
@@ -132,7 +132,7 @@ def test_a_lead_that_had_joined_before_is_adopted_though_it_is_just_as_wished() 
     change = diff_lead(WISH, None)
     as_wished = apply_change(Snapshot(WISH.email), change, [True] * len(change.commands))
     joined_before = replace(profile_of(as_wished), joined=SENT_EST - timedelta(minutes=6))
-    adopted, origin = after_unknown(change, WISH, None, joined_before, "update", SENT_AT)
+    adopted, origin = after_unknown(change, WISH, None, joined_before, "update", SENT_AT, SENT_AT)
     assert (adopted, origin) == (adopt(WISH, joined_before, "update"), "adopted")
 
 
@@ -141,7 +141,7 @@ def test_where_the_clock_leaves_it_open_the_profile_decides_whose_lead_it_is() -
     as_wished = profile_of(apply_change(Snapshot(WISH.email), change, [True] * len(change.commands)))
     half_past = SENT_EST + timedelta(minutes=30)
     origins = [
-        after_unknown(change, WISH, None, replace(profile, joined=half_past), "update", SENT_AT)[1]
+        after_unknown(change, WISH, None, replace(profile, joined=half_past), "update", SENT_AT, SENT_AT)[1]
         for profile in (as_wished, PROFILE)
     ]
     assert origins == ["created", "adopted"]
@@ -150,7 +150,7 @@ def test_where_the_clock_leaves_it_open_the_profile_decides_whose_lead_it_is() -
 def test_a_list_that_was_left_meanwhile_is_not_owed_any_more() -> None:
     change = Change(steps=(Step("subscribe_lead_to_list", "News"),))
     before = Snapshot("ann@example.org", "39260", tags=frozenset({"VIP"}))
-    after, origin = after_unknown(change, WISH, before, PROFILE, "update", SENT_AT)
+    after, origin = after_unknown(change, WISH, before, PROFILE, "update", SENT_AT, SENT_AT)
     assert (after, origin) == (replace(before, kept=frozenset({("lists", "News")})), None)
 
 
@@ -234,3 +234,51 @@ def test_an_adopted_lead_loses_nothing_that_we_did_not_give(
 ) -> None:
     adopted = adopt(desired, profile_of(snapshot, theirs=theirs), "update")
     assert not [step for step in diff_lead(desired, adopted).steps if step.cmd.startswith("un")]
+
+
+# --- once only
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "proven"),
+    [(3, 13, True), (3, 3, False), (3, 20, None), (3, None, None), (None, 13, None)],
+)
+def test_points_are_proven_by_the_score_before_and_after(
+    before: int | None, after: int | None, proven: bool | None
+) -> None:
+    give = Change(steps=(Step("give_points_to_lead", "10"),), score=before)
+    take = Change(steps=(Step("remove_points_from_lead", "10"),), score=after)
+    assert landed(give, replace(PROFILE, score=after)) == (proven,)
+    assert landed(take, replace(PROFILE, score=before)) == (proven,)
+
+
+def test_a_class_is_in_no_profile() -> None:
+    assert landed(Change(steps=(Step("calendar_subscribe", "Yoga", "Tuesday"),)), PROFILE) == (None,)
+
+
+BACK = replace(WISH, fields={"city": "Oslo"}, custom_fields={}, tags=(), lists=("News",), sequences=())
+TAKEN = Snapshot(
+    "ann@example.org", "39260", fields={"city": "Leeds"}, taken=frozenset({"News"}), kept=frozenset()
+)
+
+
+@pytest.mark.parametrize(
+    ("city", "minutes", "left"),
+    [("Leeds", 1, False), ("Leeds", 60_000, False), ("Oslo", 1, True), ("Oslo", 60_000, True)],
+)
+def test_a_list_we_took_back_was_left_by_its_person_only_if_the_call_that_gave_it_again_landed(
+    city: str, minutes: int, left: bool
+) -> None:
+    change = diff_lead(BACK, TAKEN)
+    profile = replace(PROFILE, fields={"city": city})
+    now = SENT_AT + timedelta(minutes=minutes)
+    after, _ = after_unknown(change, BACK, TAKEN, profile, "update", SENT_AT, now)
+    assert (("lists", "News") in after.kept) is left
+
+
+@pytest.mark.parametrize(("minutes", "left"), [(1, False), (60, True)])
+def test_a_list_alone_leaves_no_trace_so_its_person_may_have_left_it(minutes: int, left: bool) -> None:
+    wish = replace(BACK, fields={})
+    now = SENT_AT + timedelta(minutes=minutes)
+    after, _ = after_unknown(diff_lead(wish, TAKEN), wish, TAKEN, PROFILE, "update", SENT_AT, now)
+    assert (("lists", "News") in after.kept) is left
