@@ -83,7 +83,7 @@ def check(files: tuple[Path, ...], *, as_json: bool, verbose: int) -> None:
 def plan(file: Path, *, as_json: bool, verbose: int) -> None:
     """What a run would send: counts per action, calls, minutes. Sends no write."""
     start_log(verbose)
-    from connectors.privacy import mask_address
+    from connectors.privacy import mask_address, mask_text
     from pipelines.plan import missing_message
     from pipelines.run import plan_pipeline
     from pipelines.show import plan_lines
@@ -96,7 +96,7 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
             "rows": result.summary.rows_json(),
             "leads": result.summary.leads_json(),
             "actions": dict(sorted(result.plan.actions.items())),
-            "triggered": dict(result.plan.triggered.most_common()),
+            "triggered": {mask_text(what): count for what, count in result.plan.triggered.most_common()},
             "calls": {"estimated": result.calls},
             "seconds_estimated": round(result.seconds, 1),
             "collapsing": [

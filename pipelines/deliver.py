@@ -22,6 +22,7 @@ from connectors.kartra.answers import Answer, Effect
 from connectors.kartra.client import KartraClient, ProfileRead, fatal, profile_of
 from connectors.kartra.commands import Call, get_lead
 from connectors.kartra.error_types import error_type
+from connectors.privacy import mask_text
 from pipelines.compile import change_from_json, change_to_json, compile_change
 from pipelines.config import LoadConfig, Mode
 from pipelines.diff import (
@@ -38,7 +39,7 @@ from pipelines.guards import Breakers, Cause, FailureGuard
 from pipelines.lead import Snapshot
 from pipelines.lease import HEARTBEAT_S
 from pipelines.preflight import AccountInventory
-from pipelines.readback import adopt, after_unknown, joined_after
+from pipelines.readback import adopt, after_unknown, joined_after, landed
 from pipelines.state import Acknowledged, Entry, Origin, Outcome, Store, utc_now
 
 log = logging.getLogger("kartra_sync.deliver")
@@ -419,14 +420,16 @@ class Delivery:
     def _works(self, cause: Cause) -> None:
         if self._breakers.done(cause):
             self._store.drop_breaker(*cause)
-            log.info("%s %s works again", *cause)
+            log.info("%s works again", mask_text(" ".join(cause)))
 
     def _count_refusal(self, cause: Cause, number: str) -> None:
         if not cause[1] or error_type(number).category in ("request", "lead"):
             return  # it is about the lead, not about what it should get
         if self._breakers.refused(cause, number, time.monotonic()):
             self._store.keep_breaker(*cause, number)
-            log.warning("%s %s is refused again and again (%s): held back", *cause, _reason(number))
+            log.warning(
+                "%s: held back, refused again and again: %s", mask_text(" ".join(cause)), _reason(number)
+            )
 
     def _stop_where_a_name_is_missing(self, task: Task) -> None:
         """Every lead that wishes for it would be refused: one message, not one for each."""
@@ -455,8 +458,7 @@ class Delivery:
         task.snapshot = apply_change(task.snapshot, task.change, done)
         if lead_id:
             task.snapshot = replace(task.snapshot, lead_id=lead_id)
-        landed = [cmd for cmd, is_done in zip(task.change.commands, done, strict=True) if is_done]
-        task.done.update(landed)
+        task.done.update(cmd for cmd, is_done in zip(task.change.commands, done, strict=True) if is_done)
         task.wrote = True
 
     def _after_look(self, task: Task, answer: Answer) -> None:
@@ -528,9 +530,8 @@ class Delivery:
             if task.snapshot is None:
                 self._finish(task, Outcome("recovered"))
                 return
-            shown = replace(task.snapshot, tags=task.snapshot.tags & read.profile.tags)
-            active = frozenset(name for name, is_on in read.profile.lists.items() if is_on)
-            task.snapshot = replace(shown, lists=task.snapshot.lists & active)
+            gone = [bool(flag) for flag in landed(task.change, read.profile)]
+            task.snapshot = apply_change(task.snapshot, task.change, gone)
         else:
             after, origin = after_unknown(
                 task.change,
@@ -619,7 +620,8 @@ class Delivery:
             self._finish(task, Outcome("rejected", number, _reason(number), cause=cause))
         elif task.held:
             (cmd, label), number = next(iter(task.held.items()))
-            reason = f"held back: {cmd} {label} is refused again and again. {_reason(number)}"
+            what = mask_text(f"{cmd} {label}")
+            reason = f"held back: {what} is refused again and again. {_reason(number)}"
             self._finish(task, Outcome("parked", number, reason))
         elif task.unproven:
             self._finish(task, Outcome("parked", reason=why_parked(task.unproven)))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from connectors.errors import GuardError
+from connectors.privacy import mask_text
 from pipelines.config import GuardsConfig
 
 FAILED_IN_A_ROW = 25
@@ -50,7 +51,9 @@ def check_before(
     limit = guards.max_triggered
     if limit is not None and not approved:
         over = [
-            f"{what} to {count:,} leads" for what, count in triggered.items() if limit.exceeded(count, rows)
+            f"{mask_text(what)} to {count:,} leads"
+            for what, count in triggered.items()
+            if limit.exceeded(count, rows)
         ]
         if over:
             raise GuardError(

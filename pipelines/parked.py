@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.errors import ConfigError, LockedError
-from connectors.privacy import mask_address
+from connectors.privacy import mask_address, mask_text
 from pipelines.config import PipelineConfig
 from pipelines.diff import resolve
 from pipelines.explain import normal_key
@@ -32,7 +32,7 @@ def parked_of(config: PipelineConfig, *, show: bool) -> dict[str, Any]:
             "held_back": [
                 {
                     "mode": row.mode,
-                    "what": f"{row.cmd} {row.label}",
+                    "what": mask_text(f"{row.cmd} {row.label}"),
                     "type": row.type,
                     "since": row.opened_at,
                 }

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from connectors.privacy import mask_text
 from pipelines.summary import Summary
 
 if TYPE_CHECKING:  # pandas comes with them, and tables need none
@@ -64,7 +65,7 @@ def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
     for name, count in sorted(result.plan.actions.items()):
         yield f"  {count:>15,} × {name}"
     for number, (what, count) in enumerate(result.plan.triggered.most_common(TRIGGERS_SHOWN)):
-        yield f"  {'gives' if number == 0 else '':<7}{count:>8,} leads {what}"
+        yield f"  {'gives' if number == 0 else '':<7}{count:>8,} leads {mask_text(what)}"
     yield f"  {'calls':<7}{result.calls:>8,} estimated, {duration(result.seconds)} at the set rate"
 
 

@@ -272,7 +272,7 @@ class Store:
 
     def begin_staging(self) -> None:
         self._run("staging")
-        self._run_line("CREATE TEMP TABLE present (key TEXT PRIMARY KEY) STRICT")
+        self._run("present")
 
     def stage(self, records: Sequence[Staged], rejects: Sequence[Reject], run_id: str | None) -> None:
         """One chunk of the source. Rejects are kept where there is a run to keep them for."""

@@ -84,6 +84,11 @@ def test_a_plan_in_words_says_what_would_be_sent(project: Project, sandbox: Sand
         "                2 × create_lead",
         "                2 × subscribe_lead_to_list",
         "                2 × subscribe_lead_to_sequence_at_step",
+        '  gives         2 leads tag "Imported"',
+        '                2 leads list "News"',
+        '                2 leads sequence "Onboarding"',
+        '                1 leads tag "Blog"',
+        '                1 leads tag "VIP"',
         "  calls         6 estimated, 0 s at the set rate",
     ]
 

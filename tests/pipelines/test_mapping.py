@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import ConfigError
-from pipelines.lead import DesiredLead
+from pipelines.lead import DesiredLead, Points
 from pipelines.mapping import Invalid, Mapped, mapper, merge_leads, used_columns
 from pipelines.shipped import ROOT
 from tests.pipelines import desired_leads, load_config
@@ -83,13 +83,30 @@ def test_a_key_column_names_the_lead_instead_of_the_address() -> None:
     [
         ({"Email": "ann"}, "not an e-mail address: no @"),
         ({"Email": ""}, "no e-mail address"),
-        ({"Id": "  "}, 'no key: the column "Id" is blank'),
         ({"Changed": "soon"}, 'the column "Changed" holds neither a date nor a number'),
+        ({"Note": "ten"}, 'the column "Note" holds no whole number of points'),
+        ({"Note": "-5"}, 'the column "Note" holds no whole number of points'),
     ],
 )
-def test_a_record_that_cannot_become_a_lead_says_why(cells: dict[str, str], reason: str) -> None:
+def test_a_record_that_cannot_become_a_lead_says_why_and_whose_it_is(
+    cells: dict[str, str], reason: str
+) -> None:
     record = {**ANN, **cells}
-    assert mapped(record, key={"column": "Id"}, duplicates="newest:Changed") == Invalid(reason)
+    changes = {"key": {"column": "Id"}, "duplicates": "newest:Changed", "points": {"column": "Note"}}
+    assert mapped(record, **changes) == Invalid(reason, "c-1")
+
+
+def test_a_record_without_a_key_is_nobodys() -> None:
+    reason = 'no key: the column "Id" is blank'
+    assert mapped({**ANN, "Id": "  "}, key={"column": "Id"}) == Invalid(reason)
+
+
+def test_points_are_asked_for_where_there_is_a_number() -> None:
+    wish = {"points": {"column": "Note", "expiration_days": 30}}
+    for cell, points in (("00123", Points(123, 30)), ("0", Points(0, 30)), (" ", None)):
+        result = mapped({**ANN, "Note": cell}, **wish)
+        assert isinstance(result, Mapped)
+        assert result.lead.points == points
 
 
 def test_a_blank_cell_says_nothing() -> None:
@@ -224,14 +241,18 @@ def test_no_cell_ranks_as_high_as_an_opt_out_or_as_nothing_at_all(cell: str) -> 
     # SQLite has no NaN: it would store NULL, which the staging table refuses.
     result = mapped({**ANN, "Changed": cell}, duplicates="newest:Changed")
     reason = 'the column "Changed" holds neither a date nor a number'
-    assert result == Invalid(reason) or (isinstance(result, Mapped) and math.isfinite(result.rank))
+    assert result == Invalid(reason, "ann@example.org") or (
+        isinstance(result, Mapped) and math.isfinite(result.rank)
+    )
 
 
 @pytest.mark.parametrize("cell", ["2026-03-01 10:00+9999", "10:00 -99:99", "2026-03-01 10:00 XYZT"])
 def test_a_date_in_a_zone_that_cannot_be_is_a_reason_or_a_rank(cell: str) -> None:
     result = mapped({**ANN, "Changed": cell}, duplicates="newest:Changed")
     reason = 'the column "Changed" holds neither a date nor a number'
-    assert result == Invalid(reason) or (isinstance(result, Mapped) and math.isfinite(result.rank))
+    assert result == Invalid(reason, "ann@example.org") or (
+        isinstance(result, Mapped) and math.isfinite(result.rank)
+    )
 
 
 RANK = """

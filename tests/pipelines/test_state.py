@@ -966,6 +966,7 @@ def query_plan(path: Path, name: str) -> list[str]:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute((SQL / "state" / "staging.sql").read_text(encoding="utf-8"))
         connection.execute("CREATE INDEX temp.staged_by_key ON staged (key)")
+        connection.execute((SQL / "state" / "present.sql").read_text(encoding="utf-8"))
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
     return [step.replace("temp.staged", "staged").removesuffix(" LEFT-JOIN") for step in plan]
 
@@ -990,6 +991,8 @@ def test_what_is_unchanged_or_gone_is_found_without_a_scan_per_row(path: Path) -
         "CORRELATED SCALAR SUBQUERY 1",
         "SEARCH staged USING COVERING INDEX staged_by_key (key=?)",
         "CORRELATED SCALAR SUBQUERY 2",
+        "SEARCH present USING PRIMARY KEY (key=?)",
+        "CORRELATED SCALAR SUBQUERY 3",
         "SEARCH refusals USING PRIMARY KEY (scope_id=? AND key=?)",
     ]
 
