@@ -438,7 +438,9 @@ class Delivery:
                 self._inventory.forget()
                 known = error_type(number)
                 self._fail(
-                    ConfigError(f'Kartra: {known.message} ({number}): "{name}". Stopped, the rest waits')
+                    ConfigError(
+                        f'Kartra: {known.message} ({number}): "{mask_text(name)}". Stopped, the rest waits'
+                    )
                 )
 
     def _fail(self, error: SyncError) -> None:

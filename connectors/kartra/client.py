@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -100,7 +101,8 @@ class KartraClient:
         # A proxy of the environment is right for Kartra and wrong for a sandbox on this machine.
         self._session.trust_env = not is_loopback(self._url)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.mount(self._url, HTTPAdapter(pool_maxsize=connections, max_retries=0))
+        self._sending = threading.local()
+        self._session.mount(self._url, _adapter(connections, self._has_left))
         # Proxies and certificates of the environment, as requests takes them for a request of its own.
         self._environment = self._session.merge_environment_settings(self._url, {}, False, None, None)
 
@@ -115,7 +117,8 @@ class KartraClient:
             requests.Request("POST", self._url, data=body, headers=_HEADERS)
         )  # before the permit: a call leaves at once when it has one
         deadline = time.monotonic() + THROTTLED_PATIENCE_S
-        while self._limiter.acquire(given_up=self._given_up) and not self._given_up():
+        while (permit := self._limiter.acquire(given_up=self._given_up)) and not self._given_up():
+            self._sending.permit = permit
             answer = self._post(call, request)
             if not answer.throttled:
                 return answer
@@ -174,6 +177,10 @@ class KartraClient:
             )
         return answer
 
+    def _has_left(self) -> None:
+        """The last byte of this thread's call is with the operating system."""
+        self._limiter.sent(self._sending.permit)
+
     def _post(self, call: Call, request: requests.PreparedRequest) -> Answer:
         started = time.monotonic()
         try:
@@ -223,6 +230,33 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _adapter(connections: int, has_left: Callable[[], None]) -> HTTPAdapter:
+    """An adapter that tells when a request was written to its connection, handshake and all."""
+
+    class Connection(urllib3.connection.HTTPConnection):
+        def request(self, *args: Any, **options: Any) -> None:
+            super().request(*args, **options)
+            has_left()
+
+    class SecureConnection(urllib3.connection.HTTPSConnection):
+        def request(self, *args: Any, **options: Any) -> None:
+            super().request(*args, **options)
+            has_left()
+
+    class Pool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class SecurePool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **options: Any) -> None:
+            super().init_poolmanager(*args, **options)
+            self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": SecurePool}
+
+    return Adapter(pool_maxsize=connections, max_retries=0)
 
 
 _NOT_SENT = (

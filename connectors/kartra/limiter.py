@@ -2,7 +2,7 @@
 
 The waiting is pyrate-limiter's. The bucket is ours, because the ones it ships stamp a permit with the
 moment it was asked for, and two of three kinds live in one process: here a permit carries the moment
-it was *given*, after the sleep, and the last permits of an App lie in one small file under a lock that
+it was *given*, after the sleep, then that at which its call was *sent*, and the last permits of an App lie in one small file under a lock that
 the operating system drops when a process dies. Times are CLOCK_MONOTONIC, which all processes of a
 host share and which no clock step moves.
 
@@ -82,6 +82,10 @@ class Window:
     def stamped(self, now: float) -> "Window":
         return replace(self, stamps=(*self.stamps[1:], now))
 
+    def sent(self, permit: float, now: float) -> "Window":
+        """The call of a permit has left only now: what counts is when."""
+        return replace(self, stamps=tuple(sorted(now if at == permit else at for at in self.stamps)))
+
     def throttled(self, now: float) -> "Window":
         """After a 429. Several answers of one storm teach one step only."""
         paused = replace(self, paused_until=now + THROTTLED_PAUSE_S)
@@ -105,6 +109,7 @@ class HostBucket(AbstractBucket):
         self._path = path
         self._lock = FileLock(path.with_suffix(".lock"), mode=0o666, poll_interval=LOCK_POLL_S)
         self._wait_ms = 0
+        self.last_permit = 0.0
 
     def put(self, item: RateItem) -> bool:
         """Give a permit now, or remember how long there is none."""
@@ -115,6 +120,7 @@ class HostBucket(AbstractBucket):
             if wait_s <= 0:
                 self._write(window.stamped(now))
                 self.failing_rate = None
+                self.last_permit = now
                 return True
         self._wait_ms = max(1, round(wait_s * 1000 + 0.499))
         self.failing_rate = self.rates[0]
@@ -122,6 +128,10 @@ class HostBucket(AbstractBucket):
 
     def waiting(self, item: RateItem) -> int:
         return self._wait_ms
+
+    def sent(self, permit: float) -> None:
+        with self._lock:
+            self._write(self._read().sent(permit, time.monotonic()))
 
     def throttled(self) -> None:
         with self._lock:
@@ -168,7 +178,10 @@ class HostBucket(AbstractBucket):
 
 
 class CallLimiter:
-    """`acquire()` returns when a call may leave at once; `throttled()` makes everyone wait after a 429."""
+    """`acquire()` gives a permit when a call may leave at once; `sent()` says that it has left only now.
+
+    `throttled()` makes everyone wait after a 429.
+    """
 
     def __init__(self, path: Path, *, calls_per_second: float) -> None:
         permits = max(1, int(calls_per_second))
@@ -176,18 +189,22 @@ class CallLimiter:
         self._limiter = Limiter(SingleBucketFactory(self._bucket, schedule_leak=False), buffer_ms=0)
         self._next = threading.Lock()  # one thread waits for the permit, the others for their turn
 
-    def acquire(self, *, timeout_s: float = -1, given_up: Callable[[], bool] = lambda: False) -> bool:
-        """False only when `timeout_s` passed or `given_up()` turned true (asked at least each second)."""
+    def acquire(self, *, timeout_s: float = -1, given_up: Callable[[], bool] = lambda: False) -> float:
+        """A permit; 0 only when `timeout_s` passed or `given_up()` (asked at least each second) was true."""
         deadline = time.monotonic() + timeout_s if timeout_s >= 0 else math.inf
         while not given_up() and (left_s := deadline - time.monotonic()) > 0:
             if not self._next.acquire(timeout=min(1.0, left_s)):
                 continue
             try:
                 if self._limiter.try_acquire("call", timeout=min(1.0, left_s)):
-                    return True
+                    return self._bucket.last_permit
             finally:
                 self._next.release()
-        return False
+        return 0.0
+
+    def sent(self, permit: float) -> None:
+        """On a busy machine a call can leave long after its permit; the next ones reckon from here."""
+        self._bucket.sent(permit)
 
     def throttled(self) -> None:
         self._bucket.throttled()
