@@ -2,9 +2,9 @@
 
 The waiting is pyrate-limiter's. The bucket is ours, because the ones it ships stamp a permit with the
 moment it was asked for, and two of three kinds live in one process: here a permit carries the moment
-it was *given*, after the sleep, then that at which its call was *sent*, and the last permits of an App lie in one small file under a lock that
-the operating system drops when a process dies. Times are CLOCK_MONOTONIC, which all processes of a
-host share and which no clock step moves.
+it was *given*, after the sleep, and then that at which its call was *sent*. The last permits of an App
+lie in one small file under a lock that the operating system drops when a process dies. Times are
+CLOCK_MONOTONIC, which all processes of a host share and which no clock step moves.
 
 A program that is not ours may use the same App; only its 429s tell. So the window learns: a stray 429
 makes it a little wider, one that comes soon after the last doubles what was learned, up to a third of

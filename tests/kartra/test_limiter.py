@@ -225,6 +225,22 @@ sys.stdin.readline()
 """
 
 
+def test_the_window_reckons_from_the_moment_a_call_has_left(path: Path) -> None:
+    with limiter(path, rate=1) as opened:
+        permit = opened.acquire()
+        time.sleep(0.3)
+        opened.sent(permit)
+        left_at = time.monotonic()
+        assert opened.acquire() >= left_at + 1.0
+    assert permit < left_at
+
+
+def test_a_permit_that_is_forgotten_already_moves_no_other() -> None:
+    window = Window().stamped(1.0).stamped(2.0)
+    assert window.sent(0.5, 3.0) == window
+    assert window.sent(1.0, 3.0).stamps[-2:] == (2.0, 3.0)
+
+
 def test_a_process_killed_while_it_holds_the_lock_blocks_nobody(path: Path) -> None:
     with limiter(path) as opened:
         assert opened.acquire(timeout_s=30)

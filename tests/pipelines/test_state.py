@@ -968,7 +968,7 @@ def query_plan(path: Path, name: str) -> list[str]:
         connection.execute("CREATE INDEX temp.staged_by_key ON staged (key)")
         connection.execute((SQL / "state" / "present.sql").read_text(encoding="utf-8"))
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
-    return [step.replace("temp.staged", "staged").removesuffix(" LEFT-JOIN") for step in plan]
+    return [step.replace("temp.", "").removesuffix(" LEFT-JOIN") for step in plan]
 
 
 @pytest.mark.usefixtures("store")
