@@ -119,7 +119,7 @@ class FailureGuard:
         self._in_a_row = self._in_a_row + 1 if failed else 0
         if self._in_a_row >= FAILED_IN_A_ROW:
             raise GuardError(
-                f"Kartra refused {FAILED_IN_A_ROW} leads in a row: stopped, the rest waits."
+                f"{FAILED_IN_A_ROW} leads in a row were refused or parked: stopped, the rest waits."
                 " `kartra-sync rejects` says why"
             )
         if (
@@ -128,6 +128,6 @@ class FailureGuard:
             and self._max_failed.exceeded(self._failed, self._settled)
         ):
             raise GuardError(
-                f"Kartra refused {self._failed:,} of {self._settled:,} leads, more than guards.max_failed"
-                " allows: stopped, the rest waits. `kartra-sync rejects` says why"
+                f"{self._failed:,} of {self._settled:,} leads were refused or parked, more than"
+                " guards.max_failed allows: stopped, the rest waits. `kartra-sync rejects` says why"
             )

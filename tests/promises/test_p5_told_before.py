@@ -339,7 +339,7 @@ def test_p5_a_count_of_failures_stops_a_run_on_the_way(
     project.pipeline(with_load(guards="{max_failed: 2}"))
     done = project.run()
     assert (done.code, done.json["status"], adds_up(done.json)) == (4, "refused", True)
-    assert done.json["message"].startswith("Kartra refused 3 of ")
+    assert done.json["message"].startswith("3 of ")
     assert done.json["message"].endswith(
         " leads, more than guards.max_failed allows: stopped, the rest waits. `kartra-sync rejects` says why"
     )
@@ -357,7 +357,7 @@ def test_p5_twenty_five_refusals_in_a_row_stop_a_run(
         delete(account, f"lead{number}@example.org")
     project.pipeline(with_load(guards="{max_failed: 100%}"))
     done = project.run()
-    told = "Kartra refused 25 leads in a row: stopped, the rest waits. `kartra-sync rejects` says why"
+    told = "25 leads in a row were refused or parked: stopped, the rest waits. `kartra-sync rejects` says why"
     assert (done.code, done.json["status"], done.json["message"]) == (4, "refused", told)
     assert done.stderr == f"newsletter: {told}\n"
     counted = done.json["leads"]
