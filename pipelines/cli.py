@@ -21,7 +21,7 @@ from connectors.errors import (
     LockedError,
     SyncError,
 )
-from pipelines.cli_parts import FILE, common, print_json, read_file, start_log
+from pipelines.cli_parts import FILE, common, print_json, read_file, read_files, start_log
 from pipelines.cli_state import state
 
 DONE, FAILED, USAGE, PARTIAL, GUARDED, LOCKED, BUG = 0, 1, 2, 3, 4, 5, 70
@@ -184,7 +184,7 @@ def status(file: Path | None, *, as_json: bool, verbose: int) -> None:
     start_log(verbose)
     from pipelines.look import status_of
 
-    found = [status_of(config) for config in _configs(file)]
+    found = [status_of(config) for config in read_files(file)]
     if as_json:
         print_json({"pipelines": found})
         return
@@ -211,7 +211,7 @@ def runs(file: Path | None, *, count: int, as_json: bool, verbose: int) -> None:
     from pipelines.look import runs_of
     from pipelines.show import runs_table
 
-    rows = [row for config in _configs(file) for row in runs_of(config, count)]
+    rows = [row for config in read_files(file) for row in runs_of(config, count)]
     if as_json:
         print_json({"runs": rows})
     elif rows:
@@ -494,22 +494,6 @@ def _signals() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _configs(file: Path | None) -> list[Any]:
-    """The pipeline named, or all that can be read in this folder. Where none can, why."""
-    if file is not None:
-        return [read_file(file)]
-    found = []
-    problems = []
-    for candidate in sorted((*Path().glob("*.yaml"), *Path().glob("*.yml"))):
-        try:
-            found.append(read_file(candidate))
-        except ConfigError as error:
-            problems.append(str(error))
-    if not found:
-        raise ConfigError("\n".join(["no pipeline file in this folder; name one", *problems]))
-    return found
 
 
 def _code_of(error: SyncError) -> int:

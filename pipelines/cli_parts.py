@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from connectors.errors import ConfigError
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path)
@@ -45,6 +47,31 @@ def read_file(file: Path) -> Any:
     from pipelines.pipeline_file import read_pipeline
 
     return read_pipeline(file, os.environ)
+
+
+def read_files(file: Path | None) -> list[Any]:
+    """The pipeline named, or all that can be read in this folder. Where none can, why."""
+    if file is not None:
+        return [read_file(file)]
+    found = []
+    problems = []
+    for candidate in sorted((*Path().glob("*.yaml"), *Path().glob("*.yml"))):
+        try:
+            found.append(read_file(candidate))
+        except ConfigError as error:
+            problems.append(str(error))
+    if not found:
+        raise ConfigError("\n".join(["no pipeline file in this folder; name one", *problems]))
+    return found
+
+
+def read_one(file: Path | None) -> Any:
+    """The pipeline named, or one of this folder where all of them share a state."""
+    found = read_files(file)
+    if len({config.state for config in found}) > 1:
+        names = ", ".join(config.path.name for config in found)
+        raise ConfigError(f"the pipelines of this folder have more than one state; name one of {names}")
+    return found[0]
 
 
 def print_json(value: object) -> None:

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli_parts import FILE, common, print_json, read_file, start_log
-
-FORGET_EXAMPLE = "kartra-sync state forget newsletter.yaml ann@example.org --yes"
+from pipelines.cli_parts import FILE, common, print_json, read_one, start_log
 
 
 @click.group(epilog="Example:  kartra-sync state backup newsletter.yaml")
@@ -16,7 +14,7 @@ def state() -> None:
 
 
 @state.command(epilog="Example:  kartra-sync state backup newsletter.yaml --to kartra.backup")
-@click.argument("file", type=FILE)
+@click.argument("file", required=False, type=FILE)
 @click.option(
     "--to",
     "target",
@@ -24,12 +22,12 @@ def state() -> None:
     help="A new file, or a folder; without it, beside the state. Nothing is overwritten.",
 )
 @common
-def backup(file: Path, *, target: Path | None, as_json: bool, verbose: int) -> None:
+def backup(file: Path | None, *, target: Path | None, as_json: bool, verbose: int) -> None:
     """Copy the state, whole, also while a run goes on. Like the state, the copy holds personal data."""
     start_log(verbose)
     from pipelines.state_care import back_up
 
-    config = read_file(file)
+    config = read_one(file)
     copy = back_up(config, target)
     if as_json:
         print_json({"state": str(config.state), "backup": str(copy), "bytes": copy.stat().st_size})
@@ -38,14 +36,14 @@ def backup(file: Path, *, target: Path | None, as_json: bool, verbose: int) -> N
 
 
 @state.command(epilog="Example:  kartra-sync state verify newsletter.yaml")
-@click.argument("file", type=FILE)
+@click.argument("file", required=False, type=FILE)
 @common
-def verify(file: Path, *, as_json: bool, verbose: int) -> None:
+def verify(file: Path | None, *, as_json: bool, verbose: int) -> None:
     """Is the state whole? Every page, reference and text of it is read."""
     start_log(verbose)
     from pipelines.state_care import verify as verify_state
 
-    found = verify_state(read_file(file))
+    found = verify_state(read_one(file))
     if as_json:
         print_json(
             {
@@ -66,25 +64,25 @@ def verify(file: Path, *, as_json: bool, verbose: int) -> None:
     sys.exit(1 if found.problems else 0)
 
 
-@state.command(epilog=f"Example:  {FORGET_EXAMPLE}")
-@click.argument("file", type=FILE)
-@click.argument("key")
-@click.option("--yes", is_flag=True, help="Do not ask. Needed where nobody can be asked.")
+@state.command(epilog="Example:  kartra-sync state forget newsletter.yaml ann@example.org")
+@click.argument("words", nargs=-1, required=True, metavar="[FILE] KEY")
+@click.option("--yes", is_flag=True, help="Do not ask; on a terminal you are asked without it.")
 @common
-def forget(file: Path, key: str, *, yes: bool, as_json: bool, verbose: int) -> None:
+def forget(words: tuple[str, ...], *, yes: bool, as_json: bool, verbose: int) -> None:
     """Erase a person from the state file, in all its pipelines, and never send them again.
 
     KEY is the person's key or address. A salted hash of it stays, by which the person is known again.
     """
+    if len(words) > 2:
+        raise click.UsageError("a pipeline file and one KEY are expected")
+    *files, key = words
     start_log(verbose)
     from connectors.privacy import mask_address
     from pipelines.state_care import forget as forget_person
 
-    config = read_file(file)
+    config = read_one(Path(files[0]) if files else None)
     shown = mask_address(key.strip())
-    if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError(f"--yes is needed where nobody can be asked. Example:  {FORGET_EXAMPLE}")
+    if not yes and sys.stdin.isatty():
         click.confirm(
             f"Erase {shown} from {config.state}, in all its pipelines, for good?", abort=True, err=True
         )

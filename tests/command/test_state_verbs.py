@@ -420,7 +420,7 @@ def test_backups_that_still_hold_the_person_are_named(project: Project, sandbox:
     assert files_holding(project, ADDRESS) == [second.name]
 
 
-def test_where_nobody_can_be_asked_yes_has_to_be_said(project: Project, sandbox: Sandbox) -> None:
+def test_in_a_script_nobody_is_asked(project: Project, sandbox: Sandbox) -> None:
     loaded(project)
     done = subprocess.run(
         [COMMAND, "state", "forget", "p.yaml", "lead0@example.org"],
@@ -432,9 +432,22 @@ def test_where_nobody_can_be_asked_yes_has_to_be_said(project: Project, sandbox:
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--yes is needed where nobody can be asked" in done.stderr
-    assert look(project.state, "SELECT count(*) FROM leads") == [(3,)]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert look(project.state, "SELECT count(*) FROM leads") == [(2,)]
+
+
+def test_in_a_folder_with_one_state_no_file_has_to_be_named(project: Project, sandbox: Sandbox) -> None:
+    loaded(project)
+    verbs = [("verify",), ("backup",), ("forget", "lead0@example.org")]
+    assert [project.command("state", *words).code for words in verbs] == [0, 0, 0]
+    assert look(project.state, "SELECT count(*) FROM leads") == [(2,)]
+    text = (project.folder / "p.yaml").read_text(encoding="utf-8")
+    (project.folder / "q.yaml").write_text(f"state: other.db\n{text}", encoding="utf-8")
+    refused = project.command("state", "verify")
+    assert (refused.code, refused.stderr) == (
+        2,
+        "kartra-sync: the pipelines of this folder have more than one state; name one of p.yaml, q.yaml\n",
+    )
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [("y", 0, 2), ("n", 130, 3), ("", 130, 3)])
