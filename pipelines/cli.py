@@ -170,6 +170,8 @@ def run(files: tuple[Path, ...], *, yes: bool, as_json: bool, verbose: int) -> N
                 click.echo(f"{result.pipeline}: {result.error}", err=True)
             elif result.summary.refused and not as_json:
                 click.echo(f"  why: kartra-sync rejects {_quoted(config.path)}")
+                if result.summary.leads["parked"]:
+                    click.echo(f"  what waits for you: kartra-sync parked {_quoted(config.path)}")
             codes.append(_code_of_run(result.status, result.error))
     if as_json:
         print_json(printed[0] if len(configs) == 1 and printed else {"runs": printed})

@@ -75,6 +75,7 @@ class Task:
     scoring: bool = False  # the next read is for the score alone
     scored: bool = False  # the lead was read, and nothing was written since
     score: int | None = None
+    seen: bool = False  # the lead it created has shown up
     tries: int = 0
     reads: int = 0
     open_until: float = 0.0  # time.monotonic at which every effect of the last write has to show
@@ -154,6 +155,7 @@ class Delivery:
         self._unreached = 0
         self._unanswered = 0
         self._put_by = self._last_pass = False
+        self._given_up: dict[str, datetime] = {}  # key: intent of a creation that had not landed
         self._settled = 0
         self._total = 0
         self._last_beat = 0.0
@@ -370,6 +372,10 @@ class Delivery:
             self._not_reached(task)
             return
         self._unreached = 0
+        if task.change.create and answer.actions[0].type == "244" and self._tried_before(task):
+            task.read_next = True  # an earlier try has landed after all, and its effects may be on their way
+            self._look_again(task)
+            return
         if task.change.create and answer.actions[0].type == "244":
             self._store.withdraw(task.entry.entry_id)  # refused before anything was done
             task.read_next = task.adopting = True
@@ -402,6 +408,12 @@ class Delivery:
             self._ready.append(task)
         else:
             self._settle(task)
+
+    def _tried_before(self, task: Task) -> bool:
+        """Whether a creation has been sent before, by this run or by one that died."""
+        earlier = self._given_up.get(task.entry.key)
+        task.intended_at = earlier or task.intended_at
+        return earlier is not None or task.tries > 1
 
     def _without_end(self, answer: Answer) -> bool:
         """Stops the run where no call gets a usable answer any more; the next reads back what is unknown."""
@@ -493,6 +505,8 @@ class Delivery:
             if task.window_open and read.type != "245":
                 self._look_again(task)
             else:
+                if task.change.create and task.intended_at:
+                    self._given_up[task.entry.key] = task.intended_at
                 self._finish(task, Outcome("recovered", read.type))
         elif task.adopting and self._load.sync_mode == "update_only" and read.type != "245":
             self._finish(task, Outcome("skipped", reason="not in Kartra, and sync_mode is update_only"))
@@ -559,6 +573,9 @@ class Delivery:
                 self._adopt(task, read, after.unproven)
                 return
             task.snapshot = after
+            if task.change.create and not task.seen:  # it may have been carried out only just now
+                task.seen = True
+                task.open_until = max(task.open_until, time.monotonic() + self._settle_s)
         owed = self._owed(task)
         may_show = owed or (task.change.gives_points and task.unproven)
         if may_show and task.window_open:

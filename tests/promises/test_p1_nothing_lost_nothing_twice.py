@@ -3,13 +3,20 @@
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import pytest
 
+from connectors.kartra.client import KartraClient
+from connectors.kartra.commands import Action, Call, CustomFieldValue, Lead
+from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.sandbox import Faults, Sandbox
+from connectors.kartra.sandbox.emulator import ReceivedCall
+from connectors.kartra.wire import Credentials
 from tests.conftest import LOAD, Project, Result, contact, kill
 from tests.promises import (
     Held,
@@ -270,6 +277,57 @@ def left_long_after_its_intent(project: Project, sandbox: Sandbox) -> tuple[Seen
     return run_seen(project, sandbox), run_seen(project, sandbox)
 
 
+def landed_late(looks: int, then_s: float, **options: float) -> Scene:
+    """A creation is cut off and carried out later: so many seconds after so many looks found nothing."""
+
+    def scene(project: Project, sandbox: Sandbox) -> tuple[Seen, Seen]:
+        project.pipeline(LOAD, kartra="settle_s: 4")
+        project.contacts([contact(0)])
+        first = INVENTORIES + 1
+        sandbox.set_options(faults=Faults(cut_before=1.0, from_call=first, to_call=first), **options)
+        process = project.start("run", "p.yaml", "--json")
+        wait_until(lambda: landed(sandbox, "get_lead") == looks, "the looks")
+        time.sleep(then_s)
+        (cut,) = (call for call in sandbox.calls if call.fault)
+        client = KartraClient(
+            sandbox.url,
+            Credentials(**asdict(sandbox.credentials)),
+            CallLimiter(project.folder / "late.window", calls_per_second=20),
+        )
+        assert client.send(again(cut)).effect == "done"
+        client.close()
+        stdout, stderr = process.communicate(timeout=60)
+        seen = Seen(Result(process.returncode, stdout, stderr), sandbox.calls, held(sandbox))
+        return seen, run_seen(project, sandbox)
+
+    return scene
+
+
+LANDED_LATE = {
+    "just before the last look": landed_late(1, 2.3, effect_delay_s=3.0),
+    "just before the second try": landed_late(2, 0.0, latency_s=1.0, effect_delay_s=3.5),
+}
+for _name, _scene in LANDED_LATE.items():
+    SCENES.add(_scene, _name)
+
+
+def again(call: ReceivedCall) -> Call:
+    """The same call once more, as the network may carry it."""
+    actions = [dict(action) for action in call.form["actions"].values()]  # type: ignore[union-attr, arg-type]
+    lead: Any = dict(call.form["lead"])  # type: ignore[arg-type]
+    custom_fields = tuple(
+        CustomFieldValue(one["field_identifier"], one["field_value"])
+        if isinstance(one["field_value"], str)
+        else CustomFieldValue(one["field_identifier"], tuple(one["field_value"].values()))
+        for one in lead.pop("custom_fields").values()
+    )
+    email = lead.pop("email")
+    return Call(
+        tuple(Action(action.pop("cmd"), action) for action in actions),
+        Lead(email=email, fields=lead, custom_fields=custom_fields),
+    )
+
+
 def landed(sandbox: Sandbox, command: str) -> int:
     return sum(call.executed for call in sandbox.calls if command in call.commands)
 
@@ -434,6 +492,16 @@ def test_p1_late_effects_are_waited_for_though_the_call_left_long_after_its_inte
     after, again = scenes["left_long_after_its_intent"]
     assert after.held == all_wished([contact(0)])
     assert (again.calls, again.leads) == ([], {"unchanged": 1})
+
+
+@pytest.mark.parametrize("name", LANDED_LATE)
+def test_p1_a_creation_that_lands_when_it_was_taken_for_lost_starts_nothing_twice(
+    scenes: Scenes, name: str
+) -> None:
+    first, after = scenes[name]
+    assert first.held == after.held == all_wished([contact(0)])
+    assert (first.result.code, first.leads) == (0, {"created": 1})
+    assert (after.calls, after.leads) == ([], {"unchanged": 1})
 
 
 @pytest.mark.parametrize("number", SIGNALS)
