@@ -12,7 +12,7 @@ import math
 import operator
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -26,16 +26,21 @@ from connectors.privacy import mask_text
 from pipelines.compile import change_from_json, change_to_json, compile_change
 from pipelines.config import LoadConfig, Mode
 from pipelines.diff import (
+    Cause,
     Change,
-    Step,
     StepEffect,
     apply_change,
+    causes_of,
     diff_lead,
+    first_only,
+    landed_commands,
+    remaining,
     removal,
     unproven_wishes,
     why_parked,
+    without,
 )
-from pipelines.guards import Breakers, Cause, FailureGuard
+from pipelines.guards import Breakers, FailureGuard
 from pipelines.lead import Snapshot
 from pipelines.lease import HEARTBEAT_S
 from pipelines.preflight import AccountInventory
@@ -227,7 +232,7 @@ class Delivery:
             self._settle(task)
             return
         if task.one_by_one:
-            task.change = _first_only(task.change)
+            task.change = first_only(task.change)
         if task.needs_score:
             task.scoring = task.read_next = True
             self._flying[pool.submit(self._look, task)] = task
@@ -329,15 +334,14 @@ class Delivery:
             change = Change()
         else:
             change = diff_lead(task.entry.desired, task.snapshot)
-        return _without(change, {*task.refused, *task.held})
+        return without(change, {*task.refused, *task.held})
 
     def _hold(self, task: Task) -> None:
         """Take out what Kartra refuses again and again, whoever it is for."""
         for step in task.change.steps:
-            cause = (step.cmd, step.label)
-            if number := self._breakers.holds(cause, time.monotonic()):
-                task.held[cause] = number
-        task.change = _without(task.change, task.held)
+            if number := self._breakers.holds(step.cause, time.monotonic()):
+                task.held[step.cause] = number
+        task.change = without(task.change, task.held)
 
     def _later(self, task: Task, delay_s: float) -> None:
         heapq.heappush(self._waiting, (time.monotonic() + delay_s, next(self._ticket), task))
@@ -386,7 +390,7 @@ class Delivery:
             for cmd, action in zip(task.change.commands, answer.actions, strict=True)
         ]
         self._take(task, done, answer.lead_id)
-        for name, action, is_done in zip(_names(task.change), answer.actions, done, strict=True):
+        for name, action, is_done in zip(causes_of(task.change), answer.actions, done, strict=True):
             if is_done:
                 self._works(name)
             elif action.effect is Effect.REFUSED:
@@ -396,7 +400,7 @@ class Delivery:
         if any(action.effect is Effect.UNKNOWN for action in answer.actions):
             refused = [action.effect is Effect.REFUSED for action in answer.actions]
             proven = map(operator.or_, done, refused) if task.snapshot else [False, *refused[1:]]
-            task.change = _remaining(task.change, list(proven))
+            task.change = remaining(task.change, list(proven))
             task.one_by_one = task.one_by_one or answer.type is not None
             task.read_next = True
             self._later(task, FIRST_LOOK_S)
@@ -585,7 +589,7 @@ class Delivery:
         if desired is not None:
             task.origin = origin or task.origin
             task.wrote = True
-        task.done.update(_landed(task.change, owed, task.snapshot.unproven if task.snapshot else ()))
+        task.done.update(landed_commands(task.change, owed, task.snapshot.unproven if task.snapshot else ()))
         task.change = owed
         if task.recovering:
             self._finish(task, Outcome("recovered"), complete=not owed and not task.unproven)
@@ -678,46 +682,6 @@ class Delivery:
             digest=task.entry.digest if complete and is_load else b"",
             removed=complete and not is_load,
         )
-
-
-def _names(change: Change) -> list[Cause]:
-    """(command, label) per action; the profile has none."""
-    head = [(change.commands[0], "")] if change.writes_profile else []
-    return head + [(step.cmd, step.label) for step in change.steps]
-
-
-def _without(change: Change, names: Collection[Cause]) -> Change:
-    if not names:
-        return change
-    if change.writes_profile and (change.commands[0], "") in names:
-        if change.create:
-            return Change()
-        change = replace(change, email=None, fields={}, custom_fields={})
-    steps = tuple(step for step in change.steps if (step.cmd, step.label) not in names)
-    return replace(change, steps=steps)
-
-
-def _remaining(change: Change, proven: Sequence[bool]) -> Change:
-    """What an answer left open: one flag per command says what needs no other proof."""
-    flags = list(proven)
-    if change.writes_profile and flags.pop(0):
-        change = replace(change, create=False, email=None, fields={}, custom_fields={})
-    steps = tuple(step for step, is_proven in zip(change.steps, flags, strict=True) if not is_proven)
-    return replace(change, steps=steps)
-
-
-def _first_only(change: Change) -> Change:
-    """The first action alone: where a chain failed and does not say where, each is sent by itself."""
-    return replace(change, steps=() if change.writes_profile else change.steps[:1])
-
-
-def _landed(change: Change, owed: Change, unproven: Collection[StepEffect]) -> list[str]:
-    still = set(_names(owed)) if owed else set()
-    still_steps: set[Step] = set(owed.steps)
-    landed = [step.cmd for step in change.steps if step not in still_steps and step.effect not in unproven]
-    if change.writes_profile and (change.commands[0], "") not in still:
-        landed.insert(0, change.commands[0])
-    return landed
 
 
 def _reason(number: str | None) -> str:

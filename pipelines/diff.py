@@ -1,9 +1,12 @@
 """The difference between what a record asks for and what Kartra acknowledged, for one lead. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipelines.lead import CustomValue, DesiredLead, Snapshot
+
+Cause = tuple[str, str]
+"""A command and what it is to give, as ("calendar_subscribe", "Webinar: Tuesday"); "" for the lead itself."""
 
 StepEffect = tuple[str, str]
 """A collection of a snapshot and what of it, as ("sequences", "Onboarding") or ("points", "+10")."""
@@ -34,6 +37,11 @@ class Step:
                 return f"-{self.name}"
             case _:
                 return self.name
+
+    @property
+    def cause(self) -> Cause:
+        """What Kartra may refuse, whoever it is for."""
+        return self.cmd, self.label
 
     @property
     def effect(self) -> StepEffect:
@@ -142,6 +150,48 @@ def unproven_wishes(desired: DesiredLead, snapshot: Snapshot) -> list[str]:
         for collection, label in snapshot.unproven
         if (collection, label) in asked or (collection == "points" and desired.points is not None)
     )
+
+
+def causes_of(change: Change) -> list[Cause]:
+    """(command, label) per action; the profile has none."""
+    head = [(change.commands[0], "")] if change.writes_profile else []
+    return head + [step.cause for step in change.steps]
+
+
+def without(change: Change, names: Collection[Cause]) -> Change:
+    """The change without some of its actions; a creation without its profile is nothing."""
+    if not names:
+        return change
+    if change.writes_profile and (change.commands[0], "") in names:
+        if change.create:
+            return Change()
+        change = replace(change, email=None, fields={}, custom_fields={})
+    steps = tuple(step for step in change.steps if step.cause not in names)
+    return replace(change, steps=steps)
+
+
+def remaining(change: Change, proven: Sequence[bool]) -> Change:
+    """What an answer left open: one flag per command says what needs no other proof."""
+    flags = list(proven)
+    if change.writes_profile and flags.pop(0):
+        change = replace(change, create=False, email=None, fields={}, custom_fields={})
+    steps = tuple(step for step, is_proven in zip(change.steps, flags, strict=True) if not is_proven)
+    return replace(change, steps=steps)
+
+
+def first_only(change: Change) -> Change:
+    """The first action alone: where a chain failed and does not say where, each is sent by itself."""
+    return replace(change, steps=() if change.writes_profile else change.steps[:1])
+
+
+def landed_commands(change: Change, owed: Change, unproven: Collection[StepEffect]) -> list[str]:
+    """The commands of a change that are neither owed any more nor unproven."""
+    still = set(causes_of(owed)) if owed else set()
+    still_steps: set[Step] = set(owed.steps)
+    landed = [step.cmd for step in change.steps if step not in still_steps and step.effect not in unproven]
+    if change.writes_profile and (change.commands[0], "") not in still:
+        landed.insert(0, change.commands[0])
+    return landed
 
 
 def same_value(one: CustomValue, other: CustomValue) -> bool:

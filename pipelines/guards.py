@@ -7,16 +7,13 @@ from types import MappingProxyType
 from connectors.errors import GuardError
 from connectors.privacy import mask_text
 from pipelines.config import GuardsConfig
+from pipelines.diff import Cause
 
 FAILED_IN_A_ROW = 25
 OPENS_AFTER = 10
 PROBE_AFTER_S = 60.0
 SHARE_COUNTS_FROM = 100
 """A share of failures says something only after this many leads."""
-
-
-Cause = tuple[str, str]
-"""A command and what it is to give, as ("calendar_subscribe", "Webinar: Tuesday"); "" for the lead itself."""
 
 
 def check_before(

@@ -53,12 +53,13 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def total(tallies: Sequence[Tally]) -> Tally:
     """Counts added up, of the seconds the worst, of the shares the least."""
-    counted = [field.name for field in fields(Tally) if field.type is int and field.name != "worst_second"]
+    counted = [field.name for field in fields(Tally) if field.type is int]
+    seconds = [one.worst_second for one in tallies if one.worst_second is not None]
     shares = [one.share for one in tallies if one.share is not None]
     return Tally(
         "total",
         **{name: sum(getattr(one, name) for one in tallies) for name in counted},
-        worst_second=max((one.worst_second for one in tallies), default=0),
+        worst_second=max(seconds, default=None),
         share=min(shares, default=None),
     )
 

@@ -168,7 +168,6 @@ class Outcome:
     twice: int = 0
     parked: int = 0
     calls_over_floor: int = 0
-    worst_second: int = 0
     failures: list[str] = field(default_factory=list)
 
 
@@ -197,7 +196,6 @@ def play(size: str, seed: int, folder: Path) -> list[Tally]:
             twice=sum(outcome.twice for outcome in seen),
             parked=sum(outcome.parked for outcome in seen),
             calls_over_floor=sum(outcome.calls_over_floor for outcome in seen),
-            worst_second=max(outcome.worst_second for outcome in seen),
             failures=(*missed, *itertools.chain.from_iterable(outcome.failures for outcome in seen)),
         ),
     ]
@@ -266,7 +264,6 @@ def _play(scenario: Scenario, folder: Path) -> Outcome:
         for problem in verdict.problems:
             findings.add(problem)
         outcome.calls_over_floor = calls_over(sandbox)
-        outcome.worst_second = sandbox.worst_second()
     outcome.failures = findings.sentences
     log.info("%s: killed %s; lost %d, twice %d", findings.part, outcome.places, outcome.lost, outcome.twice)
     return outcome

@@ -194,7 +194,6 @@ def _loaded(cell: Cell, folder: Path, findings: Findings) -> Seen:
             twice=verdict.twice,
             parked=parked,
             calls_over_floor=calls_over(sandbox),
-            worst_second=sandbox.worst_second(),
         )
     log.info("%s: %d faults; lost %d, twice %d", cell, tally.faults, tally.lost, tally.twice)
     return Seen(cell, injected, tally)
@@ -221,6 +220,5 @@ def _together(name: str, tallies: list[Tally]) -> Tally:
         twice=sum(one.twice for one in tallies),
         parked=sum(one.parked for one in tallies),
         calls_over_floor=sum(one.calls_over_floor for one in tallies),
-        worst_second=max(one.worst_second for one in tallies),
         failures=tuple(itertools.chain.from_iterable(one.failures for one in tallies)),
     )

@@ -82,11 +82,10 @@ class Stage:
     sandbox: Sandbox
     folder: Path
     examples: int = 0
-    worst_second: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
     def tally(self, failures: tuple[str, ...]) -> Tally:
-        return Tally(str(self.shape), worst_second=self.worst_second, failures=failures, **self.counts)
+        return Tally(str(self.shape), failures=failures, **self.counts)
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,6 @@ class Play(RuleBasedStateMachine):
     def _count(self) -> None:
         stage, calls = self.stage, self.sandbox.calls
         stage.counts["faults"] += sum(call.fault is not None for call in calls)
-        stage.worst_second = max(stage.worst_second, self.sandbox.worst_second())
         leads = self._leads()
         stage.counts["leads"] += len(leads)
         stage.counts["twice"] += sum(max(0, len(lead.sequence_starts) - 1) for lead in leads)

@@ -83,7 +83,6 @@ def play(size: str, seed: int, folder: Path) -> list[Tally]:
                 lost=verdict.lost,
                 twice=verdict.twice,
                 calls_over_floor=calls_over,
-                worst_second=sandbox.worst_second(),
                 failures=tuple(findings.sentences),
             )
         ]

@@ -9,7 +9,9 @@ class Tally:
 
     `lost`: leads that are not as their row asks. `twice`: once-only commands executed more than once.
     `calls_over_floor`: calls beyond what the work needs; each campaign says what it takes for the floor.
-    `share`: of the rate Kartra allows, where that was measured. `failures`: what went wrong, with its seed.
+    `worst_second`, `share`: of the rate Kartra allows, where that was measured; not where many sandboxes
+    share one busy process, for their clocks then see their own delay. `failures`: what went wrong, with
+    its seed.
     """
 
     campaign: str
@@ -20,6 +22,6 @@ class Tally:
     twice: int = 0
     parked: int = 0
     calls_over_floor: int = 0
-    worst_second: int = 0
+    worst_second: int | None = None
     share: float | None = None
     failures: tuple[str, ...] = ()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.campaigns.model import SHAPES, play
+from tests.campaigns.expectations import SHAPES
+from tests.campaigns.model import play
 from tests.campaigns.tally import Tally
 
 SEED = 1
