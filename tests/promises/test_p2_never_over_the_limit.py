@@ -3,11 +3,18 @@
 import os
 import signal
 import subprocess
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from connectors.kartra.limiter import MARGIN_S
 from connectors.kartra.sandbox import Faults, Sandbox
-from tests.conftest import LOAD, Project, contact, kill
-from tests.promises import all_wished, held, wait_until
+from tests.conftest import LOAD, Project, Result, contact, kill
+from tests.promises import Seen, account_without_leads, all_wished, held, run_seen, wait_until
+
+ATTEMPTS = 4
+TICK_S = 0.002
 
 NOTES_ONLY = """
 source: {csv: contacts.csv}
@@ -30,31 +37,80 @@ def ended(process: subprocess.Popen[str]) -> int:
     return process.returncode
 
 
-def test_p2_one_process_stays_within_the_limit(project: Project, sandbox: Sandbox) -> None:
-    project.pipeline(LOAD)
+class ServerClock:
+    """How long this process, in which the sandbox counts, was at most kept from looking at its clock."""
+
+    def __init__(self) -> None:
+        self.worst_s = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "ServerClock":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            before = time.monotonic()
+            time.sleep(TICK_S)
+            self.worst_s = max(self.worst_s, time.monotonic() - before - TICK_S)
+
+
+def measured(folder: Path, play: Callable[[Project, Sandbox], Seen]) -> tuple[Seen, Sandbox]:
+    """What a scene saw. A sandbox that was kept waiting itself dates calls too late, and later ones not.
+
+    So a scene with a 429 is played again where that was longer than the limiter's margin, and only there.
+    """
+    for attempt in range(ATTEMPTS):
+        project = Project(folder / f"attempt-{attempt}")
+        project.folder.mkdir()
+        with Sandbox(account_without_leads()) as sandbox, ServerClock() as clock:
+            project.aim(sandbox)
+            seen = play(project, sandbox)
+        if not sandbox.throttled or clock.worst_s < MARGIN_S:
+            break
+    return seen, sandbox
+
+
+def test_p2_one_process_stays_within_the_limit(tmp_path: Path) -> None:
     rows = [contact(number) for number in range(40)]
-    project.contacts(rows)
-    result = project.run()
-    assert (result.code, result.json["calls"]) == (
+
+    def play(project: Project, sandbox: Sandbox) -> Seen:
+        project.pipeline(LOAD)
+        project.contacts(rows)
+        return run_seen(project, sandbox)
+
+    seen, sandbox = measured(tmp_path, play)
+    assert (seen.result.code, seen.result.json["calls"]) == (
         0,
         {"sent": 44, "throttled": 0, "retried": 0, "read_back": 0},
     )
-    assert (len(sandbox.calls), sandbox.throttled) == (44, 0)
+    assert (len(seen.calls), sandbox.throttled) == (44, 0)
     assert sandbox.worst_second() <= 20
-    assert held(sandbox) == all_wished(rows)
+    assert seen.held == all_wished(rows)
 
 
-def test_p2_three_processes_of_one_app_share_the_limit(project: Project, sandbox: Sandbox) -> None:
-    projects = [project, beside(project, "second"), beside(project, "third")]
+def test_p2_three_processes_of_one_app_share_the_limit(tmp_path: Path) -> None:
     rows = [contact(number) for number in range(54)]
-    for place, one in enumerate(projects):
-        one.pipeline(LOAD)
-        one.contacts(rows[place::3])
-    processes = [one.start("run", "p.yaml", "--json") for one in projects]
-    assert [ended(process) for process in processes] == [0, 0, 0]
-    assert (len(sandbox.calls), sandbox.throttled) == (3 * 4 + 54, 0)
+
+    def play(project: Project, sandbox: Sandbox) -> Seen:
+        projects = [project, beside(project, "second"), beside(project, "third")]
+        for place, one in enumerate(projects):
+            one.pipeline(LOAD)
+            one.contacts(rows[place::3])
+        processes = [one.start("run", "p.yaml", "--json") for one in projects]
+        codes = [ended(process) for process in processes]
+        return Seen(Result(max(codes), "", ""), sandbox.calls, held(sandbox))
+
+    seen, sandbox = measured(tmp_path, play)
+    assert seen.result.code == 0
+    assert (len(seen.calls), sandbox.throttled) == (3 * 4 + 54, 0)
     assert sandbox.worst_second() <= 20
-    assert held(sandbox) == all_wished(rows)
+    assert seen.held == all_wished(rows)
 
 
 def test_p2_a_server_that_throttles_is_waited_out_and_nothing_is_lost(
@@ -90,7 +146,15 @@ def test_p2_after_a_429_everyone_waits_a_second(project: Project, sandbox: Sandb
     assert held(sandbox) == all_wished([contact(number) for number in range(60)])
 
 
-def test_p2_the_last_calls_of_a_killed_process_count_for_the_next(project: Project, sandbox: Sandbox) -> None:
+def test_p2_the_last_calls_of_a_killed_process_count_for_the_next(tmp_path: Path) -> None:
+    seen, sandbox = measured(tmp_path, killed_and_followed)
+    assert seen.result.code == 0
+    assert set(seen.held) >= {contact(number)["Email"] for number in range(100, 120)}
+    assert sandbox.throttled == 0
+    assert sandbox.worst_second() <= 20
+
+
+def killed_and_followed(project: Project, sandbox: Sandbox) -> Seen:
     """The second process is held while the first one uses the limit up and dies, then goes on at once."""
     sandbox.set_faults(Faults(slow=1.0, slow_s=1.0, commands=frozenset({"retrieve_custom_fields"})))
     next_one = beside(project, "next")
@@ -107,10 +171,7 @@ def test_p2_the_last_calls_of_a_killed_process_count_for_the_next(project: Proje
         kill(doomed)
     finally:
         os.killpg(waiting.pid, signal.SIGCONT)
-    assert ended(waiting) == 0
-    assert set(held(sandbox)) >= {contact(number)["Email"] for number in range(100, 120)}
-    assert sandbox.throttled == 0
-    assert sandbox.worst_second() <= 20
+    return Seen(Result(ended(waiting), "", ""), sandbox.calls, held(sandbox))
 
 
 def test_p2_a_slower_rate_is_kept_too(project: Project, sandbox: Sandbox) -> None:

@@ -341,7 +341,8 @@ def test_p5_a_count_of_failures_stops_a_run_on_the_way(
     assert (done.code, done.json["status"], adds_up(done.json)) == (4, "refused", True)
     assert done.json["message"].startswith("3 of ")
     assert done.json["message"].endswith(
-        " leads, more than guards.max_failed allows: stopped, the rest waits. `kartra-sync rejects` says why"
+        " leads were refused or parked, more than guards.max_failed allows: stopped, the rest waits."
+        " `kartra-sync rejects` says why"
     )
     counted = done.json["leads"]
     assert counted["created"] == len(stored(sandbox))
