@@ -23,6 +23,13 @@ class Holder:
     taken_at: datetime
     heartbeat_at: datetime
 
+    def told(self, pipeline: str) -> str:
+        """That it runs this pipeline, since when and where."""
+        return (
+            f"{pipeline} is being run since {self.taken_at:%Y-%m-%d %H:%M:%S} UTC by process"
+            f" {self.pid} on {self.host} (run {self.run_id})"
+        )
+
     def is_alive(self, now: datetime) -> bool:
         if self.host != socket.gethostname():
             return now - self.heartbeat_at < DEAD_AFTER

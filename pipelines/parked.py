@@ -8,7 +8,7 @@ from connectors.privacy import mask_address, mask_text
 from pipelines.config import PipelineConfig
 from pipelines.diff import resolve
 from pipelines.explain import normal_key
-from pipelines.run import account_of, told_holder
+from pipelines.run import account_of
 from pipelines.state import Store
 
 
@@ -54,7 +54,7 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
     with Store(config.state) as store:
         store.find_scope(config.pipeline, account, config.kartra.mode)
         if holder := store.holder(config.pipeline):
-            raise LockedError(told_holder(config.pipeline, holder))
+            raise LockedError(holder.told(config.pipeline))
         known = store.lead(key)
         unproven = {" ".join(effect): effect for effect in known.snapshot.unproven} if known else {}
         for word in only:

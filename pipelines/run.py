@@ -16,7 +16,7 @@ from pipelines import guards
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.deliver import Delivery, Progress
 from pipelines.extract import check_columns, open_source, stage
-from pipelines.lease import Holder, this_process
+from pipelines.lease import this_process
 from pipelines.pipeline_file import require_credentials
 from pipelines.plan import Plan, make_plan, refuse_missing
 from pipelines.preflight import AccountInventory, Inventory, Shortfall
@@ -98,7 +98,7 @@ def run_pipeline(
         store.enter_scope(config.pipeline, account, config.kartra.mode)
         holder = store.take_lease(config.pipeline, this_process(run_id, utc_now()))
         if holder is not None:
-            raise LockedError(told_holder(config.pipeline, holder))
+            raise LockedError(holder.told(config.pipeline))
         store.begin_run(run_id, config.pipeline)
         halted = threading.Event()
         client = open_client(config, lambda: stopping() or halted.is_set())
@@ -133,14 +133,6 @@ def run_pipeline(
             message = str(error) if error else None
             store.finish_run(run_id, status, message, summary.to_json())
     return RunResult(run_id, config.pipeline, status, summary, error)
-
-
-def told_holder(pipeline: str, holder: Holder) -> str:
-    """Who runs it, since when and where."""
-    return (
-        f"{pipeline} is being run since {holder.taken_at:%Y-%m-%d %H:%M:%S} UTC by process"
-        f" {holder.pid} on {holder.host} (run {holder.run_id})"
-    )
 
 
 def plan_pipeline(config: PipelineConfig) -> PlanResult:

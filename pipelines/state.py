@@ -633,10 +633,7 @@ class Store:
         with self._transaction():
             if running := self.running():
                 pipeline, holder = running[0]
-                raise LockedError(
-                    f"{pipeline} is being run since {holder.taken_at:%Y-%m-%d %H:%M:%S} UTC by process"
-                    f" {holder.pid} on {holder.host} (run {holder.run_id}): nobody was forgotten"
-                )
+                raise LockedError(f"{holder.told(pipeline)}: nobody was forgotten")
             names |= {row.name for row in self._run("addresses_of", names=json.dumps(sorted(names)))}
             names |= {row.name for row in self._run("keys_of", names=json.dumps(sorted(names)))}
             listed = json.dumps(sorted(names))

@@ -174,8 +174,7 @@ class Outcome:
 def play(size: str, seed: int, folder: Path) -> list[Tally]:
     """A line for each kind of kill with its kills, and one with the end states of all scenarios.
 
-    Calls over the floor are those of `calls_over`: mostly what reading leads back after a kill costs. The
-    worst second is reported and not judged: here the machine is busy starting processes.
+    Calls over the floor are those of `calls_over`: mostly what reading leads back after a kill costs.
     """
     unknown = tuple(unknown_functions())
     if unknown:
