@@ -21,6 +21,10 @@ class StateError(SyncError):
     """The state store cannot be used as it is (damaged, read-only, from a newer version)."""
 
 
+class TablesError(SyncError):
+    """The database a pull writes to cannot be used. What was committed before stays."""
+
+
 class LockedError(SyncError):
     """Another run of this pipeline holds the lease."""
 

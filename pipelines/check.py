@@ -87,7 +87,7 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     load = config.load
     if load is None:
         return
-    source = open_source(load)
+    source = open_source(load.source)
     check_columns(source, config, load)
     checked.notes += source.notes
     inventory = _inventory(config, load, checked)

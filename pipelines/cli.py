@@ -127,10 +127,14 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
 
 @cli.command(epilog="Example:  kartra-sync run newsletter.yaml")
 @click.argument("files", nargs=-1, required=True, type=FILE)
-@click.option("--yes", is_flag=True, help="Give a tag, list or sequence to more leads than max_triggered.")
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Agree to more leads than guards.max_triggered, and to another account in the pulled tables.",
+)
 @common
 def run(files: tuple[Path, ...], *, yes: bool, as_json: bool, verbose: int) -> None:
-    """Load: send what changed since the last run."""
+    """Load what changed since the last run, then pull what is not fresh: whichever the file has."""
     start_log(verbose)
     codes = []
     printed = []
@@ -161,6 +165,7 @@ def run(files: tuple[Path, ...], *, yes: bool, as_json: bool, verbose: int) -> N
                     "status": result.status,
                     **result.summary.to_json(),
                     **({"message": result.message} if result.message else {}),
+                    **({"notes": result.summary.notes} if result.summary.notes else {}),
                 }
             )
             if not as_json:

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -31,11 +31,11 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from connectors.errors import ConfigError
 from connectors.kartra.commands import LEAD_FIELDS
+from connectors.tables import tables_url
+from pipelines.kartra_time import zone_of
 from pipelines.nearest import nearest
-
-LATER = {"pull": "pull comes with a later version"}
-"""Known top-level keys that this version refuses, and what it says."""
 
 LATER_SOURCES = ("sql", "excel", "parquet", "jsonl")
 
@@ -662,16 +662,123 @@ class LoadConfig(Section):
     """What stops a run."""
 
 
-def _needed(load: object) -> object:
-    if load is None:
-        raise absent("missing; it says what is sent to Kartra")
+# Pull
+
+
+def _tables_place(value: object, info: ValidationInfo) -> Path | str:
+    """A SQLite file beside the pipeline, or the URL of a database as it stands."""
+    text = _text(value)
+    if "://" not in text:
+        return _beside(text, info)
+    try:
+        url = tables_url(text)
+    except ConfigError as error:
+        raise wrong(str(error)) from None
+    if url.get_backend_name() == "sqlite":
+        return _beside(url.database or "", info)
+    return text
+
+
+def _zone(value: object) -> str:
+    name = _text(value)
+    try:
+        zone_of(name)
+    except ConfigError:
+        raise wrong("EST is expected, or the name of a time zone such as America/New_York") from None
+    return name
+
+
+_PERIOD = r"([0-9]{1,5}) ?(s|m|h|d|w)"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def _period(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    found = re.fullmatch(_PERIOD, str(value))
+    if not found:
+        raise wrong("a span of time is expected, such as 30m, 12h or 1d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+Period = Annotated[timedelta, _read(_period, {"type": "string", "pattern": rf"^{_PERIOD}$|\\$\\{{[A-Za-z_]"})]
+PulledTable = Literal[
+    "tags", "lists", "sequences", "pages", "custom_fields", "leads", "transactions", "subscriptions"
+]
+
+
+class RosterConfig(Section):
+    """Whose profiles are pulled. `source` None: the leads of the state store."""
+
+    source: SourceConfig | None = None
+    email: str | None = None
+    id: str | None = None
+
+
+class WrittenRoster(WrittenSource):
+    """Whose profiles are pulled: {state: true}, or a source with the column that names the lead."""
+
+    state: Annotated[bool, WithJsonSchema({"enum": [True, "true"]})] = True
+    """The leads that the pipelines of this state store know in the account."""
+    email: Text | None = None
+    """The column of the source that holds addresses."""
+    id: Text | None = None
+    """The column of the source that holds Kartra's numbers of the leads."""
+
+
+def _roster(value: object, info: ValidationInfo) -> RosterConfig:
+    if isinstance(value, RosterConfig):
+        return value
+    if not isinstance(value, Mapping):
+        raise wrong("a map is expected, such as {state: true}, or {csv: roster.csv, email: Email}")
+    if "state" in value:
+        if len(value) > 1 or str(value["state"]).lower() != "true":
+            raise wrong("{state: true} stands alone; leave it out for leads from a source")
+        return RosterConfig()
+    columns = {key: _text(value[key]) for key in ("email", "id") if value.get(key) is not None}
+    source = _source({key: one for key, one in value.items() if key not in ("email", "id")}, info)
+    if len(columns) != 1:
+        raise wrong("either email or id is needed: the column of the source that names the lead")
+    return RosterConfig(source=source, **columns)
+
+
+class PullConfig(Section):
+    """Brings what Kartra has back into tables."""
+
+    into: Annotated[Path | str, _read(_tables_place, TEXT)] = Field(repr=False)
+    """A SQLite file relative to this one, or a SQLAlchemy URL (postgresql://, mysql://, mariadb://); its
+    password comes from the environment."""
+    tables: Annotated[tuple[Annotated[PulledTable, _word(PulledTable)], ...], _also(_listed_once)] = get_args(
+        PulledTable
+    )
+    """What is pulled; everything when left out."""
+    leads: Annotated[RosterConfig, BeforeValidator(_roster, json_schema_input_type=WrittenRoster)] = Field(
+        default=RosterConfig(), json_schema_extra={"default": {"state": True}}
+    )
+    """Whose profiles and sales. Kartra lists no leads: who was once on the roster stays on it."""
+    refresh_after: Period = Field(default=timedelta(days=1), json_schema_extra={"default": "1d"})
+    """A lead pulled more recently than that is not asked for again: 30m, 12h, 1d."""
+    max_calls: Annotated[int, _number(1, 999_999_999, whole=True)] = 50_000
+    """The most calls of one pull; what is left waits for the next, the stalest first."""
+    time_zone: Annotated[str, _read(_zone, TEXT)] = "EST"
+    """The zone of Kartra's times: EST (UTC-5 all year), or one with summer time such as America/New_York."""
+
+
+def _needed(load: object, info: ValidationInfo) -> object:
+    if load is None and info.data.get("pull", ...) is None:
+        raise absent("missing; it says what is sent to Kartra, or pull: what is brought back")
     return load
 
 
 class PipelineConfig(Section):
-    """A pipeline: what goes from where into which Kartra account."""
+    """A pipeline: what goes from where into which Kartra account, and what comes back."""
 
-    model_config = ConfigDict(json_schema_extra={"required": ["pipeline", "kartra", "load"]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "required": ["pipeline", "kartra"],
+            "anyOf": [{"required": ["load"]}, {"required": ["pull"]}],
+        }
+    )
 
     pipeline: Annotated[str, _read(_pipeline_name, TEXT)]
     """The pipeline's name, unique in its state store: 1 to 64 of a-z, 0-9, _ and -."""
@@ -683,6 +790,8 @@ class PipelineConfig(Section):
         json_schema_extra={"default": "state/kartra.db"},
     )
     """The SQLite file that remembers what Kartra acknowledged, relative to this file."""
+    pull: PullConfig | None = None
+    """Brings what Kartra has back into tables."""
     load: Annotated[LoadConfig | None, BeforeValidator(_needed, json_schema_input_type=LoadConfig)] = Field(
         None, validate_default=True
     )

@@ -46,6 +46,7 @@ from pipelines.lease import HEARTBEAT_S
 from pipelines.preflight import AccountInventory
 from pipelines.readback import adopt, after_unknown, joined_after, landed
 from pipelines.state import Acknowledged, Entry, Origin, Outcome, Store, utc_now
+from pipelines.summary import Progress
 
 log = logging.getLogger("kartra_sync.deliver")
 
@@ -105,15 +106,6 @@ class Task:
     def window_open(self) -> bool:
         """Whether effects of the last write may still be on their way."""
         return time.monotonic() < self.open_until
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """For people who look on: leads settled of all, calls so far."""
-
-    settled: int
-    total: int
-    calls: int
 
 
 class Delivery:

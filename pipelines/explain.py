@@ -26,7 +26,7 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
     rows: list[dict[str, Any]] = []
     unreadable = None
     try:
-        for row, record, mapped in find_record(open_source(load), load, key):
+        for row, record, mapped in find_record(open_source(load.source), load, key):
             found.append(mapped)
             rows.append({"row": row, "record": _masked(dict(record), show=show)})
     except SyncError as error:

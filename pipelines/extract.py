@@ -9,7 +9,7 @@ from typing import Any
 from connectors.errors import ConfigError, GuardError
 from connectors.sources import BadRow, Chunk, Source
 from connectors.sources.registry import SOURCES
-from pipelines.config import LoadConfig, PipelineConfig
+from pipelines.config import LoadConfig, PipelineConfig, SourceConfig
 from pipelines.forgotten import REASON, Forgotten, cells_of
 from pipelines.lead import DesiredLead, digest
 from pipelines.mapping import Invalid, Mapped, Record, mapper, merge_leads
@@ -19,9 +19,8 @@ from pipelines.summary import Summary
 MapRecord = Callable[[Record, int], Mapped | Invalid]
 
 
-def open_source(load: LoadConfig) -> Source:
+def open_source(source: SourceConfig) -> Source:
     """Raises SourceError, ConfigError."""
-    source = load.source
     return SOURCES[source.kind](
         source.path,
         delimiter=source.delimiter,

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from connectors.errors import ConfigError
 from connectors.kartra.wire import Credentials
-from pipelines.config import LATER, PipelineConfig
+from pipelines.config import PipelineConfig
 from pipelines.nearest import nearest
 
 SECRETS = ("app_id", "api_key", "api_password")
@@ -26,6 +26,9 @@ VARIABLE = re.compile(
     r"(?P<literal>\$\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>(?:(?!\$\{)[^}])*))?\}|[^}]*)"
 )
 SECRET_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-)?\}")
+
+URL_WITH_PASSWORD = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:(?!\$\{)[^@/\s]+@")
+"""A URL as it stands in the file, with a password that is no variable."""
 
 Where = tuple[str | int, ...]
 """The keys and places that lead to a node."""
@@ -115,7 +118,9 @@ class _Document:
         self._open: list[yaml.Node] = []
         root = _compose(path)
         if not isinstance(root, yaml.MappingNode):
-            raise _config_error(path, [Fault(1, 1, (), "a map with pipeline, kartra and load is expected")])
+            raise _config_error(
+                path, [Fault(1, 1, (), "a map with pipeline, kartra and load or pull is expected")]
+            )
         self.data: dict[str, object] = self._mapping(root, ())
 
     def known(self, where: Where) -> Where:
@@ -207,6 +212,11 @@ class _Document:
             return None
         if where[:-1] == ("kartra",) and where[-1] in SECRETS:
             return self._secret(node, where)
+        if where[0] != "kartra" and URL_WITH_PASSWORD.search(node.value):
+            self._report(
+                where, "a password must not stand in the file; write the URL, or the password, as ${NAME}"
+            )
+            return None
         text = VARIABLE.sub(lambda match: self._substitute(match, where), node.value)
         return text if text or node.style is not None else None
 
@@ -292,7 +302,7 @@ def _faults(document: _Document, errors: list[ErrorDetails]) -> list[Fault]:
             known = _keys_at(schema, where[:-1])
             near = nearest(str(where[-1]), known)
             meant.add((*where[:-1], near or ""))
-            text = text if is_name else _unknown_key(where, near, known)
+            text = text if is_name else _unknown_key(near, known)
         at_key = is_name or error["type"] in ("extra_forbidden", "misplaced")
         if at_key:
             refused.add(where)
@@ -303,9 +313,7 @@ def _faults(document: _Document, errors: list[ErrorDetails]) -> list[Fault]:
     ]
 
 
-def _unknown_key(where: Where, near: str | None, known: list[str]) -> str:
-    if len(where) == 1 and where[0] in LATER:
-        return LATER[str(where[0])]
+def _unknown_key(near: str | None, known: list[str]) -> str:
     return f'unknown key; did you mean "{near}"?' if near else f"unknown key; known are {', '.join(known)}"
 
 

@@ -7,21 +7,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from connectors.errors import ConfigError, GuardError, LockedError, RetryableApiError, SyncError
+from connectors.errors import (
+    ApiError,
+    ConfigError,
+    GuardError,
+    LockedError,
+    RetryableApiError,
+    SyncError,
+)
 from connectors.kartra.client import KartraClient
 from connectors.kartra.limiter import limiter_for
 from connectors.privacy import mask_address
 from connectors.sources import Source
 from pipelines import guards
 from pipelines.config import LoadConfig, PipelineConfig
-from pipelines.deliver import Delivery, Progress
+from pipelines.deliver import Delivery
 from pipelines.extract import check_columns, open_source, stage
 from pipelines.lease import this_process
 from pipelines.pipeline_file import require_credentials
 from pipelines.plan import Plan, make_plan, refuse_missing
 from pipelines.preflight import AccountInventory, Inventory, Shortfall
+from pipelines.pull_run import pull_tables
 from pipelines.state import Store, new_run_id, utc_now
-from pipelines.summary import Summary
+from pipelines.summary import Progress, Summary
 
 log = logging.getLogger("kartra_sync.run")
 
@@ -35,6 +43,7 @@ class RunResult:
     status: str
     summary: Summary
     error: SyncError | None = None
+    has_loaded: bool = True
 
     @property
     def message(self) -> str | None:
@@ -81,16 +90,13 @@ def run_pipeline(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunResult:
-    """Load one pipeline. Raises SyncError only before the run began; LockedError when another runs.
+    """Load one pipeline, then pull. Raises SyncError only before the run began; LockedError: another runs.
 
-    `approved`: a person has agreed to how many leads get what (`guards.max_triggered`).
+    `approved`: a person has agreed to how many leads get what (`guards.max_triggered`), and to another
+    account in the tables of the pull.
     """
-    load = _load_of(config)
     account = account_of(config)
-    source = open_source(load)
-    check_columns(source, config, load)
-    for note in source.notes:
-        log.info("%s", note)
+    source = _open_source(config)
     started = time.monotonic()
     run_id = new_run_id()
     summary = Summary()
@@ -104,19 +110,32 @@ def run_pipeline(
         client = open_client(config, lambda: stopping() or halted.is_set())
         error: SyncError | None = None
         try:
-            error = _load(
-                config,
-                source,
-                store,
-                client,
-                account,
-                run_id,
-                summary,
-                approved=approved,
-                stopping=stopping,
-                halt=halted.set,
-                progress=progress,
-            )
+            if source is not None:
+                error = _load(
+                    config,
+                    source,
+                    store,
+                    client,
+                    account,
+                    run_id,
+                    summary,
+                    approved=approved,
+                    stopping=stopping,
+                    halt=halted.set,
+                    progress=progress,
+                )
+            if config.pull is not None and not stopping() and not isinstance(error, ApiError):
+                pull_tables(
+                    config,
+                    store,
+                    client,
+                    account,
+                    run_id,
+                    summary,
+                    approved=approved,
+                    stopping=stopping,
+                    progress=progress,
+                )
         except SyncError as caught:
             error = caught
         except BaseException:
@@ -132,14 +151,14 @@ def run_pipeline(
             status, error = _status(summary, error, stopped=stopping())
             message = str(error) if error else None
             store.finish_run(run_id, status, message, summary.to_json())
-    return RunResult(run_id, config.pipeline, status, summary, error)
+    return RunResult(run_id, config.pipeline, status, summary, error, has_loaded=source is not None)
 
 
 def plan_pipeline(config: PipelineConfig) -> PlanResult:
     """What a run would do now. Sends no write; asks Kartra for lists of names at most."""
     load = _load_of(config)
     account = account_of(config)
-    source = open_source(load)
+    source = open_source(load.source)
     check_columns(source, config, load)
     summary = Summary()
     unchecked: list[str] = []
@@ -313,6 +332,17 @@ def _warn_of_collapsing(collapsing: list[tuple[int, str]]) -> None:
         log.warning(
             "Test mode stores row %d (%s) under an address others have too", row, mask_address(address)
         )
+
+
+def _open_source(config: PipelineConfig) -> Source | None:
+    """The contacts, if the pipeline loads any."""
+    if config.load is None:
+        return None
+    source = open_source(config.load.source)
+    check_columns(source, config, config.load)
+    for note in source.notes:
+        log.info("%s", note)
+    return source
 
 
 def _load_of(config: PipelineConfig) -> LoadConfig:

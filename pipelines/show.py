@@ -12,10 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from connectors.privacy import mask_text
+from pipelines import summary as counted
 from pipelines.summary import Summary
 
 if TYPE_CHECKING:  # pandas comes with them, and tables need none
-    from pipelines import deliver
     from pipelines.run import PlanResult, RunResult
 
 TRIGGERS_SHOWN = 10
@@ -43,7 +43,12 @@ def run_lines(result: RunResult) -> Iterator[str]:
     """The summary a run ends with."""
     summary = result.summary
     yield f"{result.pipeline}: {result.status} in {summary.seconds:.1f} s (run {result.run_id})"
-    yield from _counted(summary)
+    if result.has_loaded:
+        yield from _counted(summary)
+    label = "pulled"
+    for table, count in summary.pulled.items():
+        yield f"  {label:<7}{count:>8,} {table.replace('_', ' ')}"
+        label = ""
     calls = f"  {'calls':<7}{summary.sent:>8,} sent"
     if summary.sent >= RATE_SHOWN_FROM and summary.seconds:
         calls += f", {summary.sent / summary.seconds:.1f} a second"
@@ -56,6 +61,8 @@ def run_lines(result: RunResult) -> Iterator[str]:
     yield calls
     if summary.not_removed:
         yield f"  {summary.not_removed:,} leads that are gone from the source could not be removed"
+    for note in summary.notes:
+        yield f"  note: {note}"
 
 
 def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
@@ -71,7 +78,7 @@ def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Any]:
-    """Gives a function that takes a `deliver.Progress`; draws only on a terminal."""
+    """Gives a function that takes a `Progress` of `summary`; draws only on a terminal."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -85,7 +92,7 @@ def progress_bar(console: Console) -> Iterator[Any]:
     with bar:
         task = bar.add_task("leads", total=None, rate="0.0")
 
-        def update(progress: deliver.Progress) -> None:
+        def update(progress: counted.Progress) -> None:
             elapsed_s = bar.tasks[0].elapsed or 0.0
             rate = f"{progress.calls / elapsed_s:.1f}" if elapsed_s else "0.0"
             bar.update(task, completed=progress.settled, total=progress.total, rate=rate)

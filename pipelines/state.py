@@ -352,6 +352,13 @@ class Store:
         )
         return int(self._run_line(known, scope_id=self.scope_id)[0][0])
 
+    def lead_ids(self, account: str) -> Iterator[str]:
+        """Kartra's numbers of the leads of an account, whichever pipeline knows them. Read in batches."""
+        after = ""
+        while rows := self._run("lead_ids", account=account, after=after, count=BATCH):
+            yield from (row.lead_id for row in rows)
+            after = rows[-1].lead_id
+
     def collapsing(self) -> list[tuple[int, str]]:
         """(row, address) of at most 50 staged leads that Test mode would store as one."""
         return [(row.row, row.email) for row in self._run("collapsing")]

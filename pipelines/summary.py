@@ -9,6 +9,15 @@ READ_LEADS = ("unchanged", "created", "edited", "skipped", "rejected", "parked",
 LEADS = ("unchanged", "created", "edited", "removed", "skipped", "rejected", "parked", "deferred")
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """For people who look on: leads settled of all, calls so far."""
+
+    settled: int
+    total: int
+    calls: int
+
+
 @dataclass(slots=True)
 class Summary:
     """The counters of design §4. `removed` leads are not read, so they stand outside the sum."""
@@ -24,6 +33,10 @@ class Summary:
     throttled: int = 0
     retried: int = 0
     read_back: int = 0
+    pulled: Counter[str] = field(default_factory=Counter)
+    """Rows per table that a pull read."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know of a pull."""
     seconds: float = 0.0
 
     @property
@@ -60,6 +73,6 @@ class Summary:
                 "retried": self.retried,
                 "read_back": self.read_back,
             },
-            "pulled": {},
+            "pulled": dict(self.pulled),
             "seconds": round(self.seconds, 3),
         }

@@ -66,6 +66,16 @@ class CallCounts:
                 self.latency_s += LATENCY_WEIGHT * (latency_s - self.latency_s)
 
 
+def is_clear(answer: Answer) -> bool:
+    """Each action was done, or refused for good."""
+    return answer.effect in (Effect.DONE, Effect.REFUSED)
+
+
+def is_answered(answer: Answer) -> bool:
+    """Kartra answered in its own words, whatever is missing in them."""
+    return answer.effect is not Effect.RETRY_LATER and bool(answer.body)
+
+
 @dataclass(frozen=True, slots=True)
 class ProfileRead:
     """What reading a lead back gave: its profile, or why there is none (234 unknown, 245 deleted)."""
@@ -127,13 +137,13 @@ class KartraClient:
                 return answer
         return uniform(call, Effect.RETRY_LATER)
 
-    def read(self, call: Call) -> Answer:
+    def read(self, call: Call, *, usable: Callable[[Answer], bool] = is_clear) -> Answer:
         """Send a call that only reads, again and again while nothing usable comes back.
 
         Raises FatalApiError, and RetryableApiError after READ_ATTEMPTS.
         """
         retrying = Retrying(
-            retry=retry_if_result(lambda answer: answer.effect in (Effect.RETRY_LATER, Effect.UNKNOWN)),
+            retry=retry_if_result(lambda answer: answer.effect is not Effect.FATAL and not usable(answer)),
             stop=stop_after_attempt(READ_ATTEMPTS),
             wait=wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5),
             sleep=self._sleep,
@@ -161,20 +171,17 @@ class KartraClient:
 
     def names(self, call: Call, key: str) -> tuple[str, ...]:
         """An inventory of names, such as account_tags. Raises FatalApiError or RetryableApiError."""
-        return parse_names(self._inventory(call).body, key)
+        return parse_names(self.inventory(call).body, key)
 
     def custom_fields(self) -> tuple[CustomFieldDefinition, ...]:
         call = Call((commands.retrieve_custom_fields(),))
-        return parse_custom_fields(self._inventory(call).body)
+        return parse_custom_fields(self.inventory(call).body)
 
-    def _inventory(self, call: Call) -> Answer:
+    def inventory(self, call: Call) -> Answer:
+        """The answer to an account-wide read. Raises FatalApiError (refused), RetryableApiError."""
         answer = self.read(call)
         if answer.effect is not Effect.DONE:
-            known = error_type(answer.type)
-            raise FatalApiError(
-                f"Kartra refused {call.commands[0]}: {known.message} ({known.type}). {known.advice}",
-                type=answer.type,
-            )
+            raise refusal(call.commands[0], answer.type)
         return answer
 
     def _has_left(self) -> None:
@@ -208,6 +215,12 @@ def profile_of(answer: Answer) -> ProfileRead:
     if answer.effect is Effect.DONE:
         return ProfileRead(parse_profile(answer.body))
     return ProfileRead(None, answer.type)
+
+
+def refusal(cmd: str, type: str | None) -> FatalApiError:  # noqa: A002 - Kartra's own word
+    """For a refusal that would meet every further call of the kind."""
+    known = error_type(type)
+    return FatalApiError(f"Kartra refused {cmd}: {known.message} ({known.type}). {known.advice}", type=type)
 
 
 def fatal(answer: Answer) -> FatalApiError:

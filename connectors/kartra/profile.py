@@ -41,13 +41,13 @@ def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
     details = found(body, "lead_details")
     if not isinstance(details, Mapping):
         return None
-    identifier, email = _text(details.get("id")), _text(details.get("email"))
+    identifier, email = text_of(details.get("id")), text_of(details.get("email"))
     if not identifier and not email:
         return None
     return LeadProfile(
         id=identifier,
         email=email,
-        fields={name: _text(details[name]) for name in LEAD_FIELDS if name in details},
+        fields={name: text_of(details[name]) for name in LEAD_FIELDS if name in details},
         tags=frozenset(_names(details.get("tags"))),
         lists=_lists(details.get("lists")),
         sequences=_sequences(details.get("sequences")),
@@ -67,14 +67,14 @@ def parse_custom_fields(body: Mapping[str, Any]) -> tuple[CustomFieldDefinition,
         CustomFieldDefinition(
             identifier, kind, _options(row.get("field_value")) if kind in CHOICE_TYPES else {}
         )
-        for row in _maps(found(body, "custom_fields"))
-        if (identifier := _text(row.get("field_identifier")))
-        for kind in [_text(row.get("field_type"))]
+        for row in maps_of(found(body, "custom_fields"))
+        if (identifier := text_of(row.get("field_identifier")))
+        for kind in [text_of(row.get("field_type"))]
     )
 
 
 def _lists(value: object) -> dict[str, bool]:
-    return {name: _is_active(row) for row in _rows(value) if (name := _name(row))}
+    return {name: _is_active(row) for row in rows_of(value) if (name := _name(row))}
 
 
 def _is_active(row: object) -> bool:
@@ -85,79 +85,83 @@ def _is_active(row: object) -> bool:
 
 def _sequences(value: object) -> dict[str, str]:
     return {
-        name: _text(row.get("step")) if isinstance(row, Mapping) else ""
-        for row in _rows(value)
+        name: text_of(row.get("step")) if isinstance(row, Mapping) else ""
+        for row in rows_of(value)
         if (name := _name(row))
     }
 
 
 def _custom_values(value: object) -> dict[str, str | tuple[str, ...]]:
     return {
-        identifier: _custom_value(_text(row.get("field_type")), row.get("field_value"))
-        for row in _maps(value)
-        if (identifier := _text(row.get("field_identifier")))
+        identifier: _custom_value(text_of(row.get("field_type")), row.get("field_value"))
+        for row in maps_of(value)
+        if (identifier := text_of(row.get("field_identifier")))
     }
 
 
 def _custom_value(kind: str, value: object) -> str | tuple[str, ...]:
     """By the type where it is known: a text may look like JSON, and an empty choice may be ""."""
     if kind not in CHOICE_TYPES and not (kind == "" and isinstance(value, list | Mapping)):
-        return _text(value)
+        return text_of(value)
     labels = [
-        _text(row.get("option_value") if isinstance(row, Mapping) else row) for row in _option_rows(value)
+        text_of(row.get("option_value") if isinstance(row, Mapping) else row) for row in option_rows(value)
     ]
     return tuple(label for label in labels if label)
 
 
 def _options(value: object) -> dict[str, str]:
-    rows = [row for row in _option_rows(value) if isinstance(row, Mapping)]
-    return {label: _text(row.get("option_id")) for row in rows if (label := _text(row.get("option_value")))}
+    rows = [row for row in option_rows(value) if isinstance(row, Mapping)]
+    return {
+        label: text_of(row.get("option_id")) for row in rows if (label := text_of(row.get("option_value")))
+    }
 
 
-def _option_rows(value: object) -> list[Any]:
+def option_rows(value: object) -> list[Any]:
+    """The chosen options of a field, or all it has: rows of option_id and option_value, or bare labels."""
     value = decoded(value)
     if isinstance(value, Mapping) and "option_value" in value:
         return [value]
-    return [value] if isinstance(value, str | int) and value != "" else _rows(value)
+    return [value] if isinstance(value, str | int) and value != "" else rows_of(value)
 
 
 def _moment(value: object) -> datetime | None:
     try:
-        return datetime.strptime(_text(value), "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - it has none
+        return datetime.strptime(text_of(value), "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - it has none
     except ValueError:
         return None
 
 
 def _names(value: object) -> list[str]:
-    return [name for row in _rows(value) if (name := _name(row))]
+    return [name for row in rows_of(value) if (name := _name(row))]
 
 
 def _name(row: object) -> str:
     """Of a row that is the name itself, or a map with `tag_name`, `list_name`, ... or `name`."""
     if not isinstance(row, Mapping):
-        return _text(row)
+        return text_of(row)
     keys = ("tag_name", "list_name", "sequence_name", "page_name", "name")
-    return next((name for key in keys if (name := _text(row.get(key)))), "")
+    return next((name for key in keys if (name := text_of(row.get(key)))), "")
 
 
-def _maps(value: object) -> list[Mapping[str, Any]]:
-    return [row for row in _rows(value) if isinstance(row, Mapping)]
+def maps_of(value: object) -> list[Mapping[str, Any]]:
+    return [row for row in rows_of(value) if isinstance(row, Mapping)]
 
 
-def _rows(value: object) -> list[Any]:
+def rows_of(value: object) -> list[Any]:
+    """A list as PHP may write it: an object of rows, a list in JSON text, or nothing at all."""
     value = decoded(value)
     if isinstance(value, Mapping):
         return list(value.values())
     return value if isinstance(value, list) else []
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """PHP writes an empty value as null, as "" or as []."""
     return "" if value is None or isinstance(value, list | Mapping) else str(value)
 
 
 def _whole(value: object) -> int | None:
     try:
-        return int(_text(value))
+        return int(text_of(value))
     except ValueError:
         return None

@@ -247,7 +247,16 @@ class Model:
     open: set[tuple[str, Item]] = field(default_factory=set)
     left: set[tuple[str, str]] = field(default_factory=set)  # (id, list) that its person has left
     loose: set[str] = field(default_factory=set)
+    maybe_bound: dict[str, str] = field(default_factory=dict)
     unsure: bool = False
+
+    @property
+    def unclaimed(self) -> dict[str, str]:
+        """Keys whose lead an interrupted run may have adopted by a look, without a write that would show it.
+
+        Whether the product knows their leads, and since when, no account shows.
+        """
+        return {key: lead_id for key, lead_id in self.maybe_bound.items() if key not in self.given}
 
     def due(self, images: dict[str, Image]) -> dict[str, Due]:
         """Per key what a run has to do with this source and this account."""
@@ -378,6 +387,7 @@ class Model:
                 self.maybe_refused[key].add(self.refused.pop(key))
             if one.base is None:
                 continue
+            self.maybe_bound[key] = one.base.lead_id
             image = images[one.base.lead_id]
             already = {item for item, value in one.owed.items.items() if image.get(item) == value}
             left = {name for name in one.owed.leave if image.get(("list", name)) is not True}

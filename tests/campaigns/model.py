@@ -234,11 +234,8 @@ class Play(RuleBasedStateMachine):
         self.gone.append(row)
 
     def _change_address(self, row: Row) -> None:
-        """Not of a contact whose lead an interrupted run may have adopted, by a look that wrote nothing.
-
-        Whether the new address is then that lead's, or a new lead's, no account shows.
-        """
-        if self.stage.shape.key == "column" and self.model.unsure and row["Id"] not in self.model.given:
+        """Not of a contact with a lead that may be its own: is the new address that lead's, or a new one's?"""
+        if row["Id"] in self.model.unclaimed:
             return
         self.aliases += 1
         number = row["Id"]
@@ -356,7 +353,9 @@ class Play(RuleBasedStateMachine):
             return [lead for lead in self.sandbox.account.leads.values() if lead.email.endswith(self.mark)]
 
     def _living(self) -> list[SandboxLead]:
-        return [lead for lead in self._leads() if not lead.deleted]
+        """Those that hands may touch: not leads of which it cannot be told whether the product knows them."""
+        unclaimed = set(self.model.unclaimed.values())
+        return [lead for lead in self._leads() if not lead.deleted and lead.id not in unclaimed]
 
     def _pick_lead(self, which: int) -> SandboxLead:
         living = self._living()

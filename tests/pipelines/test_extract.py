@@ -346,14 +346,14 @@ def test_the_source_is_opened_as_the_pipeline_file_says(tmp_path: Path) -> None:
     path.write_text("Email;City\n'ann@example.org';Orl\u00e9ans\n", encoding="cp1252")
     written = {"path": str(path), "delimiter": ";", "encoding": "cp1252", "quotechar": "'"}
     load = load_config(source={"csv": written})
-    (chunk,) = open_source(load).chunks()
+    (chunk,) = open_source(load.source).chunks()
     assert chunk.frame.to_dict("records") == [{"Email": "ann@example.org", "City": "Orléans"}]
 
 
 def test_a_source_that_is_not_there_is_a_source_error(tmp_path: Path) -> None:
     load = load_config(source={"csv": str(tmp_path / "contacts.csv")})
     with pytest.raises(SourceError, match=r"^contacts\.csv was not found in "):
-        open_source(load)
+        open_source(load.source)
 
 
 def test_columns_that_do_not_fit_are_named_with_the_pipeline_file(tmp_path: Path) -> None:

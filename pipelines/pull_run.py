@@ -1,0 +1,149 @@
+"""A pull as a part of a run: what the pipeline file says of it, and the state store behind it."""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from connectors.errors import ConfigError, SyncError
+from connectors.kartra.client import KartraClient
+from connectors.sources import Source
+from pipelines.config import PipelineConfig, PullConfig, RosterConfig
+from pipelines.extract import open_source
+from pipelines.kartra_time import zone_of
+from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.pull import Chains, Pull, PullOrder
+from pipelines.state import Store, utc_now
+from pipelines.summary import Progress, Summary
+from pipelines.warehouse import Warehouse
+
+log = logging.getLogger("kartra_sync.pull")
+
+
+def pull_tables(
+    config: PipelineConfig,
+    store: Store,
+    client: KartraClient,
+    account: str,
+    run_id: str,
+    summary: Summary,
+    *,
+    approved: bool,
+    stopping: Callable[[], bool],
+    progress: Callable[[Progress], None],
+) -> None:
+    """Pull into the tables what is not fresh. Raises SyncError; what was answered before is in the tables."""
+    pull = _pull_of(config)
+    forgotten = store.forgotten()
+    workers = config.kartra.workers
+
+    def is_forgotten(name: str) -> bool:
+        return forgotten is not None and forgotten.holds(name.lower())
+
+    with Warehouse(pull.into) as warehouse:
+        started = utc_now()
+        sent_before = client.counts.sent
+        order = order_of(pull, started - pull.refresh_after)
+        warehouse.begin_pull(run_id, config.pipeline, account, started, other_account=approved)
+        chains = StoredChains(store, account)
+        run = Pull(
+            client,
+            warehouse,
+            order,
+            chains,
+            calls_per_second=config.kartra.calls_per_second,
+            workers=None if workers == "auto" else workers,
+            is_forgotten=is_forgotten,
+            stopping=stopping,
+            beat=lambda: store.beat(run_id),
+            progress=progress,
+        )
+        error: SyncError | None = None
+        try:
+            run.run(name for name in roster(pull.leads, store, account) if not is_forgotten(_name(name)))
+        except SyncError as caught:
+            error = caught
+            raise
+        finally:
+            chains.keep()
+            waiting = warehouse.waiting(order.before, profiles=order.profiles, sales=order.sales)
+            if run.is_out_of_budget:
+                run.notes.append(
+                    f"{waiting.leads:,} leads and {waiting.details:,} details wait for the next run:"
+                    f" this one had {pull.max_calls:,} calls (pull.max_calls)"
+                )
+            status = (
+                "failed"
+                if error
+                else "interrupted"
+                if stopping()
+                else ("partial" if run.is_out_of_budget else "succeeded")
+            )
+            calls = client.counts.sent - sent_before
+            warehouse.finish_pull(utc_now(), status, calls=calls, waiting=waiting.leads, notes=run.notes)
+            summary.pulled.update({table: warehouse.pulled[table] for table in pull.tables})
+            summary.notes += run.notes
+
+
+def order_of(pull: PullConfig, before: datetime) -> PullOrder:
+    return PullOrder(pull.tables, before, pull.max_calls, zone_of(pull.time_zone))
+
+
+class StoredChains(Chains):
+    """What the state store knows of an account's chains."""
+
+    def __init__(self, store: Store, account: str) -> None:
+        self._store, self._account = store, account
+        found = store.inventory(account, "chains")
+        self._works: bool | None = found[1]["without_lead"] if found else None
+        self._stored = self._works
+
+    def known(self) -> bool | None:
+        return self._works
+
+    def learn(self, works: bool) -> None:
+        self._works = works
+
+    def keep(self) -> None:
+        if self._works is not None and self._works != self._stored:
+            self._store.keep_inventory(self._account, "chains", {"without_lead": self._works})
+
+
+def roster(leads: RosterConfig, store: Store, account: str) -> Iterator[str]:
+    """How Kartra is asked for each lead. Raises SourceError, ConfigError."""
+    if leads.source is None:
+        for lead_id in store.lead_ids(account):
+            yield f"id:{lead_id}"
+        return
+    source = open_source(leads.source)
+    column = _column(leads, source)
+    for chunk in source.chunks():
+        for cell in chunk.frame[column]:
+            name = normal_cell(str(cell))
+            if not name:
+                continue
+            if leads.id:
+                yield f"id:{name}"
+                continue
+            try:
+                yield f"email:{normal_address(name)}"
+            except InvalidAddressError:
+                log.info("a row of the roster has no address that Kartra could know")
+
+
+def _column(leads: RosterConfig, source: Source) -> str:
+    column = leads.email or leads.id or ""
+    if column not in source.columns:
+        raise ConfigError(
+            f'pull.leads: the source has no column "{column}"; it has {", ".join(source.columns)}'
+        )
+    return column
+
+
+def _name(lookup: str) -> str:
+    return lookup.partition(":")[2]
+
+
+def _pull_of(config: PipelineConfig) -> PullConfig:
+    if config.pull is None:
+        raise ConfigError(f"{config.path}: there is no `pull` in it")
+    return config.pull
