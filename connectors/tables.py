@@ -12,10 +12,24 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from sqlalchemy import URL, Connection, Row, bindparam, column, create_engine, event, inspect, table, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Row,
+    String,
+    TextClause,
+    bindparam,
+    column,
+    create_engine,
+    event,
+    inspect,
+    table,
+    text,
+)
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -72,6 +86,7 @@ class Tables:
         """`create` False: a SQLite file that is not there is an error instead of a new file."""
         self._keys: dict[str, tuple[str, ...]] = {}
         self._upserts: dict[tuple[object, ...], Any] = {}
+        self._clauses: dict[tuple[str, frozenset[str]], TextClause] = {}
         is_sqlite = url.get_backend_name() == "sqlite"
         if is_sqlite:
             _prepare_file(Path(url.database or ""), create=create)
@@ -169,9 +184,9 @@ class Tables:
     # --- rows
 
     def read(self, connection: Connection, statement: str, **values: Any) -> Sequence[Row[Any]]:
-        """Rows of a SELECT; a list among the values is for `IN :name`."""
-        lists = {name for name, value in values.items() if isinstance(value, list)}
-        clause = text(statement).bindparams(*(bindparam(name, expanding=True) for name in lists))
+        """Rows of a SELECT; a list of texts among the values is for `IN :name`."""
+        lists = frozenset(name for name, value in values.items() if isinstance(value, list))
+        clause = self._clause(statement, lists)
         adapted = {
             name: [self.adapted(one) for one in value] if name in lists else self.adapted(value)
             for name, value in values.items()
@@ -181,7 +196,15 @@ class Tables:
     def run(self, connection: Connection, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """A statement once for each row of values."""
         if rows:
-            connection.execute(text(statement), [self._adapted_row(row) for row in rows])
+            connection.execute(self._clause(statement), [self._adapted_row(row) for row in rows])
+
+    def _clause(self, statement: str, lists: frozenset[str] = frozenset()) -> TextClause:
+        known = (statement, lists)
+        if known not in self._clauses:
+            self._clauses[known] = text(statement).bindparams(
+                *(bindparam(name, type_=String(), expanding=True) for name in sorted(lists))
+            )
+        return self._clauses[known]
 
     def upsert(
         self,
@@ -207,7 +230,7 @@ class Tables:
         names = tuple(keys[0])
         where = " AND ".join(f"{name} = :{name}" for name in names)
         _refuse_other_names((of, *names))
-        connection.execute(text(f"DELETE FROM {of} WHERE {where}"), [dict(key) for key in keys])  # noqa: S608
+        self.run(connection, f"DELETE FROM {of} WHERE {where}", keys)  # noqa: S608
 
     def _upsert(self, connection: Connection, into: str, names: tuple[str, ...], keep: frozenset[str]) -> Any:
         known = (into, names, keep)
@@ -240,7 +263,8 @@ class Tables:
         return tuple(found["name"] for found in inspect(connection).get_columns(of))
 
     def _adapted_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: self.adapted(value) for name, value in row.items()}
+        plain = (str, int, NoneType) if self.dialect != "postgresql" else (int, NoneType)
+        return {name: value if type(value) in plain else self.adapted(value) for name, value in row.items()}
 
     def adapted(self, value: Any) -> Any:
         """A value as this database takes it: exact decimals, aware times, and maps and lists as JSON."""

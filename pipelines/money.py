@@ -21,3 +21,10 @@ def net_of(kind: str | None, amount: Decimal | None) -> Decimal | None:
     if sign is None or amount is None:
         return None
     return amount.copy_abs() if sign > 0 else -amount.copy_abs()
+
+
+def money_text(amount: Decimal) -> str:
+    """`49.90`: exact, with two decimals or as many as it takes; the same for 49.9 and 49.9000."""
+    whole, _, parts = format(amount, "f").partition(".")
+    text = f"{whole}.{parts.rstrip('0'):0<2}"
+    return text if amount else text.removeprefix("-")

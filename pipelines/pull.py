@@ -22,7 +22,7 @@ from connectors.kartra import commands
 from connectors.kartra.answers import ActionAnswer, Answer, Effect, found
 from connectors.kartra.client import KartraClient, is_answered, is_clear, refusal
 from connectors.kartra.commands import Action, Call, Lead
-from connectors.kartra.profile import parse_names
+from connectors.kartra.profile import parse_names, text_of
 from pipelines.pull_rows import (
     TableRow,
     custom_field_rows,
@@ -297,17 +297,16 @@ class Pull:
         refused: dict[str, dict[str, str]] = {"transaction": {}, "subscription": {}}
         failed = []
         try:
-            answers = self._read_each([one.action for one in batch], None, learn=True)
+            answers = self._read_details(batch)
         except RetryableApiError as error:
             log.info("details wait for the next run: %s", error)
             return batch
         for one, answer in zip(batch, answers, strict=True):
-            details = (answer.payload or {}).get(f"{one.kind}_details")
             if answer.type == _NOT_PERMITTED:
                 raise refusal(one.action.cmd, answer.type)
             if answer.effect is Effect.REFUSED:
                 refused[one.kind][one.number] = answer.type or "?"
-            elif isinstance(details, Mapping):
+            elif (details := one.details_in(answer)) is not None:
                 rows[one.kind].append(one.row(details, self._order.zone))
             else:
                 failed.append(one)
@@ -326,23 +325,31 @@ class Pull:
         if self._failed_in_a_row >= IN_A_ROW:
             raise RetryableApiError(f"{IN_A_ROW} calls in a row got no usable answer. Run again later")
 
+    def _read_details(self, batch: list["_Owed"]) -> list[ActionAnswer]:
+        """As `_read_each`, but an answer counts only with the number that was asked for: Kartra may leave
+        entries of a chain out, and then order tells nothing."""
+        actions = [one.action for one in batch]
+        if len(batch) == 1:
+            return self._read_each(actions, None)
+        answer = self._read(Call(tuple(actions)), usable=is_answered)
+        by_name = {one.name: one for one in batch}
+        told = {name: inner for inner in answer.actions if (name := _named_in(inner)) in by_name}
+        if self._chains.known() is None:
+            self._chains.learn(len(told) > 1 or answer.type in _OF_ONE)
+        nested = [inner for inner in answer.actions if inner.effect is Effect.REFUSED]
+        if len(told) + len(nested) == len(batch):  # every entry is there, so refusals stand in their places
+            return list(answer.actions)
+        return [told.get(one.name) or self._read_each([one.action], None)[0] for one in batch]
+
     # --- calls
 
-    def _read_each(
-        self, actions: Sequence[Action], lead: Lead | None, *, learn: bool = False
-    ) -> list[ActionAnswer]:
+    def _read_each(self, actions: Sequence[Action], lead: Lead | None) -> list[ActionAnswer]:
         """Each action's answer, from one call for all; what is missing there, from calls of its own."""
-        answers = [ActionAnswer(Effect.UNKNOWN)] * len(actions)
-        if len(actions) > 1 and not (learn and self._chains.known() is False):
-            answer = self._read(Call(tuple(actions), lead), usable=is_answered)
-            answers = list(answer.actions)
-            if learn and self._chains.known() is None:
-                done = sum(one.effect is Effect.DONE for one in answers)
-                self._chains.learn(done > 1 or answer.type in _OF_ONE)
-        for place, action in enumerate(actions):
-            if answers[place].effect not in (Effect.DONE, Effect.REFUSED):
-                answers[place] = self._read(Call((action,), lead)).actions[0]
-        return answers
+        answer = self._read(Call(tuple(actions), lead), usable=is_answered if len(actions) > 1 else is_clear)
+        return [
+            one if is_clear(one) else self._read(Call((action,), lead)).actions[0]
+            for action, one in zip(actions, answer.actions, strict=True)
+        ]
 
     def _read(self, call: Call, *, usable: Callable[[Answer], bool] = is_clear) -> Answer:
         self._spend()
@@ -466,11 +473,25 @@ class _Owed:
         make = commands.get_transaction_details
         return (make if self.kind == "transaction" else commands.get_subscription_details)(self.number)
 
+    def details_in(self, answer: ActionAnswer) -> Mapping[str, Any] | None:
+        """The details in an answer, if they are those of this one."""
+        held = answer.payload or {}
+        return held[f"{self.kind}_details"] if _named_in(answer) == self.name else None
+
     def row(self, details: Mapping[str, Any], zone: tzinfo) -> TableRow:
         if self.kind == "subscription":
             return subscription_row(details, self.stub, zone)
         row = transaction_row(details, self.stub, zone)
         return {**row, "extra": {**(self.stub["extra"] or {}), **(row["extra"] or {})} or None}
+
+
+def _named_in(answer: ActionAnswer) -> str:
+    """Whose details an answer holds, as `_Owed.name`; nothing where it holds none."""
+    for kind in ("transaction", "subscription"):
+        details = (answer.payload or {}).get(f"{kind}_details")
+        if isinstance(details, Mapping):
+            return f"{kind} {text_of(details.get(f'{kind}_id'))}"
+    return ""
 
 
 def _asked_for(entry: RosterEntry) -> Lead:

@@ -15,6 +15,8 @@ import pytest
 
 from connectors.kartra.sandbox import Account, CustomField, Sandbox
 
+pytest_plugins = ["tests.servers"]
+
 COMMAND = str(Path(sys.executable).parent / "kartra-sync")
 
 PIPELINE = """\

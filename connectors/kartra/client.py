@@ -22,7 +22,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, 
 
 from connectors.errors import FatalApiError, RetryableApiError
 from connectors.kartra import commands
-from connectors.kartra.answers import Answer, Effect, classify, uniform
+from connectors.kartra.answers import ActionAnswer, Answer, Effect, classify, uniform
 from connectors.kartra.commands import Call
 from connectors.kartra.error_types import error_type
 from connectors.kartra.limiter import CallLimiter
@@ -66,7 +66,7 @@ class CallCounts:
                 self.latency_s += LATENCY_WEIGHT * (latency_s - self.latency_s)
 
 
-def is_clear(answer: Answer) -> bool:
+def is_clear(answer: Answer | ActionAnswer) -> bool:
     """Each action was done, or refused for good."""
     return answer.effect in (Effect.DONE, Effect.REFUSED)
 

@@ -351,7 +351,7 @@ class Model:
             if one.calls:
                 self.refused.pop(key, None)
         self.maybe_refused.clear()
-        self.loose.clear()
+        self.loose = set(self.unclaimed)
         self.unsure = False
 
     def _is_refused(self, key: str, one: Due, after: dict[str, Image]) -> bool:

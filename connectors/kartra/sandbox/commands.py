@@ -114,6 +114,8 @@ def _checked_actions(form: Form, call: Call) -> list[tuple[str, Form]]:
     named = text(call.lead_form, "email") or (text(call.lead_form, "id") and commands[0] != "create_lead")
     if not named and any(command in LEAD_COMMANDS or command in LEAD_BOUND for command in commands):
         raise Refused("206")
+    if not named and len(commands) > 1 and call.options.leadless_chains == "206":
+        raise Refused("206")
     return list(zip(commands, actions, strict=True))
 
 
@@ -144,6 +146,8 @@ def _carried_out(actions: list[tuple[str, Form]], call: Call) -> Entry:
                 raise
             entry = _error(refused, call.options)
         entries.append({command: entry})
+    if call.options.leadless_chains == "last" and not call.lead_form:
+        entries = entries[-1:]
     return {"actions": entries} if entries else {}
 
 

@@ -8,6 +8,7 @@ import random
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from connectors.kartra.sandbox.account import Account, est_now
 from connectors.kartra.sandbox.call import Call, Entry, LateEffects
@@ -143,7 +144,8 @@ class Emulator:
         received.executed = True
         body = answer(received.form, call)
         received.error_type = error_type_of(body)
-        return _php_json(spoiled_body(body, received.fault))
+        spoiled = spoiled_body(body, received.fault)
+        return _php_json(_php_lists(spoiled) if self.options.php_lists else spoiled)
 
     def _place(self, received: ReceivedCall, credentials: Form, arrived: Arrived) -> int:
         """Which account the call may act on, as a place in `accounts`. Refused where it may on none."""
@@ -178,6 +180,15 @@ def _json_form(body: str) -> Form:
         return form_of_json(json.loads(body))
     except ValueError:
         return {}
+
+
+def _php_lists(value: Any) -> Any:
+    """Lists as PHP writes those whose keys have gaps, and empty ones as an empty text."""
+    if isinstance(value, dict):
+        return {key: _php_lists(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return {str(2 * place): _php_lists(entry) for place, entry in enumerate(value)} or ""
+    return value
 
 
 def _php_json(body: Entry) -> str:
