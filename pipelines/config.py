@@ -33,7 +33,6 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from connectors.errors import ConfigError
 from connectors.kartra.commands import LEAD_FIELDS
-from connectors.tables import tables_url
 from pipelines.kartra_time import zone_of
 from pipelines.nearest import nearest
 
@@ -664,18 +663,18 @@ class LoadConfig(Section):
 
 # Pull
 
+DATABASES = ("postgresql", "mysql", "mariadb")
+
 
 def _tables_place(value: object, info: ValidationInfo) -> Path | str:
     """A SQLite file beside the pipeline, or the URL of a database as it stands."""
     text = _text(value)
     if "://" not in text:
         return _beside(text, info)
-    try:
-        url = tables_url(text)
-    except ConfigError as error:
-        raise wrong(str(error)) from None
-    if url.get_backend_name() == "sqlite":
-        return _beside(url.database or "", info)
+    if sqlite := re.fullmatch(r"sqlite(?:\+pysqlite)?:///([^?]+)", text):
+        return _beside(sqlite[1], info)
+    if not re.match(rf"({'|'.join(DATABASES)})(\+[a-z0-9]+)?://", text):
+        raise wrong(f"a SQLite file is expected, or a URL that begins with one of {', '.join(DATABASES)}")
     return text
 
 
@@ -776,7 +775,7 @@ class PipelineConfig(Section):
     model_config = ConfigDict(
         json_schema_extra={
             "required": ["pipeline", "kartra"],
-            "anyOf": [{"required": ["load"]}, {"required": ["pull"]}],
+            "allOf": [{"anyOf": [{"required": ["load"]}, {"required": ["pull"]}]}],
         }
     )
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-
 from connectors.kartra.sandbox import Sandbox
 from tests.conftest import Project
 from tests.pull import busy_account, expected, read, write_pull
