@@ -258,6 +258,9 @@ class Tables:
             self._keys[of] = tuple(inspect(connection).get_pk_constraint(of)["constrained_columns"])
         return self._keys[of]
 
+    def has(self, connection: Connection, table_name: str) -> bool:
+        return inspect(connection).has_table(table_name)
+
     def columns(self, connection: Connection, of: str) -> tuple[str, ...]:
         """The columns of a table, in order."""
         return tuple(found["name"] for found in inspect(connection).get_columns(of))

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from connectors.errors import ConfigError, SyncError
-from pipelines.config import LoadConfig, PipelineConfig
+from connectors.errors import ConfigError, SyncError, TablesError
+from pipelines.config import LoadConfig, PipelineConfig, PullConfig
 from pipelines.diff import diff_lead
 from pipelines.extract import check_columns, open_source, read_mapped
 from pipelines.mapping import Mapped
 from pipelines.pipeline_file import read_pipeline
 from pipelines.plan import missing_message
 from pipelines.preflight import Inventory, Missing, Shortfall, kinds_used, read_inventory
+from pipelines.pull_run import check_roster
 from pipelines.run import open_client
+from pipelines.warehouse import Warehouse
 
 
 @dataclass(slots=True)
@@ -84,6 +86,8 @@ def check_file(file: Path, environ: Mapping[str, str]) -> Checked:
 
 
 def _check(config: PipelineConfig, checked: Checked) -> None:
+    if config.pull is not None:
+        _check_pull(config.pull, checked)
     load = config.load
     if load is None:
         return
@@ -101,6 +105,21 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
         elif checked.names_checked:
             shortfall.check(diff_lead(record.lead, None))
     checked.missing = shortfall.leads
+
+
+def _check_pull(pull: PullConfig, checked: Checked) -> None:
+    """Can the tables be reached, and is there a column that names the leads?"""
+    if pull.leads.source is not None:
+        check_roster(pull.leads)
+    try:
+        with Warehouse(pull.into, create=False) as warehouse:
+            is_there = warehouse.is_there()
+    except TablesError:
+        if not isinstance(pull.into, Path):
+            raise
+        is_there = False
+    if not is_there:
+        checked.notes.append("the tables of the pull are not there yet; a run makes them")
 
 
 def _inventory(config: PipelineConfig, load: LoadConfig, checked: Checked) -> Inventory:

@@ -23,6 +23,7 @@ from connectors.errors import (
 )
 from pipelines.cli_parts import FILE, common, print_json, read_file, read_files, start_log
 from pipelines.cli_state import state
+from pipelines.cli_tables import export, reconcile
 
 DONE, FAILED, USAGE, PARTIAL, GUARDED, LOCKED, BUG = 0, 1, 2, 3, 4, 5, 70
 """Exit codes: done · failed, safe to run again · usage or configuration · done, some leads refused ·
@@ -105,6 +106,8 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
             "missing": {str(thing): count for thing, count in sorted(result.plan.missing.items())},
             "refusal": str(result.refusal) if result.refusal else None,
         }
+        if result.pull is not None:
+            planned["pull"] = {"leads": result.pull.leads, "details": result.pull.details}
         print_json(planned)
     else:
         for line in plan_lines(config.pipeline, result):
@@ -441,6 +444,8 @@ def schema() -> None:
 
 
 cli.add_command(state)
+cli.add_command(reconcile)
+cli.add_command(export)
 
 
 def main() -> None:

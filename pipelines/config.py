@@ -796,3 +796,15 @@ class PipelineConfig(Section):
     )
     """Sends contacts to Kartra."""
     path: SkipJsonSchema[Path]
+
+    def needs_load(self) -> LoadConfig:
+        """What the pipeline loads. Raises ConfigError where it only pulls."""
+        if self.load is None:
+            raise ConfigError(f"{self.path}: this pipeline only pulls; it has no `load`")
+        return self.load
+
+    def needs_pull(self) -> PullConfig:
+        """What the pipeline pulls. Raises ConfigError where it only loads."""
+        if self.pull is None:
+            raise ConfigError(f"{self.path}: this pipeline only loads; it has no `pull`")
+        return self.pull

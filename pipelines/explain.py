@@ -19,8 +19,7 @@ from pipelines.state import Store
 
 def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, Any]:
     """Values are masked unless `show`. Needs no credentials, makes no call."""
-    load = config.load
-    assert load is not None  # noqa: S101 - the reader refuses a file without it
+    load = config.needs_load()
     key = normal_key(key, by_address=load.key.column is None)
     found: list[Mapped] = []
     rows: list[dict[str, Any]] = []

@@ -48,9 +48,10 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
     there is nothing to resolve, LockedError while the pipeline is being run.
     """
     account = account_of(config)
-    if config.load is None or not config.state.exists():
+    load = config.needs_load()
+    if not config.state.exists():
         raise ConfigError(f"{config.pipeline}: has not run yet")
-    key = normal_key(key, by_address=config.load.key.column is None)
+    key = normal_key(key, by_address=load.key.column is None)
     with Store(config.state) as store:
         store.find_scope(config.pipeline, account, config.kartra.mode)
         if holder := store.holder(config.pipeline):

@@ -60,7 +60,7 @@ _OF_ONE = ("247", "248")
 
 Result = TypeVar("Result")
 
-_INVENTORIES: Mapping[NameTable, tuple[Callable[[], Action], str]] = {
+INVENTORIES: Mapping[NameTable, tuple[Callable[[], Action], str]] = {
     "tags": (commands.retrieve_account_tags, "account_tags"),
     "lists": (commands.retrieve_account_lists, "account_lists"),
     "sequences": (commands.retrieve_account_sequences, "account_sequences"),
@@ -183,12 +183,12 @@ class Pull:
     # --- names
 
     def _pull_names(self) -> None:
-        wanted = [name for name in _INVENTORIES if name in self._order.tables]
+        wanted = [name for name in INVENTORIES if name in self._order.tables]
         self._work([partial(self._pull_inventory, name) for name in wanted], self._keep_inventory)
 
     def _pull_inventory(self, name: NameTable) -> tuple[NameTable, Answer]:
         self._spend()
-        return name, self._client.inventory(Call((_INVENTORIES[name][0](),)))
+        return name, self._client.inventory(Call((INVENTORIES[name][0](),)))
 
     def _keep_inventory(self, read: tuple[NameTable, Answer]) -> None:
         name, answer = read
@@ -198,7 +198,7 @@ class Pull:
             self.notes += self._warehouse.keep_names("custom_fields", fields, now)
             self._warehouse.keep_names("custom_field_options", options, now)
             return
-        names = dict.fromkeys(parse_names(answer.body, _INVENTORIES[name][1]))
+        names = dict.fromkeys(parse_names(answer.body, INVENTORIES[name][1]))
         self.notes += self._warehouse.keep_names(name, [{"name": each} for each in names], now)
 
     # --- leads

@@ -40,6 +40,11 @@ TRANSACTION_TEXTS = (
     *("transaction_parent_id", "original_id", "transaction_subscription_id"),
     *("transaction_internal_subscription_id", "transaction_last_4_card_digits"),
 )
+BUYER = (
+    *(name for name in TRANSACTION_TEXTS if name[:5] == "lead_" and name != "lead_id"),
+    "transaction_last_4_card_digits",
+)
+"""Columns of `transactions` that tell who bought."""
 TRANSACTION_NUMBERS = ("transaction_quantity", "transaction_subscription_pay_number")
 TRANSACTION_MONEY = (
     *("transaction_full_amount", "transaction_base_amount", "transaction_discount"),

@@ -1,20 +1,22 @@
 """A pull as a part of a run: what the pipeline file says of it, and the state store behind it."""
 
 import logging
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.errors import ConfigError, SyncError
+from connectors.errors import ConfigError, SyncError, TablesError
 from connectors.kartra.client import KartraClient
 from connectors.sources import Source
 from pipelines.config import PipelineConfig, PullConfig, RosterConfig
 from pipelines.extract import open_source
 from pipelines.kartra_time import zone_of
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
-from pipelines.pull import Chains, Pull, PullOrder
+from pipelines.pull import CHAINED, INVENTORIES, Chains, Pull, PullOrder
 from pipelines.state import Store, utc_now
 from pipelines.summary import Progress, Summary
-from pipelines.warehouse import Warehouse
+from pipelines.warehouse import Waiting, Warehouse
 
 log = logging.getLogger("kartra_sync.pull")
 
@@ -32,7 +34,7 @@ def pull_tables(
     progress: Callable[[Progress], None],
 ) -> None:
     """Pull into the tables what is not fresh. Raises SyncError; what was answered before is in the tables."""
-    pull = _pull_of(config)
+    pull = config.needs_pull()
     forgotten = store.forgotten()
     workers = config.kartra.workers
 
@@ -88,6 +90,37 @@ def order_of(pull: PullConfig, before: datetime) -> PullOrder:
     return PullOrder(pull.tables, before, pull.max_calls, zone_of(pull.time_zone))
 
 
+@dataclass(frozen=True, slots=True)
+class PullEstimate:
+    """What a pull would ask for now. Details of sales that nobody knows yet come on top."""
+
+    leads: int
+    details: int
+    calls: int
+
+
+def estimate_pull(config: PipelineConfig, store: Store, account: str) -> PullEstimate:
+    """Reads the roster and the tables; makes no call and writes nothing."""
+    pull = config.needs_pull()
+    order = order_of(pull, utc_now() - pull.refresh_after)
+    names = len([name for name in INVENTORIES if name in pull.tables])
+    if not order.profiles and not order.sales:
+        return PullEstimate(0, 0, min(names, pull.max_calls))
+    lookups = roster(pull.leads, store, account)
+    waiting = Waiting(profiles=0, sales=0, leads=0, details=0, roster=0)
+    try:
+        with Warehouse(pull.into, create=False) as warehouse:
+            is_there = warehouse.is_there()
+            new = warehouse.count_unknown(lookups) if is_there else len(set(lookups))
+            if is_there:
+                waiting = warehouse.waiting(order.before, profiles=order.profiles, sales=order.sales)
+    except TablesError:  # a file that is not there yet
+        new = len(set(lookups))
+    calls = names + waiting.profiles + waiting.sales + new * (order.profiles + order.sales)
+    calls += math.ceil(waiting.details / CHAINED)
+    return PullEstimate(waiting.leads + new, waiting.details, min(calls, pull.max_calls))
+
+
 class StoredChains(Chains):
     """What the state store knows of an account's chains."""
 
@@ -130,6 +163,12 @@ def roster(leads: RosterConfig, store: Store, account: str) -> Iterator[str]:
                 log.info("a row of the roster has no address that Kartra could know")
 
 
+def check_roster(leads: RosterConfig) -> None:
+    """Raises ConfigError where the roster's source lacks the column that names the leads; SourceError."""
+    if leads.source is not None:
+        _column(leads, open_source(leads.source))
+
+
 def _column(leads: RosterConfig, source: Source) -> str:
     column = leads.email or leads.id or ""
     if column not in source.columns:
@@ -141,9 +180,3 @@ def _column(leads: RosterConfig, source: Source) -> str:
 
 def _name(lookup: str) -> str:
     return lookup.partition(":")[2]
-
-
-def _pull_of(config: PipelineConfig) -> PullConfig:
-    if config.pull is None:
-        raise ConfigError(f"{config.path}: there is no `pull` in it")
-    return config.pull

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from connectors.errors import (
@@ -27,7 +27,7 @@ from pipelines.lease import this_process
 from pipelines.pipeline_file import require_credentials
 from pipelines.plan import Plan, make_plan, refuse_missing
 from pipelines.preflight import AccountInventory, Inventory, Shortfall
-from pipelines.pull_run import pull_tables
+from pipelines.pull_run import PullEstimate, estimate_pull, pull_tables
 from pipelines.state import Store, new_run_id, utc_now
 from pipelines.summary import Progress, Summary
 
@@ -62,6 +62,7 @@ class PlanResult:
     waiting: int
     unchecked: str | None
     refusal: GuardError | None
+    pull: PullEstimate | None = None
 
 
 class _StoppedError(SyncError):
@@ -156,8 +157,19 @@ def run_pipeline(
 
 def plan_pipeline(config: PipelineConfig) -> PlanResult:
     """What a run would do now. Sends no write; asks Kartra for lists of names at most."""
-    load = _load_of(config)
     account = account_of(config)
+    result = PlanResult(Plan(), Summary(), 0, 0.0, [], 0, None, None)
+    if config.load is not None:
+        result = _plan_load(config, config.load, account)
+    if config.pull is None:
+        return result
+    with Store(config.state if config.state.exists() else None) as store:
+        pull = estimate_pull(config, store, account)
+    calls = result.calls + pull.calls
+    return replace(result, calls=calls, seconds=calls / config.kartra.calls_per_second, pull=pull)
+
+
+def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanResult:
     source = open_source(load.source)
     check_columns(source, config, load)
     summary = Summary()
@@ -230,7 +242,7 @@ def _load(
     halt: Callable[[], None],
     progress: Callable[[Progress], None],
 ) -> SyncError | None:
-    load = _load_of(config)
+    load = config.needs_load()
     inventory = AccountInventory(store, client, account, load)
     workers = config.kartra.workers
     delivery = Delivery(
@@ -343,9 +355,3 @@ def _open_source(config: PipelineConfig) -> Source | None:
     for note in source.notes:
         log.info("%s", note)
     return source
-
-
-def _load_of(config: PipelineConfig) -> LoadConfig:
-    if config.load is None:
-        raise ConfigError(f"{config.path}: nothing to do without `load`")
-    return config.load

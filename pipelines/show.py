@@ -68,11 +68,14 @@ def run_lines(result: RunResult) -> Iterator[str]:
 def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
     """What a run would do."""
     yield f"{pipeline}: plan, nothing was sent"
-    yield from _counted(result.summary)
+    if result.pull is None or result.summary.read:
+        yield from _counted(result.summary)
     for name, count in sorted(result.plan.actions.items()):
         yield f"  {count:>15,} × {name}"
     for number, (what, count) in enumerate(result.plan.triggered.most_common(TRIGGERS_SHOWN)):
         yield f"  {'gives' if number == 0 else '':<7}{count:>8,} leads {mask_text(what)}"
+    if result.pull is not None:
+        yield f"  {'pull':<7}{result.pull.leads:>8,} leads to read, and the sales that show up with them"
     yield f"  {'calls':<7}{result.calls:>8,} estimated, {duration(result.seconds)} at the set rate"
 
 

@@ -1,4 +1,7 @@
-"""Looking after a state file: copy it, check it, erase a person from it. Makes no call to Kartra."""
+"""Looking after a state file: copy it, check it, erase a person from it, and from what was pulled.
+
+Makes no call to Kartra.
+"""
 
 import json
 from collections.abc import Callable
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connectors.errors import ConfigError, StateError
+from connectors.errors import ConfigError, StateError, TablesError
 from pipelines.compile import change_from_json
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.forgotten import cells_of
@@ -14,6 +17,7 @@ from pipelines.lead import DesiredLead, Snapshot
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
 from pipelines.state import Store, TextKind, utc_now
 from pipelines.state_file import PART, backups_beside, copy_state, holds_any
+from pipelines.warehouse import Warehouse
 
 
 def back_up(config: PipelineConfig, target: Path | None) -> Path:
@@ -76,7 +80,6 @@ def forget(config: PipelineConfig, key: str) -> ForgottenPerson:
     Where there is no state yet, one is made that knows this alone. Raises LockedError while a pipeline of
     the file is being run, and StateError where rows went and their bytes could not be wiped out yet.
     """
-    assert config.load is not None  # noqa: S101 - the reader refuses a file without it
     names = _names(config.load, key)
     with Store(config.state) as store:
         pipelines = store.pipelines()
@@ -88,8 +91,24 @@ def forget(config: PipelineConfig, key: str) -> ForgottenPerson:
                 f"{error}. The person is forgotten, but traces may still stand in the file: forget them"
                 " again once this is mended"
             ) from error
+    rows = dict(erased.rows) | _erase_pulled(config, erased.names)
     backups = [file for file in backups_beside(config.state) if holds_any(file, erased.names)]
-    return ForgottenPerson(config.state, pipelines, dict(erased.rows), backups)
+    return ForgottenPerson(config.state, pipelines, rows, backups)
+
+
+def _erase_pulled(config: PipelineConfig, names: frozenset[str]) -> dict[str, int]:
+    """From the tables of this pipeline's pull; how many rows by table."""
+    if config.pull is None:
+        return {}
+    try:
+        with Warehouse(config.pull.into, create=False) as warehouse:
+            return warehouse.erase(sorted(names)) if warehouse.is_there() else {}
+    except TablesError as error:
+        if isinstance(config.pull.into, Path) and not config.pull.into.exists():
+            return {}
+        raise TablesError(
+            f"{error}. The person is forgotten in the state; forget them again once this is mended"
+        ) from error
 
 
 def _existing(config: PipelineConfig) -> Path:
@@ -98,16 +117,17 @@ def _existing(config: PipelineConfig) -> Path:
     return config.state
 
 
-def _names(load: LoadConfig, key: str) -> frozenset[str]:
+def _names(load: LoadConfig | None, key: str) -> frozenset[str]:
     """A key as the mapping makes it, and the address that it may be."""
     given = normal_cell(key)
     if not given:
         raise ConfigError("KEY is blank: nobody has that")
+    by_address = load is None or load.key.column is None
     try:
         address = normal_address(key)
     except InvalidAddressError:
-        return frozenset({given if load.key.column is not None else given.lower()})
-    return frozenset({address} if load.key.column is None else {given, address})
+        return frozenset({given.lower() if by_address else given})
+    return frozenset({address} if by_address else {given, address})
 
 
 def _unreadable(store: Store, kind: TextKind, read: Callable[[str], Any]) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from connectors.errors import ConfigError
 from connectors.tables import Tables, as_utc, tables_url
 from pipelines.nearest import nearest
 from pipelines.pull_rows import (
+    BUYER,
     LEAD_FIELDS,
     OPEN,
     PART_TABLES,
@@ -97,9 +99,11 @@ class Warehouse:
     """The tables of one pipeline's pull. Raises TablesError for what the database refuses."""
 
     def __init__(self, into: str | Path, *, create: bool = True) -> None:
+        """`create` False: tables that are not there are an error, or, in a server, simply not there."""
         self.tables = Tables(tables_url(into), create=create)
         try:
-            self.tables.migrate(migrations(MIGRATIONS))
+            if create:
+                self.tables.migrate(migrations(MIGRATIONS))
         except BaseException:
             self.tables.close()
             raise
@@ -126,6 +130,11 @@ class Warehouse:
         return self.tables.read(connection, read_sql(f"warehouse/{name}"), **values)
 
     # --- pulls
+
+    def is_there(self) -> bool:
+        """Has a pull ever been here?"""
+        with self._begin() as connection:
+            return self.tables.has(connection, "lead_roster")
 
     def begin_pull(
         self, pull_id: str, pipeline: str, account: str, now: datetime, *, other_account: bool = False
@@ -188,42 +197,34 @@ class Warehouse:
 
     def add_to_roster(self, lookups: Iterable[str], now: datetime) -> int:
         """Put leads on the roster that are not there yet by any of their names. Gives how many are new."""
-        added, batch = 0, []
-        for lookup in lookups:
-            batch.append(lookup)
-            if len(batch) == BATCH:
-                added += self._add(batch, now)
-                batch = []
-        return added + self._add(batch, now)
-
-    def _add(self, lookups: list[str], now: datetime) -> int:
-        with self._begin() as connection:
-            names = {lookup: lookup.partition(":")[2] for lookup in lookups}
-            found = {
-                row.found
-                for row in self._read(
-                    connection,
-                    "known_lookups",
-                    lookups=lookups,
-                    lead_ids=[name for lookup, name in names.items() if lookup.startswith("id:")],
-                    addresses=[name for lookup, name in names.items() if lookup.startswith("email:")],
-                )
-            }
-            new = [lookup for lookup, name in names.items() if lookup not in found and name not in found]
-            self.tables.upsert(
-                connection,
-                "lead_roster",
-                [
-                    {
-                        "lookup": lookup,
-                        "lead_id": names[lookup] if lookup.startswith("id:") else None,
-                        "status": "waiting",
-                        "added_at": now,
-                    }
+        added = 0
+        for batch in _batches(lookups):
+            with self._begin() as connection:
+                new = self._unknown(connection, batch)
+                rows = [
+                    {"lookup": lookup, "lead_id": _id_in(lookup), "status": "waiting", "added_at": now}
                     for lookup in new
-                ],
-            )
-        return len(new)
+                ]
+                self.tables.upsert(connection, "lead_roster", rows)
+            added += len(new)
+        return added
+
+    def count_unknown(self, lookups: Iterable[str]) -> int:
+        """How many of them are not on the roster yet."""
+        with self._begin() as connection:
+            return sum(len(self._unknown(connection, batch)) for batch in _batches(lookups))
+
+    def _unknown(self, connection: Connection, lookups: Sequence[str]) -> list[str]:
+        names = {lookup: lookup.partition(":")[2] for lookup in lookups}
+        rows = self._read(
+            connection,
+            "known_lookups",
+            lookups=list(names),
+            lead_ids=[name for lookup, name in names.items() if lookup.startswith("id:")],
+            addresses=[name for lookup, name in names.items() if lookup.startswith("email:")],
+        )
+        found = {row.found for row in rows}
+        return [lookup for lookup, name in names.items() if lookup not in found and name not in found]
 
     def stale(self, before: datetime, count: int, *, profiles: bool, sales: bool) -> list[RosterEntry]:
         """Leads that were not asked for since `before`, never asked ones first."""
@@ -250,6 +251,30 @@ class Warehouse:
             [{**row._mapping, "extra": _json(row.extra)} for row in transactions],
             [dict(row._mapping) for row in subscriptions],
         )
+
+    def erase(self, addresses: Sequence[str]) -> dict[str, int]:
+        """Erase people by their addresses in lower case; what they bought stays, without name and address.
+
+        Gives how many rows by table. They are put on the roster again only by a source that names them.
+        """
+        with self._begin() as connection:
+            ids = [row.id for row in self._read(connection, "ids_of", addresses=list(addresses))]
+            keys = [{"lead_id": lead_id} for lead_id in ids]
+            rows = {"leads": len(ids)}
+            self.tables.delete(connection, "leads", [{"id": lead_id} for lead_id in ids])
+            for table in (*PART_TABLES, "lead_changes", "lead_roster"):
+                self.tables.delete(connection, table, keys)
+            lookups = [{"lookup": f"email:{address}"} for address in addresses]
+            self.tables.delete(connection, "lead_roster", lookups)
+            nobody = {"extra": None, **dict.fromkeys(BUYER)}
+            for table, columns in (("transactions", nobody), ("subscriptions", {"lead_email": None})):
+                changed = ", ".join(f"{name} = :{name}" for name in columns)
+                self.tables.run(
+                    connection,
+                    f"UPDATE {table} SET {changed} WHERE lead_id = :lead_id",  # noqa: S608
+                    [{**columns, **key} for key in keys],
+                )
+        return rows
 
     # --- answers
 
@@ -483,6 +508,17 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "custom_fields": ("field_identifier",),
     "custom_field_options": ("field_identifier", "option_id"),
 }
+
+
+def _batches(lookups: Iterable[str]) -> Iterator[Sequence[str]]:
+    waiting = iter(lookups)
+    while batch := list(islice(waiting, BATCH)):
+        yield batch
+
+
+def _id_in(lookup: str) -> str | None:
+    kind, _, name = lookup.partition(":")
+    return name if kind == "id" else None
 
 
 def migrations(folder: Path) -> list[tuple[int, str]]:
