@@ -1,4 +1,4 @@
-"""How fast a pull writes its tables, and how much memory it takes: `python -m tests.bench.pull --leads 100000`.
+"""How fast a pull writes its tables, in how much memory: `python -m tests.bench.pull --leads 100000`.
 
 The pull runs in a process of its own against a sandbox without a limit. `tables` is the time its one writing
 thread spends with the database; beside it stands the floor, the same rows inserted once by bare SQLite.
@@ -85,7 +85,9 @@ def _floor(tables: Path, copy: Path) -> float:
         target.execute("PRAGMA journal_mode = WAL")
         rows = {}
         for name in ("leads", *PART_TABLES):
-            target.execute(source.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,)).fetchone()[0])
+            target.execute(
+                source.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,)).fetchone()[0]
+            )
             rows[name] = source.execute(f"SELECT * FROM {name}").fetchall()
         started = time.perf_counter()
         for name, found in rows.items():

@@ -234,7 +234,7 @@ class Play(RuleBasedStateMachine):
         self.gone.append(row)
 
     def _change_address(self, row: Row) -> None:
-        """Not of a contact with a lead that may be its own: is the new address that lead's, or a new one's?"""
+        """Not of a contact with a lead that may be its own: whose would the new address be?"""
         if row["Id"] in self.model.unclaimed:
             return
         self.aliases += 1
