@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.errors import ConfigError, SyncError, TablesError
+from pipelines.account import open_client
 from pipelines.config import LoadConfig, PipelineConfig, PullConfig
 from pipelines.diff import diff_lead
 from pipelines.extract import check_columns, open_source, read_mapped
@@ -15,7 +16,6 @@ from pipelines.pipeline_file import read_pipeline
 from pipelines.plan import missing_message
 from pipelines.preflight import Inventory, Missing, Shortfall, kinds_used, read_inventory
 from pipelines.pull_run import check_roster
-from pipelines.run import open_client
 from pipelines.warehouse import Warehouse
 
 

@@ -7,9 +7,6 @@ import logging
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,8 @@ from connectors.errors import (
     LockedError,
     SyncError,
 )
-from pipelines.cli_parts import FILE, common, print_json, read_file, read_files, start_log
+from pipelines.cli_drift import drift
+from pipelines.cli_parts import FILE, common, print_json, read_file, read_files, start_log, stop_on_signals
 from pipelines.cli_state import state
 from pipelines.cli_tables import export, reconcile
 
@@ -141,7 +139,7 @@ def run(files: tuple[Path, ...], *, yes: bool, as_json: bool, verbose: int) -> N
     start_log(verbose)
     codes = []
     printed = []
-    with _signals() as stop:  # before anything slow
+    with stop_on_signals() as stop:  # before anything slow
         from rich.console import Console
 
         from pipelines.run import run_pipeline
@@ -446,6 +444,7 @@ def schema() -> None:
 cli.add_command(state)
 cli.add_command(reconcile)
 cli.add_command(export)
+cli.add_command(drift)
 
 
 def main() -> None:
@@ -477,35 +476,6 @@ def main() -> None:
         if as_json:
             print_json({"status": "failed", "error": "a bug in kartra-sync", "exit_code": BUG})
         _exit(BUG)
-
-
-class Stop:
-    """Set by the first SIGINT or SIGTERM; the second ends the process at once, which the journal endures."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-        self.number: int | None = None
-
-    def asked(self) -> bool:
-        return self._event.is_set()
-
-    def on_signal(self, number: int, _: object) -> None:
-        if self.number is not None:
-            os._exit(128 + number)
-        self.number = number
-        self._event.set()
-        os.write(2, b"stopping: calls in flight are settled first; once more stops at once\n")
-
-
-@contextmanager
-def _signals() -> Iterator[Stop]:
-    stop = Stop()
-    before = {number: signal.signal(number, stop.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _code_of(error: SyncError) -> int:

@@ -1,10 +1,13 @@
-"""What every verb shares: its options, its log, the pipeline file, one JSON object on stdout."""
+"""What every verb shares: options, log, the pipeline file, one JSON object on stdout, an end on signals."""
 
 import json
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,3 +79,33 @@ def read_one(file: Path | None) -> Any:
 
 def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+class Stop:
+    """Set by the first SIGINT or SIGTERM; the second ends the process at once, which the journal endures."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.number: int | None = None
+
+    def asked(self) -> bool:
+        return self._event.is_set()
+
+    def on_signal(self, number: int, _: object) -> None:
+        if self.number is not None:
+            os._exit(128 + number)
+        self.number = number
+        self._event.set()
+        os.write(2, b"stopping: calls in flight are settled first; once more stops at once\n")
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """To be entered before anything slow."""
+    stop = Stop()
+    before = {number: signal.signal(number, stop.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -248,6 +248,7 @@ SyncMode = Literal["upsert", "create_only", "update_only"]
 Existing = Literal["update", "fill_blanks", "skip"]
 Removal = Literal["untag", "unsubscribe"]
 Blank = Literal["ignore", "clear"]
+OnDrift = Literal["report", "keep", "restore"]
 DuplicateRule = Literal["first", "last", "newest", "merge", "error"]
 
 
@@ -651,6 +652,8 @@ class LoadConfig(Section):
         _also(_listed_once),
     ] = ()
     """What happens to a lead that is gone from the source: ignore, or a list. Only what we gave is taken."""
+    on_drift: Annotated[OnDrift, _word(OnDrift)] = "report"
+    """What happens to what somebody changed in Kartra of what we sent, once a look has found it."""
     blank: Annotated[Blank, _word(Blank)] = "ignore"
     """What an empty cell does."""
     duplicates: Annotated[Duplicates, _read(_duplicates, _DUPLICATES)] = Field(default_factory=Duplicates)
@@ -691,7 +694,8 @@ _PERIOD = r"([0-9]{1,5}) ?(s|m|h|d|w)"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def _period(value: object) -> timedelta:
+def period(value: object) -> timedelta:
+    """Raises ValueError for a text that is no span of time, as 30m, 12h or 1d."""
     if isinstance(value, timedelta):
         return value
     found = re.fullmatch(_PERIOD, str(value))
@@ -700,7 +704,7 @@ def _period(value: object) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-Period = Annotated[timedelta, _read(_period, {"type": "string", "pattern": rf"^{_PERIOD}$|\\$\\{{[A-Za-z_]"})]
+Period = Annotated[timedelta, _read(period, {"type": "string", "pattern": rf"^{_PERIOD}$|\\$\\{{[A-Za-z_]"})]
 PulledTable = Literal[
     "tags", "lists", "sequences", "pages", "custom_fields", "leads", "transactions", "subscriptions"
 ]

@@ -5,10 +5,10 @@ from typing import Any
 
 from connectors.errors import ConfigError, LockedError
 from connectors.privacy import mask_address, mask_text
+from pipelines.account import account_of
 from pipelines.config import PipelineConfig
 from pipelines.diff import resolve
 from pipelines.explain import normal_key
-from pipelines.run import account_of
 from pipelines.state import Store
 
 

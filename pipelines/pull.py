@@ -22,7 +22,7 @@ from connectors.kartra import commands
 from connectors.kartra.answers import ActionAnswer, Answer, Effect, found
 from connectors.kartra.client import KartraClient, is_answered, is_clear, refusal
 from connectors.kartra.commands import Action, Call, Lead
-from connectors.kartra.profile import parse_names, text_of
+from connectors.kartra.profile import LeadProfile, parse_names, parse_profile, text_of
 from pipelines.pull_rows import (
     TableRow,
     custom_field_rows,
@@ -109,9 +109,10 @@ class _StoppedError(Exception):
 
 @dataclass(slots=True)
 class _Committing:
-    """An answer on its way into the tables; its worker waits."""
+    """An answer on its way into the tables; its worker waits. `seen` is the profile in it, as it was then."""
 
     pulled: Pulled
+    seen: tuple[LeadProfile, datetime] | None = None
     committed: threading.Event = field(default_factory=threading.Event)
     is_lost: bool = False
 
@@ -129,10 +130,12 @@ class Pull:
         calls_per_second: float,
         workers: int | None = None,
         is_forgotten: Callable[[str], bool] = lambda _: False,
+        see: Callable[[LeadProfile, datetime], None] = lambda *_: None,
         stopping: Callable[[], bool] = lambda: False,
         beat: Callable[[], None] = lambda: None,
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
+        """`see` is shown every profile with the time it was asked for, once it is in the tables."""
         self.notes: list[str] = []
         """What a person should know, such as a name that looks renamed."""
         self.is_out_of_budget = False
@@ -142,6 +145,7 @@ class Pull:
         self._chains = chains
         self._rate, self._fixed_workers = calls_per_second, workers
         self._is_forgotten = is_forgotten
+        self._see = see
         self._stopping = stopping
         self._beat = beat
         self._progress = progress
@@ -217,8 +221,9 @@ class Pull:
         lead = _asked_for(entry)
         try:
             if order.profiles and _is_stale(entry.profile_at, order.before):
-                profile = self._read_profile(entry.lookup, lead)
-                self._commit(profile)
+                asked_at = utc_now()
+                profile, seen = self._read_profile(entry.lookup, lead)
+                self._commit(profile, (seen, asked_at) if seen else None)
                 if profile.rows is None:
                     return None
                 lead = Lead(id=profile.rows.lead["id"])
@@ -240,19 +245,19 @@ class Pull:
         if self._failed_in_a_row >= IN_A_ROW:
             raise RetryableApiError(f"{IN_A_ROW} leads in a row got no usable answer. Run again later")
 
-    def _read_profile(self, lookup: str, lead: Lead) -> PulledProfile:
+    def _read_profile(self, lookup: str, lead: Lead) -> tuple[PulledProfile, LeadProfile | None]:
         answer = self._read(Call(get_lead=lead))
         if answer.effect is Effect.REFUSED:
             if answer.type == _NOT_PERMITTED:
                 raise refusal("get_lead", answer.type)
-            return PulledProfile(lookup, None, answer.type or "?")
+            return PulledProfile(lookup, None, answer.type or "?"), None
         try:
             rows = lead_rows(found(answer.body, "lead_details") or {}, self._order.zone)
         except ValueError as error:
             raise RetryableApiError("Kartra gave a profile without an id") from error
         if self._is_forgotten(rows.lead["email"] or ""):
-            return PulledProfile(lookup, None, "forgotten")
-        return PulledProfile(lookup, rows)
+            return PulledProfile(lookup, None, "forgotten"), None
+        return PulledProfile(lookup, rows), parse_profile(answer.body)
 
     def _read_sales(self, lookup: str, lead: Lead) -> PulledSales:
         order = self._order
@@ -407,9 +412,9 @@ class Pull:
         finally:
             self._answers.put(None)
 
-    def _commit(self, pulled: Pulled) -> None:
+    def _commit(self, pulled: Pulled, seen: tuple[LeadProfile, datetime] | None = None) -> None:
         """In a worker: hand an answer over and wait until it is in the tables."""
-        committing = _Committing(pulled)
+        committing = _Committing(pulled, seen)
         self._answers.put(committing)
         committing.committed.wait()
         if committing.is_lost:
@@ -424,6 +429,9 @@ class Pull:
         try:
             if answers:
                 self._warehouse.keep([one.pulled for one in answers], utc_now())
+                for one in answers:
+                    if one.seen is not None:
+                        self._see(*one.seen)
                 self._beat_now_and_then()
         except BaseException:
             for one in answers:

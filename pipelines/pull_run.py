@@ -10,6 +10,7 @@ from connectors.errors import ConfigError, SyncError, TablesError
 from connectors.kartra.client import KartraClient
 from connectors.sources import Source
 from pipelines.config import PipelineConfig, PullConfig, RosterConfig
+from pipelines.drift_run import Looking
 from pipelines.extract import open_source
 from pipelines.kartra_time import zone_of
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
@@ -55,6 +56,7 @@ def pull_tables(
             calls_per_second=config.kartra.calls_per_second,
             workers=None if workers == "auto" else workers,
             is_forgotten=is_forgotten,
+            see=Looking(config, store).see if config.load is not None else lambda *_: None,
             stopping=stopping,
             beat=lambda: store.beat(run_id),
             progress=progress,

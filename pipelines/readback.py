@@ -120,7 +120,7 @@ def _left(desired: DesiredLead, profile: LeadProfile) -> frozenset[tuple[str, st
 
 def _profile_landed(change: Change, profile: LeadProfile) -> bool:
     return (
-        (change.create or change.email is None or _same_address(change.email, profile.email))
+        (change.create or change.email is None or same_address(change.email, profile.email))
         and all(value == profile.fields.get(name, "") for name, value in change.fields.items())
         and all(
             same_value(value, profile.custom_fields.get(name, ""))
@@ -129,7 +129,7 @@ def _profile_landed(change: Change, profile: LeadProfile) -> bool:
     )
 
 
-def _same_address(sent: str, stored: str) -> bool:
+def same_address(sent: str, stored: str) -> bool:
     """Test mode stores the part before the @ with a domain of Kartra's (API reference, 2.2)."""
     local, _, domain = stored.lower().rpartition("@")
     return stored.lower() == sent or (domain == "kartra.com" and local == sent.rpartition("@")[0])

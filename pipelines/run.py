@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 
 from connectors.errors import (
     ApiError,
@@ -16,15 +15,14 @@ from connectors.errors import (
     SyncError,
 )
 from connectors.kartra.client import KartraClient
-from connectors.kartra.limiter import limiter_for
 from connectors.privacy import mask_address
 from connectors.sources import Source
 from pipelines import guards
+from pipelines.account import account_of, open_client
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.deliver import Delivery
 from pipelines.extract import check_columns, open_source, stage
 from pipelines.lease import this_process
-from pipelines.pipeline_file import require_credentials
 from pipelines.plan import Plan, make_plan, refuse_missing
 from pipelines.preflight import AccountInventory, Inventory, Shortfall
 from pipelines.pull_run import PullEstimate, estimate_pull, pull_tables
@@ -67,21 +65,6 @@ class PlanResult:
 
 class _StoppedError(SyncError):
     """A stop was asked for between two chunks."""
-
-
-def account_of(config: PipelineConfig) -> str:
-    """A hash that names the Kartra account: the endpoint and the user's API key, never in clear."""
-    credentials = require_credentials(config)
-    named = f"{config.kartra.url.rstrip('/')}\n{credentials.api_key}"
-    return blake2b(named.encode(), digest_size=16).hexdigest()
-
-
-def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: False) -> KartraClient:
-    """Raises ConfigError where credentials are missing."""
-    credentials = require_credentials(config)
-    kartra = config.kartra
-    limiter = limiter_for(kartra.url, credentials.app_id, calls_per_second=kartra.calls_per_second)
-    return KartraClient(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=stopping)
 
 
 def run_pipeline(

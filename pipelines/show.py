@@ -134,6 +134,13 @@ def parked_table(leads: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def drift_table(lines: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table("key", "lead id", "in Kartra", "looked at (UTC)", "what comes of it")
+    for line in lines:
+        table.add_row(line["key"], line["lead_id"], line["told"], minute(line["looked_at"]), line["comes"])
+    return table
+
+
 def rejects_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table("row", "line", "kind", "type", "reason")
     for row in rows:

@@ -128,7 +128,18 @@ class Erased:
     rows: Mapping[str, int]
 
 
-TextKind = Literal["snapshot", "wish", "change", "summary", "inventory", "record"]
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """A lead as it was acknowledged, to be compared with Kartra; `found`: JSON of the last look."""
+
+    key: str
+    lead_id: str
+    snapshot: Snapshot
+    changed_at: str
+    found: str | None
+
+
+TextKind = Literal["snapshot", "wish", "change", "summary", "inventory", "record", "drift"]
 _TEXTS: Mapping[TextKind, str] = {
     "snapshot": "SELECT snapshot FROM leads",
     "wish": "SELECT wish FROM outbox WHERE wish IS NOT NULL",
@@ -136,6 +147,7 @@ _TEXTS: Mapping[TextKind, str] = {
     "summary": "SELECT summary FROM runs WHERE summary IS NOT NULL",
     "inventory": "SELECT content FROM inventories",
     "record": "SELECT record FROM rejects WHERE record <> ''",
+    "drift": "SELECT found FROM drift",
 }
 
 
@@ -574,6 +586,54 @@ class Store:
 
     def forget_inventories(self, account: str) -> None:
         self._run_line("DELETE FROM inventories WHERE account = :account", account=account)
+
+    # --- drift
+
+    def comparable(
+        self,
+        settled_before: datetime,
+        looked_before: datetime | None = None,
+        *,
+        lead_id: str | None = None,
+        after: str = "",
+    ) -> list[Comparable]:
+        """Leads with nothing under way, at most `BATCH`; `looked_before` None: whenever one looked."""
+        rows = self._run(
+            "comparable",
+            scope_id=self.scope_id,
+            settled_before=settled_before.isoformat(),
+            looked_before=(looked_before or utc_now() + timedelta(days=1)).isoformat(),
+            lead_id=lead_id,
+            after=after,
+            count=BATCH,
+        )
+        return [
+            Comparable(
+                row.key,
+                row.lead_id,
+                Snapshot.from_json(row.snapshot, lead_id=row.lead_id),
+                row.changed_at,
+                row.found,
+            )
+            for row in rows
+        ]
+
+    def keep_drift(self, lead: Comparable, snapshot: Snapshot, found: str) -> None:
+        """What a look at a lead found, and its snapshot after that; nothing if it was changed meanwhile."""
+        fixed = {"scope_id": self.scope_id, "key": lead.key}
+        with self._transaction():
+            if snapshot == lead.snapshot or self._run(
+                "take_drift", **fixed, snapshot=snapshot.to_json(), changed_at=lead.changed_at
+            ):
+                self._run("keep_drift", **fixed, now=_now(), found=found)
+
+    def drift(self) -> list[Row[Any]]:
+        """(key, lead_id, looked_at, found) of leads that differ from what was acknowledged."""
+        return self._run_line(
+            "SELECT key, lead_id, looked_at, found FROM drift JOIN leads USING (scope_id, key)"
+            " WHERE scope_id = :scope_id AND found <> '[]' AND removed_at IS NULL ORDER BY key",
+            scope_id=self.scope_id,
+        )
 
     # --- looking
 

@@ -72,7 +72,7 @@ class Window:
         learned_s = min(self.learned(now), LEARNED_MAX_S * permits / STAMPS)
         window_s = seconds + MARGIN_S + learned_s
         past = [stamp for stamp in self.stamps if 0 < stamp <= now]
-        free_at = self.paused_until if self.paused_until <= now + 10 else 0.0
+        free_at = self.paused_until if self.paused_until <= now + THROTTLED_PAUSE_S else 0.0
         if past:
             free_at = max(free_at, past[-1] + (GAP_SHARE * seconds + learned_s) / permits)
         if len(past) >= permits:

@@ -24,8 +24,8 @@ from typing import Any
 
 from connectors.kartra.sandbox import Faults, Sandbox, SequenceEntry
 from connectors.kartra.sandbox.account import DATE_FORM
+from pipelines.account import account_of
 from pipelines.pipeline_file import read_pipeline
-from pipelines.run import account_of
 from pipelines.shipped import ROOT
 from tests.campaigns.contacts import Contacts, account, calls_over
 from tests.campaigns.runs import RUN_ENDS_WITHIN_S, Findings, check_run, noted, settle, side_by_side

@@ -1,5 +1,5 @@
 -- Leads as their profiles show them. Columns keep Kartra's names; its times are text by Kartra's own clock
--- (EST), with the same in UTC beside. An empty value, N/A and 0000-00-00 00:00:00 are NULL.
+-- (EST), with the same in UTC beside. An empty value, N/A and a date of zeros are NULL.
 
 CREATE TABLE IF NOT EXISTS leads (
     id {{ id }} NOT NULL, -- Kartra's number of the lead
