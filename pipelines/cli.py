@@ -20,6 +20,7 @@ from connectors.errors import (
 )
 from pipelines.cli_drift import drift
 from pipelines.cli_parts import FILE, common, print_json, read_file, read_files, start_log, stop_on_signals
+from pipelines.cli_reports import report, reports
 from pipelines.cli_state import state
 from pipelines.cli_tables import export, reconcile
 
@@ -445,6 +446,8 @@ cli.add_command(state)
 cli.add_command(reconcile)
 cli.add_command(export)
 cli.add_command(drift)
+cli.add_command(reports)
+cli.add_command(report)
 
 
 def main() -> None:

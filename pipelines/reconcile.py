@@ -6,7 +6,6 @@ with the origin `export`, until a pull replaces it. Reading the file is in `sale
 
 import csv
 import json
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from connectors.tables import Tables, as_utc
 from pipelines.config import PipelineConfig
 from pipelines.kartra_time import zone_of
 from pipelines.money import money_text, net_of
+from pipelines.private_file import open_private
 from pipelines.pull_rows import TableRow
 from pipelines.sales_export import (
     COLUMNS,
@@ -163,13 +163,8 @@ def disagreements(row: TableRow, known: TableRow) -> Iterator[str]:
 
 def write_findings(outcome: Reconciliation, path: Path) -> int:
     """Everything that does not agree as CSV, readable by its owner alone; gives how many lines."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.fchmod(descriptor, 0o600)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
     count = 0
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as handle:
+    with open_private(path) as handle:
         writer = csv.writer(handle)
         writer.writerow(one.name for one in fields(Finding))
         for kind in Kind:

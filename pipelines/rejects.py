@@ -1,15 +1,11 @@
 """The rejects of a run as a file to mend and load again. Holds people's data: readable by its owner alone."""
 
 import csv
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from connectors.errors import ConfigError
 from pipelines.config import LoadConfig
+from pipelines.private_file import open_private
 
 
 def write_rejects(rejects: list[dict[str, Any]], path: Path | None, load: LoadConfig) -> int:
@@ -23,24 +19,10 @@ def write_rejects(rejects: list[dict[str, Any]], path: Path | None, load: LoadCo
     header = next((list(record) for record in records if isinstance(record, dict)), None)
     if header is None and records:
         header = records[0][0]
-    with _private_file(path, source.encoding or "utf-8") as handle:
+    with open_private(path, source.encoding or "utf-8") as handle:
         writer = csv.writer(handle, delimiter=source.delimiter or ",", quotechar=source.quotechar)
         if header:
             writer.writerow(header)
         for record in records:
             writer.writerow(list(record.values()) if isinstance(record, dict) else record[1])
     return len(records)
-
-
-@contextmanager
-def _private_file(path: Path | None, encoding: str) -> Iterator[TextIO]:
-    if path is None:
-        yield sys.stdout
-        return
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.fchmod(descriptor, 0o600)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-    with os.fdopen(descriptor, "w", encoding=encoding, newline="") as handle:
-        yield handle

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +31,7 @@ from pipelines.pull_rows import (
     lead_changes,
     part_columns,
 )
+from pipelines.reports import create_views
 from pipelines.shipped import ROOT, read_sql
 
 MIGRATIONS = ROOT / "sql" / "warehouse" / "migrations"
@@ -104,6 +105,7 @@ class Warehouse:
         try:
             if create:
                 self.tables.migrate(migrations(MIGRATIONS))
+                create_views(self.tables, datetime.now(UTC))
         except BaseException:
             self.tables.close()
             raise

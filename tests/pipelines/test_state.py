@@ -43,7 +43,7 @@ from pipelines.state import (
 SQL = ROOT / "sql"
 DATABASE_ERRORS = (StateError, IntegrityError)
 STATEMENTS = sorted((SQL / "state").glob("*.sql"))
-ALL_SQL = sorted(SQL.rglob("*.sql"))
+ALL_SQL = sorted(file for file in SQL.rglob("*.sql") if file.parent.name != "macros")
 
 
 @pytest.fixture

@@ -1,0 +1,25 @@
+"""Files that hold people's data: readable by their owner alone, from the start."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from connectors.errors import ConfigError
+
+
+@contextmanager
+def open_private(path: Path | None, encoding: str = "utf-8") -> Iterator[TextIO]:
+    """A text file to write, for the csv module; None is stdout. Raises ConfigError where it cannot be."""
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.fchmod(descriptor, 0o600)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    with os.fdopen(descriptor, "w", encoding=encoding, newline="") as handle:
+        yield handle

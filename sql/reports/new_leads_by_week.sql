@@ -1,0 +1,5 @@
+-- Leads that joined, per week (its Monday, UTC), deleted ones among them.
+SELECT {{ week('date_joined_utc') }} AS week, count(*) AS leads
+FROM leads
+GROUP BY {{ week('date_joined_utc') }}
+ORDER BY {{ week('date_joined_utc') }}
