@@ -24,7 +24,6 @@ from sqlalchemy import (
     TextClause,
     bindparam,
     column,
-    create_engine,
     event,
     inspect,
     table,
@@ -33,13 +32,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from connectors.databases import database_url, open_engine, said
 from connectors.errors import ConfigError, TablesError
-
-DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
-"""What a URL without a driver means."""
 
 _TEXT = {"id": "varchar(64)", "name": "varchar(255)", "text": "text", "json": "json"}
 _NUMBERS = {"money": "decimal(19, 4)", "integer": "bigint", "utc": "datetime"}
@@ -67,11 +63,7 @@ def tables_url(into: str | Path) -> URL:
     """The URL of a database, or that of a SQLite file. Raises ConfigError, which never shows a password."""
     if isinstance(into, Path) or "://" not in into:
         return URL.create("sqlite", database=str(into))
-    try:
-        url = make_url(into)
-    except (ArgumentError, ValueError):
-        raise ConfigError("the URL of the tables is not a URL that SQLAlchemy reads") from None
-    url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+    url = database_url(into, "the tables")
     if url.get_backend_name() not in _TYPES:
         raise ConfigError(
             f"tables are written to SQLite, PostgreSQL, MariaDB or MySQL, not to {url.get_backend_name()}"
@@ -90,17 +82,11 @@ class Tables:
         is_sqlite = url.get_backend_name() == "sqlite"
         if is_sqlite:
             _prepare_file(Path(url.database or ""), create=create)
-        try:
-            self._engine = create_engine(
-                url,
-                hide_parameters=True,  # they are people's data
-                pool_pre_ping=not is_sqlite,
-                connect_args={"timeout": _BUSY_TIMEOUT_S} if is_sqlite else {},
-            )
-        except NoSuchModuleError:
-            raise ConfigError(f"no database is known by the name {url.drivername}") from None
-        except ImportError as error:
-            raise ConfigError(f"the driver for {url.drivername} is not installed: {error.name}") from error
+        self._engine = open_engine(
+            url,
+            pool_pre_ping=not is_sqlite,
+            connect_args={"timeout": _BUSY_TIMEOUT_S} if is_sqlite else {},
+        )
         if is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
         self.name = url.render_as_string(hide_password=True) if not is_sqlite else str(url.database)
@@ -131,7 +117,7 @@ class Tables:
             with self._engine.begin() as connection:
                 yield connection
         except DBAPIError as error:
-            raise TablesError(f"{self.name}: {_said(error)}") from error
+            raise TablesError(f"{self.name}: {said(error)}") from error
         except SQLAlchemyError as error:
             raise TablesError(f"{self.name}: {type(error).__name__}") from error
 
@@ -298,12 +284,6 @@ def _quoted(comment: str) -> str:
 def _refuse_other_names(names: Sequence[str]) -> None:
     if not all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names):
         raise ValueError("names of tables and columns come from the program, never from data")
-
-
-def _said(error: DBAPIError) -> str:
-    """What the database says, on one line and without values: the first line of its message."""
-    lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
-    return "the database says: " + re.sub(r"(value:?|entry) (['\"]).*\2", r"\1 ***", lines[0])
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:

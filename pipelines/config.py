@@ -1,14 +1,13 @@
 """The pipeline file as frozen models: what one may write, what it means, and our words for what is wrong.
 
-Shorthands (`csv: contacts.csv`, `key: email`, `5%`) are read here, one parser beside its JSON Schema; every
-scalar may arrive as text. No message carries a value, because it may have come from the environment. Reading
-the file, positions and variables are in `pipeline_file`.
+Shorthands (`key: email`, `5%`) are read here, one parser beside its JSON Schema; every scalar may arrive as
+text. No message carries a value, because it may have come from the environment. Sources are in
+`config_source`; reading the file, positions and variables in `pipeline_file`.
 """
 
-import codecs
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,147 +16,47 @@ from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
     WithJsonSchema,
-    WrapValidator,
 )
 from pydantic.json_schema import SkipJsonSchema
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from connectors.errors import ConfigError
 from connectors.kartra.commands import LEAD_FIELDS
+from pipelines.config_parts import (
+    TEXT,
+    VARIABLE,
+    AnyText,
+    Fault,
+    Section,
+    Text,
+    absent,
+    also,
+    beside,
+    number_between,
+    offer,
+    one_of,
+    plain_text,
+    read_by,
+    wrong,
+)
+from pipelines.config_source import SourceConfig, WrittenSource, source_config
 from pipelines.kartra_time import zone_of
-from pipelines.nearest import nearest
-
-LATER_SOURCES = ("sql", "excel", "parquet", "jsonl")
-
-Fault = tuple[tuple[str | int, ...], PydanticCustomError]
-"""Where below the checked value, and what is wrong there."""
-
-VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}
-TEXT = {"type": ["string", "number", "boolean"]}
-AnyText = Annotated[Any, WithJsonSchema(TEXT)]
-"""What editors are told of text: YAML takes `2024` and `yes` for something else, we do not."""
-
-
-def wrong(message: str) -> PydanticCustomError:
-    return PydanticCustomError("wrong", message)
-
-
-def misplaced(message: str) -> PydanticCustomError:
-    """Like `wrong`, but shown at the key instead of the value."""
-    return PydanticCustomError("misplaced", message)
-
-
-def unknown_key() -> PydanticCustomError:
-    return PydanticCustomError("extra_forbidden", "unknown key")
-
-
-def absent(message: str = "missing") -> PydanticCustomError:
-    return PydanticCustomError("absent", message)
-
-
-def offer(word: object, known: Iterable[str]) -> str:
-    """The end of a message: `; did you mean "x"?`, or nothing where no known word is near."""
-    match = nearest(word, known) if isinstance(word, str) else None
-    return f'; did you mean "{match}"?' if match else ""
-
-
-def _read(parse: Callable[..., object], schema: dict[str, Any]) -> BeforeValidator:
-    return BeforeValidator(parse, json_schema_input_type=Annotated[Any, WithJsonSchema(schema)])
-
-
-def _also(check: Callable[[Any], Iterator[Fault]]) -> WrapValidator:
-    """Adds the faults that only the whole raw value shows to those of its parts, so that all are listed."""
-
-    def validate(value: object, handler: ValidatorFunctionWrapHandler) -> object:
-        faults: list[InitErrorDetails] = []
-        result: object = None
-        try:
-            result = handler(value)
-        except ValidationError as error:
-            faults = _restated(error)
-        faults += [_detail(where, fault) for where, fault in check(value)]
-        if faults:
-            raise ValidationError.from_exception_data("pipeline", faults)
-        return result
-
-    return WrapValidator(validate)
-
-
-def _restated(error: ValidationError, *below: str) -> list[InitErrorDetails]:
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    return [
-        _detail((*below, *fault["loc"]), PydanticCustomError(fault["type"], fault["msg"])) for fault in faults
-    ]
-
-
-def _detail(where: tuple[str | int, ...], fault: PydanticCustomError) -> InitErrorDetails:
-    return InitErrorDetails(type=fault, loc=where, input=None)
-
-
-# Scalars
-
-
-def _text(value: object) -> str:
-    if isinstance(value, Mapping | list | tuple):
-        raise wrong("text is expected")
-    if value is None or not str(value).strip():
-        raise wrong("must not be empty")
-    return str(value)
 
 
 def _pipeline_name(value: object) -> str:
-    name = _text(value)
+    name = plain_text(value)
     if not re.fullmatch(r"[a-z0-9_-]{1,64}", name):
         raise wrong("1 to 64 of the characters a-z, 0-9, _ and - are expected")
     return name
 
 
-def _word(kind: object) -> BeforeValidator:
-    words: tuple[str, ...] = get_args(kind)
-
-    def parse(value: object) -> object:
-        if value not in words:
-            raise wrong(f"not one of {', '.join(words)}{offer(value, words)}")
-        return value
-
-    return _read(parse, {"anyOf": [{"enum": list(words)}, VARIABLE]})
-
-
-def _number(low: int, high: int, *, whole: bool = False, word: str | None = None) -> BeforeValidator:
-    kind = "whole number" if whole else "number"
-    expected = f"a {kind} from {low} to {high}{f', or {word},' if word else ''} is expected"
-
-    def parse(value: object) -> object:
-        if word is not None and value == word:
-            return value
-        if re.fullmatch(r"[0-9]{1,9}" if whole else r"[0-9]{1,9}(\.[0-9]{1,9})?", str(value)):
-            number = int(str(value)) if whole else float(str(value))
-            if low <= number <= high:
-                return number
-        raise wrong(expected)
-
-    number = {"type": "integer" if whole else "number", "minimum": low, "maximum": high}
-    text = {"type": "string", "pattern": rf"^{word or '[0-9.]+'}$|^[0-9.]+$|\$\{{[A-Za-z_]"}
-    return _read(parse, {"anyOf": [number, text]})
-
-
-def _beside(value: object, info: ValidationInfo) -> Path:
-    """Relative paths start at the pipeline file's folder, which the reader passes as context."""
-    folder = (info.context or {}).get("folder", Path.cwd())
-    return Path(folder / _text(value)).absolute()
-
-
 def _state(value: object, info: ValidationInfo) -> Path:
-    text = _text(value)
+    text = plain_text(value)
     url = re.fullmatch(r"sqlite(?:\+pysqlite)?:///([^?]+)", text)
     if url:
         text = url[1]
@@ -165,11 +64,11 @@ def _state(value: object, info: ValidationInfo) -> Path:
         raise wrong("the state is a SQLite file in this version")
     if text == ":memory:":
         raise wrong("the state has to outlive the run: a file is expected")
-    return _beside(text, info)
+    return beside(text, info)
 
 
 def _url(value: object) -> str:
-    text = _text(value)
+    text = plain_text(value)
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname or "", parts.port
@@ -201,23 +100,15 @@ def _is_loopback(host: str) -> bool:
 
 
 def _lead_field(value: object) -> str:
-    field = _text(value)
+    field = plain_text(value)
     known = ("email", *LEAD_FIELDS)
     if field not in known:
         raise wrong(f"not a field of a lead{offer(field, known) or '; known are ' + ', '.join(known)}")
     return field
 
 
-def _character(value: object) -> str:
-    if value == "tab":
-        return "\t"
-    if not isinstance(value, str) or len(value) != 1 or value in "\r\n\0":
-        raise wrong("one character is expected, or tab")
-    return value
-
-
 def _step(value: object) -> str:
-    step = _text(value)
+    step = plain_text(value)
     if not re.fullmatch(r"[A-Za-z0-9]+", step):
         raise wrong("the number of a step is expected")
     return step
@@ -225,21 +116,11 @@ def _step(value: object) -> str:
 
 def _moment(value: object) -> str:
     try:
-        return datetime.fromisoformat(_text(value)).replace(tzinfo=None).isoformat(" ", "minutes")
+        return datetime.fromisoformat(plain_text(value)).replace(tzinfo=None).isoformat(" ", "minutes")
     except ValueError:
         raise wrong("a date and an hour are expected, such as 2027-01-16 18:00") from None
 
 
-def _encoding(value: object) -> str:
-    name = _text(value)
-    try:
-        "".encode(name)  # refuses what codecs know but is no text encoding, such as base64
-        return codecs.lookup(name).name
-    except (LookupError, ValueError):
-        raise wrong("not a known encoding, such as utf-8, cp1252 or latin-1") from None
-
-
-Text = Annotated[str, _read(_text, TEXT)]
 Secret = Annotated[
     SecretStr, WithJsonSchema({"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-)?\}$"})
 ]
@@ -263,17 +144,13 @@ _REMOVALS = {
 _DUPLICATES = {"anyOf": [{"pattern": "^(first|last|merge|error|newest:.+)$", "type": "string"}, VARIABLE]}
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
 # Kartra
 
 
 class KartraConfig(Section):
     """The account, and how fast it is called."""
 
-    url: Annotated[str, _read(_url, TEXT)] = "https://app.kartra.com/api"
+    url: Annotated[str, read_by(_url, TEXT)] = "https://app.kartra.com/api"
     """Where calls are sent. http:// only for a loopback host such as the sandbox."""
     app_id: Secret | None = None
     """The App's id, from the environment: ${KARTRA_APP_ID}."""
@@ -281,73 +158,20 @@ class KartraConfig(Section):
     """The API key, from the environment: ${KARTRA_API_KEY}."""
     api_password: Secret | None = None
     """The API password, from the environment: ${KARTRA_API_PASSWORD}."""
-    mode: Annotated[Mode, _word(Mode)] = "live"
+    mode: Annotated[Mode, one_of(Mode)] = "live"
     """Whether the App is live; Test mode rewrites stored addresses to @kartra.com."""
-    calls_per_second: Annotated[float, _number(1, 20)] = 20
+    calls_per_second: Annotated[float, number_between(1, 20)] = 20
     """Calls a second for the App as a whole, 1 to 20."""
-    timeout_s: Annotated[float, _number(1, 300)] = 30
+    timeout_s: Annotated[float, number_between(1, 300)] = 30
     """How long to wait for an answer, in seconds."""
-    settle_s: Annotated[float, _number(1, 600)] = 10
+    settle_s: Annotated[float, number_between(1, 600)] = 10
     """How long effects of a call without an answer may take to show up, in seconds: Kartra says "in a few
     moments". Only what does not show by then is sent again."""
-    workers: Annotated[Literal["auto"] | int, _number(1, 64, whole=True, word="auto")] = "auto"
+    workers: Annotated[Literal["auto"] | int, number_between(1, 64, whole=True, word="auto")] = "auto"
     """Calls in flight; auto follows the rate and the latency."""
 
 
-# Load: where contacts come from
-
-
-class CsvOptions(Section):
-    path: Annotated[Path, _read(_beside, TEXT)]
-    """The file, relative to this one."""
-    delimiter: Annotated[str, _read(_character, TEXT)] | None = None
-    """What separates the cells: one character, or tab. Found out when left out."""
-    encoding: Annotated[str, _read(_encoding, TEXT)] | None = None
-    """Such as utf-8 or cp1252. Found out when left out."""
-    quotechar: Annotated[str, _read(_character, TEXT)] = '"'
-    """What encloses a cell that contains the delimiter."""
-
-
-class SourceConfig(CsvOptions):
-    kind: str
-
-
-class WrittenSource(Section):
-    """Where the contacts are."""
-
-    csv: AnyText | CsvOptions
-    """A CSV file: its path, or a map."""
-
-
-def _source(value: object, info: ValidationInfo) -> SourceConfig:
-    if isinstance(value, SourceConfig):
-        return value
-    if not isinstance(value, Mapping):
-        raise wrong("a map is expected, such as csv: contacts.csv")
-    faults = [_detail(where, fault) for where, fault in _one_source(value)]
-    csv = value.get("csv")
-    options = None
-    try:
-        written = csv if isinstance(csv, Mapping) else {"path": csv}
-        options = CsvOptions.model_validate(written, context=info.context) if "csv" in value else None
-    except ValidationError as error:
-        faults += _restated(error, "csv")
-    if faults or options is None:
-        raise ValidationError.from_exception_data("source", faults)
-    return SourceConfig(kind="csv", **dict(options))
-
-
-def _one_source(value: Mapping[str, object]) -> Iterator[Fault]:
-    kinds = [key for key in value if key in ("csv", *LATER_SOURCES)]
-    for key in value:
-        if key not in kinds:
-            yield (key,), unknown_key()
-        elif key != kinds[0]:
-            yield (key,), misplaced("only one source can be given")
-        elif key in LATER_SOURCES:
-            yield (key,), misplaced("this source comes with a later version; in this one: csv")
-    if not kinds:
-        yield ("csv",), absent()
+# Load: which contact is whose lead
 
 
 class KeyColumn(Section):
@@ -387,7 +211,7 @@ class SequenceConfig(Section):
 
     name: Text
     """The sequence's name, exactly as Kartra shows it."""
-    step: Annotated[str, _read(_step, TEXT)] = "1"
+    step: Annotated[str, read_by(_step, TEXT)] = "1"
     """The number of the box of the step that leads start at."""
 
 
@@ -398,11 +222,11 @@ class PointsConfig(Section):
         json_schema_extra={"oneOf": [{"required": ["constant"]}, {"required": ["column"]}]}
     )
 
-    constant: Annotated[int, _number(1, 999_999_999, whole=True)] | None = None
+    constant: Annotated[int, number_between(1, 999_999_999, whole=True)] | None = None
     """The same number for every lead."""
     column: Text | None = None
     """The column that holds the number. What it rises by later is given, what it falls by is taken back."""
-    expiration_days: Annotated[int, _number(0, 99_999, whole=True)] = 0
+    expiration_days: Annotated[int, number_between(0, 99_999, whole=True)] = 0
     """After so many days Kartra takes exactly these points off again; 0: never."""
 
 
@@ -411,9 +235,9 @@ class CalendarConfig(Section):
 
     name: Text
     """The calendar's name, exactly as Kartra shows it."""
-    class_name: Annotated[str, _read(_text, TEXT)] = Field(alias="class")
+    class_name: Annotated[str, read_by(plain_text, TEXT)] = Field(alias="class")
     """The class's name."""
-    starting_at: Annotated[str, _read(_moment, TEXT)] | None = None
+    starting_at: Annotated[str, read_by(_moment, TEXT)] | None = None
     """When the class starts, by Kartra's own clock (EST): 2027-01-16 18:00. Left out: Kartra decides."""
 
 
@@ -431,13 +255,13 @@ def _one_of_points(points: object) -> Iterator[Fault]:
 
 
 def _column(value: object) -> object:
-    return value if isinstance(value, Mapping | ColumnValue) else ColumnValue(column=_text(value))
+    return value if isinstance(value, Mapping | ColumnValue) else ColumnValue(column=plain_text(value))
 
 
 def _name_or_column(value: object) -> object:
     if isinstance(value, Mapping):
         return ColumnValue.model_validate(value)  # here, so that no branch of a union speaks
-    return value if isinstance(value, ColumnValue) else _text(value)
+    return value if isinstance(value, ColumnValue) else plain_text(value)
 
 
 def _on_removed(value: object) -> object:
@@ -489,7 +313,7 @@ def _maps_email(fields: object) -> Iterator[Fault]:
 
 LeadFields = Annotated[
     dict[Annotated[str, BeforeValidator(_lead_field)], Text],
-    _read(
+    read_by(
         lambda value: value,
         {
             "type": "object",
@@ -498,7 +322,7 @@ LeadFields = Annotated[
             "properties": dict.fromkeys(("email", *LEAD_FIELDS), TEXT),
         },
     ),
-    _also(_maps_email),
+    also(_maps_email),
 ]
 FromColumn = Annotated[ColumnValue, BeforeValidator(_column, json_schema_input_type=AnyText | ColumnValue)]
 Names = Annotated[
@@ -509,7 +333,7 @@ Names = Annotated[
         ],
         ...,
     ],
-    _also(_listed_once),
+    also(_listed_once),
 ]
 
 
@@ -575,7 +399,7 @@ def _share(value: object) -> Share:
 
 ShareValue = Annotated[
     Share,
-    _read(
+    read_by(
         _share,
         {
             "anyOf": [
@@ -591,7 +415,7 @@ ShareValue = Annotated[
 class GuardsConfig(Section):
     """What stops a run: a share such as 5%, or a number of leads."""
 
-    min_rows: Annotated[int, _number(0, 999_999_999, whole=True)] = 1
+    min_rows: Annotated[int, number_between(0, 999_999_999, whole=True)] = 1
     """The fewest records a source may have."""
     max_removed: ShareValue = Field(default=Share(fraction=0.05), json_schema_extra={"default": "5%"})
     """The most leads that may have gone from the source since the last run."""
@@ -610,7 +434,7 @@ class GuardsConfig(Section):
 class LoadConfig(Section):
     """Sends contacts to Kartra."""
 
-    source: Annotated[SourceConfig, BeforeValidator(_source, json_schema_input_type=WrittenSource)]
+    source: Annotated[SourceConfig, BeforeValidator(source_config, json_schema_input_type=WrittenSource)]
     """Where the contacts are; one source."""
     key: Annotated[
         KeyConfig,
@@ -619,13 +443,13 @@ class LoadConfig(Section):
     """What makes a record and a lead the same person: email, or {column: customer_id}."""
     fields: LeadFields
     """Lead field: column of the source. email is always needed."""
-    custom_fields: dict[Text, FromColumn] = {}
+    custom_fields: dict[Text, FromColumn] = Field(default={})
     """Identifier of a custom field: column of the source, or {column, split}."""
     tags: Names = ()
     """Tags every lead gets; {column, split} takes names from a column."""
     lists: Names = ()
     """Lists every lead is subscribed to; {column, split} takes names from a column."""
-    sequences: Annotated[tuple[SequenceConfig, ...], _also(_listed_once)] = ()
+    sequences: Annotated[tuple[SequenceConfig, ...], also(_listed_once)] = ()
     """Sequences every lead is subscribed to."""
     points: (
         Annotated[
@@ -635,30 +459,30 @@ class LoadConfig(Section):
                 json_schema_input_type=Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 1})]
                 | PointsConfig,
             ),
-            _also(_one_of_points),
+            also(_one_of_points),
         ]
         | None
     ) = None
     """Points every lead is given, once: a number, or {column, expiration_days}."""
-    calendars: Annotated[tuple[CalendarConfig, ...], _also(_listed_once)] = ()
+    calendars: Annotated[tuple[CalendarConfig, ...], also(_listed_once)] = ()
     """Classes of calendars every lead is subscribed to."""
-    sync_mode: Annotated[SyncMode, _word(SyncMode)] = "upsert"
+    sync_mode: Annotated[SyncMode, one_of(SyncMode)] = "upsert"
     """Whether leads are created, edited, or both."""
-    existing: Annotated[Existing, _word(Existing)] = "update"
+    existing: Annotated[Existing, one_of(Existing)] = "update"
     """What happens to a lead that Kartra had before we did."""
     on_removed: Annotated[
-        tuple[Annotated[Removal, _word(Removal)], ...],
-        _read(_on_removed, _REMOVALS),
-        _also(_listed_once),
+        tuple[Annotated[Removal, one_of(Removal)], ...],
+        read_by(_on_removed, _REMOVALS),
+        also(_listed_once),
     ] = ()
     """What happens to a lead that is gone from the source: ignore, or a list. Only what we gave is taken."""
-    on_drift: Annotated[OnDrift, _word(OnDrift)] = "report"
+    on_drift: Annotated[OnDrift, one_of(OnDrift)] = "report"
     """What happens to what somebody changed in Kartra of what we sent, once a look has found it."""
-    blank: Annotated[Blank, _word(Blank)] = "ignore"
+    blank: Annotated[Blank, one_of(Blank)] = "ignore"
     """What an empty cell does."""
-    duplicates: Annotated[Duplicates, _read(_duplicates, _DUPLICATES)] = Field(default_factory=Duplicates)
+    duplicates: Annotated[Duplicates, read_by(_duplicates, _DUPLICATES)] = Field(default_factory=Duplicates)
     """Which record counts when several have the same key: first, last, newest:<column>, merge, error."""
-    consent: Annotated[ConsentConfig, _also(_proves_consent)]
+    consent: Annotated[ConsentConfig, also(_proves_consent)]
     """The proof that these people agreed."""
     guards: GuardsConfig = Field(default_factory=GuardsConfig)
     """What stops a run."""
@@ -671,18 +495,18 @@ DATABASES = ("postgresql", "mysql", "mariadb")
 
 def _tables_place(value: object, info: ValidationInfo) -> Path | str:
     """A SQLite file beside the pipeline, or the URL of a database as it stands."""
-    text = _text(value)
+    text = plain_text(value)
     if "://" not in text:
-        return _beside(text, info)
+        return beside(text, info)
     if sqlite := re.fullmatch(r"sqlite(?:\+pysqlite)?:///([^?]+)", text):
-        return _beside(sqlite[1], info)
+        return beside(sqlite[1], info)
     if not re.match(rf"({'|'.join(DATABASES)})(\+[a-z0-9]+)?://", text):
         raise wrong(f"a SQLite file is expected, or a URL that begins with one of {', '.join(DATABASES)}")
     return text
 
 
 def _zone(value: object) -> str:
-    name = _text(value)
+    name = plain_text(value)
     try:
         zone_of(name)
     except ConfigError:
@@ -704,7 +528,9 @@ def period(value: object) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-Period = Annotated[timedelta, _read(period, {"type": "string", "pattern": rf"^{_PERIOD}$|\\$\\{{[A-Za-z_]"})]
+Period = Annotated[
+    timedelta, read_by(period, {"type": "string", "pattern": rf"^{_PERIOD}$|\\$\\{{[A-Za-z_]"})
+]
 PulledTable = Literal[
     "tags", "lists", "sequences", "pages", "custom_fields", "leads", "transactions", "subscriptions"
 ]
@@ -738,8 +564,8 @@ def _roster(value: object, info: ValidationInfo) -> RosterConfig:
         if len(value) > 1 or str(value["state"]).lower() != "true":
             raise wrong("{state: true} stands alone; leave it out for leads from a source")
         return RosterConfig()
-    columns = {key: _text(value[key]) for key in ("email", "id") if value.get(key) is not None}
-    source = _source({key: one for key, one in value.items() if key not in ("email", "id")}, info)
+    columns = {key: plain_text(value[key]) for key in ("email", "id") if value.get(key) is not None}
+    source = source_config({key: one for key, one in value.items() if key not in ("email", "id")}, info)
     if len(columns) != 1:
         raise wrong("either email or id is needed: the column of the source that names the lead")
     return RosterConfig(source=source, **columns)
@@ -748,10 +574,10 @@ def _roster(value: object, info: ValidationInfo) -> RosterConfig:
 class PullConfig(Section):
     """Brings what Kartra has back into tables."""
 
-    into: Annotated[Path | str, _read(_tables_place, TEXT)] = Field(repr=False)
+    into: Annotated[Path | str, read_by(_tables_place, TEXT)] = Field(repr=False)
     """A SQLite file relative to this one, or a SQLAlchemy URL (postgresql://, mysql://, mariadb://); its
     password comes from the environment."""
-    tables: Annotated[tuple[Annotated[PulledTable, _word(PulledTable)], ...], _also(_listed_once)] = get_args(
+    tables: Annotated[tuple[Annotated[PulledTable, one_of(PulledTable)], ...], also(_listed_once)] = get_args(
         PulledTable
     )
     """What is pulled; everything when left out."""
@@ -761,9 +587,9 @@ class PullConfig(Section):
     """Whose profiles and sales. Kartra lists no leads: who was once on the roster stays on it."""
     refresh_after: Period = Field(default=timedelta(days=1), json_schema_extra={"default": "1d"})
     """A lead pulled more recently than that is not asked for again: 30m, 12h, 1d."""
-    max_calls: Annotated[int, _number(1, 999_999_999, whole=True)] = 50_000
+    max_calls: Annotated[int, number_between(1, 999_999_999, whole=True)] = 50_000
     """The most calls of one pull; what is left waits for the next, the stalest first."""
-    time_zone: Annotated[str, _read(_zone, TEXT)] = "EST"
+    time_zone: Annotated[str, read_by(_zone, TEXT)] = "EST"
     """The zone of Kartra's times: EST (UTC-5 all year), or one with summer time such as America/New_York."""
 
 
@@ -783,11 +609,11 @@ class PipelineConfig(Section):
         }
     )
 
-    pipeline: Annotated[str, _read(_pipeline_name, TEXT)]
+    pipeline: Annotated[str, read_by(_pipeline_name, TEXT)]
     """The pipeline's name, unique in its state store: 1 to 64 of a-z, 0-9, _ and -."""
     kartra: KartraConfig
     """The account, and how fast it is called."""
-    state: Annotated[Path, _read(_state, TEXT)] = Field(
+    state: Annotated[Path, read_by(_state, TEXT)] = Field(
         default=Path("state/kartra.db"),
         validate_default=True,
         json_schema_extra={"default": "state/kartra.db"},

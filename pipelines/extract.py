@@ -9,7 +9,8 @@ from typing import Any
 from connectors.errors import ConfigError, GuardError
 from connectors.sources import BadRow, Chunk, Source
 from connectors.sources.registry import SOURCES
-from pipelines.config import LoadConfig, PipelineConfig, SourceConfig
+from pipelines.config import LoadConfig, PipelineConfig
+from pipelines.config_source import SourceConfig
 from pipelines.forgotten import REASON, Forgotten, cells_of
 from pipelines.lead import DesiredLead, digest
 from pipelines.mapping import Invalid, Mapped, Record, mapper, merge_leads
@@ -21,12 +22,7 @@ MapRecord = Callable[[Record, int], Mapped | Invalid]
 
 def open_source(source: SourceConfig) -> Source:
     """Raises SourceError, ConfigError."""
-    return SOURCES[source.kind](
-        source.path,
-        delimiter=source.delimiter,
-        encoding=source.encoding,
-        quotechar=source.quotechar,
-    )
+    return SOURCES[source.kind](**dict(source.options))
 
 
 def stage(

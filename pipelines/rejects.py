@@ -5,22 +5,28 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import LoadConfig
+from pipelines.config_source import CsvOptions
 from pipelines.private_file import open_private
 
 
 def write_rejects(rejects: list[dict[str, Any]], path: Path | None, load: LoadConfig) -> int:
-    """The original records as CSV, written as the source is; gives how many.
+    """The original records as CSV, written as a CSV source is; gives how many.
 
     Duplicates are left out: another record spoke for them. A record that was not as wide as the header
     is written with the cells it had.
     """
-    source = load.source
+    options = load.source.options
+    written = options if isinstance(options, CsvOptions) else None
     records = [reject["record"] for reject in rejects if reject["kind"] != "duplicate" and reject["record"]]
     header = next((list(record) for record in records if isinstance(record, dict)), None)
     if header is None and records:
         header = records[0][0]
-    with open_private(path, source.encoding or "utf-8") as handle:
-        writer = csv.writer(handle, delimiter=source.delimiter or ",", quotechar=source.quotechar)
+    with open_private(path, (written and written.encoding) or "utf-8") as handle:
+        writer = csv.writer(
+            handle,
+            delimiter=(written and written.delimiter) or ",",
+            quotechar=written.quotechar if written else '"',
+        )
         if header:
             writer.writerow(header)
         for record in records:

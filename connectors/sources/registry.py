@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 from connectors.sources import Source
+from connectors.sources.database import open_sql
 from connectors.sources.files import open_csv
 
 SOURCES: dict[str, Callable[..., Source]] = {
     "csv": open_csv,
+    "sql": open_sql,
 }

@@ -23,8 +23,8 @@ from pipelines.config import (
     PointsConfig,
     SequenceConfig,
     Share,
-    SourceConfig,
 )
+from pipelines.config_source import CsvOptions, SourceConfig, SqlOptions
 from pipelines.pipeline_file import json_schema, read_pipeline, require_credentials
 
 ENVIRON = {"KARTRA_APP_ID": "app", "KARTRA_API_KEY": "key", "KARTRA_API_PASSWORD": "pass"}
@@ -126,7 +126,7 @@ def test_the_full_example_means_what_it_says(read: Read, tmp_path: Path) -> None
         state=tmp_path / "state" / "kartra.db",
         path=tmp_path / "newsletter.yaml",
         load=LoadConfig(
-            source=SourceConfig(kind="csv", path=tmp_path / "contacts.csv"),
+            source=SourceConfig(kind="csv", options=CsvOptions(path=tmp_path / "contacts.csv")),
             key=KeyConfig(column=None),
             fields={"email": "Email Address", "first_name": "First Name", "city": "City"},
             custom_fields={
@@ -182,10 +182,12 @@ def test_every_other_form_is_understood_and_scalars_stay_text(read: Read, tmp_pa
         load=LoadConfig(
             source=SourceConfig(
                 kind="csv",
-                path=tmp_path / ".." / "in" / "contacts.csv",
-                delimiter="\t",
-                encoding="cp1252",
-                quotechar="'",
+                options=CsvOptions(
+                    path=tmp_path / ".." / "in" / "contacts.csv",
+                    delimiter="\t",
+                    encoding="cp1252",
+                    quotechar="'",
+                ),
             ),
             key=KeyConfig(column="customer_id"),
             fields={"email": "Email", "zip": "00123"},
@@ -334,7 +336,30 @@ def test_an_optional_value_may_be_an_empty_variable(read: Read) -> None:
     )
     load = read(text).load
     assert load is not None
-    assert load.source.encoding is None
+    assert isinstance(load.source.options, CsvOptions)
+    assert load.source.options.encoding is None
+
+
+def test_a_query_comes_with_its_database(read: Read, tmp_path: Path) -> None:
+    options = "query: people.sql, timeout_s: 5, parameters: {day: 7}"
+    sql = f"{{sql: {{url: 'postgresql://ann:${{SET}}@db/crm', {options}}}}}"
+    load = read(SMALL.replace("{csv: contacts.csv}", sql), {"SET": "s3cret"}).load
+    assert load is not None
+    assert dict(load.source.options) == {
+        "url": "postgresql://ann:s3cret@db/crm",
+        "query": tmp_path / "people.sql",
+        "parameters": {"day": "7"},
+        "timeout_s": 5,
+    }
+    assert "s3cret" not in repr(load)
+    sql = "{sql: {url: 'sqlite:///crm.db', query: SELECT * FROM people}}"
+    load = read(SMALL.replace("{csv: contacts.csv}", sql)).load
+    assert load is not None
+    assert isinstance(load.source.options, SqlOptions)
+    assert (load.source.options.url, load.source.options.query) == (
+        tmp_path / "crm.db",
+        "SELECT * FROM people",
+    )
 
 
 def test_an_unreadable_env_file_is_named_and_not_quoted(read: Read, tmp_path: Path) -> None:
