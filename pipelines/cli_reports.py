@@ -12,8 +12,6 @@ import click
 from pipelines.cli_parts import FILE, common, print_json, read_file, start_log
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from pipelines.reports import ReportRows
 
 
@@ -63,7 +61,9 @@ def report(file: Path, name: str, *, csv_file: str | None, as_json: bool, verbos
     elif csv_file is None:
         from rich.console import Console
 
-        Console(width=None if sys.stdout.isatty() else 160).print(_table(found))
+        from pipelines.show import report_table
+
+        Console(width=None if sys.stdout.isatty() else 160).print(report_table(found))
 
 
 def _write_csv(found: ReportRows, target: str) -> None:
@@ -73,22 +73,3 @@ def _write_csv(found: ReportRows, target: str) -> None:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(found.columns)
         writer.writerows(found.rows)
-
-
-def _table(found: ReportRows) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table()
-    for place, column in enumerate(found.columns):
-        values = [row[place] for row in found.rows]
-        is_number = all(isinstance(value, int) or _is_amount(value) for value in values if value is not None)
-        table.add_column(column.replace("_", " "), justify="right" if is_number and values else "left")
-    for row in found.rows:
-        table.add_row(*("" if value is None else escape(str(value)) for value in row))
-    return table
-
-
-def _is_amount(value: str | int) -> bool:
-    whole, point, parts = str(value).removeprefix("-").partition(".")
-    return bool(point) and whole.isdigit() and parts.isdigit()

@@ -7,19 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from connectors.errors import SyncError
 from connectors.kartra.sandbox import Sandbox
 from pipelines.pipeline_file import read_pipeline
+from pipelines.reports import ReportRows, read_report
 from pipelines.run import RunResult, plan_pipeline, run_pipeline
 from pipelines.shipped import ROOT
-from pipelines.show import plan_lines, run_lines
+from pipelines.show import plan_lines, report_table, run_lines
+from pipelines.warehouse import open_warehouse
 
 LATENCY_S = 0.12
 CHANGED_CITIES = 5
 
 
 def run_demo(say: Callable[[str], None]) -> dict[str, Any]:
-    """Plan, load, load again, change five rows, load again. `ok` says whether each did what it promises."""
+    """Plan, load, load again, change five rows, load again, pull. `ok`: whether each did what it promises."""
     with tempfile.TemporaryDirectory(prefix="kartra-sync-demo-") as name:
         folder = Path(name)
         shutil.copytree(ROOT / "configs" / "demo", folder, dirs_exist_ok=True)
@@ -38,15 +42,22 @@ def run_demo(say: Callable[[str], None]) -> dict[str, Any]:
             again = _run(say, "3. the same again: nothing changed, nothing is sent", config)
             _move(folder / "contacts.csv")
             changed = _run(say, f"4. {CHANGED_CITIES} people moved", config)
+            tables = read_pipeline(folder / "tables.yaml", environ)
+            pulled = _run(say, "5. kartra-sync run tables.yaml: what the account has comes back", tables)
+            with open_warehouse(tables.needs_pull().into) as opened:
+                report = read_report(opened, "revenue_by_product")
+            _say_all(say, "6. kartra-sync report tables.yaml revenue-by-product", _drawn(report))
             worst = sandbox.worst_second()
             throttled = sandbox.throttled
             starts = [len(lead.sequence_starts) for lead in sandbox.account.leads.values()]
+    delivered = first.summary.leads["created"] + first.summary.leads["edited"]
     checks = {
         "first run delivered every good row": first.status == "partial"
         and not first.summary.leads["deferred"],
         "second run made 0 calls": again.summary.sent == 0,
         f"{CHANGED_CITIES} changed rows made {CHANGED_CITIES} calls": changed.summary.sent == CHANGED_CITIES,
         "no sequence was started twice": max(starts) <= 1,
+        "every lead that was sent is in the tables again": pulled.summary.pulled["leads"] == delivered,
         "never more than 20 calls in a second, as the server counts": worst <= 20 and not throttled,
     }
     say("Summary")
@@ -58,6 +69,8 @@ def run_demo(say: Callable[[str], None]) -> dict[str, Any]:
         "checks": checks,
         "plan": {"calls": {"estimated": planned.calls}},
         "runs": [{"status": one.status, **one.summary.to_json()} for one in (first, again, changed)],
+        "pull": {"status": pulled.status, **pulled.summary.to_json()},
+        "report": {"columns": report.columns, "rows": report.rows},
         "worst_second": worst,
     }
 
@@ -75,6 +88,13 @@ def _say_all(say: Callable[[str], None], title: str, lines: Any) -> None:
     for line in lines:
         say(f"   {line}")
     say("")
+
+
+def _drawn(report: ReportRows) -> list[str]:
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(report_table(report))
+    return captured.get().splitlines()
 
 
 def _move(contacts: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -16,6 +17,7 @@ from pipelines import summary as counted
 from pipelines.summary import Summary
 
 if TYPE_CHECKING:  # pandas comes with them, and tables need none
+    from pipelines.reports import ReportRows
     from pipelines.run import PlanResult, RunResult
 
 TRIGGERS_SHOWN = 10
@@ -141,11 +143,28 @@ def drift_table(lines: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def report_table(found: ReportRows) -> Table:
+    """Numbers stand on the right."""
+    table = Table()
+    for place, column in enumerate(found.columns):
+        values = [row[place] for row in found.rows]
+        is_number = all(isinstance(value, int) or _is_amount(value) for value in values if value is not None)
+        table.add_column(column.replace("_", " "), justify="right" if is_number and values else "left")
+    for row in found.rows:
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+    return table
+
+
 def rejects_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table("row", "line", "kind", "type", "reason")
     for row in rows:
         table.add_row(str(row["row"]), str(row["line"] or ""), row["kind"], row["type"] or "", row["reason"])
     return table
+
+
+def _is_amount(value: str | int) -> bool:
+    whole, point, parts = str(value).removeprefix("-").partition(".")
+    return bool(point) and whole.isdigit() and parts.isdigit()
 
 
 def minute(stored: str) -> str:

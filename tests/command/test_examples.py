@@ -9,16 +9,19 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from connectors.kartra.sandbox import Sandbox, demo_account
+from connectors.kartra.sandbox import Account, Sandbox, demo_account
 from tests.command.several import adds_up, ended
 from tests.conftest import Project
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 EXAMPLES = sorted(CONFIGS.rglob("*.yaml"))
+LOADS = [path for path in EXAMPLES if path.stem in ("crm", "demo", "newsletter")]
 
 
 def test_there_are_examples() -> None:
-    assert {path.stem for path in EXAMPLES} >= {"crm", "demo", "newsletter"}
+    assert {path.stem for path in EXAMPLES} == {
+        *("crm", "crm_reporting", "demo", "new_account", "newsletter", "old_account", "reporting", "tables")
+    }
 
 
 def test_the_demo_keeps_its_promises_in_words_and_as_json(project: Project) -> None:
@@ -26,7 +29,7 @@ def test_the_demo_keeps_its_promises_in_words_and_as_json(project: Project) -> N
     told, as_json = (ended(process) for process in running)
     assert (told.code, told.stderr) == (0, "")
     assert (as_json.code, as_json.stderr) == (0, "")
-    assert told.stdout.count("\n  ok  ") == len(as_json.json["checks"]) == 5
+    assert told.stdout.count("\n  ok  ") == len(as_json.json["checks"]) == 6
     assert "NOT KEPT" not in told.stdout
     assert as_json.json["ok"] is True
     assert set(as_json.json["checks"].values()) == {True}
@@ -35,6 +38,9 @@ def test_the_demo_keeps_its_promises_in_words_and_as_json(project: Project) -> N
     assert (again["calls"]["sent"], changed["calls"]["sent"]) == (0, 5)
     # a lead that the account had before is met on the way: a refused creation, a look and an edit
     assert first["calls"]["sent"] == as_json.json["plan"]["calls"]["estimated"] + 2 * first["leads"]["edited"]
+    assert as_json.json["pull"]["pulled"]["leads"] == first["leads"]["created"] + first["leads"]["edited"]
+    assert ["1", "Course", "146.00", "0.00", "0.00", "146.00", 2] in as_json.json["report"]["rows"]
+    assert "Course" in told.stdout
     assert as_json.json["worst_second"] <= 20
     assert list(project.folder.iterdir()) == []
 
@@ -59,20 +65,22 @@ def test_the_schema_is_valid_and_accepts_every_example(project: Project) -> None
 def demo_sandbox(project: Project) -> Iterator[Sandbox]:
     with Sandbox(demo_account()) as sandbox:
         project.aim(sandbox)
+        project.environ |= {f"OLD_{name}": value for name, value in project.environ.items()}
         yield sandbox
 
 
 def test_every_example_passes_its_check(project: Project, demo_sandbox: Sandbox) -> None:
     shutil.copytree(CONFIGS, project.folder, dirs_exist_ok=True)
     names = [str(path.relative_to(CONFIGS)) for path in EXAMPLES]
+    assert project.command("run", "migration/old_account.yaml").code == 0  # the other half reads its tables
     done = project.command("check", *names, "--json")
     assert (done.code, done.stderr, done.json["ok"]) == (0, "", True)
     assert [(one["file"], one["ok"], one["names_checked"]) for one in done.json["files"]] == [
-        (name, True, True) for name in names
+        (name, True, "load:" in (CONFIGS / name).read_text("utf-8")) for name in names
     ]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("example", LOADS, ids=lambda path: path.stem)
 def test_an_example_does_what_was_planned_and_then_sends_nothing(
     example: Path, project: Project, demo_sandbox: Sandbox
 ) -> None:
@@ -99,3 +107,62 @@ def test_an_example_does_what_was_planned_and_then_sends_nothing(
         "unchanged": leads["created"] + leads["edited"],
     }
     assert (adds_up(ran.json), adds_up(again.json)) == (True, True)
+
+
+def test_the_reporting_extract_fills_tables_and_then_asks_for_names_alone(
+    project: Project, demo_sandbox: Sandbox
+) -> None:
+    shutil.copytree(CONFIGS / "reporting", project.folder, dirs_exist_ok=True)
+    planned = project.command("plan", "reporting.yaml", "--json").json
+    assert (planned["pull"], planned["calls"]["estimated"]) == ({"leads": 5, "details": 0}, 5 + 2 * 5)
+    ran = project.command("run", "reporting.yaml", "--json")
+    assert (ran.code, ran.json["pulled"]["leads"], ran.json["pulled"]["transactions"]) == (0, 3, 8)
+    fresh = project.command("report", "reporting.yaml", "freshness", "--json").json
+    assert dict(zip(fresh["columns"], fresh["rows"][0], strict=True)) | {
+        "last_pull": "",
+        "oldest_profile": "",
+    } == {
+        "last_pull": "",
+        "on_roster": 5,
+        "pulled": 3,
+        "waiting": 0,
+        "deleted": 1,
+        "unknown_to_kartra": 1,
+        "oldest_profile": "",
+        "owed": 0,
+        "from_export_only": 0,
+    }
+    again = project.command("run", "reporting.yaml", "--json").json
+    assert (again["calls"]["sent"], again["pulled"]["leads"]) == (5, 0)
+
+
+def test_one_file_loads_and_pulls_what_it_loaded(project: Project, demo_sandbox: Sandbox) -> None:
+    shutil.copytree(CONFIGS / "crm_reporting", project.folder, dirs_exist_ok=True)
+    ran = project.command("run", "crm_reporting.yaml", "--json")
+    assert ran.code == 0, ran.stderr
+    assert ran.json["pulled"] == {"tags": 12, "leads": 3, "transactions": 4}
+    assert (ran.json["leads"]["created"], ran.json["leads"]["unchanged"]) == (2, 1)
+    sales = project.command("report", "crm_reporting.yaml", "revenue-by-product", "--json").json["rows"]
+    assert [row[-2:] for row in sales] == [["146.00", 2], ["44.00", 2]]
+
+
+def test_an_account_moves_to_another(project: Project, demo_sandbox: Sandbox) -> None:
+    shutil.copytree(CONFIGS / "migration", project.folder, dirs_exist_ok=True)
+    old = demo_sandbox.account
+    new = Account(tags=old.tags, lists=old.lists, custom_fields=old.custom_fields)
+    assert project.command("run", "old_account.yaml").code == 0
+    with Sandbox(new) as target:
+        project.aim(target)
+        moved = project.command("run", "new_account.yaml", "--json")
+        again = project.command("run", "new_account.yaml", "--json")
+    assert (moved.code, again.code) == (0, 0), moved.stdout + moved.stderr
+    assert (moved.json["rows"]["blocked"], moved.json["leads"]["created"]) == (1, 2)
+    assert again.json["calls"]["sent"] == 0
+    assert new.lead("lee@example.net") is None  # who left every list
+    for address in ("jo@example.com", "ana@example.org"):
+        here, there = old.lead(address), new.lead(address)
+        assert here is not None
+        assert there is not None
+        assert there.tags == here.tags | {"Imported"}
+        assert there.lists == {name: True for name, is_active in here.lists.items() if is_active}
+        assert there.custom_fields.get("note") == here.custom_fields.get("note")
