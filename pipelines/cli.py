@@ -204,8 +204,17 @@ def status(file: Path | None, *, as_json: bool, verbose: int) -> None:
         for word in ("unknown", "parked", "rejected"):
             if one["waiting"][word]:
                 click.echo(f"  {one['waiting'][word]:,} {word}")
+        if tables := one.get("tables"):
+            click.echo(f"  tables: {_told_tables(tables)}")
         if one["running"]:
             click.echo(f"  running since {one['running']['since'][:19]}, process {one['running']['pid']}")
+
+
+def _told_tables(tables: dict[str, Any]) -> str:
+    if "problem" in tables:
+        return str(tables["problem"])
+    last = f"last pulled {tables['last_pull']} UTC" if tables["last_pull"] else "never pulled"
+    return f"{tables['pulled']:,} leads of {tables['on_roster']:,}, {last}"
 
 
 @cli.command(epilog="Example:  kartra-sync runs newsletter.yaml --count 3")

@@ -71,7 +71,8 @@ def verify(file: Path | None, *, as_json: bool, verbose: int) -> None:
 def forget(words: tuple[str, ...], *, yes: bool, as_json: bool, verbose: int) -> None:
     """Erase a person from the state file, in all its pipelines, and never send them again.
 
-    KEY is the person's key or address. A salted hash of it stays, by which the person is known again.
+    KEY is the person's key or address. A salted hash of it stays, by which the person is known again. From
+    the tables of a pull the person goes as well; what they bought stays, without a name.
     """
     if len(words) > 2:
         raise click.UsageError("a pipeline file and one KEY are expected")

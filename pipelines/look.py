@@ -3,8 +3,11 @@
 import json
 from typing import Any
 
-from pipelines.config import PipelineConfig
+from connectors.errors import TablesError
+from pipelines.config import PipelineConfig, PullConfig
+from pipelines.reports import read_report
 from pipelines.state import Store
+from pipelines.warehouse import Warehouse
 
 
 def status_of(config: PipelineConfig) -> dict[str, Any]:
@@ -30,7 +33,18 @@ def status_of(config: PipelineConfig) -> dict[str, Any]:
             }
             if holder
             else None,
+            **({"tables": _tables(config.pull)} if config.pull is not None else {}),
         }
+
+
+def _tables(pull: PullConfig) -> dict[str, Any]:
+    """How fresh the tables of a pull are; `problem` where they cannot be read, or are not there yet."""
+    try:
+        with Warehouse(pull.into, create=False) as warehouse:
+            fresh = read_report(warehouse.tables, "freshness")
+    except TablesError as error:
+        return {"problem": str(error)}
+    return dict(zip(fresh.columns, fresh.rows[0], strict=True))
 
 
 def runs_of(config: PipelineConfig, count: int) -> list[dict[str, Any]]:

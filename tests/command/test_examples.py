@@ -113,6 +113,7 @@ def test_the_reporting_extract_fills_tables_and_then_asks_for_names_alone(
     project: Project, demo_sandbox: Sandbox
 ) -> None:
     shutil.copytree(CONFIGS / "reporting", project.folder, dirs_exist_ok=True)
+    assert "is not there yet" in project.command("status", "reporting.yaml").stdout
     planned = project.command("plan", "reporting.yaml", "--json").json
     assert (planned["pull"], planned["calls"]["estimated"]) == ({"leads": 5, "details": 0}, 5 + 2 * 5)
     ran = project.command("run", "reporting.yaml", "--json")
@@ -132,6 +133,9 @@ def test_the_reporting_extract_fills_tables_and_then_asks_for_names_alone(
         "owed": 0,
         "from_export_only": 0,
     }
+    tables = project.command("status", "reporting.yaml", "--json").json["pipelines"][0]["tables"]
+    assert (tables["pulled"], tables["on_roster"], tables["waiting"]) == (3, 5, 0)
+    assert "tables: 3 leads of 5, last pulled 20" in project.command("status", "reporting.yaml").stdout
     again = project.command("run", "reporting.yaml", "--json").json
     assert (again["calls"]["sent"], again["pulled"]["leads"]) == (5, 0)
 

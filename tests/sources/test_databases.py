@@ -18,8 +18,7 @@ from connectors.sources.database import open_sql
 from connectors.sources.files import open_csv
 from tests.servers import FreshDatabase
 
-ROWS = int(os.environ.get("KARTRA_SYNC_ROWS", "20000"))
-"""200000 is the full size."""
+ROWS = 200_000 if "KARTRA_SYNC_FULL" in os.environ else 20_000
 COLUMNS = [f"c{number}" for number in range(20)]
 
 
