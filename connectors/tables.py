@@ -37,7 +37,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from connectors.databases import database_url, open_engine, said
 from connectors.errors import ConfigError, TablesError
 
-_TEXT = {"id": "varchar(64)", "name": "varchar(255)", "text": "text", "json": "json"}
+_TEXT = {"id": "varchar(64)", "name": "varchar(255)", "text": "mediumtext", "json": "json"}
 _NUMBERS = {"money": "decimal(19, 4)", "integer": "bigint", "utc": "datetime"}
 # Names that differ in case, or in blanks at their end, are different names.
 _COLLATE = "DEFAULT CHARACTER SET utf8mb4 COLLATE "
@@ -45,18 +45,25 @@ _COLLATE = "DEFAULT CHARACTER SET utf8mb4 COLLATE "
 _TYPES = {
     # Money is text: SQLite's NUMERIC would make it a float. Times are text that its date functions read.
     "sqlite": dict.fromkeys(("id", "name", "text", "money", "utc", "json"), "TEXT")
-    | {"integer": "INTEGER", "options": "STRICT", "if_not_exists": "IF NOT EXISTS"},
+    | {"integer": "INTEGER", "options": "STRICT", "if_not_exists": "IF NOT EXISTS", "new_column": ""},
     "postgresql": dict.fromkeys(("id", "name", "text"), "text")
     | {"money": "numeric(19, 4)", "utc": "timestamptz", "json": "jsonb", "integer": "bigint"}
-    | {"options": "", "if_not_exists": "IF NOT EXISTS"},
-    "mysql": _TEXT | _NUMBERS | {"options": f"{_COLLATE}utf8mb4_0900_bin", "if_not_exists": ""},
+    | {"options": "", "if_not_exists": "IF NOT EXISTS", "new_column": ""},
+    "mysql": _TEXT
+    | _NUMBERS
+    | {"options": f"{_COLLATE}utf8mb4_0900_bin", "if_not_exists": "", "new_column": ""},
     "mariadb": _TEXT
     | _NUMBERS
-    | {"options": f"{_COLLATE}utf8mb4_nopad_bin", "if_not_exists": "IF NOT EXISTS"},
+    | {"options": f"{_COLLATE}utf8mb4_nopad_bin"}
+    | {"if_not_exists": "IF NOT EXISTS", "new_column": "IF NOT EXISTS"},
 }
 _COLUMN = re.compile(r"^(    (\w+) [^\n]*?)(,?) -- ([^\n]+)$", re.MULTILINE)
 _INSERTS = {"sqlite": sqlite_insert, "postgresql": postgresql_insert, "mysql": mysql_insert}
 _BUSY_TIMEOUT_S = 30
+_LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "LOCK TABLE warehouse_version IN EXCLUSIVE MODE"}
+"""With these a migration is one transaction, and nobody else's; MySQL and MariaDB have no such."""
+_IS_THERE = (1060, 1061)
+"""MySQL's numbers for a column and an index of a name that is there."""
 
 
 def tables_url(into: str | Path) -> URL:
@@ -136,17 +143,32 @@ class Tables:
         ) {{ options }}"""
         with self.begin() as connection:
             self._run_plain(connection, self.render(created))
-            version = connection.execute(text("SELECT max(version) FROM warehouse_version")).scalar() or 0
+            version = self._version(connection)
         if version > max((number for number, _ in migrations), default=0):
             raise TablesError(f"{self.name}: was written by a newer version of kartra-sync; update this one")
         for number, template in migrations:
             if number <= version:
                 continue
             with self.begin() as connection:
+                if lock := _LOCKS.get(self.dialect):
+                    self._run_plain(connection, lock)
+                    if self._version(connection) >= number:  # another process was faster
+                        continue
                 for statement in self._statements(template):
-                    self._run_plain(connection, statement)
+                    self._run_once(connection, statement)
                 row = {"version": number, "applied_at": datetime.now(UTC)}
                 self.upsert(connection, "warehouse_version", [row])
+
+    def _version(self, connection: Connection) -> int:
+        return int(connection.execute(text("SELECT max(version) FROM warehouse_version")).scalar() or 0)
+
+    def _run_once(self, connection: Connection, statement: str) -> None:
+        """MySQL commits each change of a table and knows no IF NOT EXISTS for it: what is there is there."""
+        try:
+            self._run_plain(connection, statement)
+        except DBAPIError as error:
+            if self.dialect != "mysql" or error.orig is None or error.orig.args[0] not in _IS_THERE:
+                raise
 
     def _statements(self, template: str) -> Iterator[str]:
         """The statements of a file; its comments on columns become comments of the database."""

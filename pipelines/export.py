@@ -31,7 +31,7 @@ CHUNK_ROWS = 5_000
 
 _CREATED = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)^\)", re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"^    (\w+) \{\{ (\w+) \}\}", re.MULTILINE)
-_ADDED = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (?:\{\{ if_not_exists \}\} )?(\w+) \{\{ (\w+) \}\}")
+_ADDED = re.compile(r"ALTER TABLE (\w+) ADD COLUMN \{\{ new_column \}\} (\w+) \{\{ (\w+) \}\}")
 _REPORT = re.compile(r"report_[a-z0-9_]+")
 _SNAPSHOT = {
     "sqlite": "BEGIN",

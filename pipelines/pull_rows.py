@@ -4,6 +4,7 @@ Columns keep Kartra's names. What a table has no column for, and what a column c
 nothing Kartra sent is dropped. The same empty value has many faces, all of them NULL.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -17,8 +18,9 @@ from pipelines.money import net_of
 TableRow: TypeAlias = dict[str, Any]
 
 NOTHING = ("", "N/A", "0000-00-00 00:00:00", "0000-00-00")
-SCALE = Decimal("0.0001")
+SCALE, MOST = Decimal("0.0001"), Decimal(10**15)
 """What the money columns of every database hold exactly."""
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 LEAD_TEXTS = (
     *("id", "email", "first_name", "middle_name", "last_name", "last_name2", "phone_country_code", "phone"),
@@ -262,12 +264,10 @@ class _Fields:
 
     def number(self, name: str) -> int | None:
         value = _clean(self._details.get(name))
-        try:
-            number = int(value) if value is not None else None
-        except ValueError:
-            return None
+        if value is not None and not _WHOLE.fullmatch(value):
+            return None  # no number that a column holds, so it stays in the rest
         self._taken.add(name)
-        return number
+        return None if value is None else int(value)
 
     def money(self, name: str) -> Decimal | None:
         value = _clean(self._details.get(name))
@@ -292,7 +292,8 @@ def exact_amount(text: str) -> Decimal | None:
     """An amount as Kartra writes it: a point, no thousands separator. None where it is something else."""
     try:
         amount = Decimal(text.strip())
-        return amount if amount.is_finite() and amount == amount.quantize(SCALE) else None
+        fits = amount.is_finite() and abs(amount) < MOST and amount == amount.quantize(SCALE)
+        return amount if fits else None
     except InvalidOperation:
         return None
 
