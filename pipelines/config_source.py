@@ -26,8 +26,6 @@ from pipelines.config_parts import (
     wrong,
 )
 
-LATER_SOURCES = ("excel", "parquet", "jsonl")
-
 
 def _character(value: object) -> str:
     if value == "tab":
@@ -64,15 +62,44 @@ def _query(value: object, info: ValidationInfo) -> Path | str:
     return beside(text, info) if re.fullmatch(r"\S+\.sql", text) else text
 
 
+def _place(value: object, info: ValidationInfo) -> Path | str:
+    """Files beside the pipeline, standard input, or a URL as it stands."""
+    text = plain_text(value)
+    return text if text == "-" or "://" in text else beside(text, info)
+
+
+Place = Annotated[Path | str, read_by(_place, TEXT)]
+
+
 class CsvOptions(Section):
-    path: Annotated[Path, read_by(beside, TEXT)]
-    """The file, relative to this one."""
+    path: Place
+    """The file, relative to this one; or several by a glob (`in/*.csv`), a .gz or .zip, a URL, - for what
+    comes on standard input."""
     delimiter: Annotated[str, read_by(_character, TEXT)] | None = None
     """What separates the cells: one character, or tab. Found out when left out."""
     encoding: Annotated[str, read_by(_encoding, TEXT)] | None = None
     """Such as utf-8 or cp1252. Found out when left out."""
     quotechar: Annotated[str, read_by(_character, TEXT)] = '"'
     """What encloses a cell that contains the delimiter."""
+
+
+class ExcelOptions(Section):
+    path: Place
+    """The workbook (.xlsx), relative to this file; a glob, a .zip or a URL as well."""
+    sheet: Text | None = None
+    """The name of the sheet; the first when left out."""
+
+
+class ParquetOptions(Section):
+    path: Place
+    """The file, relative to this one; a glob or a URL as well."""
+
+
+class JsonlOptions(Section):
+    path: Place
+    """The file with a JSON object on each line, relative to this one; or a glob, a .gz or .zip, a URL, -."""
+    encoding: Annotated[str, read_by(_encoding, TEXT)] | None = None
+    """Such as utf-8 or cp1252. Found out when left out."""
 
 
 class SqlOptions(Section):
@@ -87,8 +114,14 @@ class SqlOptions(Section):
     """How long the database may take over one answer, in seconds."""
 
 
-Options = CsvOptions | SqlOptions
-SOURCE_OPTIONS: dict[str, type[Options]] = {"csv": CsvOptions, "sql": SqlOptions}
+Options = CsvOptions | ExcelOptions | JsonlOptions | ParquetOptions | SqlOptions
+SOURCE_OPTIONS: dict[str, type[Options]] = {
+    "csv": CsvOptions,
+    "excel": ExcelOptions,
+    "jsonl": JsonlOptions,
+    "parquet": ParquetOptions,
+    "sql": SqlOptions,
+}
 """The kinds of sources, by the key a pipeline file has for them."""
 
 
@@ -103,7 +136,13 @@ class WrittenSource(Section):
     """Where the contacts are: one of these."""
 
     csv: AnyText | CsvOptions | None = None
-    """A CSV file: its path, or a map."""
+    """CSV: the path, or a map."""
+    excel: AnyText | ExcelOptions | None = None
+    """An Excel workbook: its path, or a map."""
+    jsonl: AnyText | JsonlOptions | None = None
+    """JSON lines: the path, or a map."""
+    parquet: AnyText | ParquetOptions | None = None
+    """A Parquet file: its path, or a map."""
     sql: SqlOptions | None = None
     """A query of a database."""
 
@@ -134,15 +173,11 @@ def _written(kind: str, value: object) -> Any:
 
 
 def _one_source(value: Mapping[str, object]) -> Iterator[Fault]:
-    every = (*SOURCE_OPTIONS, *LATER_SOURCES)
-    kinds = [key for key in value if key in every]
+    kinds = [key for key in value if key in SOURCE_OPTIONS]
     for key in value:
         if key not in kinds:
             yield (key,), unknown_key()
         elif key != kinds[0]:
             yield (key,), misplaced("only one source can be given")
-        elif key in LATER_SOURCES:
-            known = ", ".join(SOURCE_OPTIONS)
-            yield (key,), misplaced(f"this source comes with a later version; in this one: {known}")
     if not kinds:
         yield ("csv",), absent()

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import URL, Connection, CursorResult, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from connectors.databases import database_url, open_engine, said
 from connectors.errors import ConfigError, SourceError
-from connectors.sources import BadRow, Chunk
+from connectors.sources import Chunk
+from connectors.sources.records import Record, next_chunk
 from connectors.sources.values import text_of
 
 CONNECT_TIMEOUT_S = 10
@@ -80,7 +80,7 @@ class SqlQuery:
                 raise SourceError("the columns of the query have changed since it was opened")
             row = 2
             for rows in result.partitions(self._chunk_rows):
-                yield _chunk(rows, row, self.columns)
+                yield next_chunk(list(_records(rows, row, self.columns)), self.columns)
                 row += len(rows)
 
     @contextmanager
@@ -185,25 +185,15 @@ def _refuse_writes(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _chunk(rows: Any, first: int, columns: tuple[str, ...]) -> Chunk:
-    good: list[list[str]] = []
-    numbers: list[int] = []
-    bad: list[BadRow] = []
+def _records(rows: Any, first: int, columns: tuple[str, ...]) -> Iterator[Record]:
     for number, row in enumerate(rows, start=first):
         try:
             cells = [value if type(value) is str else text_of(value) for value in row]
         except UnicodeDecodeError:
-            bad.append(BadRow(number, number, f"{_binary(row, columns)} holds bytes that are no text", ()))
+            yield Record(number, number, [], f"{_binary(row, columns)} holds bytes that are no text")
             continue
-        if any("\0" in cell for cell in cells):
-            bad.append(BadRow(number, number, "NUL byte in the record", tuple(cells)))
-            continue
-        good.append(cells)
-        numbers.append(number)
-    frame = pd.DataFrame(
-        good, columns=list(columns), index=pd.Index(numbers, name="row", dtype="int64"), dtype=object
-    )
-    return Chunk(frame, tuple(numbers), tuple(bad))
+        fault = "NUL byte in the record" if any("\0" in cell for cell in cells) else ""
+        yield Record(number, number, cells, fault)
 
 
 def _binary(row: Any, columns: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ reader may come behind `open_csv` and must keep what tests/sources says.
 """
 
 import csv
-import difflib
+import re
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -13,12 +13,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TextIO
-
-import pandas as pd
+from typing import TextIO
 
 from connectors.errors import ConfigError, SourceError
-from connectors.sources import BadRow, Chunk
+from connectors.sources import Chunk
 from connectors.sources.dialect import (
     SAMPLE_CHARS,
     check_encoding,
@@ -28,9 +26,12 @@ from connectors.sources.dialect import (
     is_proper_record,
     open_text,
 )
+from connectors.sources.local_files import WatchedFile, watched
+from connectors.sources.records import Record, named_columns, next_chunk, unique_names
 
 MAX_CELL_CHARS = 16 * 1024 * 1024  # bounds what a quote that is never closed may gather; Kartra takes 255
 
+_SEP_LINE = r"(?i)sep=([^\r\n])\r?\n"
 _field_size_limit = threading.Lock()  # the csv module has one limit for the whole process
 
 
@@ -50,29 +51,23 @@ def open_csv(
     _refuse_settings(delimiter, quotechar)
     if chunk_rows < 1:
         raise ValueError("chunk_rows is at least 1")
-    _refuse_other_than_file(path)
+    file = watched(path)
     try:
-        version = _version(path)
         if encoding is None:
             encoding = find_encoding(path)
         else:
             check_encoding(path, encoding)
+        with open_text(path, encoding) as handle:
+            sample = handle.read(SAMPLE_CHARS)
+        said = re.match(_SEP_LINE, sample)  # Excel writes the delimiter on a line of its own
         if delimiter is None:
-            with open_text(path, encoding) as handle:
-                delimiter = find_delimiter(handle.read(SAMPLE_CHARS), quotechar)
+            delimiter = said[1] if said else find_delimiter(sample, quotechar)
     except OSError as error:
-        raise _unreadable(path, error) from error
-    text = _CsvText(path, version, encoding, delimiter, quotechar)
+        raise file.unreadable(error) from error
+    text = _CsvText(file, encoding, delimiter, quotechar, said is not None)
     columns, notes = _columns(text)
     shown = "tab" if delimiter == "\t" else f"'{delimiter}'"
     return CsvFile(columns, (f"read as {encoding}, delimiter {shown}", *notes), text, chunk_rows)
-
-
-class _Record(NamedTuple):
-    row: int
-    line: int
-    cells: list[str]
-    fault: str  # "" when there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,36 +80,39 @@ class CsvFile:
     _chunk_rows: int
 
     def chunks(self) -> Iterator[Chunk]:
-        self._text.refuse_change()
-        names = _unique(self.columns)
+        self._text.file.refuse_change()
+        names = unique_names(self.columns)
         with closing(self._text.records()) as records:
             _next_records(records, 1)  # the header
-            while chunk := _next_chunk(records, self._chunk_rows, names):
-                yield chunk
-        self._text.refuse_change()
+            while part := _next_records(records, self._chunk_rows):
+                yield next_chunk(part, names)
+        self._text.file.refuse_change()
 
 
 @dataclass(frozen=True, slots=True)
 class _CsvText:
     """The file and how it is written, cut into records."""
 
-    path: Path
-    version: tuple[int, ...]
+    file: WatchedFile
     encoding: str
     delimiter: str
     quotechar: str
+    has_sep_line: bool
 
-    def records(self) -> Generator[_Record]:
+    def records(self) -> Generator[Record]:
         """The header and every record that is not blank. Blank rows and blank lines count as rows.
 
         Raises SourceError at a quote that is never closed. The rest of the file is inside it then, and a
         file cut off on its way looks just like that: as a bad row, thousands of contacts would seem gone.
         """
         try:
-            with open_text(self.path, self.encoding) as handle:
+            with open_text(self.file.path, self.encoding) as handle:
                 lines = _Lines(handle)
                 reader = csv.reader(lines, delimiter=self.delimiter, quotechar=self.quotechar, strict=True)
                 row = 0
+                if self.has_sep_line:
+                    next(lines)
+                    row += 1
                 while True:
                     row += 1
                     lines.start_record()
@@ -129,23 +127,11 @@ class _CsvText:
                     if "\0" in text:
                         fault = "NUL byte in the record"
                     if text.strip():
-                        yield _Record(row, lines.first_line, cells, fault)
+                        yield Record(row, lines.first_line, cells, fault)
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise self.file.unreadable(error) from error
         except UnicodeError as error:  # open_csv decoded every byte
-            raise self._changed() from error
-
-    def refuse_change(self) -> None:
-        """Compares what the name stands for now with what `open_csv` saw."""
-        try:
-            changed = _version(self.path) != self.version
-        except OSError as error:
-            raise self._changed() from error
-        if changed:
-            raise self._changed()
-
-    def _changed(self) -> SourceError:
-        return SourceError(f"{self.path.name} changed while it was read. Run again when it is complete")
+            raise self.file.changed() from error
 
     def _settle_bad_quote(self, lines: "_Lines") -> str:
         """Says what is wrong with the record at hand, and gives back the lines that its quote only swallowed.
@@ -157,9 +143,9 @@ class _CsvText:
         record = "".join(lines.taken)
         opened_at = lines.index_at(end_of_good_cells(record, self.delimiter, self.quotechar))
         opened_line = lines.first_line + opened_at
-        where = f"{self.path.name}, line {opened_line}"
+        where = f"{self.file.path.name}, line {opened_line}"
         if lines.at_end:
-            self.refuse_change()
+            self.file.refuse_change()
             raise SourceError(f"{where}: the quote opened here is never closed. Was the file cut off?")
         if len(record) > MAX_CELL_CHARS:
             raise SourceError(
@@ -208,7 +194,7 @@ class _Lines:
         del self.taken[index + 1 :]
 
 
-def _next_records(records: Iterator[_Record], count: int) -> list[_Record]:
+def _next_records(records: Iterator[Record], count: int) -> list[Record]:
     """Up to `count` records. The csv module's own limit of 128 KiB a cell is lifted only meanwhile."""
     with _long_cells():
         return list(islice(records, count))
@@ -224,71 +210,15 @@ def _long_cells() -> Iterator[None]:
             csv.field_size_limit(before)
 
 
-def _next_chunk(records: Iterator[_Record], count: int, names: list[str]) -> Chunk | None:
-    good: list[_Record] = []
-    bad: list[BadRow] = []
-    for record in _next_records(records, count):
-        if fault := record.fault or _misfit(record.cells, len(names)):
-            bad.append(BadRow(record.row, record.line, fault, tuple(record.cells)))
-        else:
-            good.append(record)
-    if not good and not bad:
-        return None
-    # dtype=object: no inference, no missing values, the very str objects that were read
-    frame = pd.DataFrame(
-        [record.cells[: len(names)] for record in good],
-        columns=names,
-        index=pd.Index([record.row for record in good], name="row", dtype="int64"),
-        dtype=object,
-    )
-    return Chunk(frame, tuple(record.line for record in good), tuple(bad))
-
-
-def _misfit(cells: list[str], width: int) -> str:
-    """Empty cells beyond the header are no misfit: spreadsheet programs write them."""
-    if len(cells) == width or (len(cells) > width and not "".join(cells[width:]).strip()):
-        return ""
-    return f"{len(cells)} cell{'' if len(cells) == 1 else 's'}, the header has {width}"
-
-
 def _columns(text: _CsvText) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The header's names and the remarks on it. Columns go by number there: a first record taken for a
-    header is personal data."""
+    """The header's names and the remarks on it."""
     with closing(text.records()) as records:
         header = next(iter(_next_records(records, 1)), None)
     if header is None:
-        raise SourceError(f"{text.path.name} has no header: it is empty")
+        raise SourceError(f"{text.file.path.name} has no header: it is empty")
     if header.fault:
-        raise SourceError(f"{text.path.name}, line {header.line}: in the header, {header.fault}")
-    columns = tuple(name.strip() or f"column {number}" for number, name in enumerate(header.cells, 1))
-    unnamed = [str(number) for number, name in enumerate(header.cells, 1) if not name.strip()]
-    repeated = [
-        str(n)
-        for n, (name, unique) in enumerate(zip(columns, _unique(columns), strict=True), 1)
-        if name != unique
-    ]
-    notes = []
-    if unnamed:
-        notes.append(f"columns without a name are called 'column N', by number: {', '.join(unnamed)}")
-    if repeated:
-        notes.append(
-            f"columns that repeat an earlier name get ' (2)' or higher after it: {', '.join(repeated)}"
-        )
-    return columns, tuple(notes)
-
-
-def _unique(columns: tuple[str, ...]) -> list[str]:
-    """The first column of a name keeps it, the later ones become "name (2)", "name (3)" …"""
-    taken, names = set(columns), []
-    seen: set[str] = set()
-    for column in columns:
-        name, number = column, 1
-        while name in seen or (number > 1 and name in taken):
-            number += 1
-            name = f"{column} ({number})"
-        seen.add(name)
-        names.append(name)
-    return names
+        raise SourceError(f"{text.file.path.name}, line {header.line}: in the header, {header.fault}")
+    return named_columns(header.cells)
 
 
 def _refuse_settings(delimiter: str | None, quotechar: str) -> None:
@@ -297,35 +227,3 @@ def _refuse_settings(delimiter: str | None, quotechar: str) -> None:
             raise ConfigError(f"`{key}:` is one character, and no line end")
     if delimiter == quotechar:
         raise ConfigError("`delimiter:` and `quotechar:` are the same character")
-
-
-def _refuse_other_than_file(path: Path) -> None:
-    if path.is_file():
-        return
-    if path.is_dir():
-        raise SourceError(f"{path.name} is a folder, not a file")
-    if path.exists():
-        raise SourceError(f"{path.name} is not a regular file and cannot be read twice")
-    if not path.parent.is_dir():
-        raise SourceError(f"{path.name} was not found: there is no folder {path.parent}")
-    near = _near_names(path)
-    hint = f". Near it: {', '.join(near)}" if near else ""
-    raise SourceError(f"{path.name} was not found in {path.parent}{hint}")
-
-
-def _near_names(path: Path) -> list[str]:
-    try:
-        by_lower = {entry.name.lower(): entry.name for entry in path.parent.iterdir() if entry.is_file()}
-    except OSError:
-        return []
-    return [by_lower[name] for name in difflib.get_close_matches(path.name.lower(), sorted(by_lower))]
-
-
-def _version(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written to or replaced."""
-    stat = path.stat()
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
-
-
-def _unreadable(path: Path, error: OSError) -> SourceError:
-    return SourceError(f"{path.name} cannot be read: {error.strerror or type(error).__name__}")

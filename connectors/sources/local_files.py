@@ -1,0 +1,66 @@
+"""Files on a disk: found with a helpful message or not at all, and watched for changes while read."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.errors import SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedFile:
+    """A file as it was when it was found; `version` changes when it is written to or replaced."""
+
+    path: Path
+    version: tuple[int, ...]
+
+    def refuse_change(self) -> None:
+        """Raises SourceError where the name stands for something else by now."""
+        try:
+            changed = _version(self.path) != self.version
+        except OSError as error:
+            raise self.changed() from error
+        if changed:
+            raise self.changed()
+
+    def changed(self) -> SourceError:
+        return SourceError(f"{self.path.name} changed while it was read. Run again when it is complete")
+
+    def unreadable(self, error: OSError) -> SourceError:
+        return SourceError(f"{self.path.name} cannot be read: {error.strerror or type(error).__name__}")
+
+
+def watched(path: Path) -> WatchedFile:
+    """Raises SourceError where there is no file of that name, with the names near it."""
+    _refuse_other_than_file(path)
+    try:
+        return WatchedFile(path, _version(path))
+    except OSError as error:
+        raise WatchedFile(path, ()).unreadable(error) from error
+
+
+def _refuse_other_than_file(path: Path) -> None:
+    if path.is_file():
+        return
+    if path.is_dir():
+        raise SourceError(f"{path.name} is a folder, not a file")
+    if path.exists():
+        raise SourceError(f"{path.name} is not a regular file and cannot be read twice")
+    if not path.parent.is_dir():
+        raise SourceError(f"{path.name} was not found: there is no folder {path.parent}")
+    near = _near_names(path)
+    hint = f". Near it: {', '.join(near)}" if near else ""
+    raise SourceError(f"{path.name} was not found in {path.parent}{hint}")
+
+
+def _near_names(path: Path) -> list[str]:
+    try:
+        by_lower = {entry.name.lower(): entry.name for entry in path.parent.iterdir() if entry.is_file()}
+    except OSError:
+        return []
+    return [by_lower[name] for name in difflib.get_close_matches(path.name.lower(), sorted(by_lower))]
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

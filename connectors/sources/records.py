@@ -1,0 +1,86 @@
+"""Records as a reader of any kind cuts them, and the chunks and columns they become."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import pandas as pd
+
+from connectors.sources import BadRow, Chunk
+
+
+class Record(NamedTuple):
+    """`fault` says why it is none, without personal data; "" when there is nothing wrong with it."""
+
+    row: int
+    line: int
+    cells: list[str]
+    fault: str = ""
+
+
+def next_chunk(records: Sequence[Record], names: Sequence[str]) -> Chunk:
+    """The records that are as wide as the header as a frame, the others as bad rows."""
+    good: list[Record] = []
+    bad: list[BadRow] = []
+    for record in records:
+        if fault := record.fault or _misfit(record.cells, len(names)):
+            bad.append(BadRow(record.row, record.line, fault, tuple(record.cells)))
+        else:
+            good.append(record)
+    # dtype=object: no inference, no missing values, the very str objects that were read
+    frame = pd.DataFrame(
+        [record.cells[: len(names)] for record in good],
+        columns=list(names),
+        index=pd.Index([record.row for record in good], name="row", dtype="int64"),
+        dtype=object,
+    )
+    return Chunk(frame, tuple(record.line for record in good), tuple(bad))
+
+
+def chunks_of(records: Iterable[Record], names: Sequence[str], chunk_rows: int) -> Iterator[Chunk]:
+    every = iter(records)
+    while part := list(islice(every, chunk_rows)):
+        yield next_chunk(part, names)
+
+
+def named_columns(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names in a header, and the remarks on them.
+
+    Remarks go by number: a first record taken for a header is personal data.
+    """
+    columns = tuple(name.strip() or f"column {number}" for number, name in enumerate(cells, 1))
+    unnamed = [str(number) for number, name in enumerate(cells, 1) if not name.strip()]
+    repeated = [
+        str(number)
+        for number, (name, unique) in enumerate(zip(columns, unique_names(columns), strict=True), 1)
+        if name != unique
+    ]
+    notes = []
+    if unnamed:
+        notes.append(f"columns without a name are called 'column N', by number: {', '.join(unnamed)}")
+    if repeated:
+        notes.append(
+            f"columns that repeat an earlier name get ' (2)' or higher after it: {', '.join(repeated)}"
+        )
+    return columns, tuple(notes)
+
+
+def unique_names(columns: Sequence[str]) -> list[str]:
+    """The first column of a name keeps it, the later ones become "name (2)", "name (3)" …"""
+    taken, names = set(columns), []
+    seen: set[str] = set()
+    for column in columns:
+        name, number = column, 1
+        while name in seen or (number > 1 and name in taken):
+            number += 1
+            name = f"{column} ({number})"
+        seen.add(name)
+        names.append(name)
+    return names
+
+
+def _misfit(cells: Sequence[str], width: int) -> str:
+    """Empty cells beyond the header are no misfit: spreadsheet programs write them."""
+    if len(cells) == width or (len(cells) > width and not "".join(cells[width:]).strip()):
+        return ""
+    return f"{len(cells)} cell{'' if len(cells) == 1 else 's'}, the header has {width}"
