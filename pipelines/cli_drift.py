@@ -22,7 +22,7 @@ _COMES = {
 
 
 def _span(_context: click.Context, _parameter: click.Parameter, text: str) -> timedelta:
-    from pipelines.config import period
+    from pipelines.config_parts import period
 
     try:
         return period(text)

@@ -32,6 +32,7 @@ from pipelines.config_parts import (
     VARIABLE,
     AnyText,
     Fault,
+    Period,
     Section,
     Text,
     absent,
@@ -514,23 +515,6 @@ def _zone(value: object) -> str:
     return name
 
 
-_PERIOD = r"([0-9]{1,5}) ?(s|m|h|d|w)"
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def period(value: object) -> timedelta:
-    """Raises ValueError for a text that is no span of time, as 30m, 12h or 1d."""
-    if isinstance(value, timedelta):
-        return value
-    found = re.fullmatch(_PERIOD, str(value))
-    if not found:
-        raise wrong("a span of time is expected, such as 30m, 12h or 1d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-Period = Annotated[
-    timedelta, read_by(period, {"type": "string", "pattern": rf"^{_PERIOD}$|\\$\\{{[A-Za-z_]"})
-]
 PulledTable = Literal[
     "tags", "lists", "sequences", "pages", "custom_fields", "leads", "transactions", "subscriptions"
 ]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -135,3 +136,22 @@ Text = Annotated[str, read_by(plain_text, TEXT)]
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+_PERIOD = r"([0-9]{1,5}) ?(s|m|h|d|w)"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def period(value: object) -> timedelta:
+    """Raises ValueError for a text that is no span of time, as 30m, 12h or 1d."""
+    if isinstance(value, timedelta):
+        return value
+    found = re.fullmatch(_PERIOD, str(value))
+    if not found:
+        raise wrong("a span of time is expected, such as 30m, 12h or 1d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+Period = Annotated[
+    timedelta, read_by(period, {"type": "string", "pattern": rf"^{_PERIOD}$|\\$\\{{[A-Za-z_]"})
+]

@@ -3,6 +3,7 @@
 import codecs
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from pipelines.config_parts import (
     TEXT,
     AnyText,
     Fault,
+    Period,
     Section,
     Text,
     absent,
@@ -19,6 +21,7 @@ from pipelines.config_parts import (
     detail,
     misplaced,
     number_between,
+    period,
     plain_text,
     read_by,
     restated,
@@ -102,6 +105,23 @@ class JsonlOptions(Section):
     """Such as utf-8 or cp1252. Found out when left out."""
 
 
+def _overlap(value: object) -> timedelta | int:
+    return int(str(value)) if re.fullmatch(r"[0-9]{1,18}", str(value)) else period(value)
+
+
+class IncrementalOptions(Section):
+    """Reads only the rows that came or changed since the last run."""
+
+    column: Text
+    """The column of the query that rises with every change: the time of it, or a number."""
+    overlap: Annotated[timedelta | int, read_by(_overlap, TEXT)] = Field(
+        default=timedelta(minutes=10), json_schema_extra={"default": "10m"}
+    )
+    """How far before the last one is read again, for rows that were committed late: 10m, or a number."""
+    full_every: Period | None = None
+    """How often everything is read nevertheless, such as 1d: needed to see who is gone."""
+
+
 class SqlOptions(Section):
     url: Annotated[Path | str, read_by(_database, TEXT)] = Field(repr=False)
     """A SQLAlchemy URL (postgresql://, mysql://, mariadb://, sqlite:///file.db ...); its password comes from
@@ -110,6 +130,8 @@ class SqlOptions(Section):
     """The statement that gives a row for each contact, or a .sql file with it."""
     parameters: dict[Text, Text] = Field(default={}, repr=False)
     """Values for :name in the statement, as text."""
+    incremental: IncrementalOptions | None = None
+    """Read only what came since the last run: {column: updated_at}."""
     timeout_s: Annotated[int, number_between(1, 86_400, whole=True)] = 600
     """How long the database may take over one answer, in seconds."""
 

@@ -22,7 +22,8 @@ MapRecord = Callable[[Record, int], Mapped | Invalid]
 
 def open_source(source: SourceConfig) -> Source:
     """Raises SourceError, ConfigError."""
-    return SOURCES[source.kind](**dict(source.options))
+    options = {name: value for name, value in source.options if name != "incremental"}  # of a run's
+    return SOURCES[source.kind](**options)
 
 
 def stage(

@@ -22,6 +22,7 @@ from pipelines.account import account_of, open_client
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.deliver import Delivery
 from pipelines.extract import check_columns, open_source, stage
+from pipelines.incremental import Extract, extract_of
 from pipelines.lease import this_process
 from pipelines.plan import Plan, make_plan, refuse_missing
 from pipelines.preflight import AccountInventory, Inventory, Shortfall
@@ -93,11 +94,13 @@ def run_pipeline(
         halted = threading.Event()
         client = open_client(config, lambda: stopping() or halted.is_set())
         error: SyncError | None = None
+        extract: Extract | None = None
         try:
             if source is not None:
+                extract = extract_of(source, config.needs_load(), store)
                 error = _load(
                     config,
-                    source,
+                    extract,
                     store,
                     client,
                     account,
@@ -131,7 +134,10 @@ def run_pipeline(
             _count_calls(summary, client)
             if error is not None or stopping():
                 store.defer(run_id)
-            _count_outcomes(summary, store, run_id, complete=error is None and not stopping())
+            is_complete = error is None and not stopping()
+            _count_outcomes(summary, store, run_id, complete=is_complete)
+            if extract is not None and is_complete:
+                extract.settled(store, summary)
             status, error = _status(summary, error, stopped=stopping())
             message = str(error) if error else None
             store.finish_run(run_id, status, message, summary.to_json())
@@ -161,6 +167,8 @@ def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanRe
     try:
         with Store(config.state if config.state.exists() else None) as store:
             store.find_scope(config.pipeline, account, config.kartra.mode)
+            extract = extract_of(source, load, store)
+            source, load = extract.source, extract.load
             inventory = AccountInventory(store, client, account, load, keep=False)
             known = _Lenient(inventory, unchecked)
             stage(source, load, store, summary, run_id=None)
@@ -213,7 +221,7 @@ class _Lenient:
 
 def _load(
     config: PipelineConfig,
-    source: Source,
+    extract: Extract,
     store: Store,
     client: KartraClient,
     account: str,
@@ -225,7 +233,7 @@ def _load(
     halt: Callable[[], None],
     progress: Callable[[Progress], None],
 ) -> SyncError | None:
-    load = config.needs_load()
+    source, load = extract.source, extract.load
     inventory = AccountInventory(store, client, account, load)
     workers = config.kartra.workers
     delivery = Delivery(

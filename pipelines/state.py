@@ -129,6 +129,15 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
+class Watermark:
+    """Up to where a query was read; `highest` is JSON, `full_at` when it was last read as a whole."""
+
+    source: bytes
+    highest: str
+    full_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Comparable:
     """A lead as it was acknowledged, to be compared with Kartra; `found`: JSON of the last look."""
 
@@ -586,6 +595,25 @@ class Store:
 
     def forget_inventories(self, account: str) -> None:
         self._run_line("DELETE FROM inventories WHERE account = :account", account=account)
+
+    # --- incremental extracts
+
+    def watermark(self) -> Watermark | None:
+        rows = self._run_line(
+            "SELECT source, highest, full_at FROM watermarks WHERE scope_id = :scope_id",
+            scope_id=self.scope_id,
+        )
+        return Watermark(rows[0].source, rows[0].highest, _instant(rows[0].full_at)) if rows else None
+
+    def move_watermark(self, source: bytes, highest: str, *, is_full: bool) -> None:
+        self._run(
+            "move_watermark",
+            scope_id=self.scope_id,
+            source=source,
+            highest=highest,
+            is_full=is_full,
+            now=_now(),
+        )
 
     # --- drift
 

@@ -5,7 +5,7 @@ end in any case. What values are as text is in `values`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from connectors.errors import ConfigError, SourceError
 from connectors.sources import Chunk
 from connectors.sources.records import Record, next_chunk
 from connectors.sources.values import text_of
+from connectors.sources.watermark import Overlap, lowered
 
 CONNECT_TIMEOUT_S = 10
 _MYSQL = ("mysql", "mariadb")
@@ -75,16 +76,32 @@ class SqlQuery:
 
     def chunks(self) -> Iterator[Chunk]:
         """Rows are numbered as in a CSV of the same data, where the header is row 1."""
-        with self._run() as result:
+        for _, chunk in self._read(None):
+            yield chunk
+
+    def since(self, column: str, highest: Any, overlap: Overlap) -> "NewRows":
+        """Only rows from `highest` on, and a little before it; all of them where it is None.
+
+        Raises ConfigError for a column that the query does not give.
+        """
+        if column not in self.columns:
+            raise ConfigError(
+                f'incremental.column: the query gives no column "{column}"; it gives'
+                f" {', '.join(self.columns)}"
+            )
+        return NewRows(self, column, highest, overlap)
+
+    def _read(self, filtered: tuple[str, Any] | None) -> Iterator[tuple[Sequence[Any], Chunk]]:
+        with self._run(filtered) as result:
             if tuple(map(str, result.keys())) != self.columns:
                 raise SourceError("the columns of the query have changed since it was opened")
             row = 2
             for rows in result.partitions(self._chunk_rows):
-                yield next_chunk(list(_records(rows, row, self.columns)), self.columns)
+                yield rows, next_chunk(list(_records(rows, row, self.columns)), self.columns)
                 row += len(rows)
 
     @contextmanager
-    def _run(self) -> Iterator[CursorResult[Any]]:
+    def _run(self, filtered: tuple[str, Any] | None = None) -> Iterator[CursorResult[Any]]:
         """The rows, fetched in parts as they are wanted. Errors of the database become SourceError."""
         engine = open_engine(self._url, **_options(self._url, self._timeout_s))
         if self._url.get_backend_name() == "sqlite":
@@ -93,7 +110,7 @@ class SqlQuery:
             with engine.connect() as connection:
                 _begin_reading(connection, self._timeout_s)
                 streaming = connection.execution_options(stream_results=True, yield_per=self._chunk_rows)
-                result = self._execute(streaming)
+                result = self._execute(streaming, filtered)
                 cursor = result.cursor
                 try:
                     yield result
@@ -111,14 +128,45 @@ class SqlQuery:
         finally:
             engine.dispose()
 
-    def _execute(self, connection: Connection) -> CursorResult[Any]:
-        if self._parameters:
+    def _execute(self, connection: Connection, filtered: tuple[str, Any] | None) -> CursorResult[Any]:
+        if filtered is not None:
+            column = connection.dialect.identifier_preparer.quote(filtered[0])
+            inner = self._query if self._parameters else self._query.replace(":", r"\:")
+            query = (
+                f"SELECT * FROM (\n{inner}\n) AS all_of_them"  # noqa: S608 - both stand in the pipeline file
+                f" WHERE {column} >= :the_watermark OR {column} IS NULL"
+            )
+            result = connection.execute(text(query), {**self._parameters, "the_watermark": filtered[1]})
+        elif self._parameters:
             result = connection.execute(text(self._query), dict(self._parameters))
         else:  # as it is: a colon or a percent sign in it means nothing
             result = connection.execution_options(no_parameters=True).exec_driver_sql(self._query)
         if not result.returns_rows:
             raise SourceError("the query gives no rows: a SELECT is expected")
         return result
+
+
+class NewRows:
+    """A Source of the rows of a query whose column is at or above a value, or NULL; of all without one.
+
+    `highest` is the highest value of the column that was read, None before `chunks()` and without a value.
+    """
+
+    def __init__(self, query: SqlQuery, column: str, known: Any, overlap: Overlap) -> None:
+        self._query, self._column, self._overlap = query, column, overlap
+        self._lowest = None if known is None else lowered(known, overlap)
+        self.columns, self.notes = query.columns, query.notes
+        self.highest: Any = None
+
+    def chunks(self) -> Iterator[Chunk]:
+        filtered = None if self._lowest is None else (self._column, self._lowest)
+        place = self.columns.index(self._column)
+        for rows, chunk in self._query._read(filtered):
+            values = [row[place] for row in rows if row[place] is not None]
+            self.highest = max([*values, self.highest] if self.highest is not None else values, default=None)
+            if self.highest is not None:
+                lowered(self.highest, self._overlap)  # said now, and not when everything was sent
+            yield chunk
 
 
 def _statement(query: str | Path) -> str:

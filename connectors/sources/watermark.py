@@ -1,0 +1,73 @@
+"""How far a growing table was read: a value of its column, compared and lowered by its own kind. Pure."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from connectors.errors import ConfigError
+
+Overlap = timedelta | int
+"""How much of what was read is read again: a span of time, or a number of numbers."""
+
+
+def to_json(value: Any) -> str:
+    """Raises ConfigError for a value that has no order a watermark could follow."""
+    match value:
+        case datetime():
+            return json.dumps({"time": value.isoformat()})
+        case date():
+            return json.dumps({"date": value.isoformat()})
+        case bool():
+            pass
+        case int() | Decimal():
+            return json.dumps({"number": str(value)})
+        case str():
+            return json.dumps({"text": value})
+    raise ConfigError("incremental.column: a column of times or whole numbers is expected")
+
+
+def from_json(stored: str) -> Any:
+    ((kind, text),) = json.loads(stored).items()
+    match kind:
+        case "time":
+            return datetime.fromisoformat(text)
+        case "date":
+            return date.fromisoformat(text)
+        case "number":
+            return Decimal(text) if "." in text else int(text)
+        case _:
+            return text
+
+
+def lowered(value: Any, by: Overlap) -> Any:
+    """The value from which on is read again.
+
+    Raises ConfigError for a value that has no such order, and for an overlap of another kind.
+    """
+    to_json(value)
+    if isinstance(value, int | Decimal) != isinstance(by, int):
+        expected = "a number" if isinstance(value, int | Decimal) else "a span of time, such as 10m,"
+        raise ConfigError(f"incremental.overlap: {expected} is expected for this column")
+    if isinstance(value, str):
+        return _lowered_text(value, by)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        assert isinstance(by, timedelta)  # noqa: S101 - it was compared above
+        return value - timedelta(days=-(-by // timedelta(days=1)))
+    return value - by
+
+
+def _lowered_text(text: str, by: Overlap) -> str:
+    """SQLite keeps times as text, and compares them as such: the form stays."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError("incremental.column: it holds text that is no ISO time") from None
+    assert isinstance(by, timedelta)  # noqa: S101 - it was compared above
+    if len(text) == len("2026-11-24"):
+        return (at - timedelta(days=-(-by // timedelta(days=1)))).date().isoformat()
+    low = at - by
+    parts = "milliseconds" if "." in text else "seconds" if text.count(":") > 1 else "minutes"
+    separator = "T" if "T" in text else " "
+    written = low.isoformat(separator, timespec=parts)
+    return written.replace("+00:00", "Z") if text.endswith("Z") and low.tzinfo == UTC else written
