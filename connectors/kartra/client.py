@@ -112,11 +112,13 @@ class KartraClient:
         self._session.trust_env = not is_loopback(self._url)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._sending = threading.local()
+        self._readers = ThreadPoolExecutor(connections, thread_name_prefix="read")
         self._session.mount(self._url, _adapter(connections, self._has_left))
         # Proxies and certificates of the environment, as requests takes them for a request of its own.
         self._environment = self._session.merge_environment_settings(self._url, {}, False, None, None)
 
     def close(self) -> None:
+        self._readers.shutdown(wait=False)
         self._session.close()
         self._limiter.close()
 
@@ -160,14 +162,10 @@ class KartraClient:
 
     def _send_or_give_up(self, call: Call) -> Answer:
         """An answer to a read that nobody wants any more is not waited for."""
-        pool = ThreadPoolExecutor(1, thread_name_prefix="read")
-        try:
-            sent = pool.submit(self.send, call)
-            while not sent.done() and not self._given_up():
-                wait([sent], timeout=0.2)
-            return sent.result() if sent.done() else uniform(call, Effect.RETRY_LATER)
-        finally:
-            pool.shutdown(wait=False)
+        sent = self._readers.submit(self.send, call)
+        while not sent.done() and not self._given_up():
+            wait([sent], timeout=0.2)
+        return sent.result() if sent.done() else uniform(call, Effect.RETRY_LATER)
 
     def names(self, call: Call, key: str) -> tuple[str, ...]:
         """An inventory of names, such as account_tags. Raises FatalApiError or RetryableApiError."""
