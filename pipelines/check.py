@@ -10,12 +10,14 @@ from connectors.errors import ConfigError, SyncError, TablesError
 from pipelines.account import open_client
 from pipelines.config import LoadConfig, PipelineConfig, PullConfig
 from pipelines.diff import diff_lead
-from pipelines.extract import check_columns, open_source, read_mapped
+from pipelines.extract import check_columns, read_mapped
 from pipelines.mapping import Mapped
 from pipelines.pipeline_file import read_pipeline
 from pipelines.plan import missing_message
 from pipelines.preflight import Inventory, Missing, Shortfall, kinds_used, read_inventory
 from pipelines.pull_run import check_roster
+from pipelines.source import open_source
+from pipelines.suppression import check_suppression
 from pipelines.warehouse import Warehouse
 
 
@@ -94,6 +96,8 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     source = open_source(load.source)
     check_columns(source, config, load)
     checked.notes += source.notes
+    for suppress in load.suppress:
+        check_suppression(suppress)
     inventory = _inventory(config, load, checked)
     shortfall = Shortfall(lambda: inventory, lambda: inventory)
     for _, record in read_mapped(source, load):

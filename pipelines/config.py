@@ -432,6 +432,31 @@ class GuardsConfig(Section):
 # The whole
 
 
+class SuppressConfig(Section):
+    """People who must not be sent: a source, and its column of addresses."""
+
+    source: SourceConfig
+    email: str
+
+
+class WrittenSuppress(WrittenSource):
+    """People who must not be sent: a source with the column of their addresses."""
+
+    email: Text
+    """The column of the source that holds addresses."""
+
+
+def _suppress(value: object, info: ValidationInfo) -> SuppressConfig:
+    if isinstance(value, SuppressConfig):
+        return value
+    if not isinstance(value, Mapping):
+        raise wrong("a map is expected, such as {csv: unsubscribed.csv, email: Email}")
+    source = source_config({key: one for key, one in value.items() if key != "email"}, info)
+    if value.get("email") is None:
+        raise wrong("email is needed: the column of the source that holds addresses")
+    return SuppressConfig(source=source, email=plain_text(value["email"]))
+
+
 class LoadConfig(Section):
     """Sends contacts to Kartra."""
 
@@ -485,6 +510,10 @@ class LoadConfig(Section):
     """Which record counts when several have the same key: first, last, newest:<column>, merge, error."""
     consent: Annotated[ConsentConfig, also(_proves_consent)]
     """The proof that these people agreed."""
+    suppress: tuple[
+        Annotated[SuppressConfig, BeforeValidator(_suppress, json_schema_input_type=WrittenSuppress)], ...
+    ] = ()
+    """People who are not sent whatever the source says: unsubscribed, bounced, complained elsewhere."""
     guards: GuardsConfig = Field(default_factory=GuardsConfig)
     """What stops a run."""
 

@@ -7,14 +7,16 @@ from typing import Any
 
 from connectors.errors import SyncError
 from connectors.privacy import mask_address
-from pipelines.config import PipelineConfig
+from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.diff import Change, diff_lead, unproven_wishes, why_parked
-from pipelines.extract import find_record, open_source
+from pipelines.extract import find_record
 from pipelines.forgotten import REASON
 from pipelines.lead import Snapshot, digest
 from pipelines.mapping import Mapped
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.source import open_source
 from pipelines.state import Store
+from pipelines.suppression import suppressed_addresses, suppressed_by
 
 
 def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, Any]:
@@ -40,6 +42,8 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
         forgotten = store.forgotten()
     if winner and forgotten and forgotten.holds(key, winner.lead.email):
         winner = replace(winner, blocked=REASON)
+    if winner and not winner.blocked:
+        winner = replace(winner, blocked=_suppressed(load, winner.lead.email))
     states = [
         {
             "mode": row.mode,
@@ -154,6 +158,13 @@ def _values(values: dict[str, Any]) -> Iterator[str]:
             yield from _values(value)
         elif value not in ("", []):
             yield f"  {name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+
+
+def _suppressed(load: LoadConfig, address: str) -> str | None:
+    for suppress in load.suppress:
+        if any(address in addresses for addresses in suppressed_addresses(suppress)):
+            return suppressed_by(suppress)
+    return None
 
 
 def _masked(values: dict[str, Any], *, show: bool) -> dict[str, Any]:

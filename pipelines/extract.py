@@ -8,22 +8,15 @@ from typing import Any
 
 from connectors.errors import ConfigError, GuardError
 from connectors.sources import BadRow, Chunk, Source
-from connectors.sources.registry import SOURCES
 from pipelines.config import LoadConfig, PipelineConfig
-from pipelines.config_source import SourceConfig
 from pipelines.forgotten import REASON, Forgotten, cells_of
 from pipelines.lead import DesiredLead, digest
 from pipelines.mapping import Invalid, Mapped, Record, mapper, merge_leads
 from pipelines.state import Reject, Staged, Store
 from pipelines.summary import Summary
+from pipelines.suppression import suppressed_addresses, suppressed_by
 
 MapRecord = Callable[[Record, int], Mapped | Invalid]
-
-
-def open_source(source: SourceConfig) -> Source:
-    """Raises SourceError, ConfigError."""
-    options = {name: value for name, value in source.options if name != "incremental"}  # of a run's
-    return SOURCES[source.kind](**options)
 
 
 def stage(
@@ -43,6 +36,10 @@ def stage(
     map_record = mapper(load, source.columns)
     forgotten = store.forgotten()
     store.begin_staging()
+    for suppress in load.suppress:
+        for addresses in suppressed_addresses(suppress):
+            store.suppress(addresses, suppressed_by(suppress))
+            between()
     for chunk in source.chunks():
         staged, rejects = _map_chunk(chunk, map_record, source.columns)
         if forgotten is not None:

@@ -11,10 +11,10 @@ from connectors.kartra.client import KartraClient
 from connectors.sources import Source
 from pipelines.config import PipelineConfig, PullConfig, RosterConfig
 from pipelines.drift_run import Looking
-from pipelines.extract import open_source
 from pipelines.kartra_time import zone_of
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
 from pipelines.pull import CHAINED, INVENTORIES, Chains, Pull, PullOrder
+from pipelines.source import open_source
 from pipelines.state import Store, utc_now
 from pipelines.summary import Progress, Summary
 from pipelines.warehouse import Waiting, Warehouse

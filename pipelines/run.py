@@ -21,12 +21,13 @@ from pipelines import guards
 from pipelines.account import account_of, open_client
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.deliver import Delivery
-from pipelines.extract import check_columns, open_source, stage
+from pipelines.extract import check_columns, stage
 from pipelines.incremental import Extract, extract_of
 from pipelines.lease import this_process
 from pipelines.plan import Plan, make_plan, refuse_missing
 from pipelines.preflight import AccountInventory, Inventory, Shortfall
 from pipelines.pull_run import PullEstimate, estimate_pull, pull_tables
+from pipelines.source import open_source
 from pipelines.state import Store, new_run_id, utc_now
 from pipelines.summary import Progress, Summary
 

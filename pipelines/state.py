@@ -294,6 +294,12 @@ class Store:
     def begin_staging(self) -> None:
         self._run("staging")
         self._run("present")
+        self._run("suppressed")
+
+    def suppress(self, addresses: Sequence[str], reason: str) -> None:
+        """Addresses that must not be sent in this run."""
+        with self._transaction():
+            self._run_many("suppress", [{"address": one, "reason": reason} for one in addresses])
 
     def stage(self, records: Sequence[Staged], rejects: Sequence[Reject], run_id: str | None) -> None:
         """One chunk of the source. Rejects are kept where there is a run to keep them for."""
@@ -309,6 +315,7 @@ class Store:
     def end_staging(self) -> int:
         """Find the records that do not speak for their key; gives how many they are."""
         with self._transaction():
+            self._run("block_suppressed")
             self._run_line("CREATE INDEX temp.staged_by_key ON staged (key)")
             self._run("duplicates")
         return int(self._run_line("SELECT count(*) FROM temp.losers")[0][0])

@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from connectors.kartra.sandbox import Account, CustomField, Sandbox
 
 pytest_plugins = ["tests.servers"]
+
+# Properties hold or not; how fast they are found out depends on what else the machine does.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 COMMAND = str(Path(sys.executable).parent / "kartra-sync")
 

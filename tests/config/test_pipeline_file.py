@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from pipelines.config import (
     SequenceConfig,
     Share,
 )
-from pipelines.config_source import CsvOptions, SourceConfig, SqlOptions
+from pipelines.config_source import CsvOptions, IncrementalOptions, SourceConfig, SqlOptions
 from pipelines.pipeline_file import json_schema, read_pipeline, require_credentials
 
 ENVIRON = {"KARTRA_APP_ID": "app", "KARTRA_API_KEY": "key", "KARTRA_API_PASSWORD": "pass"}
@@ -341,7 +342,7 @@ def test_an_optional_value_may_be_an_empty_variable(read: Read) -> None:
 
 
 def test_a_query_comes_with_its_database(read: Read, tmp_path: Path) -> None:
-    options = "query: people.sql, timeout_s: 5, parameters: {day: 7}"
+    options = "query: people.sql, timeout_s: 5, parameters: {day: 7}, incremental: {column: at}"
     sql = f"{{sql: {{url: 'postgresql://ann:${{SET}}@db/crm', {options}}}}}"
     load = read(SMALL.replace("{csv: contacts.csv}", sql), {"SET": "s3cret"}).load
     assert load is not None
@@ -349,6 +350,7 @@ def test_a_query_comes_with_its_database(read: Read, tmp_path: Path) -> None:
         "url": "postgresql://ann:s3cret@db/crm",
         "query": tmp_path / "people.sql",
         "parameters": {"day": "7"},
+        "incremental": IncrementalOptions(column="at", overlap=timedelta(minutes=10), full_every=None),
         "timeout_s": 5,
     }
     assert "s3cret" not in repr(load)

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kartra import commands as c
@@ -423,7 +423,6 @@ jsons = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(
     call=st.sampled_from(ALL_CALLS),
     body=st.dictionaries(keys, jsons),

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kartra import commands
@@ -249,7 +249,6 @@ jsons = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(details=st.dictionaries(keys, jsons))
 def test_no_odd_value_stops_the_reading(details):
     parsed = parse_profile({"lead_details": details})

@@ -2,7 +2,7 @@ from decimal import Decimal
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kartra import commands
@@ -133,7 +133,6 @@ leads = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(lead=leads, tags=st.lists(filled, max_size=4))
 def test_what_is_encoded_is_what_the_server_reads(lead, tags):
     expected = [("lead[email]", lead.email), *((f"lead[{name}]", text) for name, text in lead.fields.items())]

@@ -10,9 +10,10 @@ import pytest
 from connectors.errors import ConfigError, GuardError, SourceError
 from connectors.sources.files import open_csv
 from pipelines.config import PipelineConfig
-from pipelines.extract import check_columns, find_record, open_source, read_mapped, stage
+from pipelines.extract import check_columns, find_record, read_mapped, stage
 from pipelines.lead import DesiredLead, digest
 from pipelines.mapping import Invalid, Mapped
+from pipelines.source import open_source
 from pipelines.state import Store
 from pipelines.summary import Summary
 from tests.pipelines import load_config
