@@ -19,6 +19,7 @@ from connectors.errors import (
     SyncError,
 )
 from pipelines.cli_drift import drift
+from pipelines.cli_init import init, inspect
 from pipelines.cli_parts import FILE, common, print_json, read_file, read_files, start_log, stop_on_signals
 from pipelines.cli_reports import report, reports
 from pipelines.cli_state import state
@@ -451,6 +452,8 @@ def schema() -> None:
     print_json(json_schema())
 
 
+cli.add_command(init)
+cli.add_command(inspect)
 cli.add_command(state)
 cli.add_command(reconcile)
 cli.add_command(export)

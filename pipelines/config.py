@@ -204,7 +204,7 @@ class ColumnValue(Section):
     column: Text
     """The column of the source."""
     split: Text | None = None
-    """What separates several values in one cell."""
+    """What separates several values in one cell; csv: they stand as in a CSV, in quotes where needed."""
 
 
 class SequenceConfig(Section):

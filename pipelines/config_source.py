@@ -78,6 +78,8 @@ class CsvOptions(Section):
     path: Place
     """The file, relative to this one; or several by a glob (`in/*.csv`), a .gz or .zip, a URL, - for what
     comes on standard input."""
+    member: Text | None = None
+    """Which files of an archive, by a glob of their names (`subscribed*`); all when left out."""
     delimiter: Annotated[str, read_by(_character, TEXT)] | None = None
     """What separates the cells: one character, or tab. Found out when left out."""
     encoding: Annotated[str, read_by(_encoding, TEXT)] | None = None

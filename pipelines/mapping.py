@@ -1,5 +1,6 @@
 """One record becomes one desired lead, or a reason why not. Pure: sees no file, clock, account or state."""
 
+import csv
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -295,7 +296,11 @@ def _names(
 
 
 def _split(cell: str, separator: str) -> tuple[str, ...]:
-    return _distinct(part for piece in cell.split(separator) if (part := piece.strip()))
+    """`csv` as a separator: the cell is a record of its own, names with commas in quotes."""
+    pieces = (
+        next(csv.reader([cell], skipinitialspace=True), []) if separator == "csv" else cell.split(separator)
+    )
+    return _distinct(part for piece in pieces if (part := piece.strip()))
 
 
 def _distinct(names: Iterator[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:

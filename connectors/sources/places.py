@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -48,12 +49,15 @@ class Places:
     folder: "PrivateFolder" = field(repr=False)
 
 
-def open_files(open_one: Callable[..., Source], path: Path | str, **options: Any) -> Source:
+def open_files(
+    open_one: Callable[..., Source], path: Path | str, *, member: str | None = None, **options: Any
+) -> Source:
     """What `open_one` makes of the file, or of each of several files with the same columns.
 
-    `path` may be a path, a glob, "-" or a URL. Raises SourceError, ConfigError.
+    `path` may be a path, a glob, "-" or a URL; `member` a glob of the names in an archive. Raises
+    SourceError, ConfigError.
     """
-    places = _found(path)
+    places = _found(path, member)
     parts = tuple(open_one(file, **options) for file in places.files)
     first = parts[0]
     for file, part in zip(places.files[1:], parts[1:], strict=True):
@@ -108,17 +112,17 @@ def _refuse_other_columns(first: Source, other: Source, first_name: str, name: s
     raise SourceError(f"column {place} of {name} is not that of {first_name}: files of one header are needed")
 
 
-def _found(path: Path | str) -> Places:
+def _found(path: Path | str, member: str | None) -> Places:
     folder = PrivateFolder()
     if path == STANDARD_INPUT:
         return Places((_standard_input()[1],), (), folder)
     if isinstance(path, str):
-        return Places(tuple(_unpacked(_fetched(path, folder.path), folder, "fetched")), (), folder)
+        return Places(tuple(_unpacked(_fetched(path, folder.path), folder, "fetched", member)), (), folder)
     originals = [watched(file) for file in _matching(path)]
     files = [
         file
         for number, original in enumerate(originals)
-        for file in _unpacked(original.path, folder, str(number))
+        for file in _unpacked(original.path, folder, str(number), member)
     ]
     for original in originals:
         original.refuse_change()
@@ -165,7 +169,7 @@ def _fetched(url: str, folder: Path) -> Path:
     return folder / name
 
 
-def _unpacked(path: Path, folder: PrivateFolder, name: str) -> Iterator[Path]:
+def _unpacked(path: Path, folder: PrivateFolder, name: str, member: str | None) -> Iterator[Path]:
     """The file itself, or what is in it, then in `folder` under `name`."""
     suffix = path.suffix.lower()
     try:
@@ -173,23 +177,37 @@ def _unpacked(path: Path, folder: PrivateFolder, name: str) -> Iterator[Path]:
             with gzip.open(path) as source:
                 yield _copied(source, folder.path / name / path.stem)  # type: ignore[arg-type]  # it is one
         elif suffix == ".zip":
-            yield from _members(path, folder.path / name)
+            yield from _members(path, folder.path / name, member)
         else:
             yield path
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
-        raise SourceError(f"{path.name} cannot be unpacked: it is damaged, or needs a password") from error
+        raise _damaged(path) from error
 
 
-def _members(path: Path, folder: Path) -> Iterator[Path]:
-    """Every file of an archive, by name, but for what macOS adds."""
+def _damaged(path: Path) -> SourceError:
+    return SourceError(f"{path.name} cannot be unpacked: it is damaged, or needs a password")
+
+
+def member_names(path: Path) -> list[str]:
+    """Every file of an archive, by name, but for what macOS adds. Raises SourceError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise _damaged(path) from error
+    return sorted(
+        name
+        for name in names
+        if not name.endswith("/") and not name.startswith("__MACOSX/") and not name.endswith(".DS_Store")
+    )
+
+
+def _members(path: Path, folder: Path, member: str | None) -> Iterator[Path]:
+    names = [name for name in member_names(path) if fnmatch(PurePosixPath(name).name, member or "*")]
+    if not names:
+        what = "an archive without a file in it" if member is None else f"an archive without {member}"
+        raise SourceError(f"{path.name} is {what}")
     with zipfile.ZipFile(path) as archive:
-        names = sorted(
-            name
-            for name in archive.namelist()
-            if not name.endswith("/") and not name.startswith("__MACOSX/") and not name.endswith(".DS_Store")
-        )
-        if not names:
-            raise SourceError(f"{path.name} is an archive without a file in it")
         for number, name in enumerate(names):
             with archive.open(name) as source:
                 yield _copied(source, folder / str(number) / PurePosixPath(name).name)  # type: ignore[arg-type]

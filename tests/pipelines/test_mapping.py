@@ -408,3 +408,17 @@ def test_merging_does_not_depend_on_where_one_begins(
     left = merge_leads(merge_leads(one, other), third)
     right = merge_leads(one, merge_leads(other, third))
     assert left == right
+
+
+@pytest.mark.parametrize(
+    ("cell", "tags"),
+    [
+        ('"VIP","Blog, news"', ("VIP", "Blog, news")),
+        ('"VIP", "Blog"', ("VIP", "Blog")),
+        ("VIP,Blog,VIP", ("VIP", "Blog")),
+        ('"say ""hi"""', ('say "hi"',)),
+        ('VIP,"never closed', ("VIP", "never closed")),
+    ],
+)
+def test_names_may_stand_in_a_cell_as_in_a_csv(cell: str, tags: tuple[str, ...]) -> None:
+    assert lead_of({**ANN, "Tags": cell}, tags=[{"column": "Tags", "split": "csv"}]).tags == tags

@@ -184,3 +184,12 @@ def test_text_of_an_archive_may_be_in_any_encoding(tmp_path: Path) -> None:
         handle.write("Email;City\nann@example.org;Besançon\n".encode("cp1252"))
     (tmp_path / "a.csv.gz").write_bytes(buffer.getvalue())
     assert records(SOURCES["csv"](path=tmp_path / "a.csv.gz")) == [(2, "ann@example.org", "Besançon")]
+
+
+def test_members_of_an_archive_are_chosen_by_their_names(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("export/subscribed_1.csv", TEXT)
+        archive.writestr("export/unsubscribed_1.csv", "Email,Left\nx@example.org,yes\n")
+    assert records(SOURCES["csv"](path=tmp_path / "a.zip", member="subscribed*")) == ROWS
+    with pytest.raises(SourceError, match=r"a\.zip is an archive without cleaned\*"):
+        SOURCES["csv"](path=tmp_path / "a.zip", member="cleaned*")

@@ -1,0 +1,115 @@
+"""The verbs that begin a pipeline: `inspect` a file, `init` a pipeline for it."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipelines.cli_parts import FILE, common, print_json, start_log
+
+
+@click.command(epilog="Example:  kartra-sync init contacts.csv --to newsletter.yaml")
+@click.argument("source", type=FILE)
+@click.option(
+    "--to", "target", type=FILE, help="The pipeline file; beside the source, by its name, without it."
+)
+@click.option("--attested", metavar="TEXT", help="Where and when these people agreed, if no column says so.")
+@click.option("--replace", is_flag=True, help="Replace a pipeline file that is there.")
+@common
+def init(
+    source: Path, *, target: Path | None, attested: str | None, replace: bool, as_json: bool, verbose: int
+) -> None:
+    """Write a first pipeline for a file of contacts: a known platform's export, or by names and values.
+
+    Known: Mailchimp, Kajabi, HubSpot, GoHighLevel, Kit, ActiveCampaign, ClickFunnels, Brevo, systeme.io,
+    Constant Contact, Kartra's own. Every column is there with how sure it is, or with why it is left out.
+    """
+    start_log(verbose)
+    from connectors.errors import ConfigError
+    from pipelines.init import draft_pipeline, pipeline_name, pipeline_text
+
+    name = pipeline_name(source)
+    file = target or source.absolute().parent / f"{name}.yaml"
+    if file.exists() and not replace:
+        raise ConfigError(f"{file}: is there already; --replace replaces it, --to names another")
+    draft = draft_pipeline(source, file.absolute().parent)
+    text = pipeline_text(draft, name, attested)
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be written: {error.strerror}") from error
+    platform = draft.preset.name if draft.preset else None
+    if as_json:
+        print_json(
+            {
+                "pipeline": str(file),
+                "preset": platform,
+                "fields": draft.fields,
+                "custom_fields": list(draft.custom),
+                "left_out": draft.left_out,
+            }
+        )
+        return
+    click.echo(f"{file}: " + (f"an export of {platform}" if platform else "no export that is known"))
+    click.echo(f"  {len(draft.fields)} columns mapped, {len(draft.custom)} proposed as custom fields")
+    for column, reason in draft.left_out.items():
+        click.echo(f"  left out: {column}: {reason}")
+    click.echo(f"next: kartra-sync check {file.name} and kartra-sync plan {file.name}")
+
+
+@click.command(epilog="Example:  kartra-sync inspect contacts.csv")
+@click.argument("source", type=FILE)
+@common
+def inspect(source: Path, *, as_json: bool, verbose: int) -> None:
+    """What is in a file of contacts: its columns, how full they are, what they look like, what is wrong.
+
+    Values are shown as their form: letters as a, digits as 9.
+    """
+    start_log(verbose)
+    from pipelines.init import open_file
+    from pipelines.inspection import profile_of
+
+    profile = profile_of(open_file(source))
+    columns = [
+        {
+            "name": column.name,
+            "filled": column.filled,
+            "distinct": column.distinct,
+            "longest": column.longest,
+            "looks": dict(column.looks.most_common(3)),
+            "samples": [] if column.is_secret else column.samples,
+            "secret": column.is_secret,
+        }
+        for column in profile.columns
+    ]
+    if as_json:
+        problems = [{"row": row, "reason": reason} for row, reason in profile.problems]
+        print_json({"rows": profile.rows, "bad_rows": profile.bad, "columns": columns, "problems": problems})
+        return
+    _tell(source, profile.rows, columns, profile.notes)
+    for row, reason in profile.problems:
+        click.echo(f"  row {row}: {reason}")
+    if profile.bad > len(profile.problems):
+        click.echo(f"  and {profile.bad - len(profile.problems):,} bad rows more")
+
+
+def _tell(source: Path, rows: int, columns: list[dict[str, Any]], notes: tuple[str, ...]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("column", "filled", "different", "longest", "looks like", "for example")
+    for column in columns:
+        share = f"{column['filled'] / rows:.0%}" if rows else ""
+        samples = "secret: not read" if column["secret"] else ", ".join(column["samples"])
+        table.add_row(
+            escape(column["name"]),
+            share,
+            f"{column['distinct']:,}",
+            str(column["longest"]),
+            ", ".join(column["looks"]),
+            escape(samples),
+        )
+    click.echo(f"{source.name}: {rows:,} rows; {'; '.join(notes)}")
+    Console(width=None if sys.stdout.isatty() else 160).print(table)

@@ -1,0 +1,133 @@
+"""What is in a source, column by column: how full, how many values, what they look like. Keeps no value."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from connectors.errors import SourceError
+from connectors.privacy import mask_address
+from connectors.sources import Source
+from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
+
+COUNTED = 10_000
+"""Different values are counted up to here."""
+SAMPLES = 3
+PROBLEMS = 20
+SECRET_NAMES = re.compile(
+    r"card.?(number|no\b)|credit.?card|\bcv[vc]\b|passwor|\bssn\b|\biban\b", re.IGNORECASE
+)
+
+
+@dataclass(slots=True)
+class ColumnProfile:
+    """`looks` counts what values look like: address, number, date, card; `samples` are masked."""
+
+    name: str
+    filled: int = 0
+    longest: int = 0
+    values: set[bytes] = field(default_factory=set)
+    looks: Counter[str] = field(default_factory=Counter)
+    samples: list[str] = field(default_factory=list)
+
+    @property
+    def distinct(self) -> int:
+        return len(self.values)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether it is called as card numbers or passwords are, or holds what could be card numbers."""
+        return bool(SECRET_NAMES.search(self.name)) or self.share("card") > 0.5
+
+    def share(self, look: str) -> float:
+        return self.looks[look] / self.filled if self.filled else 0.0
+
+    def see(self, cell: str) -> None:
+        value = normal_cell(cell)
+        if not value:
+            return
+        self.filled += 1
+        self.longest = max(self.longest, len(value))
+        if len(self.values) < COUNTED:
+            self.values.add(blake2b(value.encode(), digest_size=8).digest())
+        look = looks_like(value)
+        self.looks[look] += 1
+        if len(self.samples) < SAMPLES and (masked := _masked(value, look)) not in self.samples:
+            self.samples.append(masked)
+
+
+@dataclass(slots=True)
+class Profile:
+    """`problems` are (row, reason), the first of them; `bad` how many there are."""
+
+    columns: list[ColumnProfile]
+    rows: int = 0
+    bad: int = 0
+    problems: list[tuple[int, str]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    def column(self, name: str) -> ColumnProfile:
+        return next(column for column in self.columns if column.name == name)
+
+
+def profile_of(source: Source, *, rows: int | None = None) -> Profile:
+    """Of the whole source, or its first `rows`. Raises SourceError."""
+    profile = Profile([], notes=source.notes)
+    for chunk in source.chunks():
+        if not profile.columns:
+            profile.columns = [ColumnProfile(str(name)) for name in chunk.frame.columns]
+        for place, column in enumerate(profile.columns):
+            for cell in chunk.frame.iloc[:, place]:
+                column.see(cell)
+        profile.rows += len(chunk.frame) + len(chunk.bad_rows)
+        profile.bad += len(chunk.bad_rows)
+        profile.problems += [(bad.row, bad.reason) for bad in chunk.bad_rows][
+            : max(0, PROBLEMS - len(profile.problems))
+        ]
+        if rows is not None and profile.rows >= rows:
+            break
+    if not profile.columns:
+        profile.columns = [ColumnProfile(name) for name in source.columns]
+    return profile
+
+
+def address_problems(source: Source, column: str) -> Iterator[tuple[int, str]]:
+    """(row, reason) of every record whose address could not be sent."""
+    if column not in source.columns:
+        raise SourceError(f'the source has no column "{column}"')
+    for chunk in source.chunks():
+        for row, cell in chunk.frame[column].items():
+            try:
+                normal_address(normal_cell(cell))
+            except InvalidAddressError as error:
+                yield int(str(row)), str(error)
+
+
+def looks_like(value: str) -> str:
+    """One word for it: address, card, number, date, text."""
+    if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+        return "address"
+    digits = re.sub(r"[ -]", "", value)
+    if re.fullmatch(r"[0-9]{13,19}", digits) and _luhn(digits):
+        return "card"
+    if re.fullmatch(r"[+-]?[0-9][0-9.,]*", value):
+        return "number"
+    if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}", value):
+        return "date"
+    return "text"
+
+
+def _luhn(digits: str) -> bool:
+    doubled = (int(one) * (2 if place % 2 else 1) for place, one in enumerate(reversed(digits)))
+    return sum(one - 9 if one > 9 else one for one in doubled) % 10 == 0
+
+
+def _masked(value: str, look: str) -> str:
+    """The form of a value: an address masked as everywhere, letters and digits of the rest as a and 9."""
+    if look == "address":
+        return mask_address(value)
+    if look == "card":
+        return "a card number"
+    shape = re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", value))
+    return shape if len(shape) <= 24 else f"{shape[:23]}…"
