@@ -12,6 +12,7 @@ from pipelines.config import LoadConfig, PipelineConfig, PullConfig
 from pipelines.diff import diff_lead
 from pipelines.extract import check_columns, read_mapped
 from pipelines.mapping import Mapped
+from pipelines.mapping_examples import broken_examples
 from pipelines.pipeline_file import read_pipeline
 from pipelines.plan import missing_message
 from pipelines.preflight import Inventory, Missing, Shortfall, kinds_used, read_inventory
@@ -98,6 +99,10 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     checked.notes += source.notes
     for suppress in load.suppress:
         check_suppression(suppress)
+    if broken := list(broken_examples(load, source.columns)):
+        raise ConfigError("\n".join(f"{config.path.name}: {line}" for line in broken))
+    if load.examples:
+        checked.notes.append(f"{len(load.examples):,} examples hold")
     inventory = _inventory(config, load, checked)
     shortfall = Shortfall(lambda: inventory, lambda: inventory)
     for _, record in read_mapped(source, load):

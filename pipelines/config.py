@@ -457,6 +457,39 @@ def _suppress(value: object, info: ValidationInfo) -> SuppressConfig:
     return SuppressConfig(source=source, email=plain_text(value["email"]))
 
 
+def _cell(value: object) -> str:
+    return "" if value is None else plain_text(value) if str(value).strip() else str(value)
+
+
+def _truth(value: object) -> bool:
+    if str(value).lower() not in ("true", "false"):
+        raise wrong("true or false is expected")
+    return str(value).lower() == "true"
+
+
+class ExpectConfig(Section):
+    """What has to come of a record; only what is named counts."""
+
+    sent: Annotated[bool, read_by(_truth, {"enum": [True, False, "true", "false"]})] = True
+    """false: it is blocked, or becomes no lead."""
+    fields: dict[Text, Annotated[str, read_by(_cell, TEXT)]] = Field(default={})
+    """Lead field: value; email is one of them."""
+    custom_fields: dict[Text, Annotated[str, read_by(_cell, TEXT)] | tuple[Text, ...]] = Field(default={})
+    """Identifier of a custom field: value, or a list of labels."""
+    tags: tuple[Text, ...] | None = None
+    """All its tags, in any order."""
+    lists: tuple[Text, ...] | None = None
+    """All its lists, in any order."""
+
+
+class ExampleConfig(Section):
+    """A unit test of the mapping, played by `kartra-sync check`."""
+
+    given: dict[Text, Annotated[str, read_by(_cell, TEXT)]]
+    """Column: cell. Columns that are not named are blank."""
+    expect: ExpectConfig
+
+
 class LoadConfig(Section):
     """Sends contacts to Kartra."""
 
@@ -510,6 +543,8 @@ class LoadConfig(Section):
     """Which record counts when several have the same key: first, last, newest:<column>, merge, error."""
     consent: Annotated[ConsentConfig, also(_proves_consent)]
     """The proof that these people agreed."""
+    examples: tuple[ExampleConfig, ...] = ()
+    """Records and what has to come of them: [{given: {…}, expect: {…}}]."""
     suppress: tuple[
         Annotated[SuppressConfig, BeforeValidator(_suppress, json_schema_input_type=WrittenSuppress)], ...
     ] = ()
