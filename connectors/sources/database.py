@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from connectors.databases import database_url, open_engine, said
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import Chunk
-from connectors.sources.records import Record, next_chunk
+from connectors.sources.records import Record, next_chunk, record_of
 from connectors.sources.values import text_of
 from connectors.sources.watermark import Overlap, lowered
 
@@ -240,8 +240,7 @@ def _records(rows: Any, first: int, columns: tuple[str, ...]) -> Iterator[Record
         except UnicodeDecodeError:
             yield Record(number, number, [], f"{_binary(row, columns)} holds bytes that are no text")
             continue
-        fault = "NUL byte in the record" if any("\0" in cell for cell in cells) else ""
-        yield Record(number, number, cells, fault)
+        yield record_of(number, number, cells)
 
 
 def _binary(row: Any, columns: tuple[str, ...]) -> str:

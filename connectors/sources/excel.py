@@ -18,7 +18,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import Chunk
 from connectors.sources.local_files import WatchedFile, watched
-from connectors.sources.records import Record, chunks_of, named_columns, unique_names
+from connectors.sources.records import Record, chunks_of, named_columns, record_of, unique_names
 from connectors.sources.values import text_of
 
 _OTHERS = {".xls": "an old Excel workbook", ".ods": "an OpenDocument sheet", ".xlsb": "a binary workbook"}
@@ -85,8 +85,7 @@ def _records(sheet: Any) -> Iterator[Record]:
     for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
         cells = [_text(value) for value in row]
         if any(cell.strip() for cell in cells):
-            fault = "NUL byte in the record" if any("\0" in cell for cell in cells) else ""
-            yield Record(number, number, cells, fault)
+            yield record_of(number, number, cells)
 
 
 def _text(value: Any) -> str:

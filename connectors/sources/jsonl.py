@@ -15,7 +15,7 @@ from connectors.errors import SourceError
 from connectors.sources import Chunk
 from connectors.sources.dialect import check_encoding, find_encoding, open_text
 from connectors.sources.local_files import WatchedFile, watched
-from connectors.sources.records import Record, chunks_of, named_columns, unique_names
+from connectors.sources.records import Record, chunks_of, named_columns, record_of, unique_names
 
 
 def open_jsonl(path: Path, *, encoding: str | None = None, chunk_rows: int = 20_000) -> "JsonLines":
@@ -63,7 +63,7 @@ class JsonLines:
         if not isinstance(value, dict):
             return Record(row, line, [text], "not a JSON object")
         cells = [_text(value.get(key)) for key in self._keys]
-        return Record(row, line, cells, "NUL byte in the record" if any("\0" in one for one in cells) else "")
+        return record_of(row, line, cells)
 
 
 class _Number(str):

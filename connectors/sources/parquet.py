@@ -11,7 +11,7 @@ from pyarrow import parquet
 from connectors.errors import SourceError
 from connectors.sources import Chunk
 from connectors.sources.local_files import WatchedFile, watched
-from connectors.sources.records import Record, named_columns, next_chunk, unique_names
+from connectors.sources.records import Record, named_columns, next_chunk, record_of, unique_names
 from connectors.sources.values import text_of
 
 
@@ -60,6 +60,4 @@ def _record(number: int, values: tuple[object, ...]) -> Record:
         cells = [text_of(value) for value in values]
     except UnicodeDecodeError:
         return Record(number, number, [], "it holds bytes that are no text")
-    return Record(
-        number, number, cells, "NUL byte in the record" if any("\0" in cell for cell in cells) else ""
-    )
+    return record_of(number, number, cells)

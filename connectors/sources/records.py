@@ -18,6 +18,11 @@ class Record(NamedTuple):
     fault: str = ""
 
 
+def record_of(number: int, line: int, cells: list[str]) -> Record:
+    """A record of text that something other than a text file gave."""
+    return Record(number, line, cells, "NUL byte in the record" if "\0" in "".join(cells) else "")
+
+
 def next_chunk(records: Sequence[Record], names: Sequence[str]) -> Chunk:
     """The records that are as wide as the header as a frame, the others as bad rows."""
     good: list[Record] = []
