@@ -65,7 +65,7 @@ STAGES: dict[str, tuple[Point, ...]] = {
     "extracting": (
         Point("pipelines.extract:stage", "call"),
         Point("connectors.sources.files:CsvFile.chunks", "call", 2),
-        Point("connectors.sources.files:_next_chunk", "return"),
+        Point("connectors.sources.records:next_chunk", "return"),
         Point("pipelines.mapping:_desired", "return", LEADS // 2),
         Point("pipelines.extract:_map_chunk", "return"),
         Point("pipelines.state:Store.stage", "return"),

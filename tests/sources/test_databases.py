@@ -18,7 +18,7 @@ from connectors.sources.database import open_sql
 from connectors.sources.files import open_csv
 from tests.servers import FreshDatabase
 
-ROWS = 200_000 if "KARTRA_SYNC_FULL" in os.environ else 20_000
+ROWS = 200_000 if "KARTRA_SYNC_FULL" in os.environ else 8_000
 COLUMNS = [f"c{number}" for number in range(20)]
 
 

@@ -16,7 +16,7 @@ from connectors.kartra.sandbox.account import Calendar
 from tests.conftest import Project, kill
 from tests.servers import FreshDatabase
 
-RUNS = 100 if "KARTRA_SYNC_FULL" in os.environ else 12
+RUNS = 100 if "KARTRA_SYNC_FULL" in os.environ else 6
 LOAD = """
 source:
   sql:
