@@ -71,6 +71,7 @@ def drift(file: Path, *, within: timedelta, max_calls: int, show: bool, as_json:
             {
                 "looked_at": looked.leads,
                 "failed": looked.failed,
+                "fresh": looked.fresh,
                 "complete": not looked.is_cut and not looked.failed and stop.number is None,
                 "calls": looked.calls,
                 "leads": len(looked.drifted),
@@ -112,6 +113,8 @@ def _tell(looked: "Looked", lines: list[dict[str, Any]]) -> None:
         rows = [{**line, "comes": _COMES[line["decision"]]} for line in lines]
         Console(width=None if sys.stdout.isatty() else 160).print(drift_table(rows))
     click.echo(told)
+    if looked.fresh:
+        click.echo(f"  {looked.fresh:,} were left alone: looked at lately (--within), or changed just now")
     if looked.failed:
         click.echo(f"  {looked.failed:,} gave no usable answer: look again later", err=True)
     if looked.is_cut:

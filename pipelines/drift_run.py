@@ -46,6 +46,8 @@ class Looked:
 
     leads: int = 0
     failed: int = 0
+    fresh: int = 0
+    """Leads that were left alone: looked at `within` the time, or changed just now."""
     is_cut: bool = False
     """Whether `max_calls` left leads for the next look."""
     calls: int = 0
@@ -68,7 +70,7 @@ class Looking:
 
     def see(self, profile: LeadProfile, asked_at: datetime) -> None:
         """A profile that was asked for at `asked_at`, of a lead that may be ours or not."""
-        for lead in self._store.comparable(asked_at - self._settle, lead_id=profile.id):
+        for lead in self._store.comparable_lead(profile.id, asked_at - self._settle):
             self.compare(lead, ProfileRead(profile))
 
     def compare(self, lead: Comparable, read: ProfileRead) -> None:
@@ -116,6 +118,8 @@ def look(
                     beat()
                     progress(Progress(looked.leads + looked.failed, total, client.counts.sent))
             looked.is_cut = max_calls <= 0 and next(waiting, None) is not None
+            if not looked.is_cut and not stopping():
+                looked.fresh = store.count_leads() - looked.leads - looked.failed
         finally:
             looked.calls = client.counts.sent
             client.close()

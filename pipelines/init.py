@@ -14,7 +14,16 @@ from connectors.sources import Source
 from connectors.sources.places import member_names
 from pipelines.config_source import SOURCE_OPTIONS, SourceConfig
 from pipelines.inspection import ColumnProfile, Profile, profile_of
-from pipelines.presets import FIELD_NAMES, STATUS_NAMES, SUBSCRIBED, TAG_NAMES, Preset, preset_of
+from pipelines.presets import (
+    CONSENT_NAMES,
+    FIELD_NAMES,
+    STATUS_NAMES,
+    SUBSCRIBED,
+    TAG_NAMES,
+    YES,
+    Preset,
+    preset_of,
+)
 from pipelines.source import open_source
 
 PROFILED_ROWS = 20_000
@@ -152,6 +161,9 @@ def _find_consent(draft: Draft, profile: Profile, path: Path, member: str | None
     if found is not None:
         draft.status, draft.accepted = found, preset.accepted if preset and status else SUBSCRIBED
         draft.custom.pop(found, None)
+    elif agreed := next((by_fold[name] for name in CONSENT_NAMES if name in by_fold), None):
+        draft.status, draft.accepted = agreed, YES
+        draft.custom.pop(agreed, None)
     elif preset and preset.status_in_name and (member or path.name.startswith("subscribed")):
         draft.accepted = (f"exported by {preset.name} as subscribed",)
     if preset and preset.newest and preset.newest.casefold() in by_fold:

@@ -48,6 +48,13 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
 
 TAG_NAMES = ("tags", "tag", "labels", "segments")
 STATUS_NAMES = ("status", "email status", "e-mail status", "subscription status", "subscriber status")
+CONSENT_NAMES = (
+    *("opt-in", "opt in", "optin", "opted in", "consent", "marketing consent", "gdpr consent", "subscribed"),
+    *("accepts marketing", "accepts email marketing", "newsletter", "einwilligung", "zustimmung"),
+    *("consentement", "consentimiento"),
+)
+YES = ("yes", "true", "1", "y", "ja", "oui", "sí", "si")
+"""What a column of consent says of people who gave it."""
 SUBSCRIBED = ("subscribed", "active", "confirmed", "opted in", "opted-in")
 """What a column of a status says of people who may be mailed."""
 

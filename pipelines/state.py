@@ -625,33 +625,28 @@ class Store:
     # --- drift
 
     def comparable(
-        self,
-        settled_before: datetime,
-        looked_before: datetime | None = None,
-        *,
-        lead_id: str | None = None,
-        after: str = "",
+        self, settled_before: datetime, looked_before: datetime, *, after: str = ""
     ) -> list[Comparable]:
-        """Leads with nothing under way, at most `BATCH`; `looked_before` None: whenever one looked."""
+        """Leads with nothing under way that nobody looked at since, at most `BATCH`, by key."""
         rows = self._run(
             "comparable",
             scope_id=self.scope_id,
             settled_before=settled_before.isoformat(),
-            looked_before=(looked_before or utc_now() + timedelta(days=1)).isoformat(),
-            lead_id=lead_id,
+            looked_before=looked_before.isoformat(),
             after=after,
             count=BATCH,
         )
-        return [
-            Comparable(
-                row.key,
-                row.lead_id,
-                Snapshot.from_json(row.snapshot, lead_id=row.lead_id),
-                row.changed_at,
-                row.found,
-            )
-            for row in rows
-        ]
+        return [_comparable(row) for row in rows]
+
+    def comparable_lead(self, lead_id: str, settled_before: datetime) -> list[Comparable]:
+        """Our leads with this number of Kartra's, if nothing is under way for them."""
+        rows = self._run(
+            "comparable_lead",
+            scope_id=self.scope_id,
+            lead_id=lead_id,
+            settled_before=settled_before.isoformat(),
+        )
+        return [_comparable(row) for row in rows]
 
     def keep_drift(self, lead: Comparable, snapshot: Snapshot, found: str) -> None:
         """What a look at a lead found, and its snapshot after that; nothing if it was changed meanwhile."""
@@ -941,6 +936,11 @@ def _statements(script: str) -> Iterator[str]:
 
 def _as_row(record: Staged) -> dict[str, Any]:
     return {name: getattr(record, name) for name in Staged.__slots__}
+
+
+def _comparable(row: Row[Any]) -> Comparable:
+    snapshot = Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
+    return Comparable(row.key, row.lead_id, snapshot, row.changed_at, row.found)
 
 
 def _snapshot(row: Row[Any]) -> Snapshot | None:

@@ -84,7 +84,9 @@ def test_a_look_asks_only_for_leads_that_were_not_looked_at_lately(
     assert (first["looked_at"], first["complete"], first["calls"]) == (1, False, 1)
     second = project.command("drift", "p.yaml", "--json").json
     assert (second["looked_at"], second["complete"], second["calls"]) == (1, True, 1)
-    assert project.command("drift", "p.yaml", "--json").json["calls"] == 0
+    third = project.command("drift", "p.yaml", "--json").json
+    assert (third["calls"], third["fresh"]) == (0, 2)
+    assert "2 were left alone" in project.command("drift", "p.yaml").stdout
 
 
 def test_restore_sends_again_what_the_source_says_but_for_lists_that_were_left(

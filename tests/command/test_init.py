@@ -162,3 +162,14 @@ def test_inspect_tells_what_is_in_a_file_and_shows_nobody(project: Project) -> N
     assert (columns["Age"]["filled"], columns["Age"]["samples"]) == (1, ["99"])
     assert columns["City"]["samples"] == ["aaaa"]
     assert columns["Card number"]["samples"] == []
+
+
+@pytest.mark.parametrize("column", ["Einwilligung", "Opt-in", "GDPR consent"])
+def test_a_column_that_says_who_agreed_is_found(
+    column: str, project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    text = f"E-Mail,{column}\nann@example.org,Ja\nbob@example.org,nein\neve@example.org,\n"
+    (project.folder / "a.csv").write_text(text, encoding="utf-8")
+    assert project.command("init", "a.csv").code == 0
+    assert project.command("run", "a.yaml", "--json").json["rows"]["blocked"] == 2
+    assert [lead.email for lead in account.leads.values()] == ["ann@example.org"]

@@ -982,6 +982,13 @@ def test_the_diff_looks_each_lead_up_by_its_primary_key(path: Path) -> None:
 
 
 @pytest.mark.usefixtures("store")
+def test_a_lead_that_a_pull_has_seen_is_found_by_its_number(path: Path) -> None:
+    plan = query_plan(path, "comparable_lead")
+    assert plan[0] == "SEARCH leads USING INDEX leads_by_id (scope_id=? AND lead_id=?)"
+    assert not [step for step in plan if step.startswith("SCAN")]
+
+
+@pytest.mark.usefixtures("store")
 def test_what_is_unchanged_or_gone_is_found_without_a_scan_per_row(path: Path) -> None:
     assert query_plan(path, "unchanged") in (
         ["SCAN staged", "SEARCH leads USING PRIMARY KEY (scope_id=? AND key=?)"],
