@@ -19,18 +19,19 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     SecretStr,
     ValidationInfo,
     WithJsonSchema,
 )
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import CoreSchema
 
 from connectors.errors import ConfigError
 from connectors.kartra.commands import LEAD_FIELDS
 from pipelines.config_parts import (
     TEXT,
     VARIABLE,
-    AnyText,
     Fault,
     Period,
     Section,
@@ -38,14 +39,17 @@ from pipelines.config_parts import (
     absent,
     also,
     beside,
+    cell_text,
     number_between,
     offer,
     one_of,
     plain_text,
     read_by,
+    truth,
     wrong,
 )
 from pipelines.config_source import SourceConfig, WrittenSource, source_config
+from pipelines.config_values import AnyValue, Value, name_or_value, one_value, value_of
 from pipelines.kartra_time import zone_of
 
 
@@ -198,15 +202,6 @@ def _key(value: object) -> KeyConfig:
 # Load: what becomes of them
 
 
-class ColumnValue(Section):
-    """Values that come from a column of the source."""
-
-    column: Text
-    """The column of the source."""
-    split: Text | None = None
-    """What separates several values in one cell; csv: they stand as in a CSV, in quotes where needed."""
-
-
 class SequenceConfig(Section):
     """A sequence that leads are subscribed to."""
 
@@ -255,16 +250,6 @@ def _one_of_points(points: object) -> Iterator[Fault]:
             yield (), wrong("either constant or column is needed")
 
 
-def _column(value: object) -> object:
-    return value if isinstance(value, Mapping | ColumnValue) else ColumnValue(column=plain_text(value))
-
-
-def _name_or_column(value: object) -> object:
-    if isinstance(value, Mapping):
-        return ColumnValue.model_validate(value)  # here, so that no branch of a union speaks
-    return value if isinstance(value, ColumnValue) else plain_text(value)
-
-
 def _on_removed(value: object) -> object:
     if value == "ignore":
         return ()
@@ -294,13 +279,16 @@ def _duplicates(value: object) -> object:
     return {"how": value}
 
 
+_TOLD_BY = ("name", "column", "template", "constant")
+
+
 def _listed_once(elements: object) -> Iterator[Fault]:
     seen: set[tuple[bool, str]] = set()
     for place, element in enumerate(elements if isinstance(elements, list | tuple) else ()):
         is_map = isinstance(element, Mapping)
-        what = element.get("name", element.get("column")) if is_map else element
+        what = next(filter(None, map(element.get, _TOLD_BY)), None) if is_map else element
         if is_map and isinstance(what, str):
-            what = f"{what.strip()}\n{element.get('class', '')}"
+            what = f"{what.strip()}\n{element.get('class', '')}\n{element.get('do', '')}"
         if isinstance(what, str):
             if (is_map, what.strip()) in seen:
                 yield (place,), wrong("listed twice")
@@ -312,28 +300,28 @@ def _maps_email(fields: object) -> Iterator[Fault]:
         yield ("email",), absent("missing; Kartra knows a new lead by the address")
 
 
+class _FieldNames:
+    """Tells editors the names that lead fields have."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        written = handler(schema)
+        names = dict.fromkeys(("email", *LEAD_FIELDS), written["additionalProperties"])
+        return {"type": "object", "properties": names, "additionalProperties": False, "required": ["email"]}
+
+
 LeadFields = Annotated[
-    dict[Annotated[str, BeforeValidator(_lead_field)], Text],
-    read_by(
-        lambda value: value,
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["email"],
-            "properties": dict.fromkeys(("email", *LEAD_FIELDS), TEXT),
-        },
-    ),
-    also(_maps_email),
-]
-FromColumn = Annotated[ColumnValue, BeforeValidator(_column, json_schema_input_type=AnyText | ColumnValue)]
-Names = Annotated[
-    tuple[
-        Annotated[
-            str | ColumnValue,
-            BeforeValidator(_name_or_column, json_schema_input_type=AnyText | ColumnValue),
-        ],
-        ...,
+    dict[
+        Annotated[str, BeforeValidator(_lead_field)],
+        Annotated[Value, BeforeValidator(one_value, json_schema_input_type=AnyValue)],
     ],
+    also(_maps_email),
+    _FieldNames(),
+]
+CustomField = Annotated[Value, BeforeValidator(value_of, json_schema_input_type=AnyValue)]
+Names = Annotated[
+    tuple[Annotated[str | Value, BeforeValidator(name_or_value, json_schema_input_type=AnyValue)], ...],
     also(_listed_once),
 ]
 
@@ -457,24 +445,14 @@ def _suppress(value: object, info: ValidationInfo) -> SuppressConfig:
     return SuppressConfig(source=source, email=plain_text(value["email"]))
 
 
-def _cell(value: object) -> str:
-    return "" if value is None else plain_text(value) if str(value).strip() else str(value)
-
-
-def _truth(value: object) -> bool:
-    if str(value).lower() not in ("true", "false"):
-        raise wrong("true or false is expected")
-    return str(value).lower() == "true"
-
-
 class ExpectConfig(Section):
     """What has to come of a record; only what is named counts."""
 
-    sent: Annotated[bool, read_by(_truth, {"enum": [True, False, "true", "false"]})] = True
+    sent: Annotated[bool, read_by(truth, {"enum": [True, False, "true", "false"]})] = True
     """false: it is blocked, or becomes no lead."""
-    fields: dict[Text, Annotated[str, read_by(_cell, TEXT)]] = Field(default={})
+    fields: dict[Text, Annotated[str, read_by(cell_text, TEXT)]] = Field(default={})
     """Lead field: value; email is one of them."""
-    custom_fields: dict[Text, Annotated[str, read_by(_cell, TEXT)] | tuple[Text, ...]] = Field(default={})
+    custom_fields: dict[Text, Annotated[str, read_by(cell_text, TEXT)] | tuple[Text, ...]] = Field(default={})
     """Identifier of a custom field: value, or a list of labels."""
     tags: tuple[Text, ...] | None = None
     """All its tags, in any order."""
@@ -485,7 +463,7 @@ class ExpectConfig(Section):
 class ExampleConfig(Section):
     """A unit test of the mapping, played by `kartra-sync check`."""
 
-    given: dict[Text, Annotated[str, read_by(_cell, TEXT)]]
+    given: dict[Text, Annotated[str, read_by(cell_text, TEXT)]]
     """Column: cell. Columns that are not named are blank."""
     expect: ExpectConfig
 
@@ -501,11 +479,11 @@ class LoadConfig(Section):
     ]
     """What makes a record and a lead the same person: email, or {column: customer_id}."""
     fields: LeadFields
-    """Lead field: column of the source. email is always needed."""
-    custom_fields: dict[Text, FromColumn] = Field(default={})
-    """Identifier of a custom field: column of the source, or {column, split}."""
+    """Lead field: column of the source, "{First} {Last}", or {column, do: [steps]}. email is needed."""
+    custom_fields: dict[Text, CustomField] = Field(default={})
+    """Identifier of a custom field: column of the source, or {column, do, split}."""
     tags: Names = ()
-    """Tags every lead gets; {column, split} takes names from a column."""
+    """Tags every lead gets; {column, split} takes names from a column, "Plan {Plan}" makes them of one."""
     lists: Names = ()
     """Lists every lead is subscribed to; {column, split} takes names from a column."""
     sequences: Annotated[tuple[SequenceConfig, ...], also(_listed_once)] = ()

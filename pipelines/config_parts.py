@@ -96,6 +96,17 @@ def plain_text(value: object) -> str:
     return str(value)
 
 
+def cell_text(value: object) -> str:
+    """As `plain_text`, but it may be blank."""
+    return "" if value is None else plain_text(value) if str(value).strip() else str(value)
+
+
+def truth(value: object) -> bool:
+    if str(value).lower() not in ("true", "false"):
+        raise wrong("true or false is expected")
+    return str(value).lower() == "true"
+
+
 def one_of(kind: object) -> BeforeValidator:
     words: tuple[str, ...] = get_args(kind)
 

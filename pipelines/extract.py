@@ -11,10 +11,11 @@ from connectors.sources import BadRow, Chunk, Source
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.forgotten import REASON, Forgotten, cells_of
 from pipelines.lead import DesiredLead, digest
-from pipelines.mapping import Invalid, Mapped, Record, mapper, merge_leads
+from pipelines.mapping import Invalid, Mapped, mapper, merge_leads
 from pipelines.state import Reject, Staged, Store
 from pipelines.summary import Summary
 from pipelines.suppression import suppressed_addresses, suppressed_by
+from pipelines.values import Record
 
 MapRecord = Callable[[Record, int], Mapped | Invalid]
 

@@ -1,9 +1,8 @@
 """One record becomes one desired lead, or a reason why not. Pure: sees no file, clock, account or state."""
 
-import csv
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -11,12 +10,13 @@ from typing import TypeVar
 from dateutil import parser as date_parser
 
 from connectors.errors import ConfigError
-from pipelines.config import ColumnValue, LoadConfig
+from pipelines.config import LoadConfig
+from pipelines.config_values import Value
 from pipelines.lead import CalendarClass, CustomValue, DesiredLead, Points
 from pipelines.nearest import nearest
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.values import Read, Record, UnusableError, reader
 
-Record = Mapping[str, str]
 _T = TypeVar("_T", bound=CustomValue)
 
 STATUS_COLUMNS = frozenset(
@@ -72,16 +72,18 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
     """
     _check_columns(load, columns)
     says_opted_out = _opt_out_columns(load, columns)
+    desired = _desired(load)
+    address = reader(load.fields["email"])
 
     def map_record(record: Record, row: int) -> Mapped | Invalid:
         key = None
         try:
             key = _key_in_column(load, record)
-            email = normal_address(record[load.fields["email"]])
+            email = normal_address(str(address(record)))
             key = key or email
             rank = _rank(load, record, row)
-            lead = _desired(load, record, email)
-        except (InvalidAddressError, _UnusableError) as error:
+            lead = desired(record, email)
+        except (InvalidAddressError, UnusableError) as error:
             return Invalid(str(error), key)
         opted_out = _opted_out(record, says_opted_out)
         return Mapped(
@@ -111,14 +113,8 @@ def merge_leads(earlier: DesiredLead, later: DesiredLead) -> DesiredLead:
 
 def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:
     """Each (place in the pipeline file, column) that the mapping reads."""
-    for name, column in load.fields.items():
-        yield f"load.fields.{name}", column
-    for name, value in load.custom_fields.items():
-        yield f"load.custom_fields.{name}", value.column
-    for place, elements in (("tags", load.tags), ("lists", load.lists)):
-        for element in elements:
-            if isinstance(element, ColumnValue):
-                yield f"load.{place}", element.column
+    for place, value in _values(load):
+        yield from ((place, column) for column in value.columns)
     if load.points is not None and load.points.column is not None:
         yield "load.points", load.points.column
     if load.key.column is not None:
@@ -129,8 +125,15 @@ def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:
         yield "load.duplicates", load.duplicates.column
 
 
-class _UnusableError(ValueError):
-    """Its text says what is wrong with the record, without its values."""
+def _values(load: LoadConfig) -> Iterator[tuple[str, Value]]:
+    for name, value in load.fields.items():
+        yield f"load.fields.{name}", value
+    for name, value in load.custom_fields.items():
+        yield f"load.custom_fields.{name}", value
+    for place, elements in (("tags", load.tags), ("lists", load.lists)):
+        for element in elements:
+            if isinstance(element, Value):
+                yield f"load.{place}", element
 
 
 def _check_columns(load: LoadConfig, columns: tuple[str, ...]) -> None:
@@ -155,7 +158,7 @@ def _key_in_column(load: LoadConfig, record: Record) -> str | None:
         return None
     key = normal_cell(record[load.key.column])
     if not key:
-        raise _UnusableError(f'no key: the column "{load.key.column}" is blank')
+        raise UnusableError(f'no key: the column "{load.key.column}" is blank')
     return key
 
 
@@ -178,7 +181,7 @@ def _instant(cell: str, column: str | None) -> float:
     except (ValueError, OverflowError):
         instant = math.nan
     if not math.isfinite(instant):
-        raise _UnusableError(f'the column "{column}" holds neither a date nor a number')
+        raise UnusableError(f'the column "{column}" holds neither a date nor a number')
     return instant
 
 
@@ -229,35 +232,35 @@ def _without_consent(load: LoadConfig, record: Record) -> str | None:
     return f'no consent in the column "{load.consent.column}"'
 
 
-def _desired(load: LoadConfig, record: Record, email: str) -> DesiredLead:
-    fields: dict[str, str] = {}
-    for name, column in load.fields.items():
-        value = normal_cell(record[column])
-        if name != "email" and (value or load.blank == "clear"):
-            fields[name] = value
-    custom_fields: dict[str, CustomValue] = {}
-    for name, source in load.custom_fields.items():
-        value = normal_cell(record[source.column])
-        if value and source.split:
-            custom_fields[name] = _split(value, source.split)
-        elif value or load.blank == "clear":
-            custom_fields[name] = value
-    tags, tags_silent = _names(load, load.tags, record)
-    lists, lists_silent = _names(load, load.lists, record)
-    silent = {"tags": tags_silent, "lists": lists_silent}
-    return DesiredLead(
-        email=email,
-        fields=fields,
-        custom_fields=custom_fields,
-        tags=tags,
-        lists=lists,
-        sequences=tuple((sequence.name, sequence.step) for sequence in load.sequences),
-        points=_points(load, record),
-        calendars=tuple(
-            CalendarClass(one.name, one.class_name, one.starting_at or "") for one in load.calendars
-        ),
-        silent=frozenset(name for name, is_silent in silent.items() if is_silent),
+def _desired(load: LoadConfig) -> Callable[[Record, str], DesiredLead]:
+    """What a record asks for beside its address. Raises UnusableError for one that cannot be read."""
+    fields = {name: reader(value) for name, value in load.fields.items() if name != "email"}
+    custom_fields = {name: reader(value) for name, value in load.custom_fields.items()}
+    tags, lists = _names(load, load.tags), _names(load, load.lists)
+    clears = load.blank == "clear"
+    sequences = tuple((sequence.name, sequence.step) for sequence in load.sequences)
+    calendars = tuple(
+        CalendarClass(one.name, one.class_name, one.starting_at or "") for one in load.calendars
     )
+
+    def desired(record: Record, email: str) -> DesiredLead:
+        texts = {name: str(read(record)) for name, read in fields.items()}
+        values = {name: read(record) for name, read in custom_fields.items()}
+        (tag_names, tags_silent), (list_names, lists_silent) = tags(record), lists(record)
+        silent = {"tags": tags_silent, "lists": lists_silent}
+        return DesiredLead(
+            email=email,
+            fields={name: text for name, text in texts.items() if text or clears},
+            custom_fields={name: value for name, value in values.items() if value != "" or clears},
+            tags=tag_names,
+            lists=list_names,
+            sequences=sequences,
+            points=_points(load, record),
+            calendars=calendars,
+            silent=frozenset(name for name, is_silent in silent.items() if is_silent),
+        )
+
+    return desired
 
 
 def _points(load: LoadConfig, record: Record) -> Points | None:
@@ -271,39 +274,32 @@ def _points(load: LoadConfig, record: Record) -> Points | None:
     if not cell:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", cell):
-        raise _UnusableError(f'the column "{wish.column}" holds no whole number of points')
+        raise UnusableError(f'the column "{wish.column}" holds no whole number of points')
     return Points(int(cell), wish.expiration_days)
 
 
 def _names(
-    load: LoadConfig, elements: tuple[str | ColumnValue, ...], record: Record
-) -> tuple[tuple[str, ...], bool]:
-    """The names asked for, and whether the record is silent on some of them."""
-    names: list[str] = []
-    silent = not elements
-    for element in elements:
-        if isinstance(element, str):
-            names.append(element)
-            continue
-        cell = normal_cell(record[element.column])
-        if not cell:
-            silent = silent or load.blank == "ignore"
-        elif element.split:
-            names += _split(cell, element.split)
-        else:
-            names.append(cell)
-    return _distinct(names), silent
+    load: LoadConfig, elements: tuple[str | Value, ...]
+) -> Callable[[Record], tuple[tuple[str, ...], bool]]:
+    """The names a record asks for, and whether it is silent on some of them."""
+    readers: list[str | Read] = [
+        element if isinstance(element, str) else reader(element) for element in elements
+    ]
+
+    def names_of(record: Record) -> tuple[tuple[str, ...], bool]:
+        names: list[str] = []
+        silent = not readers
+        for element in readers:
+            value = element if isinstance(element, str) else element(record)
+            if value == "":
+                silent = silent or load.blank == "ignore"
+            names += [value] if isinstance(value, str) else value
+        return _distinct(name for name in names if name), silent
+
+    return names_of
 
 
-def _split(cell: str, separator: str) -> tuple[str, ...]:
-    """`csv` as a separator: the cell is a record of its own, names with commas in quotes."""
-    pieces = (
-        next(csv.reader([cell], skipinitialspace=True), []) if separator == "csv" else cell.split(separator)
-    )
-    return _distinct(part for piece in pieces if (part := piece.strip()))
-
-
-def _distinct(names: Iterator[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 

@@ -13,7 +13,6 @@ from pydantic import SecretStr
 from connectors.errors import ConfigError
 from connectors.kartra.wire import Credentials
 from pipelines.config import (
-    ColumnValue,
     ConsentConfig,
     Duplicates,
     GuardsConfig,
@@ -26,6 +25,7 @@ from pipelines.config import (
     Share,
 )
 from pipelines.config_source import CsvOptions, IncrementalOptions, SourceConfig, SqlOptions
+from pipelines.config_values import Value
 from pipelines.pipeline_file import json_schema, read_pipeline, require_credentials
 
 ENVIRON = {"KARTRA_APP_ID": "app", "KARTRA_API_KEY": "key", "KARTRA_API_PASSWORD": "pass"}
@@ -131,12 +131,12 @@ def test_the_full_example_means_what_it_says(read: Read, tmp_path: Path) -> None
             key=KeyConfig(column=None),
             fields={"email": "Email Address", "first_name": "First Name", "city": "City"},
             custom_fields={
-                "note": ColumnValue(column="Notes"),
-                "size": ColumnValue(column="Size"),
-                "fruits": ColumnValue(column="Fruits", split=";"),
+                "note": Value(column="Notes"),
+                "size": Value(column="Size"),
+                "fruits": Value(column="Fruits", split=";"),
             },
-            tags=("Imported", ColumnValue(column="Tags", split=";")),
-            lists=("News", ColumnValue(column="Lists", split=";")),
+            tags=("Imported", Value(column="Tags", split=";")),
+            lists=("News", Value(column="Lists", split=";")),
             sequences=(SequenceConfig(name="Onboarding", step="1"),),
             sync_mode="upsert",
             existing="update",
@@ -192,12 +192,12 @@ def test_every_other_form_is_understood_and_scalars_stay_text(read: Read, tmp_pa
             ),
             key=KeyConfig(column="customer_id"),
             fields={"email": "Email", "zip": "00123"},
-            custom_fields={"note": ColumnValue(column="Notes")},
+            custom_fields={"note": Value(column="Notes")},
             tags=(
                 *("NO", "2024", "00123", "1.50", "on", "~x", "null", "${literal}"),
-                ColumnValue(column="yes"),
+                Value(column="yes"),
             ),
-            lists=("1", ColumnValue(column="Lists")),
+            lists=("1", Value(column="Lists")),
             sequences=(SequenceConfig(name="A"), SequenceConfig(name="B", step="7")),
             sync_mode="create_only",
             existing="fill_blanks",

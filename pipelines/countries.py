@@ -1,0 +1,94 @@
+"""Countries by their names in many languages and their codes, from Unicode's CLDR. Pure."""
+
+import re
+from functools import cache
+from typing import Literal
+
+from babel import Locale
+from babel.core import get_global
+
+LANGUAGES = (
+    *("en", "de", "fr", "es", "pt", "it", "nl", "pl", "sv", "da", "nb", "fi", "cs", "sk", "hu", "ro", "bg"),
+    *("el", "tr", "ru", "uk", "ja", "zh", "ko", "ar", "he", "id", "vi", "th"),
+)
+OTHER_NAMES = {
+    **dict.fromkeys(("united states of america", "us of a", "america"), "US"),
+    **dict.fromkeys(("great britain", "britain", "england", "scotland", "wales", "northern ireland"), "GB"),
+    **dict.fromkeys(("holland",), "NL"),
+    **dict.fromkeys(("czech republic",), "CZ"),
+    **dict.fromkeys(("viet nam",), "VN"),
+    **dict.fromkeys(("ivory coast",), "CI"),
+    **dict.fromkeys(("republic of korea", "korea"), "KR"),
+    **dict.fromkeys(("republic of ireland", "eire"), "IE"),
+    **dict.fromkeys(("russian federation",), "RU"),
+    **dict.fromkeys(("turkey", "turkiye"), "TR"),
+    **dict.fromkeys(("hong kong",), "HK"),
+    **dict.fromkeys(("macau", "macao"), "MO"),
+    **dict.fromkeys(("burma", "myanmar"), "MM"),
+    **dict.fromkeys(("macedonia",), "MK"),
+    **dict.fromkeys(("swaziland",), "SZ"),
+    **dict.fromkeys(("cape verde",), "CV"),
+    **dict.fromkeys(("uae", "emirates"), "AE"),
+    **dict.fromkeys(("peoples republic of china", "pr china"), "CN"),
+    **dict.fromkeys(("palestine",), "PS"),
+}
+"""Names in English exports that CLDR has in another form."""
+
+
+def country_code(text: str) -> str | None:
+    """Its two letters (ISO 3166-1), from a name or a code of two, three letters or three digits."""
+    word = text.strip().upper()
+    if len(word) == 2 and word in _english():
+        return word
+    if found := _codes().get(word):
+        return found
+    return _by_name().get(_plain(text))
+
+
+def country_in(form: Literal["name", "code", "code3"], text: str) -> str | None:
+    code = country_code(text)
+    if code is None:
+        return None
+    match form:
+        case "name":
+            return _english()[code]
+        case "code":
+            return code
+        case "code3":
+            return _letters().get(code)
+
+
+@cache
+def _english() -> dict[str, str]:
+    """Two letters: the name. Without regions such as the European Union."""
+    letters = set(_letters())
+    return {code: name for code, name in Locale("en").territories.items() if code in letters}
+
+
+@cache
+def _codes() -> dict[str, str]:
+    """Three letters or digits, and what is commonly written for two: the two letters."""
+    return {alias: codes[0] for alias, codes in get_global("territory_aliases").items() if len(codes) == 1}
+
+
+@cache
+def _letters() -> dict[str, str]:
+    """Two letters: three letters."""
+    return {code: alias for alias, code in _codes().items() if re.fullmatch("[A-Z]{3}", alias)}
+
+
+@cache
+def _by_name() -> dict[str, str]:
+    """A name that two languages give to two countries belongs to the first of LANGUAGES."""
+    names = dict(OTHER_NAMES)
+    for language in LANGUAGES:
+        for code, name in Locale(language).territories.items():
+            if code in _english():
+                names.setdefault(_plain(name), code)
+    return names
+
+
+def _plain(name: str) -> str:
+    """Without case, dots, marks, articles: "The U.S.A." is "usa"."""
+    plain = re.sub(r"[.'’()]", "", name.casefold()).replace("&", " and ")
+    return re.sub(r"^the ", "", re.sub(r"[\s,-]+", " ", plain).strip())

@@ -1,0 +1,92 @@
+"""Dates as people and databases write them, in the form asked for; and names of time zones. Pure."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel.core import get_global
+from dateutil import parser as date_parser
+
+_SAMPLES = (datetime(2000, 1, 1), datetime(2004, 2, 2))  # noqa: DTZ001 - what a text leaves out
+"""A text that leaves out the day, the month or the year gives another date with each of them."""
+
+
+def rewritten_date(
+    text: str,
+    *,
+    forms: Sequence[str],
+    day_first: bool | None,
+    to: str,
+    zone: str | None,
+    to_zone: str | None,
+) -> str | None:
+    """None for what is no date in any of `forms`, or, where there are none, could be two dates.
+
+    A moment without a zone is one of `zone`, and stays as it is where that is None.
+    """
+    moment = _in_forms(text, forms) if forms else _found_out(text, day_first)
+    if moment is None:
+        return None
+    try:
+        if moment.tzinfo is None and zone is not None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
+        if moment.tzinfo is not None and to_zone is not None:
+            moment = moment.astimezone(ZoneInfo(to_zone))
+        return moment.strftime(to)
+    except (ValueError, OverflowError):
+        return None
+
+
+def time_zone(text: str) -> str | None:
+    """The name in the time zone database, from that name without case, or from the one Windows has."""
+    return _zones().get(re.sub(r"\s+", "_", text.casefold()))
+
+
+def _in_forms(text: str, forms: Sequence[str]) -> datetime | None:
+    for form in forms:
+        try:
+            return datetime.strptime(text, form)  # noqa: DTZ007 - the zone is the caller's
+        except ValueError:
+            continue
+    return None
+
+
+def _found_out(text: str, day_first: bool | None) -> datetime | None:
+    if re.fullmatch(r"[0-9.]+", text) and not re.fullmatch(r"[0-9]{8}|[0-9]+\.[0-9]+\.[0-9]+", text):
+        return None  # a number, such as a spreadsheet's serial day
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    orders = (True, False) if day_first is None else (day_first,)
+    read = {moment for order in orders for moment in _parsed(text, day_first=order)}
+    return read.pop() if len(read) == 1 else None
+
+
+def _parsed(text: str, *, day_first: bool) -> list[datetime]:
+    """One date, or several where something is left out."""
+    try:
+        return [
+            date_parser.parse(text, default=sample, dayfirst=day_first, tzinfos=_offset_s)
+            for sample in _SAMPLES
+        ]
+    except (ValueError, OverflowError):
+        return []
+
+
+def _offset_s(name: str | None, offset_s: int | None) -> int | None:
+    """Most short names of zones mean several; raises ValueError for them."""
+    if name is not None and offset_s is None and name.upper() not in ("UTC", "GMT", "Z"):
+        raise ValueError(name)
+    return 0 if name is not None and offset_s is None else offset_s
+
+
+@cache
+def _zones() -> dict[str, str]:
+    windows = get_global("windows_zone_mapping")
+    return {
+        **{name.casefold().replace(" ", "_"): zone for name, zone in windows.items()},
+        **{name.casefold(): name for name in available_timezones()},
+    }

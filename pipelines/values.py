@@ -1,0 +1,196 @@
+"""What a value of the mapping is for one record: its column, constant or template, shaped step by step. Pure.
+
+A blank goes through every step untouched but `default`. A step that cannot make sense of a value says so,
+unless its `else` keeps or blanks it.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import assert_never
+
+from pipelines.config_values import (
+    PLACEHOLDER,
+    CountryStep,
+    DateStep,
+    DefaultStep,
+    MapStep,
+    NameStep,
+    Otherwise,
+    PhoneStep,
+    ReplaceStep,
+    SplitStep,
+    Step,
+    StripStep,
+    Value,
+    WordStep,
+)
+from pipelines.countries import country_code, country_in
+from pipelines.dates import rewritten_date, time_zone
+from pipelines.lead import CustomValue
+from pipelines.names import name_part
+from pipelines.normalise import normal_cell
+from pipelines.phones import phone_part
+
+Record = Mapping[str, str]
+Read = Callable[[Record], CustomValue]
+_Shape = Callable[[str, Record], str | None]
+"""None: no sense can be made of the text."""
+
+
+class UnusableError(ValueError):
+    """Its text says what is wrong with the record, without its values."""
+
+
+def reader(value: Value) -> Read:
+    """How to read it off a record: "" where it is blank, a tuple where it is several.
+
+    What it gives raises UnusableError for a record of which a step can make no sense.
+    """
+    origin = _origin(value)
+    steps = [_compiled(step, value) for step in value.do]
+    if not steps and value.split is None:
+        return origin
+
+    def read(record: Record) -> CustomValue:
+        shaped: CustomValue = origin(record)
+        for step in steps:
+            shaped = step(shaped, record)
+        if value.split is not None and isinstance(shaped, str) and shaped:
+            return split_cell(shaped, value.split)
+        return shaped
+
+    return read
+
+
+def split_cell(cell: str, separator: str) -> tuple[str, ...]:
+    """`csv` as a separator: the cell is a record of its own, names with commas in quotes."""
+    pieces = (
+        next(csv.reader([cell], skipinitialspace=True), []) if separator == "csv" else cell.split(separator)
+    )
+    return _distinct(part for piece in pieces if (part := piece.strip()))
+
+
+def filled_template(template: str, record: Record) -> str:
+    """Blank where all its columns are; what a blank column leaves is no double space."""
+    cells = {name: normal_cell(record[name]) for name in PLACEHOLDER.findall(template) if name}
+    if not any(cells.values()):
+        return ""
+    filled = PLACEHOLDER.sub(lambda found: cells[found[1]] if found[1] else found[0][0], template)
+    return normal_cell(re.sub(r" {2,}", " ", filled))
+
+
+def _origin(value: Value) -> Callable[[Record], str]:
+    if value.constant is not None:
+        constant = value.constant
+        return lambda _: constant
+    if value.template is not None:
+        template = value.template
+        return lambda record: filled_template(template, record)
+    column = value.column or ""
+    return lambda record: normal_cell(record[column])
+
+
+def _compiled(step: Step, value: Value) -> Callable[[CustomValue, Record], CustomValue]:
+    match step:
+        case DefaultStep():
+            return lambda shaped, _: shaped or step.default
+        case SplitStep():
+            return lambda shaped, _: split_cell(shaped, step.split) if isinstance(shaped, str) else shaped
+        case WordStep(word="first"):
+            return lambda shaped, _: shaped if isinstance(shaped, str) else next(iter(shaped), "")
+        case WordStep(word="last"):
+            return lambda shaped, _: shaped if isinstance(shaped, str) else next(reversed(shaped), "")
+    shape = _shape(step)
+    otherwise: Otherwise = getattr(step, "otherwise", "reject")
+    told = _told(step, value)
+
+    def one(text: str, record: Record) -> str:
+        shaped = shape(text, record)
+        if shaped is not None:
+            return normal_cell(shaped)
+        match otherwise:
+            case "keep":
+                return text
+            case "blank":
+                return ""
+            case "reject":
+                raise UnusableError(told)
+        assert_never(otherwise)
+
+    def every(shaped: CustomValue, record: Record) -> CustomValue:
+        if isinstance(shaped, str):
+            return one(shaped, record) if shaped else ""
+        return _distinct(filter(None, (one(text, record) for text in shaped)))
+
+    return every
+
+
+def _shape(step: Step) -> _Shape:
+    match step:
+        case WordStep(word="lower"):
+            return lambda text, _: text.lower()
+        case WordStep(word="upper"):
+            return lambda text, _: text.upper()
+        case WordStep(word="title"):
+            return lambda text, _: _titled(text)
+        case WordStep(word="time_zone"):
+            return lambda text, _: time_zone(text)
+        case StripStep():
+            return lambda text, _: text.strip(step.strip)
+        case ReplaceStep():
+            return lambda text, _: _replaced(text, step.replace)
+        case MapStep():
+            others = {normal_cell(one).casefold(): other for one, other in step.map.items()}
+            return lambda text, _: others.get(text.casefold())
+        case DateStep():
+            return lambda text, _: rewritten_date(
+                text,
+                forms=step.date,
+                day_first=step.day_first,
+                to=step.to,
+                zone=step.zone,
+                to_zone=step.to_zone,
+            )
+        case CountryStep():
+            return lambda text, _: country_in(step.country, text)
+        case PhoneStep():
+            return lambda text, record: phone_part(step.phone, text, _region(step, record))
+        case NameStep():
+            return lambda text, _: name_part(step.name, text)
+    raise TypeError(f"no step of one text: {step!r}")
+
+
+def _region(step: PhoneStep, record: Record) -> str | None:
+    told = country_code(normal_cell(record[step.country])) if step.country is not None else None
+    return told or step.region
+
+
+_FAULTS: dict[type[Step], str] = {
+    MapStep: "has a value that is not in its map",
+    DateStep: "holds no date, or one that could be two",
+    CountryStep: "holds no country that is known",
+    PhoneStep: "holds no possible telephone number",
+    WordStep: "holds no time zone that is known",
+}
+"""What is told of a text of which a step can make no sense; of words only time_zone comes to that."""
+
+
+def _told(step: Step, value: Value) -> str:
+    origin = f'the column "{value.column}"' if value.column else f'"{value.template or value.constant}"'
+    return f"{origin} {_FAULTS.get(type(step), '')}"
+
+
+def _titled(text: str) -> str:
+    """As names are written: O'Neil, Anne-Marie; not Don'T."""
+    return re.sub(r"[^\W\d_]+(?:['\u2019][^\W\d_]{1,2}\b)?", lambda word: word[0].capitalize(), text)
+
+
+def _replaced(text: str, replacements: Mapping[str, str]) -> str:
+    for old, new in replacements.items():
+        text = text.replace(old, new)
+    return text
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
