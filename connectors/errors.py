@@ -4,6 +4,8 @@ A record that is refused is no exception: it is an outcome and goes to the rejec
 carries a field value, an address or a credential.
 """
 
+from typing import NamedTuple
+
 
 class SyncError(Exception):
     """Root of every error this program raises on purpose."""
@@ -33,17 +35,54 @@ class GuardError(SyncError):
     """A guard stopped the run."""
 
 
-class ApiError(SyncError):
-    """Kartra could not be used. `type` is Kartra's error type as text, or None for the transport."""
+class ActionOutcome(NamedTuple):
+    """What became of one action of a call: done, refused, retry_later, fatal or unknown; Kartra's type."""
 
-    def __init__(self, message: str, *, type: str | None = None) -> None:  # noqa: A002 - Kartra's own word
+    cmd: str
+    effect: str
+    type: str | None
+
+
+class ApiError(SyncError):
+    """A call to Kartra that did not do what it was to do. What to do next is the class below.
+
+    `type` is Kartra's error type as text, or None for the transport; `actions` are the call's, in its order.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        type: str | None = None,  # noqa: A002 - Kartra's own word
+        actions: tuple[ActionOutcome, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.type = type
+        self.actions = actions
+
+
+class RefusedApiError(ApiError):
+    """Fix the request: the same again is refused again. What was refused, by Kartra or here, was not done."""
 
 
 class RetryableApiError(ApiError):
-    """Kartra did not answer properly, again and again: waiting and running again is right."""
+    """Wait and send it again: it was not executed, or it only reads and there was no usable answer."""
+
+
+class UnknownOutcomeError(ApiError):
+    """Read back: what was sent may have been carried out. `read_back` says where that shows."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        read_back: str,
+        type: str | None = None,  # noqa: A002 - Kartra's own word
+        actions: tuple[ActionOutcome, ...] = (),
+    ) -> None:
+        super().__init__(message, type=type, actions=actions)
+        self.read_back = read_back
 
 
 class FatalApiError(ApiError):
-    """Credentials, App or address are refused: no call of this run can succeed."""
+    """Stop: credentials, App or address are refused, and no call can succeed."""

@@ -15,7 +15,7 @@ from typing import Any
 from connectors.kartra import commands
 from connectors.kartra.client import KartraClient
 from connectors.kartra.commands import Call
-from connectors.kartra.profile import CustomFieldDefinition
+from connectors.kartra.profile import CustomFieldDefinition, parse_custom_fields, parse_names
 from connectors.privacy import mask_text
 from pipelines.config import LoadConfig
 from pipelines.diff import Change
@@ -30,6 +30,7 @@ _READS = {
     "tags": (commands.retrieve_account_tags, "account_tags"),
     "lists": (commands.retrieve_account_lists, "account_lists"),
     "sequences": (commands.retrieve_account_sequences, "account_sequences"),
+    "custom_fields": (commands.retrieve_custom_fields, "custom_fields"),
 }
 _COLLECTION = {
     "assign_tag": ("tag", "tags"),
@@ -163,13 +164,14 @@ def kinds_used(load: LoadConfig) -> Iterator[str]:
 
 def read_inventory(client: KartraClient, kind: str) -> Any:
     """One inventory as JSON values."""
+    build, key = _READS[kind]
+    answer = client.inventory(Call((build(),)))
     if kind == "custom_fields":
         return [
             {"identifier": known.identifier, "type": known.type, "options": dict(known.options)}
-            for known in client.custom_fields()
+            for known in parse_custom_fields(answer.body)
         ]
-    command, key = _READS[kind]
-    return list(client.names(Call((command(),)), key))
+    return list(parse_names(answer.body, key))
 
 
 class Shortfall:

@@ -11,13 +11,13 @@ from datetime import tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
+from connectors.kartra.payments import NOTHING
 from connectors.kartra.profile import maps_of, option_rows, rows_of, text_of
 from pipelines.kartra_time import utc_of
 from pipelines.money import net_of
 
 TableRow: TypeAlias = dict[str, Any]
 
-NOTHING = ("", "N/A", "0000-00-00 00:00:00", "0000-00-00")
 SCALE, MOST = Decimal("0.0001"), Decimal(10**15)
 """What the money columns of every database hold exactly."""
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")

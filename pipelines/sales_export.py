@@ -16,9 +16,10 @@ from dateutil import parser as date_parser
 from dateutil.tz import tzoffset
 
 from connectors.errors import ConfigError, SourceError
+from connectors.kartra.payments import NOTHING
 from pipelines.kartra_time import in_utc, local_of
 from pipelines.money import SIGNS, net_of
-from pipelines.pull_rows import BUYER, NOTHING, TableRow
+from pipelines.pull_rows import BUYER, TableRow
 
 HEADERS = (
     *("ID", "Transaction_Type", "Date", "Product", "Price_point", "Quantity", "Seller_username"),

@@ -1,1 +1,66 @@
-"""Kartra: its commands, its wire, its answers."""
+"""Kartra: its commands, its wire, its answers; and `KartraClient`, for programs of your own.
+
+`from connectors.kartra import KartraClient, Lead` and whatever else `__all__` names is all they need.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from connectors.errors import (
+    ActionOutcome,
+    ApiError,
+    FatalApiError,
+    RefusedApiError,
+    RetryableApiError,
+    UnknownOutcomeError,
+)
+from connectors.kartra import commands
+from connectors.kartra.answers import ActionAnswer, Answer, Effect
+from connectors.kartra.commands import Action, Call, CustomFieldValue, Lead, Repeat
+from connectors.kartra.payments import (
+    Cancellation,
+    LeadSubscription,
+    LeadTransaction,
+    Refund,
+    Subscription,
+    Transaction,
+)
+from connectors.kartra.profile import CustomFieldDefinition, LeadProfile
+
+if TYPE_CHECKING:
+    from connectors.kartra.client import KartraClient
+
+__all__ = [
+    "Action",
+    "ActionAnswer",
+    "ActionOutcome",
+    "Answer",
+    "ApiError",
+    "Call",
+    "Cancellation",
+    "CustomFieldDefinition",
+    "CustomFieldValue",
+    "Effect",
+    "FatalApiError",
+    "KartraClient",
+    "Lead",
+    "LeadProfile",
+    "LeadSubscription",
+    "LeadTransaction",
+    "Refund",
+    "RefusedApiError",
+    "Repeat",
+    "RetryableApiError",
+    "Subscription",
+    "Transaction",
+    "UnknownOutcomeError",
+    "commands",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The client comes with all that HTTP takes, a fifth of a second: who only reads a file does not wait."""
+    if name == "KartraClient":
+        from connectors.kartra.client import KartraClient
+
+        return KartraClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

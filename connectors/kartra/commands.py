@@ -65,6 +65,11 @@ REPEAT: dict[str, Repeat] = {
     "edit_subscription": Repeat.SAFE,
 }
 
+READS = frozenset(
+    cmd for cmd in ("get_lead", *REPEAT) if cmd.partition("_")[0] in ("get", "search", "retrieve")
+)
+"""Commands without any effect: nothing can be left half done, and a lost answer is asked for again."""
+
 LEAD_COMMANDS = frozenset({"create_lead", "edit_lead", "search_lead"})  # only in actions[0], §4.3
 LEAD_BOUND = LEAD_COMMANDS | {
     "assign_tag",
@@ -151,6 +156,10 @@ class Call:
         if self.get_lead is not None:
             return ("get_lead",)
         return tuple(action.cmd for action in self.actions)
+
+    @property
+    def only_reads(self) -> bool:
+        return READS.issuperset(self.commands)
 
 
 def _check_get_lead(call: Call) -> None:

@@ -4,7 +4,7 @@ Wherever a list is expected a missing key, null, "", [] or an object of rows wil
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,9 @@ class LeadProfile:
     custom_fields: Mapping[str, str | tuple[str, ...]]  # identifier: text, or labels of the chosen options
     score: int | None
     joined: datetime | None = None  # by Kartra's clock, without a zone (§8.5)
+    details: Mapping[str, Any] = field(
+        default_factory=dict, repr=False, compare=False
+    )  # all that Kartra sent
 
 
 def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
@@ -53,7 +56,8 @@ def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
         sequences=_sequences(details.get("sequences")),
         custom_fields=_custom_values(details.get("custom_fields")),
         score=_whole(details.get("score")),
-        joined=_moment(details.get("date_joined")),
+        joined=moment_of(details.get("date_joined")),
+        details=details,
     )
 
 
@@ -124,7 +128,8 @@ def option_rows(value: object) -> list[Any]:
     return [value] if isinstance(value, str | int) and value != "" else rows_of(value)
 
 
-def _moment(value: object) -> datetime | None:
+def moment_of(value: object) -> datetime | None:
+    """By Kartra's clock, without a zone; None for zeros, `N/A` and whatever else is no time."""
     try:
         return datetime.strptime(text_of(value), "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - it has none
     except ValueError:

@@ -90,7 +90,7 @@ STAGES: dict[str, tuple[Point, ...]] = {
         _after_intent("connectors.kartra.wire:encode_call", "return", 8),
         _after_intent("connectors.kartra.limiter:CallLimiter.acquire", "call", 8),
         _after_intent("connectors.kartra.limiter:CallLimiter.acquire", "return", 8),
-        _after_intent("connectors.kartra.client:KartraClient._post", "call", 8),
+        _after_intent("connectors.kartra.transport:Transport.post", "call", 8),
         _after_intent("http.client:HTTPConnection.send", "call", 16),
     ),
     "during the call": (

@@ -24,11 +24,11 @@ import pytest
 from connectors.errors import FatalApiError, RetryableApiError
 from connectors.kartra import commands
 from connectors.kartra.answers import Effect
-from connectors.kartra.client import KartraClient, ProfileRead, is_loopback, profile_of, secure_url
+from connectors.kartra.client import KartraClient, ProfileRead, profile_of
 from connectors.kartra.commands import Call, Lead, get_lead
 from connectors.kartra.limiter import CallLimiter
-from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sandbox import Account, Faults, Sandbox
+from connectors.kartra.transport import is_loopback, secure_url
 from connectors.kartra.wire import Credentials
 
 HERE = Path(__file__).parents[2]
@@ -462,8 +462,8 @@ def test_a_read_is_tried_again_until_an_answer_comes(tmp_path: Path) -> None:
     tags = json.dumps({"status": "Success", "account_tags": ["VIP"]}).encode()
     replies = [answer(b"", "502 Bad Gateway"), part(b""), answer(tags)]
     with RawServer(replies) as server, client_of(server.url, tmp_path) as client:
-        names = client.names(Call((commands.retrieve_account_tags(),)), "account_tags")
-    assert (names, len(server.received)) == (("VIP",), 3)
+        answered = client.read(Call((commands.retrieve_account_tags(),)))
+    assert (answered.body["account_tags"], len(server.received)) == (["VIP"], 3)
 
 
 def test_a_read_that_is_given_up_says_what_could_not_be_read(tmp_path: Path) -> None:
@@ -475,18 +475,8 @@ def test_a_read_that_is_given_up_says_what_could_not_be_read(tmp_path: Path) -> 
                 RetryableApiError, match=r"^Kartra gave no usable answer to retrieve_custom_fields"
             ),
         ):
-            client.custom_fields()
+            client.inventory(Call((commands.retrieve_custom_fields(),)))
     assert len(server.received) == 1
-
-
-def test_names_and_custom_fields_are_read_as_the_account_has_them(client: KartraClient) -> None:
-    tags = client.names(Call((commands.retrieve_account_tags(),)), "account_tags")
-    assert tags == ("Imported", "VIP", "Blog", "Customer")
-    assert client.custom_fields() == (
-        CustomFieldDefinition("note", "input_field", {}),
-        CustomFieldDefinition("size", "drop_down", {"small": "610", "medium": "611", "large": "612"}),
-        CustomFieldDefinition("fruits", "checkbox", {"apple": "1", "pear": "2", "plum": "3"}),
-    )
 
 
 def test_a_profile_is_read_or_there_is_a_reason(client: KartraClient, account: Account) -> None:
@@ -505,7 +495,7 @@ def test_credentials_that_are_refused_stop_after_one_call(sandbox: Sandbox, tmp_
         client_of(sandbox.url, tmp_path) as client,
         pytest.raises(FatalApiError, match=r"^Kartra: .*\(239\)") as refusal,
     ):
-        client.names(Call((commands.retrieve_account_tags(),)), "account_tags")
+        client.inventory(Call((commands.retrieve_account_tags(),)))
     assert (refusal.value.type, len(sandbox.calls)) == ("239", 1)
 
 
