@@ -55,7 +55,7 @@ def read_pipeline(path: Path, environ: Mapping[str, str]) -> PipelineConfig:
 
     Credentials that are not set are None, so that work without calls stays possible: `require_credentials`.
     """
-    document = _Document(path, _dotenv(path.parent / ".env") | dict(environ))
+    document = _Document(path, read_dotenv(path.parent / ".env") | dict(environ))
     data = document.data
     errors: list[ErrorDetails] = []
     if "path" in data:  # a field of the model, but not of the file
@@ -257,7 +257,8 @@ def _not_set(name: str) -> str:
     return f"{name} is not set, neither in the environment nor in a .env beside this file"
 
 
-def _dotenv(path: Path) -> dict[str, str]:
+def read_dotenv(path: Path) -> dict[str, str]:
+    """The variables of a .env; none where there is no such file. Raises ConfigError."""
     try:
         # No interpolation: a password may contain a dollar sign.
         values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")

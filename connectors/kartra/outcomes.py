@@ -85,7 +85,7 @@ def again(call: Call, answer: Answer) -> str:
 def _unknown(call: Call, answer: Answer) -> list[Action]:
     return [
         action
-        for action, one in zip(call.actions, answer.actions, strict=True)
+        for action, one in zip(call.actions, answer.actions, strict=False)  # get_lead is no action
         if one.effect is Effect.UNKNOWN and action.cmd in SHOWN_BY
     ]
 
