@@ -155,7 +155,8 @@ def _carried_out(asked: "Call", file: Path | None, *, confirmed: bool, show: boo
             raise click.UsageError(f"{asked.commands[0]}: {error}") from None
         finally:
             client.close()
-    return report(asked, answer)
+    code = report(asked, answer)
+    return code if stop.number is None else 128 + stop.number
 
 
 def _open(file: Path | None, stopping: Callable[[], bool]) -> "KartraClient":
