@@ -64,7 +64,7 @@ def call(context: click.Context, *, as_list: bool, as_json: bool) -> None:
 
     The account is that of KARTRA_APP_ID, KARTRA_API_KEY and KARTRA_API_PASSWORD, in the environment or in a
     .env here (KARTRA_URL: another endpoint), or that of a pipeline: --file. Money, and what has a second
-    effect when it is sent twice, wants a typed confirmation or --yes.
+    effect when it is sent twice, wants a typed confirmation or --yes. What is sent by hand is in no journal.
     """
     if context.invoked_subcommand is None and (as_list or as_json):
         _print_list(as_json=as_json)

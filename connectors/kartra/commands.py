@@ -367,7 +367,7 @@ def refund_transaction(transaction_id: str | int, refund_amount: Decimal | None 
     """None refunds all; the currency is the sale's. 250, 251, 253 refused, 266 outcome unknown."""
     params: dict[str, WireValue] = {**_id("transaction_id", transaction_id)}
     if refund_amount is not None:
-        if not refund_amount.is_finite() or refund_amount <= 0:
+        if not _exact("refund_amount", refund_amount).is_finite() or refund_amount <= 0:
             raise ValueError("refund_amount has to be above 0")
         params["refund_amount"] = refund_amount
     return Action("refund_transaction", params)
@@ -490,8 +490,14 @@ def _between(name: str, value: int, low: int, high: int | None = None) -> int:
     return value
 
 
+def _exact(name: str, value: Decimal) -> Decimal:
+    if not isinstance(value, Decimal):
+        raise ValueError(f"{name} has to be a Decimal: a float is not exact")
+    return value
+
+
 def _within(name: str, value: Decimal, low: Decimal, high: Decimal) -> Decimal:
-    if not value.is_finite() or not low <= value <= high:
+    if not _exact(name, value).is_finite() or not low <= value <= high:
         raise ValueError(f"{name}: {low} to {high}")
     return value
 

@@ -426,6 +426,8 @@ def test_a_broken_rule_is_a_refusal_that_was_not_sent(kartra: KartraClient, sand
         (lambda client: client.get_lead(replace(JO, fields={"city": "Lyon"})), "get_lead takes no profile"),
         (lambda client: client.refund_transaction("I-EV375R0H61SM"), "transaction_id is Kartra's own number"),
         (lambda client: client.edit_subscription(1, amount=Decimal("0.99")), "amount: 1.00 to 9999.99"),
+        (lambda client: client.edit_subscription(1, amount=22.5), "amount has to be a Decimal"),
+        (lambda client: client.refund_transaction(SALE, 7.5), "refund_amount has to be a Decimal"),
         (lambda client: client.chain(JO), "a call needs an action"),
         (
             lambda client: client.chain(JO, *[commands.assign_tag("VIP")] * 900),
