@@ -187,6 +187,8 @@ def _check_lead(lead: Lead, first_command: str) -> None:
 
 
 def _check_identity(lead: Lead) -> None:
+    if not isinstance(lead, Lead):
+        raise ValueError("which lead is said by Lead(email=…) or Lead(id=…)")
     given = [value for value in (lead.id, lead.email) if value is not None]
     if len(given) != 1 or not given[0].strip():
         raise ValueError("a lead needs exactly one of id and email")  # with both, id wins silently (§10.7)
@@ -471,7 +473,7 @@ def _recurrence(period_1: str | None, period_2: str | None) -> dict[str, str]:
 
 
 def _filled(name: str, value: str) -> str:
-    if not value.strip():
+    if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{name} cannot be empty")
     return value
 

@@ -421,6 +421,8 @@ def test_a_method_takes_what_the_builder_of_its_command_takes(cmd: str) -> None:
 def test_a_broken_rule_is_a_refusal_that_was_not_sent(kartra: KartraClient, sandbox: Sandbox) -> None:
     broken: list[tuple[Method, str]] = [
         (lambda client: client.assign_tag(JO, " "), "tag_name cannot be empty"),
+        (lambda client: client.assign_tag(JO, None), "tag_name cannot be empty"),
+        (lambda client: client.assign_tag("jo@example.com", "VIP"), "which lead is said by Lead"),
         (lambda client: client.assign_tag(Lead(), "VIP"), "a lead needs exactly one of id and email"),
         (lambda client: client.create_lead(Lead(id="7")), "create_lead needs an email"),
         (lambda client: client.get_lead(replace(JO, fields={"city": "Lyon"})), "get_lead takes no profile"),
