@@ -32,10 +32,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from connectors.databases import database_url, open_engine, said
-from connectors.errors import ConfigError, TablesError
+from connectors.errors import ConfigError, RefusedValueError, TablesError
 
 _TEXT = {"id": "varchar(64)", "name": "varchar(255)", "text": "mediumtext", "json": "json"}
 _NUMBERS = {"money": "decimal(19, 4)", "integer": "bigint", "utc": "datetime"}
@@ -123,6 +123,8 @@ class Tables:
         try:
             with self._engine.begin() as connection:
                 yield connection
+        except DataError as error:
+            raise RefusedValueError(f"{self.name}: {said(error)}") from error
         except DBAPIError as error:
             raise TablesError(f"{self.name}: {said(error)}") from error
         except SQLAlchemyError as error:

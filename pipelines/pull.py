@@ -31,6 +31,7 @@ from pipelines.pull_rows import (
     subscription_stubs,
     transaction_row,
     transaction_stubs,
+    without_buyer,
 )
 from pipelines.state import utc_now
 from pipelines.summary import Progress
@@ -312,7 +313,9 @@ class Pull:
             if answer.effect is Effect.REFUSED:
                 refused[one.kind][one.number] = answer.type or "?"
             elif (details := one.details_in(answer)) is not None:
-                rows[one.kind].append(one.row(details, self._order.zone))
+                row = one.row(details, self._order.zone)
+                is_named = not self._is_forgotten(row["lead_email"] or "")
+                rows[one.kind].append(row if is_named else without_buyer(row))
             else:
                 failed.append(one)
         self._commit(

@@ -196,6 +196,11 @@ def transaction_row(details: Mapping[str, Any], stub: Mapping[str, Any], zone: t
     return row
 
 
+def without_buyer(row: TableRow) -> TableRow:
+    """A transaction or subscription without the person behind it: it counts as before."""
+    return {**row, **{name: None for name in (*BUYER, "extra") if name in row}}
+
+
 def subscription_stubs(rows: object) -> list[TableRow]:
     """Of `subscriptions_list`: subscription_id, lead_id, lead_email, subscription_status."""
     stubs = [

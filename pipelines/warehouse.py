@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row
 
-from connectors.errors import ConfigError
+from connectors.errors import ConfigError, RefusedValueError
 from connectors.tables import Tables, as_utc, tables_url
 from pipelines.nearest import nearest
 from pipelines.pull_rows import (
@@ -111,6 +111,8 @@ class Warehouse:
             raise
         self.pulled: Counter[str] = Counter()
         """Rows per table that this pull has read."""
+        self.left_out: Counter[str] = Counter()
+        """Answers that the database refused, by what it said."""
         self._pull_id = ""
         self._watched_since: datetime | None = None
 
@@ -268,20 +270,44 @@ class Warehouse:
                 self.tables.delete(connection, table, keys)
             lookups = [{"lookup": f"email:{address}"} for address in addresses]
             self.tables.delete(connection, "lead_roster", lookups)
-            nobody = {"extra": None, **dict.fromkeys(BUYER)}
-            for table, columns in (("transactions", nobody), ("subscriptions", {"lead_email": None})):
-                changed = ", ".join(f"{name} = :{name}" for name in columns)
-                self.tables.run(
-                    connection,
-                    f"UPDATE {table} SET {changed} WHERE lead_id = :lead_id",  # noqa: S608
-                    [{**columns, **key} for key in keys],
-                )
+            named = [{"lead_email": address} for address in addresses]  # a row of an export may lack the lead
+            for table, columns in (("transactions", BUYER), ("subscriptions", ("lead_email",))):
+                nobody = ", ".join(f"{name} = NULL" for name in (*columns, "extra"))
+                erased = f"UPDATE {table} SET {nobody} WHERE"  # noqa: S608
+                self.tables.run(connection, f"{erased} lead_id = :lead_id", keys)
+                self.tables.run(connection, f"{erased} lower(lead_email) = :lead_email", named)
         return rows
 
     # --- answers
 
     def keep(self, answers: Sequence[Pulled], now: datetime) -> None:
-        """Several answers in one transaction; of each, all or nothing."""
+        """Several answers in one transaction; of each, all or nothing.
+
+        One with a value that does not fit into the database is noted as refused; the others are kept.
+        """
+        try:
+            self._keep(answers, now)
+        except RefusedValueError as error:
+            parts = answers if len(answers) > 1 else _apart(answers[0])
+            if len(parts) == 1:
+                self._keep([_refused(parts[0])], now)
+                self.left_out[str(error)] += 1
+                return
+            for part in parts:
+                self.keep([part], now)
+            return
+        for one in answers:
+            self._count(one)
+
+    def _count(self, answer: Pulled) -> None:
+        match answer:
+            case PulledProfile(rows=LeadRows()):
+                self.pulled["leads"] += 1
+            case PulledDetails():
+                self.pulled["transactions"] += len(answer.transactions)
+                self.pulled["subscriptions"] += len(answer.subscriptions)
+
+    def _keep(self, answers: Sequence[Pulled], now: datetime) -> None:
         with self._begin() as connection:
             self._keep_profiles(
                 connection, [answer for answer in answers if isinstance(answer, PulledProfile)], now
@@ -335,7 +361,6 @@ class Warehouse:
                 if answer.rows
             ],
         )
-        self.pulled["leads"] += len(found)
 
     def _known_leads(self, connection: Connection, ids: list[str]) -> dict[str, LeadRows]:
         if not ids:
@@ -499,8 +524,36 @@ class Warehouse:
                 statement,
                 [{"id": key, "now": now, "extra": {"refused": kind}} for key, kind in refused.items()],
             )
-        self.pulled["transactions"] += len(answer.transactions)
-        self.pulled["subscriptions"] += len(answer.subscriptions)
+
+
+UNSTORABLE = "unstorable"
+"""Stands where Kartra's error type would, for an answer that the database refused."""
+
+
+def _apart(answer: Pulled) -> list[Pulled]:
+    """The same in as many answers as it has rows of details."""
+    if not isinstance(answer, PulledDetails):
+        return [answer]
+    refusals = replace(answer, transactions=(), subscriptions=())
+    return [
+        *(PulledDetails(transactions=[row]) for row in answer.transactions),
+        *(PulledDetails(subscriptions=[row]) for row in answer.subscriptions),
+        *([refusals] if refusals.refused_transactions or refusals.refused_subscriptions else []),
+    ]
+
+
+def _refused(answer: Pulled) -> Pulled:
+    """What is noted of an answer, of one row, that the database refused."""
+    match answer:
+        case PulledProfile():
+            return PulledProfile(answer.lookup, None, UNSTORABLE)
+        case PulledSales():
+            return PulledSales(answer.lookup, None, None, UNSTORABLE)
+        case PulledDetails():
+            return PulledDetails(
+                refused_transactions={row["transaction_id"]: UNSTORABLE for row in answer.transactions},
+                refused_subscriptions={row["subscription_id"]: UNSTORABLE for row in answer.subscriptions},
+            )
 
 
 _STATUS = {"245": "deleted", "234": "unknown", "243": "unknown"}
