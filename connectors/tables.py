@@ -301,6 +301,11 @@ def as_utc(value: Any) -> datetime | None:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
+def json_value(value: Any) -> Any:
+    """What stands in a JSON column: PostgreSQL gives it as it is, the others as text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
 def _quoted(comment: str) -> str:
     return comment.replace("'", "''")
 

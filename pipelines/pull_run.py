@@ -13,11 +13,13 @@ from pipelines.config import PipelineConfig, PullConfig, RosterConfig
 from pipelines.drift_run import Looking
 from pipelines.kartra_time import zone_of
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
-from pipelines.pull import CHAINED, INVENTORIES, Chains, Pull, PullOrder
+from pipelines.pull import INVENTORIES, Pull, PullOrder
+from pipelines.pull_details import CHAINED, Chains
+from pipelines.pulled import Waiting
 from pipelines.source import open_source
 from pipelines.state import Store, utc_now
 from pipelines.summary import Progress, Summary
-from pipelines.warehouse import Waiting, Warehouse
+from pipelines.warehouse import Warehouse
 
 log = logging.getLogger("kartra_sync.pull")
 
