@@ -20,11 +20,12 @@ from connectors.kartra.answers import Answer, Effect, found
 from connectors.kartra.client import KartraClient, refusal
 from connectors.kartra.commands import Action, Call, Lead
 from connectors.kartra.profile import LeadProfile, parse_names, parse_profile
+from pipelines.lead_rows import custom_field_rows, lead_rows
 from pipelines.pull_calls import NOT_PERMITTED, PullCalls
 from pipelines.pull_details import Chains, Details, Owed
-from pipelines.pull_rows import custom_field_rows, lead_rows, subscription_stubs, transaction_stubs
 from pipelines.pull_workers import MAX_WORKERS, Brought, PullStoppedError, Workers
 from pipelines.pulled import PulledProfile, PulledSales, RosterEntry
+from pipelines.sale_rows import subscription_stubs, transaction_stubs
 from pipelines.state import utc_now
 from pipelines.summary import Progress
 from pipelines.warehouse import Warehouse

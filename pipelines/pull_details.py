@@ -15,9 +15,10 @@ from connectors.kartra.answers import ActionAnswer, Effect
 from connectors.kartra.client import is_answered, refusal
 from connectors.kartra.commands import Action, Call
 from connectors.kartra.profile import text_of
+from pipelines.kartra_cells import TableRow
 from pipelines.pull_calls import NOT_PERMITTED, PullCalls
-from pipelines.pull_rows import TableRow, subscription_row, transaction_row, without_buyer
 from pipelines.pulled import PulledDetails
+from pipelines.sale_rows import subscription_row, transaction_row, without_buyer
 
 log = logging.getLogger("kartra_sync.pull")
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from pipelines.pull_rows import LeadRows, TableRow
+from pipelines.kartra_cells import TableRow
+from pipelines.lead_rows import LeadRows
 
 UNSTORABLE = "unstorable"
 """Stands where Kartra's error type would, for an answer that the database refused."""

@@ -1,6 +1,7 @@
 """The warehouse: the tables a pull fills, each transition one method and one transaction.
 
-What the tables are stands in `sql/warehouse/migrations`, what Kartra's answers become in `pull_rows`.
+What the tables are stands in `sql/warehouse/migrations`, what Kartra's answers become in
+`lead_rows` and `sale_rows`.
 """
 
 import re
@@ -16,7 +17,8 @@ from sqlalchemy import Connection, Row
 
 from connectors.errors import ConfigError, RefusedValueError
 from connectors.tables import Tables, as_utc, json_value, tables_url
-from pipelines.pull_rows import BUYER, PART_TABLES, LeadRows, TableRow
+from pipelines.kartra_cells import TableRow
+from pipelines.lead_rows import PART_TABLES, LeadRows
 from pipelines.pulled import (
     Pulled,
     PulledDetails,
@@ -28,6 +30,7 @@ from pipelines.pulled import (
     refused,
 )
 from pipelines.reports import create_views
+from pipelines.sale_rows import BUYER
 from pipelines.shipped import ROOT, read_sql
 from pipelines.warehouse_leads import Keeping, keep_profiles
 from pipelines.warehouse_names import NameTable, keep_names

@@ -10,12 +10,12 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from connectors.tables import Tables, json_value
-from pipelines.pull_rows import (
+from pipelines.kartra_cells import TableRow
+from pipelines.lead_rows import (
     LEAD_FIELDS,
     PART_TABLES,
     LeadChange,
     LeadRows,
-    TableRow,
     arrival,
     lead_changes,
     part_columns,

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row
 
 from connectors.tables import Tables
+from pipelines.kartra_cells import TableRow
 from pipelines.nearest import nearest
-from pipelines.pull_rows import TableRow
 
 NameTable = Literal["tags", "lists", "sequences", "pages", "custom_fields", "custom_field_options"]
 

@@ -5,8 +5,10 @@ Everything here happens within one transaction of the warehouse.
 
 from collections.abc import Sequence
 
-from pipelines.pull_rows import OPEN, LeadChange, TableRow
+from pipelines.kartra_cells import TableRow
+from pipelines.lead_rows import LeadChange
 from pipelines.pulled import PulledDetails, PulledSales
+from pipelines.sale_rows import OPEN
 from pipelines.warehouse_leads import Keeping, keep_changes, status_of
 
 _LISTED = frozenset({"listed_at"})
