@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -28,16 +29,12 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.dialects.mysql import insert as mysql_insert
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from connectors.databases import database_url, open_engine, said
 from connectors.errors import ConfigError, RefusedValueError, TablesError
 from connectors.table_dialects import IS_THERE, LOCKS, TYPES, render, statements
 
-_INSERTS = {"sqlite": sqlite_insert, "postgresql": postgresql_insert, "mysql": mysql_insert}
 _BUSY_TIMEOUT_S = 30
 
 
@@ -77,6 +74,8 @@ class Tables:
         backend = url.get_backend_name()
         self.dialect = "mariadb" if is_mariadb else "mysql" if backend == "mariadb" else backend
         """sqlite, postgresql, mysql or mariadb."""
+        family = "mysql" if self.dialect == "mariadb" else self.dialect
+        self._insert = import_module(f"sqlalchemy.dialects.{family}").insert  # no need to load the others
 
     def close(self) -> None:
         self._engine.dispose()
@@ -198,8 +197,7 @@ class Tables:
         known = (into, names, keep)
         if known not in self._upserts:
             keys = self._keys_of(connection, into)
-            insert = _INSERTS["mysql" if self.dialect == "mariadb" else self.dialect]
-            statement: Any = insert(table(into, *map(column, names))).values(dict.fromkeys(names))
+            statement: Any = self._insert(table(into, *map(column, names))).values(dict.fromkeys(names))
             changed = [name for name in names if name not in keys and name not in keep]
             if self.dialect in ("mysql", "mariadb"):
                 kept = {keys[0]: statement.inserted[keys[0]]}
