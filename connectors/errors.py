@@ -27,6 +27,10 @@ class TablesError(SyncError):
     """The database a pull writes to cannot be used. What was committed before stays."""
 
 
+class RefusedValueError(TablesError):
+    """A value does not fit into a column of the database. What else was to be written with it is not."""
+
+
 class LockedError(SyncError):
     """Another run of this pipeline holds the lease."""
 

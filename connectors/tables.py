@@ -1,7 +1,7 @@
 """Tables in a SQL database, for a pull to write: SQLite, PostgreSQL, MariaDB or MySQL, through SQLAlchemy.
 
-Here: opening, migrations, types per database, upserts. Not here: what the tables are (`sql/warehouse`) and
-what stands in them. Statements are Jinja templates, so that one text serves all of these databases.
+Here: opening, migrations, upserts. Not here: how the databases differ (`table_dialects`), what the tables are
+(`sql/warehouse`) and what stands in them.
 """
 
 import json
@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from sqlalchemy import (
     URL,
     Connection,
@@ -29,41 +29,13 @@ from sqlalchemy import (
     table,
     text,
 )
-from sqlalchemy.dialects.mysql import insert as mysql_insert
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from connectors.databases import database_url, open_engine, said
-from connectors.errors import ConfigError, TablesError
+from connectors.errors import ConfigError, RefusedValueError, TablesError
+from connectors.table_dialects import IS_THERE, LOCKS, TYPES, render, statements
 
-_TEXT = {"id": "varchar(64)", "name": "varchar(255)", "text": "mediumtext", "json": "json"}
-_NUMBERS = {"money": "decimal(19, 4)", "integer": "bigint", "utc": "datetime"}
-# Names that differ in case, or in blanks at their end, are different names.
-_COLLATE = "DEFAULT CHARACTER SET utf8mb4 COLLATE "
-
-_TYPES = {
-    # Money is text: SQLite's NUMERIC would make it a float. Times are text that its date functions read.
-    "sqlite": dict.fromkeys(("id", "name", "text", "money", "utc", "json"), "TEXT")
-    | {"integer": "INTEGER", "options": "STRICT", "if_not_exists": "IF NOT EXISTS", "new_column": ""},
-    "postgresql": dict.fromkeys(("id", "name", "text"), "text")
-    | {"money": "numeric(19, 4)", "utc": "timestamptz", "json": "jsonb", "integer": "bigint"}
-    | {"options": "", "if_not_exists": "IF NOT EXISTS", "new_column": ""},
-    "mysql": _TEXT
-    | _NUMBERS
-    | {"options": f"{_COLLATE}utf8mb4_0900_bin", "if_not_exists": "", "new_column": ""},
-    "mariadb": _TEXT
-    | _NUMBERS
-    | {"options": f"{_COLLATE}utf8mb4_nopad_bin"}
-    | {"if_not_exists": "IF NOT EXISTS", "new_column": "IF NOT EXISTS"},
-}
-_COLUMN = re.compile(r"^(    (\w+) [^\n]*?)(,?) -- ([^\n]+)$", re.MULTILINE)
-_INSERTS = {"sqlite": sqlite_insert, "postgresql": postgresql_insert, "mysql": mysql_insert}
 _BUSY_TIMEOUT_S = 30
-_LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "LOCK TABLE warehouse_version IN EXCLUSIVE MODE"}
-"""With these a migration is one transaction, and nobody else's; MySQL and MariaDB have no such."""
-_IS_THERE = (1060, 1061)
-"""MySQL's numbers for a column and an index of a name that is there."""
 
 
 def tables_url(into: str | Path) -> URL:
@@ -71,7 +43,7 @@ def tables_url(into: str | Path) -> URL:
     if isinstance(into, Path) or "://" not in into:
         return URL.create("sqlite", database=str(into))
     url = database_url(into, "the tables")
-    if url.get_backend_name() not in _TYPES:
+    if url.get_backend_name() not in TYPES:
         raise ConfigError(
             f"tables are written to SQLite, PostgreSQL, MariaDB or MySQL, not to {url.get_backend_name()}"
         )
@@ -102,11 +74,8 @@ class Tables:
         backend = url.get_backend_name()
         self.dialect = "mariadb" if is_mariadb else "mysql" if backend == "mariadb" else backend
         """sqlite, postgresql, mysql or mariadb."""
-        self._templates = Environment(
-            undefined=StrictUndefined,
-            autoescape=False,  # noqa: S701 - SQL, and nothing in it comes from data
-            keep_trailing_newline=True,
-        )
+        family = "mysql" if self.dialect == "mariadb" else self.dialect
+        self._insert = import_module(f"sqlalchemy.dialects.{family}").insert  # no need to load the others
 
     def close(self) -> None:
         self._engine.dispose()
@@ -123,6 +92,8 @@ class Tables:
         try:
             with self._engine.begin() as connection:
                 yield connection
+        except DataError as error:
+            raise RefusedValueError(f"{self.name}: {said(error)}") from error
         except DBAPIError as error:
             raise TablesError(f"{self.name}: {said(error)}") from error
         except SQLAlchemyError as error:
@@ -131,10 +102,8 @@ class Tables:
     # --- statements
 
     def render(self, template: str, **more: object) -> str:
-        """A statement for this database. In templates stand the types of `_TYPES`, and `dialect`."""
-        return self._templates.from_string(template).render(
-            **_TYPES[self.dialect], dialect=self.dialect, **more
-        )
+        """A statement for this database, from a template as `table_dialects` has them."""
+        return render(template, self.dialect, **more)
 
     def migrate(self, migrations: Sequence[tuple[int, str]]) -> None:
         """Bring the tables to the last of the numbered migrations. Each can be tried again after a crash."""
@@ -150,11 +119,11 @@ class Tables:
             if number <= version:
                 continue
             with self.begin() as connection:
-                if lock := _LOCKS.get(self.dialect):
+                if lock := LOCKS.get(self.dialect):
                     self._run_plain(connection, lock)
                     if self._version(connection) >= number:  # another process was faster
                         continue
-                for statement in self._statements(template):
+                for statement in statements(template, self.dialect):
                     self._run_once(connection, statement)
                 row = {"version": number, "applied_at": datetime.now(UTC)}
                 self.upsert(connection, "warehouse_version", [row])
@@ -167,24 +136,8 @@ class Tables:
         try:
             self._run_plain(connection, statement)
         except DBAPIError as error:
-            if self.dialect != "mysql" or error.orig is None or error.orig.args[0] not in _IS_THERE:
+            if self.dialect != "mysql" or error.orig is None or error.orig.args[0] not in IS_THERE:
                 raise
-
-    def _statements(self, template: str) -> Iterator[str]:
-        """The statements of a file; its comments on columns become comments of the database."""
-        for statement in re.split(r";\s*(?:\n|$)", self.render(template)):
-            if not re.sub(r"--[^\n]*", "", statement).strip():
-                continue
-            if self.dialect in ("mysql", "mariadb"):
-                yield _COLUMN.sub(
-                    lambda found: f"{found[1]} COMMENT '{_quoted(found[4])}'{found[3]}", statement
-                )
-                continue
-            yield statement
-            created = re.search(r"CREATE TABLE IF NOT EXISTS (\w+)", statement)
-            if created and self.dialect == "postgresql":
-                for _, name, _, comment in _COLUMN.findall(statement):
-                    yield f"COMMENT ON COLUMN {created[1]}.{name} IS '{_quoted(comment)}'"
 
     def _run_plain(self, connection: Connection, statement: str) -> None:
         connection.execution_options(no_parameters=True).exec_driver_sql(statement)
@@ -244,8 +197,7 @@ class Tables:
         known = (into, names, keep)
         if known not in self._upserts:
             keys = self._keys_of(connection, into)
-            insert = _INSERTS["mysql" if self.dialect == "mariadb" else self.dialect]
-            statement: Any = insert(table(into, *map(column, names))).values(dict.fromkeys(names))
+            statement: Any = self._insert(table(into, *map(column, names))).values(dict.fromkeys(names))
             changed = [name for name in names if name not in keys and name not in keep]
             if self.dialect in ("mysql", "mariadb"):
                 kept = {keys[0]: statement.inserted[keys[0]]}
@@ -299,8 +251,9 @@ def as_utc(value: Any) -> datetime | None:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _quoted(comment: str) -> str:
-    return comment.replace("'", "''")
+def json_value(value: Any) -> Any:
+    """What stands in a JSON column: PostgreSQL gives it as it is, the others as text."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def _refuse_other_names(names: Sequence[str]) -> None:

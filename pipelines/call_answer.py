@@ -9,7 +9,8 @@ from connectors.errors import ApiError, RefusedApiError, UnknownOutcomeError
 from connectors.kartra.answers import Answer
 from connectors.kartra.commands import Call, Repeat
 from connectors.kartra.outcomes import error_for
-from connectors.kartra.payments import NOTHING, Subscription, Transaction
+from connectors.kartra.payments import Subscription, Transaction
+from connectors.kartra.profile import NOTHING
 from connectors.privacy import mask_address, mask_text
 
 DONE, SEND_AGAIN, REFUSED = 0, 1, 3

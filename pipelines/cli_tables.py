@@ -64,7 +64,7 @@ def reconcile(
 
 
 def _reconciliation_json(outcome: Reconciliation) -> dict[str, Any]:
-    from pipelines.reconcile import Kind
+    from pipelines.reconcile_findings import Kind
 
     scratch = outcome.scratch
     return {
@@ -81,7 +81,7 @@ def _reconciliation_json(outcome: Reconciliation) -> dict[str, Any]:
 
 
 def _reconciliation_lines(outcome: Reconciliation) -> Iterator[str]:
-    from pipelines.reconcile import Kind
+    from pipelines.reconcile_findings import Kind
 
     scratch, rows = outcome.scratch, outcome.rows
     yield (

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from babel import Locale
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, WithJsonSchema
 
 from pipelines.config_parts import (
@@ -69,6 +68,8 @@ def _zone(value: object) -> str:
 
 
 def _region(value: object) -> str:
+    from babel import Locale  # only for a file that names a country
+
     code = plain_text(value).upper()
     if len(code) != 2 or code not in Locale("en").territories:
         raise wrong("the two letters of a country are expected, such as DE")

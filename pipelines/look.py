@@ -5,9 +5,7 @@ from typing import Any
 
 from connectors.errors import TablesError
 from pipelines.config import PipelineConfig, PullConfig
-from pipelines.reports import read_report
 from pipelines.state import Store
-from pipelines.warehouse import Warehouse
 
 
 def status_of(config: PipelineConfig) -> dict[str, Any]:
@@ -39,6 +37,9 @@ def status_of(config: PipelineConfig) -> dict[str, Any]:
 
 def _tables(pull: PullConfig) -> dict[str, Any]:
     """How fresh the tables of a pull are; `problem` where they cannot be read, or are not there yet."""
+    from pipelines.reports import read_report  # whoever pulls nothing need not wait for it
+    from pipelines.warehouse import Warehouse
+
     try:
         with Warehouse(pull.into, create=False) as warehouse:
             fresh = read_report(warehouse.tables, "freshness")

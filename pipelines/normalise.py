@@ -4,7 +4,6 @@ import unicodedata
 from functools import lru_cache
 
 import idna
-from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
 
 MAX_ADDRESS = 254
 """RFC 5321, section 4.5.3.1.3, less the angle brackets."""
@@ -25,6 +24,9 @@ def normal_address(cell: str) -> str:
 
     Syntax only: whether a domain exists is the mail server's business. `.test` passes, for rehearsals.
     """
+    # Only now: verbs that look at the state alone need none of it, and it takes as long as all they do.
+    from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
+
     text = normal_cell(cell).lower()
     if not text:
         raise InvalidAddressError("no e-mail address")

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.errors import ConfigError, SyncError, TablesError
+from connectors.errors import ConfigError, TablesError
 from connectors.kartra.client import KartraClient
 from connectors.sources import Source
 from pipelines.config import PipelineConfig, PullConfig, RosterConfig
 from pipelines.drift_run import Looking
 from pipelines.kartra_time import zone_of
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
-from pipelines.pull import CHAINED, INVENTORIES, Chains, Pull, PullOrder
+from pipelines.pull import INVENTORIES, Pull, PullOrder
+from pipelines.pull_details import CHAINED, Chains
+from pipelines.pulled import Waiting
 from pipelines.source import open_source
 from pipelines.state import Store, utc_now
 from pipelines.summary import Progress, Summary
-from pipelines.warehouse import Waiting, Warehouse
+from pipelines.warehouse import Warehouse
 
 log = logging.getLogger("kartra_sync.pull")
 
@@ -61,12 +63,10 @@ def pull_tables(
             beat=lambda: store.beat(run_id),
             progress=progress,
         )
-        error: SyncError | None = None
+        status = "failed"
         try:
             run.run(name for name in roster(pull.leads, store, account) if not is_forgotten(_name(name)))
-        except SyncError as caught:
-            error = caught
-            raise
+            status = "interrupted" if stopping() else "partial" if run.is_out_of_budget else "succeeded"
         finally:
             chains.keep()
             waiting = warehouse.waiting(order.before, profiles=order.profiles, sales=order.sales)
@@ -75,13 +75,10 @@ def pull_tables(
                     f"{waiting.leads:,} leads and {waiting.details:,} details wait for the next run:"
                     f" this one had {pull.max_calls:,} calls (pull.max_calls)"
                 )
-            status = (
-                "failed"
-                if error
-                else "interrupted"
-                if stopping()
-                else ("partial" if run.is_out_of_budget else "succeeded")
-            )
+            run.notes += [
+                f"{count:,} answers were left out, because the tables cannot hold them: {said}"
+                for said, count in warehouse.left_out.items()
+            ]
             calls = client.counts.sent - sent_before
             warehouse.finish_pull(utc_now(), status, calls=calls, waiting=waiting.leads, notes=run.notes)
             summary.pulled.update({table: warehouse.pulled[table] for table in pull.tables})

@@ -6,14 +6,12 @@ with the origin `export`, until a pull replaces it. Reading the file is in `sale
 
 import csv
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -26,16 +24,16 @@ from connectors.sources import Source
 from connectors.sources.files import open_csv
 from connectors.tables import Tables, as_utc
 from pipelines.config import PipelineConfig
+from pipelines.kartra_cells import TableRow
 from pipelines.kartra_time import zone_of
 from pipelines.money import money_text, net_of
 from pipelines.private_file import open_private
-from pipelines.pull_rows import TableRow
+from pipelines.reconcile_findings import Finding, Kind, Scratch
+from pipelines.sale_dates import ReadDate, date_reader
 from pipelines.sales_export import (
     COLUMNS,
     BadSaleError,
     Layout,
-    ReadDate,
-    date_reader,
     end_of,
     is_known_type,
     layout_of,
@@ -56,36 +54,13 @@ _MONEY = (
 )
 
 
-class Kind(StrEnum):
-    """What does not agree."""
-
-    NOT_PULLED = "not_pulled"
-    NOT_IN_EXPORT = "not_in_export"
-    DISAGREES = "disagrees"
-    UNKNOWN_TYPE = "unknown_type"
-    BAD_ROW = "bad_row"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that does not agree. `what` is a column or a reason; no names, no addresses."""
-
-    kind: str
-    row: int | None = None
-    transaction_id: str | None = None
-    lead_id: str | None = None
-    what: str | None = None
-    in_export: str | None = None
-    pulled: str | None = None
-
-
 @dataclass(slots=True)
 class Reconciliation:
     """What came of it. read = new + merged + known + bad."""
 
     file: str
     currency: str
-    scratch: "Scratch"
+    scratch: Scratch
     rows: Counter[str] = field(default_factory=Counter)
     begin: datetime | None = None
     end: datetime | None = None
@@ -174,60 +149,6 @@ def write_findings(outcome: Reconciliation, path: Path) -> int:
     return count
 
 
-class Scratch:
-    """What is to be remembered of a file of any length: on disk, so that memory stays flat."""
-
-    def __init__(self) -> None:
-        self._database = sqlite3.connect("")  # a temporary file that SQLite removes itself
-        self._database.executescript(read_sql("warehouse/reconcile/scratch"))
-
-    def __enter__(self) -> "Scratch":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._database.close()
-
-    def see(self, transaction_id: str, digest: bytes) -> bytes | None:
-        """Remember a transaction; gives the digest under which it was seen before."""
-        select = "SELECT digest FROM seen WHERE transaction_id = ?"
-        seen = self._database.execute(select, (transaction_id,)).fetchone()
-        if seen is None:
-            self._database.execute("INSERT INTO seen VALUES (?, ?)", (transaction_id, digest))
-        return None if seen is None else bytes(seen[0])
-
-    def has_seen(self, transaction_id: str) -> bool:
-        select = "SELECT 1 FROM seen WHERE transaction_id = ?"
-        return self._database.execute(select, (transaction_id,)).fetchone() is not None
-
-    def add(self, found: Sequence[Finding]) -> None:
-        insert = "INSERT INTO findings VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
-        self._database.executemany(insert, map(astuple, found))
-
-    def count(self, kind: Kind) -> int:
-        select = "SELECT count(*) FROM findings WHERE kind = ?"
-        return int(self._database.execute(select, (kind,)).fetchone()[0])
-
-    def findings(self, kind: Kind, limit: int = -1) -> Iterator[Finding]:
-        """In the order of the export; all of them when `limit` is -1."""
-        names = ", ".join(one.name for one in fields(Finding))
-        select = f"SELECT {names} FROM findings WHERE kind = ? ORDER BY place LIMIT ?"  # noqa: S608
-        for row in self._database.execute(select, (kind, limit)):
-            yield Finding(*row)
-
-    def add_leads(self, lead_ids: Iterator[str]) -> None:
-        self._database.executemany("INSERT OR IGNORE INTO leads VALUES (?)", ((one,) for one in lead_ids))
-
-    def lead_count(self) -> int:
-        return int(self._database.execute("SELECT count(*) FROM leads").fetchone()[0])
-
-    def leads(self) -> Iterator[str]:
-        """Leads that are not on the roster."""
-        for (lead_id,) in self._database.execute(
-            "SELECT lead_id FROM leads ORDER BY length(lead_id), lead_id"
-        ):
-            yield lead_id
-
-
 class _Merge:
     """Brings rows of the export into the table, a chunk at a time."""
 
@@ -259,7 +180,7 @@ class _Merge:
             self._tables.upsert(connection, "transactions", new, keep=every)  # a pull may have been faster
             self._tables.upsert(connection, "transactions", changed)
             not_pulled = {one.lead_id for one in found if one.kind == Kind.NOT_PULLED and one.lead_id}
-            self._scratch.add_leads(iter(not_pulled - self._rostered(connection, sorted(not_pulled))))
+            self._scratch.add_leads(not_pulled - self._rostered(connection, sorted(not_pulled)))
         self._scratch.add(found)
         self._outcome.rows.update(
             {"new": len(new), "merged": len(changed), "known": len(fresh) - len(new) - len(changed)}

@@ -1,25 +1,22 @@
 """Kartra's own transactions export, a CSV, as rows of the table `transactions`. Pure, and text until here.
 
-Its header carries the currency, its types are words of their own, and how it writes dates is not known: a
-date that could be read in two ways is refused, not guessed. What `transactions` has no column for stays in
-`extra` under the export's own name. Merging with what was pulled is in `reconcile`.
+Its header carries the currency, and its types are words of their own; dates are in `sale_dates`. What
+`transactions` has no column for stays in `extra` under the export's own name. Merging with what was pulled
+is in `reconcile`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache
 
-from dateutil import parser as date_parser
-from dateutil.tz import tzoffset
-
-from connectors.errors import ConfigError, SourceError
-from connectors.kartra.payments import NOTHING
-from pipelines.kartra_time import in_utc, local_of
+from connectors.errors import SourceError
+from connectors.kartra.profile import NOTHING
+from pipelines.kartra_cells import TableRow
 from pipelines.money import SIGNS, net_of
-from pipelines.pull_rows import BUYER, TableRow
+from pipelines.sale_dates import ReadDate
+from pipelines.sale_rows import BUYER
 
 HEADERS = (
     *("ID", "Transaction_Type", "Date", "Product", "Price_point", "Quantity", "Seller_username"),
@@ -90,13 +87,8 @@ _CURRENCY = re.compile(r"(.*?)\s*\(([A-Z]{3})\)")
 _ID = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
 _AMOUNT = re.compile(r"-?([0-9]{1,15}|[0-9]{1,3}(,[0-9]{3}){1,4}(?=\.))(\.[0-9]{1,4})?")
-_DAY_OR_MONTH = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-][0-9]{4}")
-_SHORT_YEAR = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{1,2}(?![0-9])")
 _NAME_CHARS = 255
 """What columns for names hold on every database."""
-
-ReadDate = Callable[[str], datetime]
-"""A text as an instant in UTC. Raises ValueError, whose message says why not and does not repeat the text."""
 
 
 class BadSaleError(ValueError):
@@ -221,92 +213,6 @@ def _instant(text: str, read_date: ReadDate) -> datetime:
         return read_date(text)
     except ValueError as error:
         raise BadSaleError(f"the Date {error}") from error
-
-
-def date_reader(dates: Callable[[], Iterable[str]], zone: tzinfo, date_format: str | None = None) -> ReadDate:
-    """How the dates of a file are read: by `date_format` (of strptime); else ISO, else as people write them.
-
-    `dates` gives all those of the file, and is asked once one of them is not ISO: whether 03/04/2024 is in
-    March or in April is told by the others, where 25 is the day. Where nothing tells, reading one raises
-    ConfigError.
-    """
-    if date_format is not None:
-        return _by_format(date_format, zone)
-
-    @cache
-    def is_day_first() -> bool:
-        return _is_day_first(dates())
-
-    def read(text: str) -> datetime:
-        try:
-            local = local_of(text) or datetime.fromisoformat(text)
-        except ValueError:
-            if _SHORT_YEAR.match(text):
-                raise ValueError(
-                    "has a year of two digits; say how it is written with --date-format"
-                ) from None
-            day_first = bool(_DAY_OR_MONTH.match(text)) and is_day_first()
-            local = _as_people_write(text, day_first=day_first)
-        return _utc(local, zone)
-
-    return read
-
-
-def _by_format(date_format: str, zone: tzinfo) -> ReadDate:
-    def read(text: str) -> datetime:
-        try:
-            return _utc(datetime.strptime(text, date_format), zone)  # noqa: DTZ007 - the zone is beside
-        except ValueError:
-            raise ValueError("is not written as --date-format says") from None
-
-    return read
-
-
-def _is_day_first(dates: Iterable[str]) -> bool:
-    ambiguous = 0
-    orders: set[bool] = set()
-    for text in dates:
-        match = _DAY_OR_MONTH.match(text.strip())
-        if match is None:
-            continue
-        first, second = int(match[1]), int(match[2])
-        if first > 12 or second > 12:
-            orders.add(first > 12)
-        elif first != second:
-            ambiguous += 1
-    if ambiguous and len(orders) != 1:
-        raise ConfigError(
-            f"day and month of {ambiguous:,} dates cannot be told apart:"
-            " say how they are written, such as --date-format '%d/%m/%Y %H:%M:%S'"
-        )
-    return True in orders
-
-
-def _as_people_write(text: str, *, day_first: bool) -> datetime:
-    """Raises ValueError where a part of the date is missing, which dateutil would take from today."""
-    defaults = datetime(2000, 1, 1), datetime(2001, 2, 2)  # noqa: DTZ001 - a date without a zone has none
-    try:
-        one, other = (
-            date_parser.parse(text, default=default, dayfirst=day_first, tzinfos=_offset)
-            for default in defaults
-        )
-    except (ValueError, OverflowError):
-        raise ValueError("cannot be read; say how it is written with --date-format") from None
-    if one != other:
-        raise ValueError("is not a whole date")
-    return one
-
-
-def _offset(name: str | None, offset_s: int | None) -> tzinfo | None:
-    """Names of zones are not trusted, they mean another thing on every machine; numbers are."""
-    return None if offset_s is None else tzoffset(name, offset_s)
-
-
-def _utc(moment: datetime, zone: tzinfo) -> datetime:
-    if not 1000 <= moment.year <= 9998:  # what every database holds, in every zone
-        raise ValueError("is not in a year that can be")
-    at = moment.astimezone(UTC) if moment.tzinfo else in_utc(moment, zone)
-    return at.replace(microsecond=0)
 
 
 def end_of(row: TableRow) -> datetime:

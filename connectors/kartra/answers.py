@@ -61,6 +61,9 @@ _EFFECTS = {
 _MALFORMED = frozenset({"223", "224", "236"})  # refused as a whole, before any action
 _NO_LEAD = frozenset({"206", "243", "244", "245", "271"})  # the lead of the chain failed, so nothing was done
 
+_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
 # A read that "succeeds" without its data is no answer: taking it for an empty one would say that all is gone.
 # Not retrieve_account_pages, whose key nobody has seen (§5.3).
 _DETAILS = {
@@ -243,7 +246,19 @@ def _object(body: bytes | str) -> dict[str, Any] | None:
 
 def _json(text: str) -> Any:
     # Amounts stay exact: what Kartra sends as 22.10 is kept as that text, as it sends it elsewhere.
-    return json.loads(text, parse_float=str)
+    value = json.loads(text, parse_float=str)
+    return _storable(value) if _ESCAPED.search(text) else value
+
+
+def _storable(value: Any) -> Any:
+    """The same with U+FFFD for a NUL and for half of a pair, which JSON can escape and no database holds."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(entry) for key, entry in value.items()}
+    return value
 
 
 def _status(body: Mapping[str, Any]) -> str:

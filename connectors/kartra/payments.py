@@ -12,10 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connectors.kartra.answers import found
-from connectors.kartra.profile import maps_of, moment_of, text_of
-
-NOTHING = ("", "N/A", "0000-00-00 00:00:00", "0000-00-00")
-"""The faces of a value that is not there."""
+from connectors.kartra.profile import clean, maps_of, moment_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +132,13 @@ def parse_transaction(body: Mapping[str, Any]) -> Transaction | None:
 
 
 def parse_refund(body: Mapping[str, Any]) -> Refund:
-    return Refund(text_of(found(body, "transaction_refunded")) or None)
+    return Refund(clean(found(body, "transaction_refunded")))
 
 
 def parse_cancellation(body: Mapping[str, Any]) -> Cancellation:
     return Cancellation(
-        text_of(found(body, "transaction_subscription_id")) or None,
-        text_of(found(body, "transaction_internal_subscription_id")) or None,
+        clean(found(body, "transaction_subscription_id")),
+        clean(found(body, "transaction_internal_subscription_id")),
     )
 
 
@@ -181,8 +178,7 @@ def parse_subscription(body: Mapping[str, Any]) -> Subscription | None:
 
 
 def told(row: Mapping[str, Any], name: str) -> str | None:
-    text = text_of(row.get(name))
-    return None if text.strip() in NOTHING else text
+    return clean(row.get(name))
 
 
 def amount(row: Mapping[str, Any], name: str) -> Decimal | None:

@@ -11,6 +11,9 @@ from typing import Any
 from connectors.kartra.answers import decoded, found
 from connectors.kartra.commands import CHOICE_TYPES, LEAD_FIELDS
 
+NOTHING = ("", "N/A", "0000-00-00 00:00:00", "0000-00-00")
+"""The faces of a value that is not there."""
+
 
 @dataclass(frozen=True, slots=True)
 class CustomFieldDefinition:
@@ -163,6 +166,11 @@ def rows_of(value: object) -> list[Any]:
 def text_of(value: object) -> str:
     """PHP writes an empty value as null, as "" or as []."""
     return "" if value is None or isinstance(value, list | Mapping) else str(value)
+
+
+def clean(value: object) -> str | None:
+    text = text_of(value)
+    return None if text.strip() in NOTHING else text
 
 
 def _whole(value: object) -> int | None:

@@ -3,20 +3,16 @@
 An empty list or map sends nothing at all, as in PHP. Booleans and nulls never occur.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
-
-from qs_codec import EncodeOptions, Format, ListFormat, encode
+from urllib.parse import urlencode
 
 from connectors.kartra.commands import Call, Lead, WireValue
 
 MAX_FORM_FIELDS = (
     900  # PHP's max_input_vars is 1000 by default; what is beyond is dropped without a word (§1.3)
 )
-
-_PHP = EncodeOptions(list_format=ListFormat.INDICES, format=Format.RFC1738)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ def encode_call(credentials: Credentials, call: Call) -> str:
     if call.get_lead is not None:
         form["get_lead"] = _lead(call.get_lead)
     form["actions"] = [{"cmd": action.cmd, **action.params} for action in call.actions]
-    body = encode(_plain(form), _PHP)
+    body = urlencode([pair for name, value in form.items() for pair in _pairs(name, value)])
     field_count = body.count("&") + 1  # an ampersand inside a value is %26
     if field_count > MAX_FORM_FIELDS:
         raise ValueError(f"a call of {field_count} form fields; the limit is {MAX_FORM_FIELDS}")
@@ -60,14 +56,15 @@ def _lead(lead: Lead) -> dict[str, WireValue]:
     }
 
 
-def _plain(value: WireValue) -> Any:
-    """Only text, dicts and lists: so a Decimal is never 1E+2, and any Mapping or Sequence will do."""
+def _pairs(name: str, value: WireValue) -> Iterator[tuple[str, str]]:
+    """The fields of one key, which each hold a text; a Decimal is never 1E+2."""
     if isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return str(int(value))
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return [_plain(inner) for inner in value]
+        yield name, value
+    elif isinstance(value, int):
+        yield name, str(int(value))
+    elif isinstance(value, Decimal):
+        yield name, format(value, "f")
+    else:
+        inner = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, one in inner:
+            yield from _pairs(f"{name}[{key}]", one)

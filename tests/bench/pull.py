@@ -26,8 +26,9 @@ from connectors.kartra.sandbox import Sandbox
 from connectors.kartra.wire import Credentials
 from pipelines.kartra_time import EST
 from pipelines.pull import Pull, PullOrder
+from pipelines.pulled import Pulled
 from pipelines.state import utc_now
-from pipelines.warehouse import TABLES, Pulled, Warehouse
+from pipelines.warehouse import TABLES, Warehouse
 from tests.pull import busy_account
 
 WORKERS = 8

@@ -5,6 +5,7 @@ Against SQLite; that the databases hold the same is shown in test_tables.
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -16,6 +17,7 @@ from tests.conftest import Project, contact
 from tests.pull import PIPELINE, busy_account, expected, read, write_pull, write_roster
 
 AT_ONCE = "refresh_after: 0s"
+EVERY = ("leads", "lead_roster", "transactions", "subscriptions", "lead_tags", "lead_changes")
 
 
 @pytest.fixture
@@ -120,6 +122,31 @@ def test_a_budget_pulls_the_stalest_and_the_next_run_goes_on(
     assert len(reads) == len(account.leads)
 
 
+def test_a_budget_gets_round_to_every_lead_where_sales_alone_are_pulled(
+    project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    account.transactions.clear()
+    write_pull(project, account, more=f"{AT_ONCE}\ntables: [transactions]\nmax_calls: 2")
+    for _ in range(len(account.leads) // 2):
+        pull(project)
+        time.sleep(1.0)  # SQLite keeps whole seconds: the next run is of a later one
+    read_leads = [call.form["lead"]["email"] for call in sandbox.calls]  # type: ignore[index, call-overload]
+    assert sorted(read_leads) == sorted(lead.email for lead in account.leads.values())
+
+
+def test_a_lead_that_kartra_gets_later_is_found_where_sales_alone_are_pulled(
+    project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    write_pull(project, account, more=f"{AT_ONCE}\ntables: [transactions]")
+    write_roster(project, ["late@example.org"])
+    pull(project)
+    assert rows(project, "SELECT status FROM lead_roster") == [("unknown",)]
+    late = account.add_lead("late@example.org")
+    sold = account.add_transaction(Transaction(late.id, date="2026-11-01 10:00:00"))
+    pull(project)
+    assert rows(project, "SELECT transaction_id, lead_id FROM transactions") == [(sold.id, late.id)]
+
+
 def test_only_the_tables_that_are_wanted_are_pulled(
     project: Project, sandbox: Sandbox, account: Account
 ) -> None:
@@ -191,6 +218,29 @@ pull:
     assert {lead_id for (lead_id,) in rows(project, "SELECT id FROM leads")} <= mine
 
 
+def test_an_address_of_a_deleted_lead_may_be_a_new_one(
+    project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    gone = next(iter(account.leads.values()))
+    numbers = project.folder / "p.yaml"
+    by_address = numbers.read_text(encoding="utf-8")
+    numbers.write_text(by_address.replace("email: Email", "id: Email") + f"  {AT_ONCE}\n", encoding="utf-8")
+    write_roster(project, list(account.leads))
+    pull(project)
+    gone.deleted = True
+    pull(project)
+    address = gone.email
+    account.change_address(gone, "was@example.org")
+    new = account.add_lead(address)
+    numbers.write_text(by_address, encoding="utf-8")
+    write_roster(project, [address])
+    pull(project)
+    assert rows(project, f"SELECT id FROM leads WHERE email = '{address}' ORDER BY id") == [
+        (gone.id,),
+        (new.id,),
+    ]
+
+
 def test_a_lead_named_by_its_number_and_by_its_address_is_pulled_once(
     project: Project, sandbox: Sandbox, account: Account
 ) -> None:
@@ -212,11 +262,27 @@ def test_a_forgotten_person_goes_from_the_tables_and_stays_away(
     person = account.leads[next(iter(account.transactions.values())).lead_id]
     assert project.command("state", "forget", "p.yaml", person.email, "--yes").code == 0
     pull(project)
-    tables = ("leads", "lead_roster", "transactions", "subscriptions", "lead_tags")
-    dump = str([rows(project, f"SELECT * FROM {table}") for table in tables])
+    dump = str([rows(project, f"SELECT * FROM {table}") for table in EVERY])
     assert person.email not in dump
     assert rows(project, "SELECT count(*) FROM leads") == [(len(account.leads) - 1,)]
     assert rows(project, "SELECT count(*) FROM transactions") == [(len(account.transactions),)]
+
+
+def test_details_that_were_owed_of_a_forgotten_person_come_without_the_person(
+    project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    person = account.leads[next(iter(account.transactions.values())).lead_id]
+    account.add_subscription(Subscription(person.id, start_date="2026-01-01 10:00:00"))
+    write_pull(project, account, more=f"max_calls: {5 + 2 * len(account.leads)}")
+    pull(project)
+    assert rows(project, "SELECT count(*) FROM transactions WHERE pulled_at IS NOT NULL") == [(0,)]
+    assert project.command("state", "forget", "p.yaml", person.email, "--yes").code == 0
+    write_pull(project, account)
+    pull(project)
+    assert person.email not in str([rows(project, f"SELECT * FROM {table}") for table in EVERY])
+    bought = [one for one in account.transactions.values() if one.lead_id == person.id]
+    kept = rows(project, f"SELECT count(*) FROM transactions WHERE lead_id = '{person.id}'")
+    assert kept == [(len(bought),)]
 
 
 # --- history

@@ -5,16 +5,10 @@ from typing import Any
 
 import pytest
 
+from pipelines.kartra_cells import exact_amount
 from pipelines.kartra_time import EST, zone_of
-from pipelines.pull_rows import (
-    custom_field_rows,
-    exact_amount,
-    lead_changes,
-    lead_rows,
-    subscription_row,
-    transaction_row,
-    transaction_stubs,
-)
+from pipelines.lead_rows import custom_field_rows, lead_changes, lead_rows
+from pipelines.sale_rows import subscription_row, transaction_row, transaction_stubs
 
 STUB = {"transaction_id": "7", "lead_id": "1", "lead_email": "ann@example.org", "transaction_type": "sale"}
 
@@ -68,6 +62,7 @@ def test_what_no_column_is_there_for_stays_in_extra() -> None:
             "id": "5",
             "surveys": [{"question": "?"}],
             "score": "many",
+            "blacklisted": {"since": "2024"},
             "first_name": {"odd": "one"},
             "tags": [{"tag_name": "VIP", "assigned_at": "2024-01-01"}],
         },
@@ -76,6 +71,7 @@ def test_what_no_column_is_there_for_stays_in_extra() -> None:
     assert rows.lead["extra"] == {
         "surveys": [{"question": "?"}],
         "score": "many",
+        "blacklisted": {"since": "2024"},
         "first_name": {"odd": "one"},
     }
     assert rows.lead["score"] is None

@@ -1,0 +1,64 @@
+"""What each database calls the types of tables, and how one text of SQL becomes its own. Pure.
+
+Statements are Jinja templates, so that one text serves SQLite, PostgreSQL, MariaDB and MySQL.
+"""
+
+import re
+from collections.abc import Iterator
+
+from jinja2 import Environment, StrictUndefined
+
+_TEXT = {"id": "varchar(64)", "name": "varchar(255)", "text": "mediumtext", "json": "json"}
+_NUMBERS = {"money": "decimal(19, 4)", "integer": "bigint", "utc": "datetime"}
+# Names that differ in case, or in blanks at their end, are different names.
+_COLLATE = "DEFAULT CHARACTER SET utf8mb4 COLLATE "
+
+TYPES = {
+    # Money is text: SQLite's NUMERIC would make it a float. Times are text that its date functions read.
+    "sqlite": dict.fromkeys(("id", "name", "text", "money", "utc", "json"), "TEXT")
+    | {"integer": "INTEGER", "options": "STRICT", "if_not_exists": "IF NOT EXISTS", "new_column": ""},
+    "postgresql": dict.fromkeys(("id", "name", "text"), "text")
+    | {"money": "numeric(19, 4)", "utc": "timestamptz", "json": "jsonb", "integer": "bigint"}
+    | {"options": "", "if_not_exists": "IF NOT EXISTS", "new_column": ""},
+    "mysql": _TEXT
+    | _NUMBERS
+    | {"options": f"{_COLLATE}utf8mb4_0900_bin", "if_not_exists": "", "new_column": ""},
+    "mariadb": _TEXT
+    | _NUMBERS
+    | {"options": f"{_COLLATE}utf8mb4_nopad_bin"}
+    | {"if_not_exists": "IF NOT EXISTS", "new_column": "IF NOT EXISTS"},
+}
+_COLUMN = re.compile(r"^(    (\w+) [^\n]*?)(,?) -- ([^\n]+)$", re.MULTILINE)
+LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "LOCK TABLE warehouse_version IN EXCLUSIVE MODE"}
+"""With these a migration is one transaction, and nobody else's; MySQL and MariaDB have no such."""
+IS_THERE = (1060, 1061)
+"""MySQL's numbers for a column and an index of a name that is there."""
+_TEMPLATES = Environment(
+    undefined=StrictUndefined,
+    autoescape=False,  # noqa: S701 - SQL, and nothing in it comes from data
+    keep_trailing_newline=True,
+)
+
+
+def render(template: str, dialect: str, **more: object) -> str:
+    """A statement for this database. In templates stand the types of `TYPES`, and `dialect`."""
+    return _TEMPLATES.from_string(template).render(**TYPES[dialect], dialect=dialect, **more)
+
+
+def statements(template: str, dialect: str) -> Iterator[str]:
+    """The statements of a file; its comments on columns become comments of the database."""
+    for statement in re.split(r";\s*(?:\n|$)", render(template, dialect)):
+        if not re.sub(r"--[^\n]*", "", statement).strip():
+            continue
+        if dialect in ("mysql", "mariadb"):
+            yield _COLUMN.sub(lambda found: f"{found[1]} COMMENT '{_quoted(found[4])}'{found[3]}", statement)
+            continue
+        yield statement
+        created = re.search(r"CREATE TABLE IF NOT EXISTS (\w+)", statement)
+        if created and dialect == "postgresql":
+            for _, name, _, comment in _COLUMN.findall(statement):
+                yield f"COMMENT ON COLUMN {created[1]}.{name} IS '{_quoted(comment)}'"
+
+
+def _quoted(comment: str) -> str:
+    return comment.replace("'", "''")

@@ -1,0 +1,51 @@
+"""The calls of a pull: reads alone, and no more of them than it has."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from connectors.kartra.answers import ActionAnswer, Answer
+from connectors.kartra.client import KartraClient, is_answered, is_clear
+from connectors.kartra.commands import Action, Call, Lead
+from pipelines.pull_workers import PullStoppedError, Workers
+
+NOT_PERMITTED = "262"
+"""The App may not use the command: it would be refused for every lead."""
+
+
+class PullCalls:
+    """For any number of workers. Raises SyncError, and PullStoppedError where no further call may be made."""
+
+    def __init__(self, client: KartraClient, workers: Workers, *, at_most: int) -> None:
+        self.made = 0
+        self.is_used_up = False
+        self._client = client
+        self._workers = workers
+        self._at_most = at_most
+        self._lock = threading.Lock()
+
+    def inventory(self, action: Action) -> Answer:
+        self._spend()
+        return self._client.inventory(Call((action,)))
+
+    def read(self, call: Call, *, usable: Callable[[Answer], bool] = is_clear) -> Answer:
+        self._spend()
+        return self._client.read(call, usable=usable)
+
+    def read_each(self, actions: Sequence[Action], lead: Lead | None) -> list[ActionAnswer]:
+        """Each action's answer, from one call for all; what is missing there, from calls of its own."""
+        usable = is_answered if len(actions) > 1 else is_clear
+        answer = self.read(Call(tuple(actions), lead), usable=usable)
+        return [
+            one if is_clear(one) else self.read(Call((action,), lead)).actions[0]
+            for action, one in zip(actions, answer.actions, strict=True)
+        ]
+
+    def _spend(self) -> None:
+        """Take one call of the budget."""
+        with self._lock:
+            if self.made >= self._at_most:
+                self.is_used_up = True
+                self._workers.halt()
+            if not self._workers.may_go_on:
+                raise PullStoppedError
+            self.made += 1
