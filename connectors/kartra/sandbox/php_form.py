@@ -5,6 +5,7 @@ with PHP itself, but for one thing: PHP drops names that are mangled into a prot
 """
 
 import re
+from decimal import Decimal
 from typing import TypeAlias
 from urllib.parse import unquote_plus
 
@@ -18,6 +19,8 @@ _TOP_LEVEL = str.maketrans(". ", "__")
 _NEVER_CLOSED = str.maketrans(". [", "___")
 _BLANKS = tuple(" \t\n\v\f\r")
 _INDEX = re.compile(r"0|-?[1-9][0-9]{0,18}")  # what PHP takes for an integer key, if it fits into 64 bits
+_DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_MONEY = re.compile(r"[+-]?[0-9]+(\.[0-9]{1,2}0*)?")
 _LEAST_INDEX, _LAST_INDEX = -(2**63), 2**63 - 1
 
 
@@ -44,6 +47,16 @@ def text(form: Form, key: str) -> str:
     """The plain value under a key; empty when there is none or when it is a map."""
     value = form.get(key, "")
     return value if isinstance(value, str) else ""
+
+
+def decimal(given: str) -> Decimal | None:
+    """None where it is no number, or one with a comma."""
+    return Decimal(given) if _DECIMAL.fullmatch(given) else None
+
+
+def money(given: str) -> Decimal | None:
+    """As `decimal`; None for parts of a cent too: what Kartra would make of them nobody knows."""
+    return Decimal(given) if _MONEY.fullmatch(given) else None
 
 
 def child(form: Form, key: str) -> Form:
