@@ -46,6 +46,12 @@ class ErrorType:
         return f"{self.message}. {self.advice}"
 
     @property
+    def numbered(self) -> str:
+        """As `told`, with the number for where it stands in no column of its own."""
+        number = f" ({self.type})" if self.type else ""
+        return f"{self.message}{number}. {self.advice}"
+
+    @property
     def repeating(self) -> str:
         """Whether sending the same again helps."""
         if not self.is_documented:

@@ -43,6 +43,7 @@ def test_without_a_type_all_74_are_listed_and_http_429(project: Project) -> None
     assert all(entry["documented"] for entry in listed)
     words = ("message", "means", "cause", "do", "repeating")
     assert all(entry[word] for entry in listed for word in words)
+    assert all(entry["told"] == "{message}. {cause} {do}".format_map(entry) for entry in listed)
     repeating = {entry["type"]: entry["repeating"] for entry in listed}
     assert repeating.items() >= REPEATING.items()
     table = project.command("errors").stdout
@@ -65,22 +66,6 @@ def test_what_is_no_error_type_is_refused(project: Project, given: str, why: str
     refused = project.command("errors", given)
     assert (refused.code, refused.stdout) == (2, "")
     assert why in refused.stderr
-
-
-def test_rejects_parked_and_explain_show_a_type_in_the_words_of_errors(
-    project: Project, sandbox: Sandbox
-) -> None:
-    sandbox.account.add_lead("lead0@example.org").deleted = True
-    project.pipeline(LOAD)
-    project.contacts([contact(0)])
-    assert project.run().code == 3
-    words = told(project, "245")["told"]
-    (reject,) = project.command("rejects", "p.yaml", "--json").json["rejects"]
-    (parked,) = project.command("parked", "p.yaml", "--json").json["leads"]
-    assert [(one["type"], one["reason"]) for one in (reject, parked)] == [("245", words)] * 2
-    explained = project.command("explain", "p.yaml", "lead0@example.org").stdout
-    assert f"was refused: {words}" in explained
-    assert f"(245: {words})" in explained
 
 
 def test_what_stops_a_run_is_said_in_the_words_of_errors(project: Project, sandbox: Sandbox) -> None:
