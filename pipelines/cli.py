@@ -20,6 +20,7 @@ from connectors.errors import (
 )
 from pipelines.cli_call import call
 from pipelines.cli_drift import drift
+from pipelines.cli_errors import errors
 from pipelines.cli_init import init, inspect
 from pipelines.cli_parts import FILE, common, print_json, read_file, read_files, start_log, stop_on_signals
 from pipelines.cli_reports import report, reports
@@ -296,7 +297,9 @@ def parked(file: Path, *, show: bool, as_json: bool, verbose: int) -> None:
         print_json(found)
         return
     for cause in found["held_back"]:
-        click.echo(f"held back since {cause['since'][:19]}: {cause['what']} ({cause['type']})")
+        click.echo(
+            f"held back since {cause['since'][:19]}: {cause['what']} ({cause['type']}: {cause['reason']})"
+        )
     if found["leads"]:
         Console(width=None if sys.stdout.isatty() else 160).print(parked_table(found["leads"]))
         if any(lead["kind"] == "unproven" for lead in found["leads"]):
@@ -459,6 +462,7 @@ cli.add_command(state)
 cli.add_command(reconcile)
 cli.add_command(export)
 cli.add_command(drift)
+cli.add_command(errors)
 cli.add_command(reports)
 cli.add_command(report)
 cli.add_command(call)

@@ -103,8 +103,8 @@ def explain_lines(explained: dict[str, Any]) -> Iterator[str]:
     for entry in explained["journal"]:
         told = entry["outcome"] or entry["state"]
         what = f" {entry['done']}" if entry["done"] else ""
-        why = f" ({entry['reason']})" if entry["reason"] else ""
-        yield f"journal: {(entry['sent_at'] or '')[:19]:19} {told}{what}{why}"
+        why = ": ".join(filter(None, (entry["type"], entry["reason"])))
+        yield f"journal: {(entry['sent_at'] or '')[:19]:19} {told}{what}{f' ({why})' if why else ''}"
 
 
 def normal_key(key: str, *, by_address: bool) -> str:

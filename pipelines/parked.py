@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.errors import ConfigError, LockedError
+from connectors.kartra.error_types import error_type
 from connectors.privacy import mask_address, mask_text
 from pipelines.account import account_of
 from pipelines.config import PipelineConfig
@@ -34,6 +35,7 @@ def parked_of(config: PipelineConfig, *, show: bool) -> dict[str, Any]:
                     "mode": row.mode,
                     "what": mask_text(f"{row.cmd} {row.label}"),
                     "type": row.type,
+                    "reason": error_type(row.type).told,
                     "since": row.opened_at,
                 }
                 for row in store.held_back(config.pipeline)

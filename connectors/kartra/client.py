@@ -594,10 +594,8 @@ def profile_of(answer: Answer) -> ProfileRead:
 
 def refusal(cmd: str, type: str | None) -> FatalApiError:  # noqa: A002 - Kartra's own word
     """For a refusal that would meet every further call of the kind."""
-    known = error_type(type)
-    return FatalApiError(f"Kartra refused {cmd}: {known.message} ({known.type}). {known.advice}", type=type)
+    return FatalApiError(f"Kartra refused {cmd}: {error_type(type).numbered}", type=type)
 
 
 def fatal(answer: Answer) -> FatalApiError:
-    known = error_type(answer.type)
-    return FatalApiError(f"Kartra: {known.message} ({known.type}). {known.advice}", type=answer.type)
+    return FatalApiError(f"Kartra: {error_type(answer.type).numbered}", type=answer.type)

@@ -51,9 +51,11 @@ def error_for(call: Call, answer: Answer) -> ApiError | None:
     concerned = ", ".join(dict.fromkeys(one.cmd for one in outcomes if one.effect == answer.effect))
     match answer.effect:
         case Effect.FATAL:
-            return FatalApiError(f"Kartra: {_told(answer.type)}", type=answer.type, actions=outcomes)
+            return FatalApiError(
+                f"Kartra: {error_type(answer.type).numbered}", type=answer.type, actions=outcomes
+            )
         case Effect.REFUSED:
-            message = f"Kartra refused {concerned}: {_told(answer.type)}"
+            message = f"Kartra refused {concerned}: {error_type(answer.type).numbered}"
             return RefusedApiError(message, type=answer.type, actions=outcomes)
         case Effect.RETRY_LATER:
             message = f"{concerned}: nothing was carried out; send it again later"
@@ -61,7 +63,7 @@ def error_for(call: Call, answer: Answer) -> ApiError | None:
     if not _unknown(call, answer):
         message = f"no usable answer to {concerned}, which only reads: ask again"
         return RetryableApiError(message, type=answer.type, actions=outcomes)
-    said = f": {_told(answer.type)}" if answer.type else "."
+    said = f": {error_type(answer.type).numbered}" if answer.type else "."
     return UnknownOutcomeError(
         f"nobody knows whether {concerned} was carried out{said} {again(call, answer)}."
         f" Read back first: {read_back(call, answer)}",
@@ -88,8 +90,3 @@ def _unknown(call: Call, answer: Answer) -> list[Action]:
         for action, one in zip(call.actions, answer.actions, strict=False)  # get_lead is no action
         if one.effect is Effect.UNKNOWN and action.cmd in SHOWN_BY
     ]
-
-
-def _told(number: str | None) -> str:
-    known = error_type(number)
-    return f"{known.message} ({known.type}). {known.advice}" if known.type else known.message

@@ -18,6 +18,7 @@ CONFIGS = Path(__file__).parent.parent.parent / "configs"
 DESIGNED = {
     "check",
     "demo",
+    "errors",
     "explain",
     "parked",
     "plan",
@@ -76,6 +77,7 @@ def test_the_examples_of_the_help_run_one_after_the_other(project: Project) -> N
     shutil.copytree(CONFIGS / "newsletter", project.folder, dirs_exist_ok=True)
     order = [
         "schema",
+        "errors",
         "check",
         "plan",
         "run",

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from connectors.kartra.error_types import error_type
 from connectors.kartra.sandbox import Account, Sandbox
 from tests.command.several import named_pipeline, together, writes
 from tests.conftest import LOAD, Project, contact
@@ -259,10 +260,11 @@ def test_explain_says_that_a_new_lead_was_refused(
     project.contacts([contact(1)])
     project.pipeline(LOAD)
     assert project.run().json["leads"] == NO_LEADS | {"rejected": 1}
-    reason = "Lead is deleted. The lead was deleted in Kartra: leave it out, or restore it there."
+    reason = error_type("245").told
     done = project.command("explain", "p.yaml", "lead1@example.org")
     told = f"decision: was refused: {reason}; sent again when its row changes"
     assert (done.code, told in done.stdout.splitlines()) == (0, True)
+    assert f"rejected (245: {reason})" in done.stdout
     project.contacts([contact(1, City="Porto")])
     changed = project.command("explain", "p.yaml", "lead1@example.org", "--json").json["decision"]
     assert changed.startswith("create: first_name, city, note, ")

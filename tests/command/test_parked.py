@@ -1,5 +1,6 @@
 """parked and resolve: what waits for a person, and what they say of it."""
 
+from connectors.kartra.error_types import error_type
 from connectors.kartra.sandbox import Faults, Sandbox
 from connectors.kartra.sandbox.account import Calendar
 from tests.conftest import LOAD, Project, contact
@@ -36,6 +37,7 @@ def test_parked_lists_what_waits_and_why(project: Project, sandbox: Sandbox) -> 
         (ADDRESS, "unproven", "calendars Webinar: Tuesday", None),
         ("lead1@example.org", "refused", None, "245"),
     ]
+    assert shown["leads"][1]["reason"] == error_type("245").told
     waiting = project.command("status", "p.yaml", "--json").json["pipelines"][0]["waiting"]
     assert waiting == {"unknown": 0, "parked": 1, "rejected": 1}
     assert "parked: calendars Webinar: Tuesday" in project.command("explain", "p.yaml", ADDRESS).stdout

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connectors.kartra.error_types import error_type
 from connectors.kartra.sandbox import Faults, Sandbox
 from connectors.kartra.sandbox.account import SandboxLead
 from tests.conftest import LOAD, Project, contact, kill
@@ -287,6 +288,7 @@ class Held:
     first: Seen
     night: Seen
     told: list[dict[str, Any]]
+    shown: str
     mended: Seen
     after: Seen
     again: Seen
@@ -302,10 +304,11 @@ def held_back(project: Project, sandbox: Sandbox) -> Held:
     first = run_seen(project, sandbox)
     night = run_seen(project, sandbox)
     told = project.command("parked", "p.yaml", "--json").json["held_back"]
+    shown = project.command("parked", "p.yaml").stdout
     sandbox.account.calendars["Retreat"].completed = True
     mended = run_seen(project, sandbox)
     after = run_seen(project, sandbox)
-    return Held(first, night, told, mended, after, run_seen(project, sandbox), leads(sandbox))
+    return Held(first, night, told, shown, mended, after, run_seen(project, sandbox), leads(sandbox))
 
 
 def test_p6_a_cause_refused_again_and_again_is_held_back_and_everything_else_goes_on(scenes: Scenes) -> None:
@@ -323,6 +326,8 @@ def test_p6_what_is_held_back_costs_the_next_run_one_probe(scenes: Scenes) -> No
     assert seen.night.leads == {"rejected": 1, "parked": 29}
     (told,) = seen.told
     assert (told["what"], told["type"]) == ("calendar_subscribe Retreat: Weekend", "257")
+    assert told["reason"] == error_type("257").told
+    assert f"{told['what']} (257: {told['reason']})" in seen.shown
 
 
 def test_p6_once_it_works_again_everybody_gets_it_once(scenes: Scenes) -> None:

@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+from connectors.kartra.error_types import error_type
 from connectors.kartra.sandbox import Account, Sandbox
 from tests.command.several import adds_up, named_pipeline, stored, together, writes
 from tests.conftest import LOAD, Project, contact
@@ -232,7 +233,7 @@ def test_p6_what_kartra_refuses_for_good_is_not_sent_again_until_its_row_changes
     account.add_lead("lead1@example.org").deleted = True
     project.contacts([contact(number) for number in range(3)])
     project.pipeline(LOAD)
-    reason = "Lead is deleted. The lead was deleted in Kartra: leave it out, or restore it there."
+    reason = error_type("245").told
     first = project.run()
     assert (first.code, first.json["leads"], adds_up(first.json)) == (3, leads(created=2, rejected=1), True)
     assert rejects(project) == [reject(3, "rejected", reason, type="245")]

@@ -1,4 +1,4 @@
-"""Every documented error type, each with a call that gives it."""
+"""Every documented error type, each with a call that gives it, and what the client makes of the answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from connectors.kartra.sandbox import Account, demo_account
+from connectors.kartra.answers import Effect, classify
+from connectors.kartra.commands import LEAD_BOUND, REPEAT, Action, Call, Lead
+from connectors.kartra.error_types import ERROR_TYPES, ErrorClass
+from connectors.kartra.sandbox import Account, Booking, demo_account
 from connectors.kartra.sandbox.commands import COMMANDS
 from connectors.kartra.sandbox.errors import ERRORS
 from tests.sandbox.conftest import Form, StartApi
@@ -78,6 +81,12 @@ def in_installments(account: Account) -> None:
 
 def mark_as_test(account: Account) -> None:
     account.transactions[SALE].test = True
+
+
+def complete_class(account: Account) -> None:
+    lead = account.lead("jo@example.com")
+    assert lead is not None
+    lead.bookings.append(Booking("Coaching", "Discovery call", status="completed"))
 
 
 def only_search(account: Account) -> None:
@@ -154,7 +163,12 @@ CASES = [
     Case("257", on_jo("calendar_subscribe", calendar_name="No such", class_name="Yoga")),
     Case("257", on_jo("calendar_subscribe", calendar_name="Retreat", class_name="Weekend")),
     Case("258", on_jo("calendar_subscribe", calendar_name="Coaching", class_name="Yoga")),
+    Case("255", on_jo("calendar_cancel", class_name="Discovery call")),
+    Case("256", on_jo("calendar_cancel", calendar_name="Coaching")),
+    Case("257", on_jo("calendar_cancel", calendar_name="Retreat", class_name="Weekend")),
+    Case("258", on_jo("calendar_cancel", calendar_name="Coaching", class_name="Yoga")),
     Case("259", on_jo("calendar_cancel", **CLASS)),
+    Case("259", on_jo("calendar_cancel", **CLASS), given=complete_class),
     Case("260", on_jo("calendar_subscribe", **CLASS, starting_date="2099-01-16")),
     Case("260", on_jo("calendar_subscribe", **CLASS, starting_date="16 Mai 2099")),
     Case("260", on_jo("calendar_subscribe", **CLASS, starting_date="31 Feb 2099")),
@@ -174,6 +188,7 @@ CASES = [
     Case("273", new_field("shoe", "radio_button")),
     Case("271", create(custom_fields="note")),
     Case("271", create(custom_fields=[{"field_value": "x"}])),
+    Case("271", {"lead": {**JO, "custom_fields": "note"}, "actions": [{"cmd": "edit_lead"}]}),
     Case("271", create(custom_fields=[{"field_identifier": "size", "field_value": ["612"]}])),
     Case("271", create(custom_fields=[{"field_identifier": "fruits", "field_value": "1"}])),
     Case(
@@ -190,10 +205,25 @@ CASES = [
     Case("253", no_lead("refund_transaction", transaction_id=SALE), given=mark_as_test),
     Case("266", no_lead("refund_transaction", transaction_id=SALE), given=refuse_payment),
     Case("268", no_lead("refund_transaction", transaction_id=SALE, refund_amount="1,50")),
-    Case("268", no_lead("refund_transaction", transaction_id=SALE, refund_amount="97.01")),
+    *(
+        Case("268", no_lead("refund_transaction", transaction_id=SALE, refund_amount=amount))
+        for amount in ("97.01", "0", "-1.00", "0.005", "1e1", "9" * 40, "$5")
+    ),
     Case("248", no_lead("cancel_transaction", transaction_id="1")),
     Case("248", no_lead("search_subscription", subscription_id="1")),
     Case("248", no_lead("get_subscription_details")),
+    Case(
+        "248",
+        no_lead("modify_subscription_status", subscription_id="1", subscription_status_modification="pause"),
+    ),
+    Case("248", no_lead("cancel_transaction", transaction_internal_subscription_id="I-EV375R0H61SM")),
+    Case(
+        "267",
+        no_lead(
+            "modify_subscription_status", subscription_id=MONTHLY, subscription_status_modification="cancel"
+        ),
+        given=refuse_payment,
+    ),
     Case("248", edit("1", subscription_amount="2.00")),
     Case("249", no_lead("cancel_transaction", transaction_id=SALE)),
     Case("252", no_lead("cancel_transaction", transaction_id=RENEWED), given=cancel_monthly),
@@ -232,11 +262,16 @@ CASES = [
     Case("283", edit(subscription_product_id="2")),
     Case("283", edit(subscription_price_point="1")),
     Case("283", edit(subscription_product_id="2", subscription_price_point="4")),
+    Case("283", edit(subscription_product_id="2", subscription_price_point="0")),
+    Case("283", edit(subscription_product_id="99", subscription_price_point="1")),
     Case("260", edit(subscription_next_payment_date="16 Jan 2099")),
     Case("260", edit(subscription_next_payment_date="2099-02-31 10:00")),
     Case("261", edit(subscription_next_payment_date="2021-01-18 05:46:00")),
     Case("268", edit(subscription_amount="22,00")),
+    Case("268", edit(subscription_amount="22.005")),
     Case("277", edit(subscription_amount="0.99")),
+    Case("277", edit(subscription_amount="10000.00")),
+    Case("277", edit(subscription_amount="9" * 40)),
     Case("280", edit(subscription_recurrence="monthly")),
     Case("280", edit(subscription_recurrence={"recurring_period_1": "daily"})),
     Case("280", edit(subscription_recurrence={"recurring_period_1": "quarterly"}), given=in_installments),
@@ -244,13 +279,35 @@ CASES = [
         "280",
         edit(subscription_recurrence={"recurring_period_1": "monthly", "recurring_period_2": "yearly"}),
     ),
+    Case(
+        "280",
+        edit(subscription_recurrence={"recurring_period_1": "monthly", "recurring_period_2": "weekly"}),
+        given=in_installments,
+    ),
     Case("281", edit(subscription_recurrence={"recurring_period_1": "monthly"}), given=fix_recurrence),
-    Case("276", edit(subscription_product_quantity="10000")),
-    Case("278", edit(subscription_installments_left="some")),
+    *(Case("276", edit(subscription_product_quantity=quantity)) for quantity in ("0", "10000", "1.5", "two")),
+    *(Case("278", edit(subscription_installments_left=left)) for left in ("some", "1.5", "-1")),
     Case("282", edit(subscription_installments_left="0")),
     Case("282", edit(subscription_installments_left="until cancelled"), given=in_installments),
-    Case("290", edit(subscription_tax_percent="100.5")),
+    *(Case("290", edit(subscription_tax_percent=tax)) for tax in ("100.5", "-0.1", "19%")),
 ]
+
+
+EFFECTS = {
+    ErrorClass.FATAL: Effect.FATAL,
+    ErrorClass.REFUSED: Effect.REFUSED,
+    ErrorClass.AMBIGUOUS: Effect.UNKNOWN,
+}
+
+
+def call_of(form: Form) -> Call:
+    """The call a form is about, as the client knows it: its command alone, or any where it names none."""
+    if "get_lead" in form:
+        return Call(get_lead=Lead(id="1"))
+    actions = form.get("actions", [])
+    named = [action.get("cmd") for action in actions if isinstance(action, dict)]
+    cmd = next((name for name in named if name in REPEAT), "search_lead")
+    return Call((Action(cmd),), Lead(email="jo@example.com") if cmd in LEAD_BOUND else None)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.type)
@@ -259,18 +316,45 @@ def test_an_error_comes_flat_with_its_type_and_changes_nothing(case: Case, start
     case.given(account)
     before = account.to_json()
     api = start(account, **case.options)
-    answer = api.ask(case.form)
-    assert answer == {"status": "Error", "message": ERRORS[case.type], "type": case.type}
+    response = api.post(case.form)
+    assert response.json() == {"status": "Error", "message": ERRORS[case.type], "type": case.type}
     assert api.sandbox.calls[-1].error_type == case.type
     assert account.to_json() == before
+    call = call_of(case.form)
+    answer = classify(call, response.status_code, response.content)
+    known = ERROR_TYPES[case.type]
+    assert (answer.effect, answer.type) == (EFFECTS[known.error_class], case.type)
+    assert not known.commands or call.commands[0] in known.commands
+
+
+def test_74_of_74_documented_types_are_produced_in_kartras_words() -> None:
+    assert {case.type for case in CASES} == set(ERROR_TYPES)
+    assert {number: entry.message for number, entry in ERROR_TYPES.items()} == ERRORS
+    assert len(ERROR_TYPES) == 74
+
+
+def test_each_command_that_may_give_a_type_gives_it() -> None:
+    """But for what concerns all commands about a lead alike: no lead, an unknown and a deleted one."""
+    given = {(case.type, call_of(case.form).commands[0]) for case in CASES}
+    documented = {
+        (number, cmd)
+        for number, entry in ERROR_TYPES.items()
+        for cmd in entry.commands
+        if number not in ("206", "243", "245")
+    }
+    assert documented - given == set()
+
+
+@pytest.mark.parametrize("cmd", sorted({*LEAD_BOUND} - {"create_lead"}))
+def test_every_command_about_a_lead_needs_one_that_is_there(cmd: str, start: StartApi) -> None:
+    api = start(calls_per_second=0)
+    answers = [api.ask({"lead": lead, "actions": [{"cmd": cmd}]})["type"] for lead in ({}, NEW, GONE)]
+    assert answers == ["206", "243", "245"]
 
 
 def test_there_are_as_many_commands_as_documented() -> None:
+    assert set(REPEAT) == COMMANDS
     assert len(COMMANDS) == 29
-
-
-def test_every_documented_type_can_be_produced() -> None:
-    assert {case.type for case in CASES} == set(ERRORS)
 
 
 def test_the_order_of_checks_is_credentials_then_shape_then_command_then_lead(start: StartApi) -> None:

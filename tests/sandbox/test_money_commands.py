@@ -1,15 +1,18 @@
 """Transactions and subscriptions: what is answered, and what becomes of the money."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from connectors.kartra.sandbox import Subscription, Transaction
+from connectors.kartra.sandbox.account import SubscriptionStatus, est_now, est_text
 from tests.sandbox.conftest import Api, StartApi
 
 JO, ANA = "jo@example.com", "ana@example.org"
 SALE, PARTLY_REFUNDED, RENEWED = "738474", "738476", "738480"
 MONTHLY, PAYPAL, TERMINATED = "14833", "14834", "14835"
+WISHES = {"cancel": "Cancelled", "pause": "Paused", "unpause": "Active"}
 MODIFIED = {"status": "Success", "message": "Subscription modified", "type": "115"}
 
 
@@ -205,6 +208,88 @@ def test_paypal_subscriptions_can_only_be_cancelled(api: Api) -> None:
         for wish in ("pause", "unpause", "cancel")
     ]
     assert answers == ["284", "284", MODIFIED]
+
+
+def becomes(status: str) -> tuple[Any, str]:
+    return MODIFIED, status
+
+
+ENDED = {"pause": "275", "unpause": "275"}
+STATES: dict[tuple[str, bool], dict[str, Any]] = {  # status, by PayPal → what a wish comes to
+    ("Active", False): {wish: becomes(end) for wish, end in WISHES.items()},
+    ("Paused", False): {wish: becomes(end) for wish, end in WISHES.items()},
+    ("Active", True): {"cancel": becomes("Cancelled"), "pause": "284", "unpause": "284"},
+    ("Cancelled", False): {**ENDED, "cancel": "252"},
+    ("Cancelled", True): {**ENDED, "cancel": "252"},
+    ("Terminated", False): {**ENDED, "cancel": "275"},
+    ("Terminated", True): {**ENDED, "cancel": "275"},
+}
+
+
+@pytest.mark.parametrize(("state", "outcomes"), STATES.items(), ids=str)
+def test_a_wish_of_each_kind_in_each_state(
+    start: StartApi, state: tuple[SubscriptionStatus, bool], outcomes: dict[str, Any]
+) -> None:
+    api = start(calls_per_second=0)
+    status, paypal = state
+    seen = {}
+    for wish in outcomes:
+        held = subscription(api, MONTHLY)
+        held.status, held.paypal = status, paypal
+        wished = {"subscription_id": MONTHLY, "subscription_status_modification": wish}
+        answer = act(api, "modify_subscription_status", **wished)
+        seen[wish] = answer if isinstance(answer, str) else (answer, held.status)
+        assert isinstance(answer, dict) or held.status == status
+    assert seen == outcomes
+
+
+@pytest.mark.parametrize(
+    ("status", "paypal", "answer"),
+    [
+        ("Active", False, MODIFIED),
+        ("Paused", False, MODIFIED),
+        ("Active", True, "284"),
+        ("Cancelled", True, "275"),
+        ("Terminated", False, "275"),
+    ],
+)
+def test_an_edit_in_each_state(api: Api, status: SubscriptionStatus, paypal: bool, answer: Any) -> None:
+    held = subscription(api, MONTHLY)
+    held.status, held.paypal = status, paypal
+    assert act(api, "edit_subscription", subscription_id=MONTHLY, subscription_amount="5.00") == answer
+    assert held.amount == ("5.00" if answer == MODIFIED else "22.00")
+
+
+@pytest.mark.parametrize("kind", ["refund", "failed", "cancellation", "chargeback", "partial_refund"])
+def test_only_a_sale_or_rebill_is_refunded_or_cancelled(api: Api, kind: Any) -> None:
+    transaction(api, RENEWED).type = kind
+    assert act(api, "refund_transaction", transaction_id=RENEWED) == "253"
+    assert act(api, "cancel_transaction", transaction_id=RENEWED) == "253"
+    assert subscription(api, MONTHLY).status == "Active"
+
+
+def test_a_rebill_is_refunded_without_ending_its_subscription(api: Api) -> None:
+    assert act(api, "refund_transaction", transaction_id=RENEWED)["status"] == "Success"
+    assert subscription(api, MONTHLY).status == "Active"
+
+
+def test_what_was_charged_back_is_not_refunded_again(api: Api) -> None:
+    account = api.sandbox.account
+    account.add_transaction(Transaction("39260", type="chargeback", amount="97.00", parent_id=SALE))
+    assert act(api, "refund_transaction", transaction_id=SALE) == "251"
+
+
+@pytest.mark.parametrize(("days", "is_over"), [(29, False), (31, True)])
+def test_the_refund_period_counts_from_the_sale(api: Api, days: int, is_over: bool) -> None:
+    sold = api.sandbox.account.add_transaction(
+        Transaction("39260", date=est_text(est_now() - timedelta(days=days)), refund_period_days=30)
+    )
+    assert (act(api, "refund_transaction", transaction_id=sold.id) == "250") == is_over
+
+
+def test_a_sale_without_a_date_is_never_too_old(api: Api) -> None:
+    undated = api.sandbox.account.add_transaction(Transaction("39260", amount="5.00"))
+    assert act(api, "refund_transaction", transaction_id=undated.id)["status"] == "Success"
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,38 @@ leads:
         Account.from_yaml(path)
 
 
+SALE = "transactions: {5: {lead_id: 7, amount: 20}}"
+
+
+def test_a_sale_in_yaml_is_refunded_and_knows_its_buyer(tmp_path: Path, start: StartApi) -> None:
+    path = tmp_path / "account.yaml"
+    path.write_text("leads: {7: {email: jo@example.com}}\n" + SALE)
+    api = start(Account.from_yaml(path))
+    assert api.act({"cmd": "refund_transaction", "transaction_id": "5"})["status"] == "Success"
+    answer = api.act({"cmd": "retrieve_transactions_from_lead"}, id="7")["actions"][0]
+    rows = answer["retrieve_transactions_from_lead"]["transaction_list"]
+    assert [row["lead_email"] for row in rows] == ["jo@example.com"] * 2
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (SALE.replace("7", "8"), "transaction 5: no such lead"),
+        (SALE.replace("20", "20 EUR"), "transaction 5: an amount is like 97.00"),
+        (SALE.replace("20", "20, date: yesterday"), "transaction 5: a date is like"),
+        (SALE.replace("20", "20, subscription_id: 9"), "transaction 5: no such subscription"),
+        ("subscriptions: {9: {lead_id: 8}}", "subscription 9: no such lead"),
+    ],
+)
+def test_a_mistake_in_an_account_file_is_told_before_it_is_served(
+    tmp_path: Path, written: str, told: str
+) -> None:
+    path = tmp_path / "account.yaml"
+    path.write_text("leads: {7: {email: jo@example.com}}\n" + written)
+    with pytest.raises(ValidationError, match=told):
+        Account.from_yaml(path)
+
+
 def test_no_two_leads_share_an_address() -> None:
     account = demo_account()
     with pytest.raises(ValueError, match="share an address"):

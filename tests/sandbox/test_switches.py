@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import requests
 
+from connectors.kartra.answers import Effect, classify
+from connectors.kartra.commands import LEAD_BOUND, Action, Call, Lead
 from connectors.kartra.sandbox import SandboxOptions
 from tests.sandbox.conftest import Api, Form, StartApi, wait_for
 
@@ -76,6 +78,36 @@ def test_test_mode_replaces_the_domain_of_registered_addresses(start: StartApi) 
     assert api.lead(JO)["email"] == JO
     api.act({"cmd": "edit_lead"}, id=lead.id, new_email="jack@gmail.com")
     assert api.ask({"get_lead": {"id": lead.id}})["lead_details"]["email"] == "jack@kartra.com"
+
+
+LONE: list[Form] = [
+    {"cmd": "search_lead"},
+    VIP,
+    {"cmd": "retrieve_transactions_from_lead"},
+    {"cmd": "retrieve_subscriptions_from_lead"},
+    {"cmd": "get_transaction_details", "transaction_id": "738474"},
+    {"cmd": "search_transaction", "transaction_id": "738474"},
+    {"cmd": "get_subscription_details", "subscription_id": "14833"},
+    {"cmd": "refund_transaction", "transaction_id": "738474"},
+    {"cmd": "edit_subscription", "subscription_id": "14833", "subscription_amount": "5.00"},
+    {"cmd": "cancel_transaction", "transaction_id": "738480"},
+    {"cmd": "retrieve_account_tags"},
+]
+
+
+@pytest.mark.parametrize("shape", ["actions", "flat", "fragment"])
+def test_a_lone_action_is_answered_in_each_documented_shape_and_understood(
+    start: StartApi, shape: str
+) -> None:
+    api = start(lone_actions=shape, calls_per_second=0)
+    for action in LONE:
+        cmd = action["cmd"]
+        response = api.post({"lead": {"email": JO} if cmd in LEAD_BOUND else {}, "actions": [action]})
+        body = response.json()
+        has_shape = {"actions": "actions" in body, "flat": body.get("status") == "Success"}
+        assert cmd == "retrieve_account_tags" or has_shape.get(shape, set(body) == {cmd})
+        call = Call((Action(cmd),), Lead(email=JO) if cmd in LEAD_BOUND else None)
+        assert (cmd, classify(call, 200, response.content).effect) == (cmd, Effect.DONE)
 
 
 def test_test_mode_can_rewrite_lookups_too(start: StartApi) -> None:

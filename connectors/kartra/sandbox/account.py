@@ -3,6 +3,7 @@
 Ids, amounts and dates are text, as Kartra shows them. Nothing here knows a command.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -45,6 +46,7 @@ NO_DATE = "0000-00-00 00:00:00"
 DATE_FORM = "%Y-%m-%d %H:%M:%S"
 
 _ZONES = {"fixed": timezone(timedelta(hours=-5)), "new_york": ZoneInfo("America/New_York")}
+_AMOUNT = re.compile(r"[0-9]+(\.[0-9]{1,2})?")
 _FIRST_LEAD_ID = 39260
 _FIRST_TRANSACTION_ID = 738474
 
@@ -89,7 +91,9 @@ class Booking:
     calendar: str
     class_name: str
     starting_at: str = ""  # EST; empty when the call named no date
-    status: Literal["active", "pending", "cancelled"] = "active"
+    status: Literal["active", "pending", "cancelled", "completed"] = (
+        "active"  # the first two can be cancelled
+    )
 
 
 @dataclass(slots=True)
@@ -198,9 +202,27 @@ class Account:
         for rooms in (self.leads, self.transactions, self.subscriptions):
             for key, item in rooms.items():
                 item.id = key
+        for transaction in self.transactions.values():
+            self._check_transaction(transaction)
+            transaction.buyer = transaction.buyer or self._buyer(transaction)
+        for subscription in self.subscriptions.values():
+            _check(subscription.lead_id in self.leads, f"subscription {subscription.id}: no such lead")
         self._id_by_address = {lead.email.lower(): lead.id for lead in self.leads.values()}
         self._last_lead_id = _highest(self.leads, _FIRST_LEAD_ID - 1)
         self._last_transaction_id = _highest(self.transactions, _FIRST_TRANSACTION_ID - 1)
+
+    def _check_transaction(self, transaction: Transaction) -> None:
+        """An account written by hand has its mistakes told before it is served."""
+        named = f"transaction {transaction.id}"
+        _check(transaction.lead_id in self.leads, f"{named}: no such lead")
+        known = ("", *self.subscriptions)
+        _check(transaction.subscription_id in known, f"{named}: no such subscription")
+        _check(_AMOUNT.fullmatch(transaction.amount) is not None, f"{named}: an amount is like 97.00")
+        _check(_is_date(transaction.date), f"{named}: a date is like 2026-11-28 10:00:00, in quotes")
+
+    def _buyer(self, transaction: Transaction) -> dict[str, str]:
+        lead = self.leads[transaction.lead_id]
+        return {**lead.fields, "email": lead.email}
 
     def lead(self, email: str) -> SandboxLead | None:
         """By the address as stored now, in any case. Deleted leads are found too."""
@@ -232,9 +254,7 @@ class Account:
         """Under a fresh id; the buyer is the lead as it is now unless the transaction names one."""
         self._last_transaction_id += 1
         transaction.id = str(self._last_transaction_id)
-        if not transaction.buyer:
-            lead = self.leads[transaction.lead_id]
-            transaction.buyer = {**lead.fields, "email": lead.email}
+        transaction.buyer = transaction.buyer or self._buyer(transaction)
         self.transactions[transaction.id] = transaction
         return transaction
 
@@ -263,6 +283,18 @@ def est_now(zone: Literal["fixed", "new_york"] = "fixed") -> datetime:
 
 def est_text(at: datetime) -> str:
     return at.strftime(DATE_FORM)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return text == NO_DATE or bool(datetime.strptime(text, DATE_FORM))  # noqa: DTZ007
+    except ValueError:
+        return False
+
+
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
 
 
 def _highest(ids: Iterable[str], floor: int) -> int:

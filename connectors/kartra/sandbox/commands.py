@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from connectors.kartra.sandbox import custom_fields, lead_commands, money_commands
+from connectors.kartra.sandbox import custom_fields, lead_commands, money_commands, subscription_edits
 from connectors.kartra.sandbox.account import Account
 from connectors.kartra.sandbox.call import Call, Entry
 from connectors.kartra.sandbox.errors import SUCCESS, Refused, error_message, success_message
@@ -42,7 +42,7 @@ LEADLESS: Mapping[str, Handler] = {
     "search_subscription": money_commands.search_subscription,
     "get_subscription_details": money_commands.get_subscription_details,
     "modify_subscription_status": money_commands.modify_subscription_status,
-    "edit_subscription": money_commands.edit_subscription,
+    "edit_subscription": subscription_edits.edit_subscription,
 }
 
 INVENTORIES: Mapping[
@@ -81,14 +81,26 @@ def answer(form: Form, call: Call) -> Entry:
                 "lead_details": lead_commands.get_lead(call, child(form, "get_lead")),
             }
         actions = _checked_actions(form, call)
-        return _inventories(actions, call.account) | _carried_out(actions, call)
+        return _shaped(_inventories(actions, call.account) | _carried_out(actions, call), call.options)
     except Refused as refused:
         return _error(refused, call.options)
 
 
+def _shaped(body: Entry, options: SandboxOptions) -> Entry:
+    """The answer to a single action in the shape asked for."""
+    entries = body.get("actions")
+    if options.lone_actions == "actions" or not isinstance(entries, list) or len(entries) > 1:
+        return body
+    (fragment,) = entries
+    if options.lone_actions == "fragment":
+        return dict(fragment)
+    (inner,) = fragment.values()
+    return {"status": "Success", **inner}
+
+
 def error_type_of(body: Entry) -> str | None:
     """The first error in a body, at the top or in one of its entries."""
-    if body["status"] == "Error":
+    if body.get("status") == "Error":
         return str(body["type"])
     entries = body.get("actions")
     for entry in entries if isinstance(entries, list) else ():

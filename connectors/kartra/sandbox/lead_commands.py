@@ -20,10 +20,10 @@ from connectors.kartra.sandbox.call import Call, Entry
 from connectors.kartra.sandbox.errors import Refused
 from connectors.kartra.sandbox.php_form import Form, text
 
-_NUMBER = re.compile(r"[+-]?(\d{1,15}(\.\d*)?|\.\d+)")
-_DAYS = re.compile(r"\d{1,6}")
-_CLASS_DATE = re.compile(r"(\d{2}) ([A-Z][a-z]{2}) (\d{4})")
-_CLASS_HOUR = re.compile(r"(\d{2}):(\d{2})")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]*)?|\.[0-9]+)")
+_DAYS = re.compile(r"[0-9]{1,6}")
+_CLASS_DATE = re.compile(r"([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4})")
+_CLASS_HOUR = re.compile(r"([0-9]{2}):([0-9]{2})")
 _MONTHS = (
     "Jan",
     "Feb",
@@ -221,7 +221,8 @@ def calendar_cancel(call: Call, action: Form) -> None:
     held = [
         booking
         for booking in lead.bookings
-        if (booking.calendar, booking.class_name) == (calendar, class_name) and booking.status != "cancelled"
+        if (booking.calendar, booking.class_name) == (calendar, class_name)
+        and booking.status in ("active", "pending")
     ]
     if not held:
         raise Refused("259")

@@ -1,11 +1,11 @@
-"""Transactions and recurring subscriptions (reference §5.6, §5.7, §8)."""
+"""Transactions and recurring subscriptions (reference §5.6, §5.7, §8). Edits: `subscription_edits`."""
 
-import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from connectors.kartra.sandbox.account import (
     DATE_FORM,
+    NO_DATE,
     NO_VALUE,
     Account,
     Subscription,
@@ -14,15 +14,7 @@ from connectors.kartra.sandbox.account import (
 )
 from connectors.kartra.sandbox.call import Call, Entry
 from connectors.kartra.sandbox.errors import Refused
-from connectors.kartra.sandbox.php_form import Form, text
-
-_PERIODS = ("monthly", "every 2 months", "quarterly", "yearly", "every 2 years", "weekly", "every 2 weeks")
-_PERIODS_OF_INSTALLMENTS = ("monthly", "every 2 months", "weekly", "every 2 weeks")
-_SECOND_PERIODS = ("yearly", "every 2 years")
-_DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
-_INTEGER = re.compile(r"\d{1,9}")
-_PAYMENT_DATE = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2})(:\d{2})?")
-_MOST_INSTALLMENTS = 999
+from connectors.kartra.sandbox.php_form import Form, money, text
 
 # --- transactions
 
@@ -66,7 +58,7 @@ def refund_transaction(call: Call, action: Form) -> Entry:
     rest = Decimal(sale.amount) - _refunded(sale, call.account)
     if rest <= 0:
         raise Refused("251")
-    if call.now - datetime.strptime(sale.date, DATE_FORM) > timedelta(days=sale.refund_period_days):  # noqa: DTZ007
+    if _is_outside_refund_period(sale, call.now):
         raise Refused("250")
     amount = _refund_amount(action, rest)
     if sale.gateway_fails:
@@ -96,7 +88,7 @@ def cancel_transaction(call: Call, action: Form) -> Entry:
             raise Refused("249")
         subscription = call.account.subscriptions[transaction.subscription_id]
     else:
-        subscription = _subscription(call, action, "transaction_internal_subscription_id")
+        subscription = subscription_named(call, action, "transaction_internal_subscription_id")
     if subscription.status in ("Cancelled", "Terminated"):
         raise Refused("252")
     _cancel(call, subscription)
@@ -123,11 +115,18 @@ def _refunded(sale: Transaction, account: Account) -> Decimal:
     return sum(refunds, Decimal(0))
 
 
+def _is_outside_refund_period(sale: Transaction, now: datetime) -> bool:
+    """A sale without a date is never too old."""
+    if sale.date == NO_DATE:
+        return False
+    return now - datetime.strptime(sale.date, DATE_FORM) > timedelta(days=sale.refund_period_days)  # noqa: DTZ007
+
+
 def _refund_amount(action: Form, rest: Decimal) -> Decimal:
     given = text(action, "refund_amount")
     if not given:
         return rest
-    amount = _decimal(given)
+    amount = money(given)
     if amount is None or not 0 < amount <= rest:
         raise Refused("268")
     return amount
@@ -204,12 +203,12 @@ def _pay_number(transaction: Transaction, account: Account) -> str:
 
 
 def search_subscription(call: Call, action: Form) -> Entry:
-    _subscription(call, action, "subscription_id")
+    subscription_named(call, action, "subscription_id")
     return {"status": "Success", "message": "Subscription exists"}
 
 
 def get_subscription_details(call: Call, action: Form) -> Entry:
-    held = _subscription(call, action, "subscription_id")
+    held = subscription_named(call, action, "subscription_id")
     return {
         "subscription_details": {
             "subscription_id": held.id,
@@ -253,7 +252,7 @@ def retrieve_subscriptions_from_lead(call: Call, _action: Form) -> Entry:
 
 
 def modify_subscription_status(call: Call, action: Form) -> None:
-    subscription = _subscription(call, action, "subscription_id")
+    subscription = subscription_named(call, action, "subscription_id")
     wish = text(action, "subscription_status_modification")
     if wish not in ("cancel", "pause", "unpause"):
         raise Refused("274")
@@ -269,7 +268,7 @@ def modify_subscription_status(call: Call, action: Form) -> None:
         subscription.status = "Paused" if wish == "pause" else "Active"
 
 
-def _subscription(call: Call, action: Form, key: str) -> Subscription:
+def subscription_named(call: Call, action: Form, key: str) -> Subscription:
     found = call.account.subscriptions.get(text(action, key))
     if found is None:
         raise Refused("248")
@@ -292,110 +291,3 @@ def _cancel(call: Call, subscription: Subscription) -> None:
             subscription_id=subscription.id,
         )
     )
-
-
-# --- edit_subscription: every parameter is checked before the first is applied
-
-
-def edit_subscription(call: Call, action: Form) -> None:
-    subscription = _subscription(call, action, "subscription_id")
-    if subscription.status in ("Cancelled", "Terminated"):
-        raise Refused("275")
-    if subscription.paypal:
-        raise Refused("284")
-    sent = {key for key, value in action.items() if key in _EDITABLE and value != ""}
-    if sent <= subscription.locked_parameters:
-        raise Refused("285")
-    changes: dict[str, str] = {}
-    for key in sorted(sent - subscription.locked_parameters):
-        changes |= _EDITABLE[key](call, subscription, action)
-    for name, value in changes.items():
-        setattr(subscription, name, value)
-
-
-def _product(call: Call, _subscription: Subscription, action: Form) -> dict[str, str]:
-    product, price_point = text(action, "subscription_product_id"), text(action, "subscription_price_point")
-    known = call.account.products.get(product, 0)
-    if not _INTEGER.fullmatch(price_point) or not 1 <= int(price_point) <= known:
-        raise Refused("283")
-    return {"product_id": product, "price_point": price_point}
-
-
-def _next_payment_date(call: Call, _subscription: Subscription, action: Form) -> dict[str, str]:
-    given = _PAYMENT_DATE.fullmatch(text(action, "subscription_next_payment_date"))
-    try:
-        at = datetime.strptime(given[1] + (given[2] or ":00"), DATE_FORM) if given else None  # noqa: DTZ007
-    except ValueError:
-        at = None
-    if at is None:
-        raise Refused("260")
-    if at < call.now:
-        raise Refused("261")
-    return {"next_payment_date": est_text(at)}
-
-
-def _amount(_call: Call, _subscription: Subscription, action: Form) -> dict[str, str]:
-    amount = _decimal(text(action, "subscription_amount"))
-    if amount is None:
-        raise Refused("268")
-    if not Decimal(1) <= amount <= Decimal("9999.99"):
-        raise Refused("277")
-    return {"amount": f"{amount:.2f}"}
-
-
-def _recurrence(_call: Call, subscription: Subscription, action: Form) -> dict[str, str]:
-    if subscription.recurrence_fixed:
-        raise Refused("281")
-    wish = action["subscription_recurrence"]
-    if not isinstance(wish, dict):
-        raise Refused("280")
-    in_installments = subscription.price_point_type == "Recurring installments"
-    first, second = text(wish, "recurring_period_1"), text(wish, "recurring_period_2")
-    if first not in (_PERIODS_OF_INSTALLMENTS if in_installments else _PERIODS):
-        raise Refused("280")
-    if second and not (in_installments and second in _SECOND_PERIODS):
-        raise Refused("280")
-    return {"recurring_period": first} | ({"recurring_period_2": second} if second else {})
-
-
-def _quantity(_call: Call, _subscription: Subscription, action: Form) -> dict[str, str]:
-    given = text(action, "subscription_product_quantity")
-    if not _INTEGER.fullmatch(given) or not 1 <= int(given) <= 9999:
-        raise Refused("276")
-    return {"quantity": given}
-
-
-def _installments_left(_call: Call, subscription: Subscription, action: Form) -> dict[str, str]:
-    given = text(action, "subscription_installments_left")
-    if given == "until cancelled":
-        if subscription.price_point_type != "Recurring":
-            raise Refused("282")
-        return {"installments_left": "Until cancelled"}
-    if not _INTEGER.fullmatch(given):
-        raise Refused("278")
-    if not 1 <= int(given) <= _MOST_INSTALLMENTS:
-        raise Refused("282")
-    return {"installments_left": given}
-
-
-def _tax_percent(_call: Call, _subscription: Subscription, action: Form) -> dict[str, str]:
-    tax = _decimal(text(action, "subscription_tax_percent"))
-    if tax is None or not 0 <= tax <= 100:
-        raise Refused("290")
-    return {"tax_percent": f"{tax}"}
-
-
-def _decimal(given: str) -> Decimal | None:
-    return Decimal(given) if _DECIMAL.fullmatch(given) else None
-
-
-_EDITABLE = {
-    "subscription_product_id": _product,
-    "subscription_price_point": _product,
-    "subscription_next_payment_date": _next_payment_date,
-    "subscription_amount": _amount,
-    "subscription_recurrence": _recurrence,
-    "subscription_product_quantity": _quantity,
-    "subscription_installments_left": _installments_left,
-    "subscription_tax_percent": _tax_percent,
-}

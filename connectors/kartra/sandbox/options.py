@@ -76,6 +76,7 @@ class SandboxOptions:
     mode: Literal["live", "test"] = "live"  # §2.2
     rewrite_lookups: bool = False  # §2.2: Test mode rewrites looked-up addresses too
     chain_errors: Literal["flat", "nested"] = "flat"  # §3.3
+    lone_actions: Literal["actions", "flat", "fragment"] = "actions"  # §3.1: shapes S2, S1, S3 of one action
     wording: Literal["current", "older"] = "current"  # §3.4
     unsubscribe_type: Literal["101", "102"] = "101"  # §3.4: success of unsubscribe_lead_from_list
     integer_types: bool = False  # §3.2: `type` as an integer
