@@ -35,6 +35,7 @@ from pipelines.diff import (
     first_only,
     landed_commands,
     remaining,
+    remembered,
     removal,
     unproven_wishes,
     why_parked,
@@ -62,7 +63,11 @@ MAX_WORKERS = 64
 TEST_DOMAIN = "kartra.com"
 
 _NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
-_ALREADY_SO = {("unassign_tag", "214"), ("unsubscribe_lead_from_list", "209")}
+_ALREADY_SO = {
+    ("unassign_tag", "214"),
+    ("unsubscribe_lead_from_list", "209"),
+    ("unsubscribe_lead_from_sequence", "220"),
+}
 """Taking away what the account does not even have: nobody has it, so the goal is reached."""
 
 
@@ -669,7 +674,7 @@ class Delivery:
             return None
         is_load = task.entry.kind == "load"
         return Acknowledged(
-            task.snapshot,
+            remembered(task.snapshot, task.entry.desired),
             task.origin,
             digest=task.entry.digest if complete and is_load else b"",
             removed=complete and not is_load,

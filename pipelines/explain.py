@@ -173,7 +173,9 @@ def _masked(values: dict[str, Any], *, show: bool) -> dict[str, Any]:
     return {name: value if name in _NAMES else _mask_deep(value) for name, value in values.items()}
 
 
-_NAMES = frozenset({"tags", "lists", "sequences", "calendars", "points", "silent", "kept", "unproven"})
+_NAMES = frozenset(
+    {"tags", "lists", "sequences", "calendars", "points", "silent", "kept", "unproven", "taken", "unwanted"}
+)
 """Parts of a lead that hold names of the account, not of people."""
 
 
