@@ -72,7 +72,7 @@ class FieldDraft:
 
     @property
     def fault(self) -> str | None:
-        """Why Kartra would not make it. What the pipeline file says was checked, what the source has was not."""
+        """Why Kartra would not make it. What the pipeline file says was checked, what the source has not."""
         if self._asked.options is not None:
             return None
         if len(self._options) < 2:

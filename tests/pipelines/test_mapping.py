@@ -407,7 +407,7 @@ def test_merging_does_not_depend_on_where_one_begins(
 ) -> None:
     left = merge_leads(merge_leads(one, other), third)
     right = merge_leads(one, merge_leads(other, third))
-    assert left == right
+    assert left.to_json() == right.to_json()  # names have no order
 
 
 @pytest.mark.parametrize(
