@@ -157,7 +157,11 @@ def _values(values: dict[str, Any]) -> Iterator[str]:
         if isinstance(value, dict):
             yield from _values(value)
         elif value not in ("", []):
-            yield f"  {name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+            yield f"  {name}: {', '.join(map(_told_one, value)) if isinstance(value, list) else value}"
+
+
+def _told_one(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _suppressed(load: LoadConfig, address: str) -> str | None:

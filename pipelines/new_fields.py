@@ -4,7 +4,6 @@ They are made after all that may stop a run and before the first lead is sent. K
 twice (264), so a run that died in between, or another that was faster, leaves nothing to mend.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from connectors.privacy import mask_text
 from pipelines.config import LoadConfig
 from pipelines.config_fields import MOST_OPTIONS, CreatableField, NewField
 from pipelines.lead import CustomValue
-
-log = logging.getLogger("kartra_sync.new_fields")
 
 LONGEST_LINE = 255
 """Characters. Kartra names no limit; what is longer, or has lines, gets a text area."""
@@ -94,8 +91,8 @@ def create_fields(
     listed: Callable[[], Mapping[str, CustomFieldDefinition]],
     *,
     settle_s: float,
-) -> int:
-    """Make them, and wait until `listed` shows them as they were to be; how many were made.
+) -> list[FieldToCreate]:
+    """Make them, and wait until `listed` shows them as they were to be; those that were not there yet.
 
     Raises ConfigError where Kartra makes none of that name, or somebody made another one meanwhile;
     FatalApiError, and RetryableApiError after tries without a usable answer.
@@ -117,9 +114,7 @@ def create_fields(
         time.sleep(LOOK_AGAIN_S)
     for field in (*made, *there):
         _compare(field, known[field.identifier])
-    for field in made:
-        log.info("custom field %s created", field)
-    return len(made)
+    return made
 
 
 def _creation(field: FieldToCreate) -> commands.Action:

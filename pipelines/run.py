@@ -284,7 +284,8 @@ def _load(
         made = create_fields(
             plan.new_fields, client, inventory.custom_fields, settle_s=config.kartra.settle_s
         )
-        summary.actions["create_custom_field"] = made
+        summary.actions["create_custom_field"] = len(made)
+        summary.notes += [f"custom field {field} created" for field in made]
     delivery.deliver(plan.changes)
     summary.retried = delivery.retried
     return delivery.failure
