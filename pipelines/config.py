@@ -460,6 +460,14 @@ class ExpectConfig(Section):
     """All its tags, in any order."""
     lists: tuple[Text, ...] | None = None
     """All its lists, in any order."""
+    sequences: tuple[Text, ...] | None = None
+    """All its sequences, in any order."""
+    untag: tuple[Text, ...] | None = None
+    """All tags that it is not to have."""
+    unsubscribe: tuple[Text, ...] | None = None
+    """All lists that it is not to be on."""
+    unsubscribe_from_sequences: tuple[Text, ...] | None = None
+    """All sequences that it is not to be in."""
 
 
 class ExampleConfig(Section):

@@ -5,13 +5,14 @@ What Kartra would refuse of a new field (API reference, 5.4) is a fault of the f
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, ValidationError, ValidationInfo, WithJsonSchema
+from pydantic import BeforeValidator, TypeAdapter, ValidationError, ValidationInfo, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from connectors.kartra.commands import CHOICE_TYPES, CustomFieldType
 from pipelines.config_parts import (
+    TEXT,
     VARIABLE,
     AnyText,
     Fault,
@@ -35,12 +36,15 @@ MOST_OPTIONS = 200
 _TYPES: tuple[str, ...] = get_args(CustomFieldType)
 
 
+_NAMES = TypeAdapter(tuple[Text, ...])
+
+
 def _options(value: object) -> object:
     if value == "from_source":
-        return None
+        return value
     if not isinstance(value, list | tuple):
         raise wrong("a list of options is expected, or from_source")
-    return value
+    return _NAMES.validate_python(value)  # here, so that no branch of a union speaks
 
 
 def _listed_once(options: object) -> Iterator[Fault]:
@@ -60,10 +64,9 @@ class NewField(Section):
     type: Annotated[CustomFieldType, one_of(CustomFieldType)] | None = None
     """input_field, text_area, drop_down, radio_button or checkbox."""
     options: Annotated[
-        tuple[Text, ...] | None,
+        tuple[str, ...] | Literal["from_source"],
         read_by(
-            _options,
-            {"anyOf": [{"enum": ["from_source"]}, {"type": "array", "items": {}, "minItems": 2}]},
+            _options, {"anyOf": [{"enum": ["from_source"]}, {"type": "array", "items": TEXT, "minItems": 2}]}
         ),
         also(_listed_once),
     ] = ()

@@ -63,14 +63,14 @@ class FieldDraft:
         self.lead_count += 1
         labels = value if isinstance(value, tuple) else (value,) if value else ()
         self._is_long = self._is_long or any(len(text) > LONGEST_LINE or "\n" in text for text in labels)
-        if self._asked.options is None and len(self._options) <= MOST_OPTIONS:
+        if self._asked.options == "from_source" and len(self._options) <= MOST_OPTIONS:
             for label in labels:
                 self._options.setdefault(label.casefold(), label)
 
     @property
     def fault(self) -> str | None:
         """Why Kartra would not make it. What the pipeline file says was checked, what the source has not."""
-        if self._asked.options is not None:
+        if self._asked.options != "from_source":
             return None
         if len(self._options) < 2:
             return f"a {self._asked.type} takes two options or more, the source has {len(self._options)}"
@@ -81,7 +81,8 @@ class FieldDraft:
     @property
     def field(self) -> FieldToCreate:
         text: CustomFieldType = "text_area" if self._is_long else "input_field"
-        options = self._asked.options if self._asked.options is not None else tuple(self._options.values())
+        told = self._asked.options
+        options = tuple(self._options.values()) if told == "from_source" else told
         return FieldToCreate(self._identifier, self._asked.type or text, options)
 
 

@@ -240,8 +240,9 @@ class Shortfall:
 
     @property
     def new_fields(self) -> tuple[FieldToCreate, ...]:
-        """The custom fields to be created."""
-        return tuple(draft.field for draft in self._drafts.values() if not draft.fault)
+        """The custom fields to be created, in the order of the mapping."""
+        drafts = (self._drafts[name] for name in self._creatable if name in self._drafts)
+        return tuple(draft.field for draft in drafts if not draft.fault)
 
     def check(self, change: Change, theirs: Collection[Unwanted] = NOTHING) -> None:
         """A list of an earlier run that lacks a name is asked for again before the name counts as missing.
@@ -269,7 +270,7 @@ class Shortfall:
 
 def _as_created(identifier: str, new: NewField) -> CustomFieldDefinition | None:
     """With its options, where the pipeline file tells them: Kartra has given them no ids yet."""
-    if new.type is None or new.options is None:
+    if new.type is None or new.options == "from_source":
         return None
     return CustomFieldDefinition(identifier, new.type, dict.fromkeys(new.options, ""))
 

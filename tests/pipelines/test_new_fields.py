@@ -72,7 +72,7 @@ def test_a_mapping_says_which_fields_may_be_created() -> None:
         (NewField(type="input_field"), ["two\nlines"], FieldToCreate("shoe", "input_field")),
         (NewField(type="drop_down", options=("S", "M")), ["M"], SHOE),
         (
-            NewField(type="checkbox", options=None),
+            NewField(type="checkbox", options="from_source"),
             [("red", "Blue"), "blue", ("green",)],
             FieldToCreate("shoe", "checkbox", ("red", "Blue", "green")),
         ),
@@ -85,7 +85,7 @@ def test_values_make_the_field(asked: NewField, values: list[CustomValue], field
 
 
 def test_options_of_the_source_that_kartra_would_not_take_are_told() -> None:
-    from_source = NewField(type="radio_button", options=None)
+    from_source = NewField(type="radio_button", options="from_source")
     assert drafted(from_source, "S", "s").fault == (
         "a radio_button takes two options or more, the source has 1"
     )
@@ -128,7 +128,8 @@ def test_a_field_that_somebody_made_meanwhile_counts_if_it_is_the_same(
         ),
         (
             CustomField("9", "shoe", "drop_down", {"1": "S", "2": "XL"}),
-            'custom field "shoe" was made meanwhile, without the option "M": no lead was sent. Add it in Kartra',
+            'custom field "shoe" was made meanwhile, without the option "M": no lead was sent.'
+            " Add it in Kartra",
         ),
     ],
     ids=["another type", "other options"],
