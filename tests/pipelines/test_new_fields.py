@@ -32,7 +32,7 @@ def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[KartraClient]:
 
 
 def listed(client: KartraClient) -> Mapping[str, CustomFieldDefinition]:
-    return {known.identifier: known for known in client.custom_fields()}
+    return {known.identifier: known for known in client.retrieve_custom_fields()}
 
 
 def create(client: KartraClient, *fields: FieldToCreate) -> list[FieldToCreate]:
