@@ -31,6 +31,7 @@ from pipelines.diff import (
     StepEffect,
     apply_change,
     causes_of,
+    created_lead,
     diff_lead,
     first_only,
     landed_commands,
@@ -467,7 +468,7 @@ class Delivery:
             return
         desired = task.entry.desired
         if task.snapshot is None and desired is not None and done[0]:
-            task.snapshot, task.origin = Snapshot(email=desired.email), "created"
+            task.snapshot, task.origin = created_lead(desired), "created"
         if task.snapshot is None:
             return
         task.snapshot = apply_change(task.snapshot, task.change, done)

@@ -98,7 +98,7 @@ def diff_lead(desired: DesiredLead, snapshot: Snapshot | None) -> Change:
             email=desired.email,
             fields={name: value for name, value in desired.fields.items() if value},
             custom_fields={name: value for name, value in desired.custom_fields.items() if value},
-            steps=_steps(desired, Snapshot(email=desired.email)),
+            steps=_steps(desired, created_lead(desired)),
         )
     return Change(
         email=desired.email if desired.email != snapshot.email else None,
@@ -117,17 +117,23 @@ def diff_lead(desired: DesiredLead, snapshot: Snapshot | None) -> Change:
     )
 
 
+def created_lead(desired: DesiredLead) -> Snapshot:
+    """A lead only just created: it has nothing of what the record wants gone."""
+    return Snapshot(email=desired.email, unwanted=desired.unwanted)
+
+
 def remembered(snapshot: Snapshot, desired: DesiredLead | None) -> Snapshot:
     """The snapshot as it is kept: what the record does not want gone any more may be wanted gone anew."""
     return replace(snapshot, unwanted=snapshot.unwanted & (desired.unwanted if desired else frozenset()))
 
 
 def theirs(desired: DesiredLead, snapshot: Snapshot | None) -> frozenset[Unwanted]:
-    """What the record wants gone and we never gave: nothing tells yet that the account has such a name."""
+    """What the record wants gone anew and we never gave: nothing tells that the account has such a name."""
     if snapshot is None:
         return desired.unwanted
     ours = {"tags": snapshot.tags, "lists": snapshot.lists, "sequences": snapshot.sequences}
-    return frozenset((kind, name) for kind, name in desired.unwanted if name not in ours[kind])
+    anew = desired.unwanted - snapshot.unwanted
+    return frozenset((kind, name) for kind, name in anew if name not in ours[kind])
 
 
 def removal(snapshot: Snapshot, on_removed: Sequence[str]) -> Change:

@@ -295,6 +295,9 @@ _ONE = {"tags": "tag", "lists": "list", "sequences": "sequence"}
 
 def _sequences(load: LoadConfig) -> Callable[[Record], tuple[tuple[str, str], ...]]:
     """(name, step) of each; blank names and steps start nothing. The first step of a name counts."""
+    if not any(isinstance(part, Value) for one in load.sequences for part in (one.name, one.step)):
+        constant = tuple((str(one.name), str(one.step)) for one in load.sequences)
+        return lambda _: constant
     readers = [(_texts(one.name), _texts(one.step), one.step) for one in load.sequences]
 
     def sequences_of(record: Record) -> tuple[tuple[str, str], ...]:

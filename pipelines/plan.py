@@ -125,11 +125,13 @@ def make_plan(
                     number = difference.refused[0] if difference.refused else None
                     store.reject_known(run_id, difference.row, number, decision.reason)
                 continue
+            gone = theirs(difference.desired, difference.snapshot)
             _count(plan, decision)
+            plan.needs_names = plan.needs_names or bool(gone) or needs_inventory(decision.change)
             plan.triggered.update(_triggered(decision.change))
             is_ours = difference.origin in ("created", "adopted") and not difference.was_removed
             plan.edited_known += is_ours
-            shortfall.check(decision.change, theirs(difference.desired, difference.snapshot))
+            shortfall.check(decision.change, gone)
             enqueued.append(_entry(difference))
         if run_id is not None:
             store.mark_same(same)
@@ -189,7 +191,6 @@ def _count(plan: Plan, decision: Decision) -> None:
     else:
         plan.edited += 1
     plan.calls += decision.calls
-    plan.needs_names = plan.needs_names or needs_inventory(decision.change)
     plan.actions.update(decision.change.commands)
 
 

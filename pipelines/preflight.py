@@ -106,12 +106,11 @@ def missing_in(
 
     What is taken away need not exist, but for `theirs`: a name that only the record tells may be misspelt.
     """
-    for step in change.steps:
-        collection, name = step.effect
-        if collection in _WORDS and (not step.takes or step.effect in theirs):
-            known: frozenset[str] = getattr(inventory, collection)
-            if name not in known:
-                yield Missing(f'{_WORDS[collection]} "{name}"', nearest(name, known))
+    given = [step.effect for step in change.steps if not step.takes and step.effect[0] in _WORDS]
+    for collection, name in (*given, *sorted(theirs)):
+        known: frozenset[str] = getattr(inventory, collection)
+        if name not in known:
+            yield Missing(f'{_WORDS[collection]} "{name}"', nearest(name, known))
     for identifier, value in change.custom_fields.items():
         definition, new = inventory.custom_fields.get(identifier), creatable.get(identifier)
         if definition is None and new is not None and inventory.has_room_for(identifier):
@@ -247,9 +246,9 @@ class Shortfall:
     def check(self, change: Change, theirs: Collection[Unwanted] = NOTHING) -> None:
         """A list of an earlier run that lacks a name is asked for again before the name counts as missing.
 
-        `theirs`: what is to be taken away and was not given by us.
+        `theirs`: what is to be gone and was not given by us.
         """
-        if not needs_inventory(change):
+        if not needs_inventory(change) and not theirs:
             return
         inventory = self._inventory()
         find = partial(missing_in, change, theirs=theirs, creatable=self._creatable)

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.kartra.profile import LeadProfile
 from pipelines.config import Existing
-from pipelines.diff import Change, Step, apply_change, same_value
+from pipelines.diff import Change, Step, apply_change, created_lead, same_value
 from pipelines.lead import DesiredLead, Snapshot, Unwanted
 from pipelines.state import Origin
 
@@ -53,7 +53,7 @@ def after_unknown(
             adopted = adopt(desired, profile, existing)
             return replace(adopted, unproven=unproven if ours is None else frozenset()), "adopted"
         flags = (True, *flags[1:])
-    known = snapshot or Snapshot(email=desired.email)
+    known = snapshot or created_lead(desired)
     after = apply_change(known, change, [bool(flag) for flag in flags])
     after = replace(after, unproven=known.unproven | unproven)
     if change.create:  # as it is now: somebody may have edited it since

@@ -9,6 +9,7 @@ from pipelines.diff import (
     Change,
     Step,
     apply_change,
+    created_lead,
     diff_lead,
     remembered,
     removal,
@@ -42,7 +43,7 @@ ANN_IN_KARTRA = Snapshot(
 def acknowledged(desired: DesiredLead) -> Snapshot:
     """The snapshot of a new lead of which everything was done."""
     change = diff_lead(desired, None)
-    return apply_change(Snapshot(desired.email), change, [True] * len(change.commands))
+    return apply_change(created_lead(desired), change, [True] * len(change.commands))
 
 
 def still_owed(change: Change, done: list[bool]) -> Change:
@@ -84,7 +85,7 @@ def test_after_a_lead_was_created_exactly_the_rest_is_owed(desired: DesiredLead,
     change = diff_lead(desired, None)
     steps = len(change.steps)
     done = [True, *data.draw(st.lists(st.booleans(), min_size=steps, max_size=steps))]
-    after = apply_change(Snapshot(desired.email), change, done)
+    after = apply_change(created_lead(desired), change, done)
     assert diff_lead(desired, after) == still_owed(change, done)
 
 
@@ -172,6 +173,12 @@ def test_a_new_lead_is_created_with_what_is_filled() -> None:
             Step("subscribe_lead_to_sequence_at_step", "Onboarding", "2"),
         ),
     )
+
+
+def test_nothing_is_taken_off_a_new_lead() -> None:
+    wish = replace(ANN, unwanted=frozenset({("tags", "Old"), ("lists", "Old"), ("sequences", "Old")}))
+    assert diff_lead(wish, None) == diff_lead(ANN, None)
+    assert acknowledged(wish).unwanted == wish.unwanted
 
 
 def test_only_changed_fields_are_sent() -> None:

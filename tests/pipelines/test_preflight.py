@@ -131,8 +131,8 @@ def test_what_is_taken_away_has_to_exist_where_only_the_record_tells_its_name() 
     change = wishes(Step("unassign_tag", "VPI"), Step("unsubscribe_lead_from_sequence", "Gone"))
     theirs = {("tags", "VPI"), ("sequences", "Gone")}
     assert [str(thing) for thing in missing_in(change, INVENTORY, theirs)] == [
-        'tag "VPI"; did you mean "VIP"?',
         'sequence "Gone"',
+        'tag "VPI"; did you mean "VIP"?',
     ]
 
 

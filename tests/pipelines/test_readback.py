@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kartra.profile import LeadProfile
-from pipelines.diff import Change, Step, apply_change, diff_lead
+from pipelines.diff import Change, Step, apply_change, created_lead, diff_lead
 from pipelines.lead import DesiredLead, Snapshot, Unwanted
 from pipelines.readback import adopt, after_unknown, landed
 from tests.pipelines import desired_leads, names, snapshots
@@ -93,7 +93,7 @@ def test_a_profile_shows_what_was_done_after_a_lead_was_created(
 ) -> None:
     change = diff_lead(desired, None)
     done = [True, *drawn_flags(data, len(change.steps))]
-    profile = profile_of(apply_change(Snapshot(desired.email), change, done), unwanted=desired.unwanted)
+    profile = profile_of(apply_change(created_lead(desired), change, done), unwanted=desired.unwanted)
     assert landed(change, profile) == tuple(done)
 
 
@@ -113,7 +113,7 @@ def test_after_a_try_without_an_answer_exactly_what_did_not_land_is_owed(
 def test_a_creation_without_an_answer_that_landed_is_ours(desired: DesiredLead, data: st.DataObject) -> None:
     change = diff_lead(desired, None)
     done = [True, *drawn_flags(data, len(change.steps))]
-    known = apply_change(Snapshot(desired.email), change, done)
+    known = apply_change(created_lead(desired), change, done)
     profile = profile_of(known, unwanted=desired.unwanted)
     after, origin = after_unknown(change, desired, None, profile, "update", SENT_AT, SENT_AT)
     assert (after.lead_id, after.email, origin) == ("1", desired.email, "created")

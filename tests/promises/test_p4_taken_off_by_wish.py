@@ -9,8 +9,8 @@ import pytest
 from connectors.kartra.sandbox import Faults, Sandbox
 from connectors.kartra.sandbox.account import SequenceEntry
 from tests.command.several import writes
-from tests.conftest import Project, Result
-from tests.promises import Scenes, Seen, adds_up, calls_for, run_seen, said
+from tests.conftest import Project, Result, kill
+from tests.promises import Scenes, Seen, adds_up, calls_for, run_seen, said, wait_until
 
 SCENES = Scenes()
 LOAD = """
@@ -110,6 +110,12 @@ def test_p3_a_lead_that_has_nothing_of_it_costs_no_call_but_the_look(scenes: Sce
     about = [call for call in seen.first.calls if said(call).lead.get("email") == "lead1@example.org"]
     assert [call.commands[0] for call in about] == ["create_lead", "get_lead"]
     assert seen.first.held["lead1@example.org"]["lists"] == {"News": False}
+
+
+def test_p3_nothing_is_taken_off_a_new_lead(scenes: Scenes) -> None:
+    seen: Nights = scenes["nights"]
+    about = [call for call in seen.first.calls if said(call).lead.get("email") == "lead2@example.org"]
+    assert [call.commands for call in about] == [("create_lead",)]
 
 
 def test_p3_the_same_wish_is_sent_once(scenes: Scenes) -> None:
@@ -252,6 +258,41 @@ def test_p5_a_tag_of_ours_that_the_account_lost_is_gone_already(scenes: Scenes) 
     _, _, (given, gone, idle) = scenes["misspelt"]
     assert (given.leads, gone.leads, idle.leads) == ({"created": 1}, {"edited": 1}, {"unchanged": 1})
     assert (gone.result.code, idle.calls) == (0, [])
+
+
+@SCENES.add
+def killed(project: Project, sandbox: Sandbox) -> Seen:
+    """Four calls have no answer when the process dies: every second one has landed. Then the rows change."""
+    for number in range(4):
+        by_hand(sandbox, number)
+    project.pipeline(LOAD, kartra="settle_s: 1\nworkers: 4")
+    project.contacts([row(number) for number in range(4)])
+    assert project.run().code == 0
+    project.contacts([row(number, **OFF) for number in range(4)])
+    sandbox.set_faults(Faults(silence=1.0, commands=frozenset({"unassign_tag"})))
+    process = project.start("run", "p.yaml", "--json")
+    wait_until(lambda: sum(call.executed for call in sandbox.calls if call.fault) == 4, "four calls")
+    kill(process)
+    for number in (0, 2):
+        lead = sandbox.account.lead(f"lead{number}@example.org")
+        assert lead is not None
+        lead.tags |= {"VIP", "Blog"}
+        lead.lists["News"] = True
+        lead.sequences["Win-back"] = SequenceEntry("2")
+    sandbox.set_faults(Faults())
+    project.contacts([row(number, City="Oslo", **OFF) for number in range(4)])
+    return run_seen(project, sandbox)
+
+
+def test_p1_after_a_kill_only_what_is_not_gone_yet_is_taken_off(scenes: Scenes) -> None:
+    seen: Seen = scenes["killed"]
+    assert (seen.leads, seen.result.code) == ({"edited": 4}, 0)
+    for lead in seen.held.values():
+        assert (lead["tags"], lead["lists"]) == ({"Customer"}, {"News": False, "Customers": True})
+        assert lead["sequences"] == {"Win-back": ("2", "unsubscribed")}
+    writes = sorted(call.commands for call in seen.calls if call.commands != ("get_lead",))
+    taking = ("unassign_tag", "unassign_tag", "unsubscribe_lead_from_list", "unsubscribe_lead_from_sequence")
+    assert writes == [("edit_lead",), ("edit_lead",), ("edit_lead", *taking), ("edit_lead", *taking)]
 
 
 FAULTS = {
