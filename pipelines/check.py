@@ -13,6 +13,7 @@ from pipelines.diff import diff_lead
 from pipelines.extract import check_columns, read_mapped
 from pipelines.mapping import Mapped
 from pipelines.mapping_examples import broken_examples
+from pipelines.new_fields import creatable_fields
 from pipelines.pipeline_file import read_pipeline
 from pipelines.plan import missing_message
 from pipelines.preflight import Inventory, Missing, Shortfall, kinds_used, read_inventory
@@ -104,7 +105,7 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     if load.examples:
         checked.notes.append(f"{len(load.examples):,} examples hold")
     inventory = _inventory(config, load, checked)
-    shortfall = Shortfall(lambda: inventory, lambda: inventory)
+    shortfall = Shortfall(lambda: inventory, lambda: inventory, creatable_fields(load))
     for _, record in read_mapped(source, load):
         checked.records += 1
         if not isinstance(record, Mapped):
@@ -112,8 +113,11 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
         elif record.blocked:
             checked.blocked += 1
         elif checked.names_checked:
-            shortfall.check(diff_lead(record.lead, None))
+            shortfall.check(diff_lead(record.lead, None), record.lead.unwanted)
     checked.missing = shortfall.leads
+    checked.notes += [
+        f"custom field {new} is not there yet; a run creates it" for new in shortfall.new_fields
+    ]
 
 
 def _check_pull(pull: PullConfig, checked: Checked) -> None:

@@ -106,6 +106,10 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
                 {"row": row, "address": mask_address(address)} for row, address in result.collapsing
             ],
             "missing": {str(thing): count for thing, count in sorted(result.plan.missing.items())},
+            "new_custom_fields": [
+                {"identifier": mask_text(new.identifier), "type": new.type, "options": len(new.options)}
+                for new in result.plan.new_fields
+            ],
             "refusal": str(result.refusal) if result.refusal else None,
         }
         if result.pull is not None:

@@ -14,6 +14,7 @@ _BY_NAME = {
     "unassign_tag": commands.unassign_tag,
     "subscribe_lead_to_list": commands.subscribe_lead_to_list,
     "unsubscribe_lead_from_list": commands.unsubscribe_lead_from_list,
+    "unsubscribe_lead_from_sequence": commands.unsubscribe_lead_from_sequence,
 }
 
 

@@ -29,6 +29,7 @@ from pydantic_core import CoreSchema
 
 from connectors.errors import ConfigError
 from connectors.kartra.commands import LEAD_FIELDS
+from pipelines.config_fields import CustomField, can_be_created
 from pipelines.config_parts import (
     TEXT,
     VARIABLE,
@@ -49,7 +50,7 @@ from pipelines.config_parts import (
     wrong,
 )
 from pipelines.config_source import SourceConfig, WrittenSource, source_config
-from pipelines.config_values import AnyValue, Value, name_or_value, one_value, value_of
+from pipelines.config_values import PLACEHOLDER, AnyValue, Value, name_or_value, one_value
 from pipelines.kartra_time import zone_of
 
 
@@ -112,7 +113,9 @@ def _lead_field(value: object) -> str:
     return field
 
 
-def _step(value: object) -> str:
+def _step(value: object, info: ValidationInfo) -> str | Value:
+    if isinstance(value, Mapping | Value) or PLACEHOLDER.search(str(value)):
+        return one_value(value, info)
     step = plain_text(value)
     if not re.fullmatch(r"[A-Za-z0-9]+", step):
         raise wrong("the number of a step is expected")
@@ -205,10 +208,10 @@ def _key(value: object) -> KeyConfig:
 class SequenceConfig(Section):
     """A sequence that leads are subscribed to."""
 
-    name: Text
-    """The sequence's name, exactly as Kartra shows it."""
-    step: Annotated[str, read_by(_step, TEXT)] = "1"
-    """The number of the box of the step that leads start at."""
+    name: Annotated[str | Value, BeforeValidator(name_or_value, json_schema_input_type=AnyValue)]
+    """The sequence's name, exactly as Kartra shows it; or {column}, "Course {Course}". Blank: none."""
+    step: Annotated[str | Value, BeforeValidator(_step, json_schema_input_type=AnyValue)] = "1"
+    """The number of the box of the step that leads start at; or {column}. Blank: it is not started."""
 
 
 class PointsConfig(Section):
@@ -319,7 +322,6 @@ LeadFields = Annotated[
     also(_maps_email),
     _FieldNames(),
 ]
-CustomField = Annotated[Value, BeforeValidator(value_of, json_schema_input_type=AnyValue)]
 Names = Annotated[
     tuple[Annotated[str | Value, BeforeValidator(name_or_value, json_schema_input_type=AnyValue)], ...],
     also(_listed_once),
@@ -458,6 +460,14 @@ class ExpectConfig(Section):
     """All its tags, in any order."""
     lists: tuple[Text, ...] | None = None
     """All its lists, in any order."""
+    sequences: tuple[Text, ...] | None = None
+    """All its sequences, in any order."""
+    untag: tuple[Text, ...] | None = None
+    """All tags that it is not to have."""
+    unsubscribe: tuple[Text, ...] | None = None
+    """All lists that it is not to be on."""
+    unsubscribe_from_sequences: tuple[Text, ...] | None = None
+    """All sequences that it is not to be in."""
 
 
 class ExampleConfig(Section):
@@ -481,13 +491,22 @@ class LoadConfig(Section):
     fields: LeadFields
     """Lead field: column of the source, "{First} {Last}", or {column, do: [steps]}. email is needed."""
     custom_fields: dict[Text, CustomField] = Field(default={})
-    """Identifier of a custom field: column of the source, or {column, do, split}."""
+    """Identifier of a custom field: column of the source, or {column, do, split}; with create beside it, as
+    {type: drop_down, options: [S, M, L]}, it is made where the account lacks it."""
+    create_custom_fields: Annotated[bool, read_by(truth, {"enum": [True, False, "true", "false"]})] = False
+    """Whether custom fields that the account lacks are created, as texts where nothing else is said."""
     tags: Names = ()
     """Tags every lead gets; {column, split} takes names from a column, "Plan {Plan}" makes them of one."""
     lists: Names = ()
     """Lists every lead is subscribed to; {column, split} takes names from a column."""
     sequences: Annotated[tuple[SequenceConfig, ...], also(_listed_once)] = ()
-    """Sequences every lead is subscribed to."""
+    """Sequences every lead is subscribed to; {name: {column: Course}} takes the name from a column."""
+    untag: Names = ()
+    """Tags that leads are not to have, whoever gave them: names or columns, as in tags."""
+    unsubscribe: Names = ()
+    """Lists that leads are not to be on, whoever put them there: names or columns, as in lists."""
+    unsubscribe_from_sequences: Names = ()
+    """Sequences that leads are not to be in, whoever started them: names or columns."""
     points: (
         Annotated[
             PointsConfig,
@@ -529,6 +548,28 @@ class LoadConfig(Section):
     """People who are not sent whatever the source says: unsubscribed, bounced, complained elsewhere."""
     guards: GuardsConfig = Field(default_factory=GuardsConfig)
     """What stops a run."""
+
+
+_OPPOSITES = {"untag": "tags", "unsubscribe": "lists", "unsubscribe_from_sequences": "sequences"}
+
+
+def _fits_together(load: object) -> Iterator[Fault]:
+    """What only two keys of a load section show."""
+    if not isinstance(load, Mapping):
+        return
+    yield from can_be_created(load)
+    for key, opposite in _OPPOSITES.items():
+        given = {name for _, name in _constants(load.get(opposite))}
+        for place, name in _constants(load.get(key)):
+            if name in given:
+                yield (key, place), wrong(f"{opposite} gives it to every lead")
+
+
+def _constants(elements: object) -> Iterator[tuple[int, str]]:
+    for place, element in enumerate(elements if isinstance(elements, list | tuple) else ()):
+        name = element.get("name", element.get("constant")) if isinstance(element, Mapping) else element
+        if isinstance(name, str) and not PLACEHOLDER.search(name):
+            yield place, name.strip()
 
 
 # Pull
@@ -647,9 +688,11 @@ class PipelineConfig(Section):
     """The SQLite file that remembers what Kartra acknowledged, relative to this file."""
     pull: PullConfig | None = None
     """Brings what Kartra has back into tables."""
-    load: Annotated[LoadConfig | None, BeforeValidator(_needed, json_schema_input_type=LoadConfig)] = Field(
-        None, validate_default=True
-    )
+    load: Annotated[
+        LoadConfig | None,
+        also(_fits_together),
+        BeforeValidator(_needed, json_schema_input_type=LoadConfig),
+    ] = Field(None, validate_default=True)
     """Sends contacts to Kartra."""
     path: SkipJsonSchema[Path]
 

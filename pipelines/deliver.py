@@ -31,10 +31,12 @@ from pipelines.diff import (
     StepEffect,
     apply_change,
     causes_of,
+    created_lead,
     diff_lead,
     first_only,
     landed_commands,
     remaining,
+    remembered,
     removal,
     unproven_wishes,
     why_parked,
@@ -62,7 +64,11 @@ MAX_WORKERS = 64
 TEST_DOMAIN = "kartra.com"
 
 _NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
-_ALREADY_SO = {("unassign_tag", "214"), ("unsubscribe_lead_from_list", "209")}
+_ALREADY_SO = {
+    ("unassign_tag", "214"),
+    ("unsubscribe_lead_from_list", "209"),
+    ("unsubscribe_lead_from_sequence", "220"),
+}
 """Taking away what the account does not even have: nobody has it, so the goal is reached."""
 
 
@@ -462,7 +468,7 @@ class Delivery:
             return
         desired = task.entry.desired
         if task.snapshot is None and desired is not None and done[0]:
-            task.snapshot, task.origin = Snapshot(email=desired.email), "created"
+            task.snapshot, task.origin = created_lead(desired), "created"
         if task.snapshot is None:
             return
         task.snapshot = apply_change(task.snapshot, task.change, done)
@@ -669,7 +675,7 @@ class Delivery:
             return None
         is_load = task.entry.kind == "load"
         return Acknowledged(
-            task.snapshot,
+            remembered(task.snapshot, task.entry.desired),
             task.origin,
             digest=task.entry.digest if complete and is_load else b"",
             removed=complete and not is_load,

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from pipelines.lead import CustomValue, DesiredLead, Snapshot
+from pipelines.lead import CustomValue, DesiredLead, Snapshot, Unwanted
 
 Cause = tuple[str, str]
 """A command and what it is to give, as ("calendar_subscribe", "Webinar: Tuesday"); "" for the lead itself."""
@@ -47,6 +48,11 @@ class Step:
     def effect(self) -> StepEffect:
         """The collection of a snapshot it changes, and what of it."""
         return _EFFECT[self.cmd][0], self.label
+
+    @property
+    def takes(self) -> bool:
+        """Whether the lead is to be without it."""
+        return not _EFFECT[self.cmd][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ def diff_lead(desired: DesiredLead, snapshot: Snapshot | None) -> Change:
             email=desired.email,
             fields={name: value for name, value in desired.fields.items() if value},
             custom_fields={name: value for name, value in desired.custom_fields.items() if value},
-            steps=_steps(desired, Snapshot(email=desired.email)),
+            steps=_steps(desired, created_lead(desired)),
         )
     return Change(
         email=desired.email if desired.email != snapshot.email else None,
@@ -109,6 +115,25 @@ def diff_lead(desired: DesiredLead, snapshot: Snapshot | None) -> Change:
         },
         steps=_steps(desired, snapshot),
     )
+
+
+def created_lead(desired: DesiredLead) -> Snapshot:
+    """A lead only just created: it has nothing of what the record wants gone."""
+    return Snapshot(email=desired.email, unwanted=desired.unwanted)
+
+
+def remembered(snapshot: Snapshot, desired: DesiredLead | None) -> Snapshot:
+    """The snapshot as it is kept: what the record does not want gone any more may be wanted gone anew."""
+    return replace(snapshot, unwanted=snapshot.unwanted & (desired.unwanted if desired else frozenset()))
+
+
+def theirs(desired: DesiredLead, snapshot: Snapshot | None) -> frozenset[Unwanted]:
+    """What the record wants gone anew and we never gave: nothing tells that the account has such a name."""
+    if snapshot is None:
+        return desired.unwanted
+    ours = {"tags": snapshot.tags, "lists": snapshot.lists, "sequences": snapshot.sequences}
+    anew = desired.unwanted - snapshot.unwanted
+    return frozenset((kind, name) for kind, name in anew if name not in ours[kind])
 
 
 def removal(snapshot: Snapshot, on_removed: Sequence[str]) -> Change:
@@ -188,17 +213,29 @@ def landed_commands(change: Change, owed: Change, unproven: Collection[StepEffec
     """The commands of a change that are neither owed any more nor unproven."""
     still = set(causes_of(owed)) if owed else set()
     still_steps: set[Step] = set(owed.steps)
-    landed = [step.cmd for step in change.steps if step not in still_steps and step.effect not in unproven]
+    landed = [
+        step.cmd
+        for step in change.steps
+        if step not in still_steps and (step.takes or step.effect not in unproven)
+    ]
     if change.writes_profile and (change.commands[0], "") not in still:
         landed.insert(0, change.commands[0])
     return landed
 
 
 def same_value(one: CustomValue, other: CustomValue) -> bool:
-    """Whether two values of a custom field are the same. Options have neither order nor case."""
+    """Whether two values of a custom field are the same. Options have neither order nor case.
+
+    Several values in a text field stand there as one text, joined.
+    """
     if isinstance(one, tuple) or isinstance(other, tuple):
-        return _labels(one) == _labels(other)
+        return _labels(one) == _labels(other) or joined(one) == joined(other)
     return one == other
+
+
+def joined(value: CustomValue) -> str:
+    """As a text field takes it."""
+    return value if isinstance(value, str) else "; ".join(value)
 
 
 _EFFECT = {
@@ -210,31 +247,44 @@ _EFFECT = {
     "remove_points_from_lead": ("points", True),
     "calendar_subscribe": ("calendars", True),
     "subscribe_lead_to_sequence_at_step": ("sequences", True),
+    "unsubscribe_lead_from_sequence": ("sequences", False),
 }
 """Per command the collection of a snapshot, and whether it gives or takes; points are signed."""
 
 
 def _steps(desired: DesiredLead, snapshot: Snapshot) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    if "tags" not in desired.silent:
-        steps += [Step("unassign_tag", name) for name in sorted(snapshot.tags - set(desired.tags))]
+    steps = [Step("unassign_tag", name) for name in _taken("tags", desired, snapshot)]
     steps += [
         Step("assign_tag", name)
         for name in desired.tags
         if name not in snapshot.tags and ("tags", name) not in snapshot.kept
     ]
-    if "lists" not in desired.silent:
-        left = sorted(snapshot.lists - set(desired.lists))
-        steps += [Step("unsubscribe_lead_from_list", name) for name in left]
+    steps += [Step("unsubscribe_lead_from_list", name) for name in _taken("lists", desired, snapshot)]
     steps += [
         Step("subscribe_lead_to_list", name)
         for name in desired.lists
         if name not in snapshot.lists and ("lists", name) not in snapshot.kept
     ]
+    steps += [
+        Step("unsubscribe_lead_from_sequence", name)
+        for collection, name in sorted(desired.unwanted - snapshot.unwanted)
+        if collection == "sequences"
+    ]
     known = {("sequences", name) for name in snapshot.sequences}
     known |= {("calendars", label) for label in snapshot.calendars} | snapshot.unproven
     once_only = (*_points(desired, snapshot), *_calendars(desired), *_sequences(desired))
     return (*steps, *(step for step in once_only if step.effect not in known))
+
+
+def _taken(collection: Literal["tags", "lists"], desired: DesiredLead, snapshot: Snapshot) -> list[str]:
+    """What we gave and is asked for no longer, and what is to go whoever gave it."""
+    gone = {name for kind, name in desired.unwanted - snapshot.unwanted if kind == collection}
+    if collection not in desired.silent:
+        ours, wished = (
+            (snapshot.tags, desired.tags) if collection == "tags" else (snapshot.lists, desired.lists)
+        )
+        gone |= ours - set(wished)
+    return sorted(gone)
 
 
 def why_parked(unproven: Sequence[str]) -> str:
@@ -273,22 +323,32 @@ def _after(snapshot: Snapshot, effects: Iterable[tuple[StepEffect, bool]]) -> Sn
         "sequences": set(snapshot.sequences),
         "calendars": set(snapshot.calendars),
     }
-    points = snapshot.points
+    points, left = snapshot.points, set(snapshot.taken)
+    unwanted, kept = set(snapshot.unwanted), set(snapshot.kept)
     for (collection, label), gives in effects:
         if collection == "points":
             points += int(label)
         elif gives:
             names[collection].add(label)
+            unwanted.discard((collection, label))
         else:
-            names[collection].discard(label)
+            unwanted.add((collection, label))
+            if collection != "sequences":  # who was in one is never put into it again
+                names[collection].discard(label)
+            if collection == "tags":
+                kept.discard((collection, label))
+            if collection == "lists" and (collection, label) not in kept:
+                left.add(label)
     return replace(
         snapshot,
         tags=frozenset(names["tags"]),
         lists=frozenset(names["lists"]),
         sequences=frozenset(names["sequences"]),
         calendars=frozenset(names["calendars"]),
-        taken=(snapshot.taken | (snapshot.lists - names["lists"])) - names["lists"],
+        taken=frozenset(left - names["lists"]),
         points=points,
+        unwanted=frozenset(unwanted),
+        kept=frozenset(kept),
     )
 
 

@@ -157,7 +157,11 @@ def _values(values: dict[str, Any]) -> Iterator[str]:
         if isinstance(value, dict):
             yield from _values(value)
         elif value not in ("", []):
-            yield f"  {name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+            yield f"  {name}: {', '.join(map(_told_one, value)) if isinstance(value, list) else value}"
+
+
+def _told_one(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _suppressed(load: LoadConfig, address: str) -> str | None:
@@ -173,7 +177,9 @@ def _masked(values: dict[str, Any], *, show: bool) -> dict[str, Any]:
     return {name: value if name in _NAMES else _mask_deep(value) for name, value in values.items()}
 
 
-_NAMES = frozenset({"tags", "lists", "sequences", "calendars", "points", "silent", "kept", "unproven"})
+_NAMES = frozenset(
+    {"tags", "lists", "sequences", "calendars", "points", "silent", "kept", "unproven", "taken", "unwanted"}
+)
 """Parts of a lead that hold names of the account, not of people."""
 
 

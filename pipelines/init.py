@@ -216,7 +216,8 @@ def _lines(draft: Draft, name: str, attested: str | None) -> Iterator[str]:
 def _custom_lines(draft: Draft) -> Iterator[str]:
     if not draft.custom:
         return
-    yield "  # Make these custom fields in Kartra first, then take away the # of those you want:"
+    yield "  # Custom fields: take away the # of those you want."
+    yield "  # create_custom_fields: true  # a run makes those that the account lacks, as texts"
     yield "  # custom_fields:"
     for column, why in list(draft.custom.items())[:CUSTOM_FIELDS_SHOWN]:
         identifier = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_") or "field"

@@ -13,6 +13,9 @@ from typing import Any
 CustomValue = str | tuple[str, ...]
 """Text, or the labels of the options chosen in a checkbox field (in the source's order)."""
 
+Unwanted = tuple[str, str]
+"""What a lead is not to have, as ("tags", "VIP"), ("lists", "News") or ("sequences", "Onboarding")."""
+
 DIGEST_VERSION = b"1"
 """Part of every digest: raise it when the byte form below changes."""
 
@@ -39,7 +42,8 @@ class DesiredLead:
     """What one record asks for. A field that is absent is left alone; one that is "" is cleared.
 
     `silent` names the collections ("tags", "lists") of which the record says nothing (a blank cell, no
-    mapping): what was given there earlier is not taken back.
+    mapping): what was given there earlier is not taken back. `unwanted` is to be taken off whoever gave it;
+    nothing in it is wished for by the same lead.
     """
 
     email: str
@@ -51,11 +55,18 @@ class DesiredLead:
     points: Points | None = None
     calendars: tuple[CalendarClass, ...] = ()
     silent: frozenset[str] = frozenset()
+    unwanted: frozenset[Unwanted] = frozenset()
+
+    @property
+    def wanted(self) -> frozenset[Unwanted]:
+        """What it asks for, in the form of `unwanted`."""
+        named = {"tags": self.tags, "lists": self.lists, "sequences": [name for name, _ in self.sequences]}
+        return frozenset((collection, name) for collection, names in named.items() for name in names)
 
     def to_json(self) -> str:
         """The byte form that is hashed: sorted keys, sorted names, no spaces, UTF-8.
 
-        Points and calendars stand in it only where they are asked for.
+        Points, calendars and what is unwanted stand in it only where they are asked for.
         """
         points = [self.points.amount, self.points.expiration_days] if self.points else None
         calendars = sorted([one.calendar, one.name, one.starting_at] for one in self.calendars)
@@ -63,6 +74,7 @@ class DesiredLead:
             {
                 **({"points": points} if points else {}),
                 **({"calendars": calendars} if calendars else {}),
+                **({"unwanted": sorted(self.unwanted)} if self.unwanted else {}),
                 "email": self.email,
                 "fields": dict(self.fields),
                 "custom_fields": dict(self.custom_fields),
@@ -86,6 +98,7 @@ class DesiredLead:
             points=Points(*stored["points"]) if "points" in stored else None,
             calendars=tuple(CalendarClass(*one) for one in stored.get("calendars", ())),
             silent=frozenset(stored["silent"]),
+            unwanted=frozenset((kind, name) for kind, name in stored.get("unwanted", ())),
         )
 
 
@@ -98,8 +111,9 @@ class Snapshot:
     person has left. `tags`, `lists` and `points` are what we gave, `taken` the lists we took back,
     `sequences` all the lead was ever in.
 
-    `unproven` holds what was sent once and may have landed or not, as ("sequences", "Onboarding"): it is
-    not sent again before a person has said which.
+    `unwanted` is what the record wants gone and Kartra acknowledged to be gone: it is not asked for again
+    while the record says the same. `unproven` holds what was sent once and may have landed or not, as
+    ("sequences", "Onboarding"): it is not sent again before a person has said which.
     """
 
     email: str
@@ -114,6 +128,7 @@ class Snapshot:
     calendars: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
     unproven: frozenset[tuple[str, str]] = frozenset()
+    unwanted: frozenset[Unwanted] = frozenset()
 
     def to_json(self) -> str:
         return _dump(
@@ -122,6 +137,7 @@ class Snapshot:
                 **({"calendars": sorted(self.calendars)} if self.calendars else {}),
                 **({"taken": sorted(self.taken)} if self.taken else {}),
                 **({"unproven": sorted(self.unproven)} if self.unproven else {}),
+                **({"unwanted": sorted(self.unwanted)} if self.unwanted else {}),
                 "email": self.email,
                 "fields": dict(self.fields),
                 "custom_fields": dict(self.custom_fields),
@@ -148,6 +164,7 @@ class Snapshot:
             calendars=frozenset(stored.get("calendars", ())),
             taken=frozenset(stored.get("taken", ())),
             unproven=frozenset((kind, name) for kind, name in stored.get("unproven", ())),
+            unwanted=frozenset((kind, name) for kind, name in stored.get("unwanted", ())),
         )
 
 

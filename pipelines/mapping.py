@@ -3,16 +3,17 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from dateutil import parser as date_parser
 
 from connectors.errors import ConfigError
+from connectors.privacy import mask_text
 from pipelines.config import LoadConfig
 from pipelines.config_values import Value
-from pipelines.lead import CalendarClass, CustomValue, DesiredLead, Points
+from pipelines.lead import CalendarClass, CustomValue, DesiredLead, Points, Unwanted
 from pipelines.nearest import nearest
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
 from pipelines.values import Read, Record, UnusableError, reader
@@ -97,18 +98,32 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
 
 
 def merge_leads(earlier: DesiredLead, later: DesiredLead) -> DesiredLead:
-    """Two records of one key under `duplicates: merge`: later values win, blanks do not, names add up."""
+    """Two records of one key under `duplicates: merge`: later values win, blanks do not, names add up.
+
+    Where one asks for a name and the other wants it gone, the later one counts.
+    """
+    earlier = replace(
+        earlier,
+        tags=_without("tags", earlier.tags, later),
+        lists=_without("lists", earlier.lists, later),
+        sequences=tuple(one for one in earlier.sequences if ("sequences", one[0]) not in later.unwanted),
+    )
     return DesiredLead(
         email=later.email,
         fields=_merged(earlier.fields, later.fields),
         custom_fields=_merged(earlier.custom_fields, later.custom_fields),
         tags=_distinct((*earlier.tags, *later.tags)),
         lists=_distinct((*earlier.lists, *later.lists)),
-        sequences=later.sequences,
+        sequences=tuple({**dict(earlier.sequences), **dict(later.sequences)}.items()),
         points=later.points or earlier.points,
         calendars=later.calendars,
         silent=earlier.silent & later.silent,
+        unwanted=(earlier.unwanted - later.wanted) | later.unwanted,
     )
+
+
+def _without(collection: str, names: tuple[str, ...], later: DesiredLead) -> tuple[str, ...]:
+    return tuple(name for name in names if (collection, name) not in later.unwanted)
 
 
 def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:
@@ -130,7 +145,14 @@ def _values(load: LoadConfig) -> Iterator[tuple[str, Value]]:
         yield f"load.fields.{name}", value
     for name, value in load.custom_fields.items():
         yield f"load.custom_fields.{name}", value
-    for place, elements in (("tags", load.tags), ("lists", load.lists)):
+    for place, elements in (
+        ("tags", load.tags),
+        ("lists", load.lists),
+        ("sequences", [part for one in load.sequences for part in (one.name, one.step)]),
+        ("untag", load.untag),
+        ("unsubscribe", load.unsubscribe),
+        ("unsubscribe_from_sequences", load.unsubscribe_from_sequences),
+    ):
         for element in elements:
             if isinstance(element, Value):
                 yield f"load.{place}", element
@@ -238,7 +260,7 @@ def _desired(load: LoadConfig) -> Callable[[Record, str], DesiredLead]:
     custom_fields = {name: reader(value) for name, value in load.custom_fields.items()}
     tags, lists = _names(load, load.tags), _names(load, load.lists)
     clears = load.blank == "clear"
-    sequences = tuple((sequence.name, sequence.step) for sequence in load.sequences)
+    sequences, unwanted = _sequences(load), _unwanted(load)
     calendars = tuple(
         CalendarClass(one.name, one.class_name, one.starting_at or "") for one in load.calendars
     )
@@ -248,19 +270,84 @@ def _desired(load: LoadConfig) -> Callable[[Record, str], DesiredLead]:
         values = {name: read(record) for name, read in custom_fields.items()}
         (tag_names, tags_silent), (list_names, lists_silent) = tags(record), lists(record)
         silent = {"tags": tags_silent, "lists": lists_silent}
-        return DesiredLead(
+        lead = DesiredLead(
             email=email,
             fields={name: text for name, text in texts.items() if text or clears},
             custom_fields={name: value for name, value in values.items() if value != "" or clears},
             tags=tag_names,
             lists=list_names,
-            sequences=sequences,
+            sequences=sequences(record),
             points=_points(load, record),
             calendars=calendars,
             silent=frozenset(name for name, is_silent in silent.items() if is_silent),
+            unwanted=unwanted(record),
         )
+        for collection, name in sorted(lead.unwanted & lead.wanted) if lead.unwanted else ():
+            what = f'{_ONE[collection]} "{mask_text(name)}"'
+            raise UnusableError(f"the {what} is asked for and is to be taken off as well")
+        return lead
 
     return desired
+
+
+_ONE = {"tags": "tag", "lists": "list", "sequences": "sequence"}
+
+
+def _sequences(load: LoadConfig) -> Callable[[Record], tuple[tuple[str, str], ...]]:
+    """(name, step) of each; blank names and steps start nothing. The first step of a name counts."""
+    if not any(isinstance(part, Value) for one in load.sequences for part in (one.name, one.step)):
+        constant = tuple((str(one.name), str(one.step)) for one in load.sequences)
+        return lambda _: constant
+    readers = [(_texts(one.name), _texts(one.step), one.step) for one in load.sequences]
+
+    def sequences_of(record: Record) -> tuple[tuple[str, str], ...]:
+        started: dict[str, str] = {}
+        for names, steps, said in readers:
+            for step in steps(record):
+                if not re.fullmatch(r"[A-Za-z0-9]+", step):
+                    raise UnusableError(f"the step of a sequence, {_told(said)}, is no number of a step")
+                for name in names(record):
+                    started.setdefault(name, step)
+        return tuple(started.items())
+
+    return sequences_of
+
+
+def _unwanted(load: LoadConfig) -> Callable[[Record], frozenset[Unwanted]]:
+    readers = [
+        (collection, _texts(element))
+        for collection, elements in (
+            ("tags", load.untag),
+            ("lists", load.unsubscribe),
+            ("sequences", load.unsubscribe_from_sequences),
+        )
+        for element in elements
+    ]
+    if not readers:
+        return lambda _: frozenset()
+    return lambda record: frozenset(
+        (collection, name) for collection, names in readers for name in names(record)
+    )
+
+
+def _texts(element: str | Value) -> Callable[[Record], tuple[str, ...]]:
+    """What is said, without blanks."""
+    if isinstance(element, str):
+        said = (element,)
+        return lambda _: said
+    read = reader(element)
+
+    def texts_of(record: Record) -> tuple[str, ...]:
+        value = read(record)
+        return ((value,) if value else ()) if isinstance(value, str) else value
+
+    return texts_of
+
+
+def _told(said: str | Value) -> str:
+    if isinstance(said, str):
+        return f'"{said}"'
+    return f'in the column "{said.column}"' if said.column else f'"{said.template or said.constant}"'
 
 
 def _points(load: LoadConfig, record: Record) -> Points | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipelines.config import ExpectConfig, LoadConfig
+from pipelines.lead import DesiredLead
 from pipelines.mapping import Invalid, Mapped, mapper
 
 
@@ -39,9 +40,21 @@ def _differences(expect: ExpectConfig, result: Mapped | Invalid) -> Iterator[str
         yield from _unless_equal(name, wanted, fields.get(name, ""))
     for name, value in expect.custom_fields.items():
         yield from _unless_equal(name, value, lead.custom_fields.get(name, ""))
-    for name, names, given in (("tags", expect.tags, lead.tags), ("lists", expect.lists, lead.lists)):
+    for name, given in _names_of(lead).items():
+        names: tuple[str, ...] | None = getattr(expect, name)
         if names is not None:
             yield from _unless_equal(name, tuple(sorted(names)), tuple(sorted(given)))
+
+
+def _names_of(lead: DesiredLead) -> dict[str, list[str]]:
+    """By the key of a load section that asks for them."""
+    gone = {"untag": "tags", "unsubscribe": "lists", "unsubscribe_from_sequences": "sequences"}
+    return {
+        "tags": [*lead.tags],
+        "lists": [*lead.lists],
+        "sequences": [name for name, _ in lead.sequences],
+        **{key: [name for kind, name in lead.unwanted if kind == one] for key, one in gone.items()},
+    }
 
 
 def _unless_equal(name: str, wanted: Any, given: Any) -> Iterator[str]:

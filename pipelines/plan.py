@@ -7,8 +7,17 @@ from typing import Any
 
 from connectors.errors import ConfigError
 from pipelines.config import LoadConfig
-from pipelines.diff import Change, diff_lead, removal, unproven_wishes, why_parked
+from pipelines.diff import (
+    Change,
+    diff_lead,
+    remembered,
+    removal,
+    theirs,
+    unproven_wishes,
+    why_parked,
+)
 from pipelines.lead import Snapshot
+from pipelines.new_fields import FieldToCreate
 from pipelines.preflight import Missing, Shortfall, needs_inventory
 from pipelines.state import BATCH, Difference, Store
 from pipelines.summary import Summary
@@ -51,10 +60,17 @@ class Plan:
     actions: Counter[str] = field(default_factory=Counter)
     triggered: Counter[str] = field(default_factory=Counter)
     missing: Counter[Missing] = field(default_factory=Counter)
+    new_fields: tuple[FieldToCreate, ...] = ()
 
     @property
     def changes(self) -> int:
         return self.created + self.edited + self.removed
+
+    def forget_names(self) -> None:
+        """Nothing is known of the account: what it lacks cannot be told."""
+        self.missing.clear()
+        self.new_fields = ()
+        self.actions.pop("create_custom_field", None)
 
 
 def decide(difference: Difference, load: LoadConfig) -> Decision:
@@ -98,21 +114,24 @@ def make_plan(
     summary.leads["unchanged"], summary.leads["skipped"] = store.count_unchanged()
     for batch in _batches(_decided(store, load, unknown)):
         enqueued: list[dict[str, Any]] = []
-        same: list[tuple[str, bytes]] = []
+        same: list[tuple[str, bytes, Snapshot]] = []
         for difference, decision in batch:
             if not decision.change:
                 summary.leads[decision.outcome] += 1
-                if decision.outcome == "unchanged":
-                    same.append((difference.key, difference.digest))
+                if decision.outcome == "unchanged" and difference.snapshot is not None:
+                    kept = remembered(difference.snapshot, difference.desired)
+                    same.append((difference.key, difference.digest, kept))
                 elif decision.outcome == "parked" and run_id:
                     number = difference.refused[0] if difference.refused else None
                     store.reject_known(run_id, difference.row, number, decision.reason)
                 continue
+            gone = theirs(difference.desired, difference.snapshot)
             _count(plan, decision)
+            plan.needs_names = plan.needs_names or bool(gone) or needs_inventory(decision.change)
             plan.triggered.update(_triggered(decision.change))
             is_ours = difference.origin in ("created", "adopted") and not difference.was_removed
             plan.edited_known += is_ours
-            shortfall.check(decision.change)
+            shortfall.check(decision.change, gone)
             enqueued.append(_entry(difference))
         if run_id is not None:
             store.mark_same(same)
@@ -125,7 +144,9 @@ def make_plan(
             plan.actions.update(change.commands)
         if run_id is not None:
             store.enqueue(run_id, [_removal_entry(key) for key, _ in batch])
-    plan.missing = shortfall.leads
+    plan.missing, plan.new_fields = shortfall.leads, shortfall.new_fields
+    if plan.new_fields:
+        plan.actions["create_custom_field"] = len(plan.new_fields)
     return plan
 
 
@@ -170,7 +191,6 @@ def _count(plan: Plan, decision: Decision) -> None:
     else:
         plan.edited += 1
     plan.calls += decision.calls
-    plan.needs_names = plan.needs_names or needs_inventory(decision.change)
     plan.actions.update(decision.change.commands)
 
 

@@ -5,11 +5,12 @@ per lead.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from connectors.kartra import commands
@@ -18,9 +19,11 @@ from connectors.kartra.commands import Call
 from connectors.kartra.profile import CustomFieldDefinition, parse_custom_fields, parse_names
 from connectors.privacy import mask_text
 from pipelines.config import LoadConfig
-from pipelines.diff import Change
-from pipelines.lead import CustomValue
+from pipelines.config_fields import NewField
+from pipelines.diff import Change, joined
+from pipelines.lead import CustomValue, Unwanted
 from pipelines.nearest import nearest
+from pipelines.new_fields import FieldDraft, FieldToCreate
 from pipelines.state import Store, utc_now
 
 FRESH_FOR = timedelta(hours=1)
@@ -32,11 +35,15 @@ _READS = {
     "sequences": (commands.retrieve_account_sequences, "account_sequences"),
     "custom_fields": (commands.retrieve_custom_fields, "custom_fields"),
 }
-_COLLECTION = {
-    "assign_tag": ("tag", "tags"),
-    "subscribe_lead_to_list": ("list", "lists"),
-    "subscribe_lead_to_sequence_at_step": ("sequence", "sequences"),
+_WORDS = {"tags": "tag", "lists": "list", "sequences": "sequence"}
+_MAPPED = {
+    "tags": ("tags", "untag"),
+    "lists": ("lists", "unsubscribe"),
+    "sequences": ("sequences", "unsubscribe_from_sequences"),
+    "custom_fields": ("custom_fields",),
 }
+"""Which keys of a load section need which inventory."""
+NOTHING: frozenset[Unwanted] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +70,16 @@ class Inventory:
             fresh=fresh,
         )
 
+    def has_room_for(self, identifier: str) -> bool:
+        """Whether a custom field of that name may be created: names that differ in case alone are taken."""
+        taken = {known.casefold() for known in self.custom_fields}
+        return identifier.casefold() not in taken
+
     def wire_value(self, identifier: str, value: CustomValue) -> str | tuple[str, ...]:
         """A custom value as Kartra takes it: option ids instead of labels. KeyError where it has none."""
         definition = self.custom_fields[identifier]
         if not value or definition.type not in commands.CHOICE_TYPES:
-            return value if isinstance(value, str) else "; ".join(value)
+            return joined(value)
         labels = value if isinstance(value, tuple) else (value,)
         ids = tuple(_option_id(definition, label) for label in labels)
         return ids if definition.type == "checkbox" else ids[0]
@@ -84,19 +96,32 @@ class Missing:
         return mask_text(self.what) + (f'; did you mean "{self.near}"?' if self.near else "")
 
 
-def missing_in(change: Change, inventory: Inventory) -> Iterator[Missing]:
-    """What this change needs and the account does not have."""
-    for step in change.steps:
-        if step.cmd in _COLLECTION:
-            word, collection = _COLLECTION[step.cmd]
-            known: frozenset[str] = getattr(inventory, collection)
-            if step.name not in known:
-                yield Missing(f'{word} "{step.name}"', nearest(step.name, known))
+def missing_in(
+    change: Change,
+    inventory: Inventory,
+    theirs: Collection[Unwanted] = NOTHING,
+    creatable: Mapping[str, NewField] = MappingProxyType({}),
+) -> Iterator[Missing]:
+    """What this change needs and the account does not have.
+
+    What is taken away need not exist, but for `theirs`: a name that only the record tells may be misspelt.
+    """
+    given = [step.effect for step in change.steps if not step.takes and step.effect[0] in _WORDS]
+    for collection, name in (*given, *sorted(theirs)):
+        known: frozenset[str] = getattr(inventory, collection)
+        if name not in known:
+            yield Missing(f'{_WORDS[collection]} "{name}"', nearest(name, known))
     for identifier, value in change.custom_fields.items():
-        definition = inventory.custom_fields.get(identifier)
-        if definition is None:
+        definition, new = inventory.custom_fields.get(identifier), creatable.get(identifier)
+        if definition is None and new is not None and inventory.has_room_for(identifier):
+            definition = _as_created(identifier, new)
+        elif definition is None:
             yield Missing(f'custom field "{identifier}"', nearest(identifier, inventory.custom_fields))
-        elif definition.type in commands.CHOICE_TYPES:
+            continue
+        elif new is not None and new.type not in (None, definition.type):
+            yield Missing(f'custom field "{identifier}" as {new.type}: there it is {definition.type}')
+            continue
+        if definition is not None and definition.type in commands.CHOICE_TYPES:
             yield from _missing_options(definition, value)
 
 
@@ -118,8 +143,10 @@ class AccountInventory:
         self._kinds = tuple(kinds_used(load))
         self._current: Inventory | None = None
 
-    def calls_needed(self) -> int:
-        """Calls that a run spends on asking."""
+    def calls_needed(self, *, creating: int = 0) -> int:
+        """Calls that a run spends on asking, and on creating so many custom fields."""
+        if creating:  # no list of an earlier run says that they are missing, and one more shows them made
+            return len(self._kinds) + creating + 1
         return 0 if self._stored() else len(self._kinds)
 
     def current(self) -> Inventory:
@@ -137,6 +164,15 @@ class AccountInventory:
             self._store.keep_inventory(self._account, kind, content)
         self._current = Inventory.of(contents, fresh=True)
         return self._current
+
+    def custom_fields(self) -> Mapping[str, CustomFieldDefinition]:
+        """Those of now, asked for alone."""
+        content = self._read("custom_fields")
+        if self._keep:
+            self._store.keep_inventory(self._account, "custom_fields", content)
+        now = Inventory.of({"custom_fields": content}, fresh=True).custom_fields
+        self._current = replace(self.current(), custom_fields=now)
+        return now
 
     def forget(self) -> None:
         """The lists proved wrong: ask again next time."""
@@ -157,8 +193,8 @@ class AccountInventory:
 
 def kinds_used(load: LoadConfig) -> Iterator[str]:
     """Which inventories a mapping can need."""
-    for kind in ("tags", "lists", "sequences", "custom_fields"):
-        if getattr(load, kind):
+    for kind, keys in _MAPPED.items():
+        if any(getattr(load, key) for key in keys):
             yield kind
 
 
@@ -175,23 +211,67 @@ def read_inventory(client: KartraClient, kind: str) -> Any:
 
 
 class Shortfall:
-    """Collects what is missing over all changes: each thing once, with how many leads wish for it."""
+    """Collects what is missing over all changes: each thing once, with how many leads wish for it.
 
-    def __init__(self, inventory: Callable[[], Inventory], ask: Callable[[], Inventory]) -> None:
+    Custom fields in `creatable` are not missing but to be created.
+    """
+
+    def __init__(
+        self,
+        inventory: Callable[[], Inventory],
+        ask: Callable[[], Inventory],
+        creatable: Mapping[str, NewField] = MappingProxyType({}),
+    ) -> None:
         self._inventory = inventory
         self._ask = ask
-        self.leads: Counter[Missing] = Counter()
+        self._creatable = creatable
+        self._drafts: dict[str, FieldDraft] = {}
+        self._found: Counter[Missing] = Counter()
 
-    def check(self, change: Change) -> None:
-        """A list of an earlier run that lacks a name is asked for again before the name counts as missing."""
-        if not needs_inventory(change):
+    @property
+    def leads(self) -> Counter[Missing]:
+        unfit = {
+            Missing(f'custom field "{name}", which cannot be created: {draft.fault}'): draft.lead_count
+            for name, draft in self._drafts.items()
+            if draft.fault
+        }
+        return self._found + Counter(unfit)
+
+    @property
+    def new_fields(self) -> tuple[FieldToCreate, ...]:
+        """The custom fields to be created, in the order of the mapping."""
+        drafts = (self._drafts[name] for name in self._creatable if name in self._drafts)
+        return tuple(draft.field for draft in drafts if not draft.fault)
+
+    def check(self, change: Change, theirs: Collection[Unwanted] = NOTHING) -> None:
+        """A list of an earlier run that lacks a name is asked for again before the name counts as missing.
+
+        `theirs`: what is to be gone and was not given by us.
+        """
+        if not needs_inventory(change) and not theirs:
             return
         inventory = self._inventory()
-        find = partial(missing_in, change)
-        missing = list(find(inventory))
-        if missing and not inventory.fresh:
-            missing = list(find(self._ask()))
-        self.leads.update(missing)
+        find = partial(missing_in, change, theirs=theirs, creatable=self._creatable)
+        missing, new = list(find(inventory)), self._new_in(change, inventory)
+        if (missing or new) and not inventory.fresh:
+            inventory = self._ask()
+            missing, new = list(find(inventory)), self._new_in(change, inventory)
+        self._found.update(missing)
+        for identifier in new:
+            draft = self._drafts.setdefault(identifier, FieldDraft(identifier, self._creatable[identifier]))
+            draft.add(change.custom_fields[identifier])
+
+    def _new_in(self, change: Change, inventory: Inventory) -> list[str]:
+        return [
+            name for name in change.custom_fields if name in self._creatable and inventory.has_room_for(name)
+        ]
+
+
+def _as_created(identifier: str, new: NewField) -> CustomFieldDefinition | None:
+    """With its options, where the pipeline file tells them: Kartra has given them no ids yet."""
+    if new.type is None or new.options == "from_source":
+        return None
+    return CustomFieldDefinition(identifier, new.type, dict.fromkeys(new.options, ""))
 
 
 def _missing_options(definition: CustomFieldDefinition, value: CustomValue) -> Iterator[Missing]:

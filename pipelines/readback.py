@@ -7,8 +7,8 @@ from typing import Any
 
 from connectors.kartra.profile import LeadProfile
 from pipelines.config import Existing
-from pipelines.diff import Change, Step, apply_change, same_value
-from pipelines.lead import DesiredLead, Snapshot
+from pipelines.diff import Change, Step, apply_change, created_lead, same_value
+from pipelines.lead import DesiredLead, Snapshot, Unwanted
 from pipelines.state import Origin
 
 EST = timezone(timedelta(hours=-5))
@@ -53,33 +53,41 @@ def after_unknown(
             adopted = adopt(desired, profile, existing)
             return replace(adopted, unproven=unproven if ours is None else frozenset()), "adopted"
         flags = (True, *flags[1:])
-    known = snapshot or Snapshot(email=desired.email)
+    known = snapshot or created_lead(desired)
     after = apply_change(known, change, [bool(flag) for flag in flags])
     after = replace(after, unproven=known.unproven | unproven)
     if change.create:  # as it is now: somebody may have edited it since
         after = replace(after, **_values(desired, profile))
     left = _left(desired, profile)
-    if _never_carried_out(change, flags, now - sent_at):  # inactive is how we left them
+    if _never_carried_out(change, known, flags, now - sent_at):  # inactive is how we left them
         left -= {("lists", name) for name in known.taken}
     after = replace(after, lead_id=profile.id or after.lead_id, kept=after.kept | left)
     return after, "created" if change.create else None
 
 
-def _never_carried_out(change: Change, flags: Sequence[bool | None], age: timedelta) -> bool:
-    """Whether a call left no trace. A list alone is none, if its person had the time to leave it again."""
+def _never_carried_out(change: Change, known: Snapshot, flags: Sequence[bool | None], age: timedelta) -> bool:
+    """Whether a call left no trace. A list alone is none, if its person had the time to leave it again.
+
+    Neither is taking away what the lead may never have had.
+    """
     head = flags[: len(flags) - len(change.steps)]
-    traces = [
-        flag
+    ours = {("tags", name) for name in known.tags} | {("lists", name) for name in known.lists}
+    told = [
+        (step.cmd, flag)
         for step, flag in zip(change.steps, flags[len(head) :], strict=True)
-        if step.cmd != "subscribe_lead_to_list"
+        if not step.takes or step.effect in ours
     ]
-    return not any(flags) and (age < JUST_NOW or False in (*head, *traces))
+    traces = [flag for cmd, flag in told if cmd != "subscribe_lead_to_list"]
+    shown = any(head) or any(flag for _, flag in told)
+    return not shown and (age < JUST_NOW or False in (*head, *traces))
 
 
 def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Snapshot:
     """The snapshot of a lead that Kartra had before us, as far as the record speaks of it."""
     values = _values(desired, profile)
+    absent = frozenset(one for one in desired.unwanted if not _shows(one, profile))
     kept = {("tags", name) for name in profile.tags} | {("lists", name) for name in profile.lists}
+    kept -= desired.unwanted - absent
     if existing == "fill_blanks":
         kept |= {(kind, name) for kind, known in values.items() for name, value in known.items() if value}
     return Snapshot(
@@ -87,8 +95,20 @@ def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Sna
         lead_id=profile.id or None,
         sequences=frozenset(profile.sequences),
         kept=frozenset(kept),
+        unwanted=absent,
         **values,
     )
+
+
+def _shows(one: Unwanted, profile: LeadProfile) -> bool:
+    """Whether the lead has such a tag, list or sequence now."""
+    match one:
+        case "tags", name:
+            return name in profile.tags
+        case "lists", name:
+            return profile.lists.get(name, False)
+        case _, name:
+            return name in profile.sequences and name not in profile.left_sequences
 
 
 def _values(desired: DesiredLead, profile: LeadProfile) -> dict[str, Any]:
@@ -145,13 +165,7 @@ def _step_landed(step: Step, change: Change, profile: LeadProfile) -> bool | Non
             if profile.score == change.score:
                 return False
             return True if profile.score == change.score + int(step.label) else None
-        case "assign_tag":
-            return step.name in profile.tags
-        case "unassign_tag":
-            return step.name not in profile.tags
-        case "subscribe_lead_to_list":
-            return profile.lists.get(step.name, False)
-        case "unsubscribe_lead_from_list":
-            return not profile.lists.get(step.name, False)
-        case _:
+        case "subscribe_lead_to_sequence_at_step":  # it stays there when the lead has left it
             return step.name in profile.sequences
+        case _:
+            return _shows(step.effect, profile) is not step.takes

@@ -24,6 +24,7 @@ from pipelines.deliver import Delivery
 from pipelines.extract import check_columns, stage
 from pipelines.incremental import Extract, extract_of
 from pipelines.lease import this_process
+from pipelines.new_fields import creatable_fields, create_fields
 from pipelines.plan import Plan, make_plan, refuse_missing
 from pipelines.preflight import AccountInventory, Inventory, Shortfall
 from pipelines.pull_run import PullEstimate, estimate_pull, pull_tables
@@ -173,16 +174,17 @@ def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanRe
             inventory = AccountInventory(store, client, account, load, keep=False)
             known = _Lenient(inventory, unchecked)
             stage(source, load, store, summary, run_id=None)
-            shortfall = Shortfall(known.current, known.asked)
+            shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
             plan = make_plan(store, load, shortfall, summary, run_id=None)
             refusal = _guard(load, store, summary, plan, approved=False)
-            asking = inventory.calls_needed() if plan.needs_names else 0
+            if unchecked:
+                plan.forget_names()
+            creating = len(plan.new_fields)
+            asking = inventory.calls_needed(creating=creating) if plan.needs_names else 0
             collapsing = store.collapsing() if config.kartra.mode == "test" else []
             waiting = len(store.unsettled())
     finally:
         client.close()
-    if unchecked:
-        plan.missing.clear()
     for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
         summary.leads[name] += count
     calls = plan.calls + asking
@@ -265,7 +267,7 @@ def _load(
     plan = make_plan(
         store,
         load,
-        Shortfall(inventory.current, inventory.asked),
+        Shortfall(inventory.current, inventory.asked, creatable_fields(load)),
         summary,
         run_id=run_id,
         unknown=unknown,
@@ -276,8 +278,15 @@ def _load(
         return refusal
     if config.kartra.mode == "test":
         _warn_of_collapsing(store.collapsing())
-    delivery.deliver(plan.changes)
     summary.actions = delivery.actions
+    if plan.new_fields:
+        between()
+        made = create_fields(
+            plan.new_fields, client, inventory.custom_fields, settle_s=config.kartra.settle_s
+        )
+        summary.actions["create_custom_field"] = len(made)
+        summary.notes += [f"custom field {field} created" for field in made]
+    delivery.deliver(plan.changes)
     summary.retried = delivery.retried
     return delivery.failure
 

@@ -76,6 +76,8 @@ def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
         yield f"  {count:>15,} × {name}"
     for number, (what, count) in enumerate(result.plan.triggered.most_common(TRIGGERS_SHOWN)):
         yield f"  {'gives' if number == 0 else '':<7}{count:>8,} leads {mask_text(what)}"
+    if new := result.plan.new_fields:
+        yield f"  {'creates':<7}{len(new):>8,} custom fields: {', '.join(map(str, new))}"
     if result.pull is not None:
         yield f"  {'pull':<7}{result.pull.leads:>8,} leads to read, and the sales that show up with them"
     yield f"  {'calls':<7}{result.calls:>8,} estimated, {duration(result.seconds)} at the set rate"

@@ -404,12 +404,20 @@ class Store:
             fixed = {"run_id": run_id, "scope_id": self.scope_id}
             self._run_many("enqueue", [{**fixed, **change} for change in changes])
 
-    def mark_same(self, wishes: Sequence[tuple[str, bytes]]) -> None:
-        """(key, digest) of wishes that ask for nothing new."""
+    def mark_same(self, wishes: Sequence[tuple[str, bytes, Snapshot]]) -> None:
+        """(key, digest, snapshot) of wishes that ask for nothing new."""
         with self._transaction():
             self._run_many(
                 "same",
-                [{"scope_id": self.scope_id, "key": key, "digest": digest} for key, digest in wishes],
+                [
+                    {
+                        "scope_id": self.scope_id,
+                        "key": key,
+                        "digest": digest,
+                        "snapshot": snapshot.to_json(),
+                    }
+                    for key, digest, snapshot in wishes
+                ],
             )
 
     def planned(self, *, after: int = 0) -> list[Entry]:

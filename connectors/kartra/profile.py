@@ -3,7 +3,7 @@
 Wherever a list is expected a missing key, null, "", [] or an object of rows will do (§6.2, §10.14).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,7 @@ class LeadProfile:
     details: Mapping[str, Any] = field(
         default_factory=dict, repr=False, compare=False
     )  # all that Kartra sent
+    left_sequences: frozenset[str] = frozenset()  # those of `sequences` that it has left
 
 
 def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
@@ -61,6 +62,7 @@ def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
         score=_whole(details.get("score")),
         joined=moment_of(details.get("date_joined")),
         details=details,
+        left_sequences=frozenset(_left_sequences(details.get("sequences"))),
     )
 
 
@@ -96,6 +98,13 @@ def _sequences(value: object) -> dict[str, str]:
         for row in rows_of(value)
         if (name := _name(row))
     }
+
+
+def _left_sequences(value: object) -> Iterator[str]:
+    """Of a status that is missing nothing is known: as long as it is in the profile it may be in it."""
+    for row in maps_of(value):
+        if text_of(row.get("status")).strip().lower() == "unsubscribed" and (name := _name(row)):
+            yield name
 
 
 def _custom_values(value: object) -> dict[str, str | tuple[str, ...]]:

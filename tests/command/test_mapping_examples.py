@@ -39,6 +39,14 @@ def test_examples_that_hold_are_counted(project: Project, sandbox: Sandbox) -> N
             "load.examples[0]: tags: expected [VIP], the mapping gives [Imported]",
         ),
         (
+            "{given: {Email: a@example.org, Consent: yes, Tags: Old}, expect: {untag: [], sequences: []}}",
+            "load.examples[0]: sequences: expected [], the mapping gives [Onboarding]",
+        ),
+        (
+            "{given: {Email: a@example.org, Consent: yes}, expect: {untag: [VIP]}}",
+            "load.examples[0]: untag: expected [VIP], the mapping gives []",
+        ),
+        (
             "{given: {Email: a@example.org, Consent: yes}, expect: {sent: false}}",
             "it is sent, and should not be",
         ),

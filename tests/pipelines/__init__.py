@@ -67,6 +67,15 @@ classes = st.lists(
     unique_by=lambda one: one.calendar,
 ).map(tuple)
 class_labels = st.frozensets(names.map("{}: Tuesday".format))
+unwanted = st.frozensets(st.tuples(st.sampled_from(["tags", "lists", "sequences"]), names), max_size=5)
+
+
+def wishes_gone(lead: DesiredLead, unwanted: frozenset[tuple[str, str]]) -> DesiredLead:
+    """With what it wants gone, less what it asks for: no record of a mapping wants both."""
+    return replace(lead, unwanted=unwanted - lead.wanted)
+
+
+desired_leads = st.builds(wishes_gone, desired_leads, unwanted=st.just(frozenset()) | unwanted)
 whole_leads = st.builds(
     lambda lead, **more: replace(lead, **more), desired_leads, points=points, calendars=classes
 )
@@ -82,13 +91,17 @@ whole_snapshots = st.builds(
         | st.tuples(st.just("calendars"), names.map("{}: Tuesday".format))
         | st.tuples(st.just("points"), st.sampled_from(["+10", "-5"]))
     ),
+    unwanted=unwanted,
 )
 any_text = st.text(max_size=20)
 steps = st.one_of(
     st.builds(
         Step,
         st.sampled_from(
-            ["assign_tag", "unassign_tag", "subscribe_lead_to_list", "unsubscribe_lead_from_list"]
+            [
+                *("assign_tag", "unassign_tag", "subscribe_lead_to_list", "unsubscribe_lead_from_list"),
+                "unsubscribe_lead_from_sequence",
+            ]
         ),
         any_text,
         st.none(),

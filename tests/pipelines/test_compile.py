@@ -27,6 +27,7 @@ STEPS = (
     Step("assign_tag", "VIP"),
     Step("unsubscribe_lead_from_list", "Offers"),
     Step("subscribe_lead_to_list", "News"),
+    Step("unsubscribe_lead_from_sequence", "Course"),
     Step("subscribe_lead_to_sequence_at_step", "Onboarding", "2"),
 )
 STEP_ACTIONS = (
@@ -34,6 +35,7 @@ STEP_ACTIONS = (
     commands.assign_tag("VIP"),
     commands.unsubscribe_lead_from_list("Offers"),
     commands.subscribe_lead_to_list("News"),
+    commands.unsubscribe_lead_from_sequence("Course"),
     commands.subscribe_lead_to_sequence_at_step("Onboarding", "2"),
 )
 

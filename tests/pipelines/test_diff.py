@@ -9,10 +9,13 @@ from pipelines.diff import (
     Change,
     Step,
     apply_change,
+    created_lead,
     diff_lead,
+    remembered,
     removal,
     resolve,
     same_value,
+    theirs,
     unproven_wishes,
 )
 from pipelines.lead import CalendarClass, DesiredLead, Points, Snapshot
@@ -40,7 +43,7 @@ ANN_IN_KARTRA = Snapshot(
 def acknowledged(desired: DesiredLead) -> Snapshot:
     """The snapshot of a new lead of which everything was done."""
     change = diff_lead(desired, None)
-    return apply_change(Snapshot(desired.email), change, [True] * len(change.commands))
+    return apply_change(created_lead(desired), change, [True] * len(change.commands))
 
 
 def still_owed(change: Change, done: list[bool]) -> Change:
@@ -82,7 +85,7 @@ def test_after_a_lead_was_created_exactly_the_rest_is_owed(desired: DesiredLead,
     change = diff_lead(desired, None)
     steps = len(change.steps)
     done = [True, *data.draw(st.lists(st.booleans(), min_size=steps, max_size=steps))]
-    after = apply_change(Snapshot(desired.email), change, done)
+    after = apply_change(created_lead(desired), change, done)
     assert diff_lead(desired, after) == still_owed(change, done)
 
 
@@ -101,8 +104,8 @@ def test_a_change_names_only_what_differs_or_is_wished(desired: DesiredLead, sna
     change = diff_lead(desired, snapshot)
     assert {name: desired.fields[name] for name in change.fields} == change.fields
     assert all(snapshot.fields.get(name, "") != value for name, value in change.fields.items())
-    assert {step.name for step in change.steps if step.cmd == "unassign_tag"} <= snapshot.tags
-    assert {step.name for step in change.steps if step.cmd == "unsubscribe_lead_from_list"} <= snapshot.lists
+    ours = {("tags", name) for name in snapshot.tags} | {("lists", name) for name in snapshot.lists}
+    assert {step.effect for step in change.steps if step.takes} <= ours | desired.unwanted
     assert len(set(change.steps)) == len(change.steps)
 
 
@@ -118,8 +121,42 @@ def test_a_removal_that_was_done_leaves_nothing_to_take(snapshot: Snapshot) -> N
     change = removal(snapshot, wanted)
     after = apply_change(snapshot, change, [True] * len(change.commands))
     assert removal(after, wanted) == Change()
-    taken = snapshot.taken | snapshot.lists
-    assert after == replace(snapshot, tags=frozenset(), lists=frozenset(), taken=taken)
+    assert (after.tags, after.lists, after.sequences) == (frozenset(), frozenset(), snapshot.sequences)
+    left = {name for name in snapshot.lists if ("lists", name) not in snapshot.kept}
+    assert after.taken == snapshot.taken | left
+    assert remembered(after, None).unwanted == frozenset()
+
+
+@given(desired=whole_leads, snapshot=whole_snapshots)
+def test_what_is_to_be_gone_is_asked_for_until_it_is_acknowledged_and_then_never_again(
+    desired: DesiredLead, snapshot: Snapshot
+) -> None:
+    change = diff_lead(desired, snapshot)
+    taken = {step.effect for step in change.steps if step.takes}
+    assert desired.unwanted - snapshot.unwanted <= taken
+    after = apply_change(snapshot, change, [True] * len(change.commands))
+    assert remembered(after, desired).unwanted == desired.unwanted
+    assert diff_lead(desired, remembered(after, desired)) == Change()
+
+
+@given(desired=whole_leads, snapshot=whole_snapshots)
+def test_a_wish_to_be_gone_that_was_dropped_and_comes_again_is_asked_for_again(
+    desired: DesiredLead, snapshot: Snapshot
+) -> None:
+    content = replace(desired, unwanted=frozenset())
+    kept = remembered(snapshot, content)
+    taken = {step.effect for step in diff_lead(desired, kept).steps if step.takes}
+    assert desired.unwanted <= taken
+
+
+@given(desired=whole_leads, snapshot=whole_snapshots)
+def test_what_is_given_again_after_it_was_to_be_gone_can_be_taken_off_again(
+    desired: DesiredLead, snapshot: Snapshot
+) -> None:
+    change = diff_lead(desired, snapshot)
+    after = apply_change(snapshot, change, [True] * len(change.commands))
+    given = {step.effect for step in change.steps if not step.takes}
+    assert given.isdisjoint(after.unwanted)
 
 
 def test_a_new_lead_is_created_with_what_is_filled() -> None:
@@ -136,6 +173,12 @@ def test_a_new_lead_is_created_with_what_is_filled() -> None:
             Step("subscribe_lead_to_sequence_at_step", "Onboarding", "2"),
         ),
     )
+
+
+def test_nothing_is_taken_off_a_new_lead() -> None:
+    wish = replace(ANN, unwanted=frozenset({("tags", "Old"), ("lists", "Old"), ("sequences", "Old")}))
+    assert diff_lead(wish, None) == diff_lead(ANN, None)
+    assert acknowledged(wish).unwanted == wish.unwanted
 
 
 def test_only_changed_fields_are_sent() -> None:
@@ -179,6 +222,61 @@ def test_a_record_that_says_nothing_of_tags_and_lists_takes_none_back() -> None:
 def test_a_record_that_is_silent_on_tags_still_gives_those_it_names() -> None:
     wish = replace(ANN, tags=("Customer",), silent=frozenset({"tags"}))
     assert diff_lead(wish, ANN_IN_KARTRA) == Change(steps=(Step("assign_tag", "Customer"),))
+
+
+def test_what_a_record_wants_gone_is_taken_off_whoever_gave_it() -> None:
+    gone = {("tags", "VIP"), ("tags", "Theirs"), ("lists", "Theirs"), ("sequences", "Onboarding")}
+    wish = replace(
+        ANN, tags=("Blog",), sequences=(), unwanted=frozenset(gone), silent=frozenset({"tags", "lists"})
+    )
+    had = replace(ANN_IN_KARTRA, kept=frozenset({("tags", "Theirs"), ("lists", "Theirs")}))
+    change = diff_lead(wish, had)
+    assert change == Change(
+        steps=(
+            Step("unassign_tag", "Theirs"),
+            Step("unassign_tag", "VIP"),
+            Step("unsubscribe_lead_from_list", "Theirs"),
+            Step("unsubscribe_lead_from_sequence", "Onboarding"),
+        )
+    )
+    after = apply_change(had, change, [True] * 4)
+    assert (after.tags, after.lists) == ({"Blog"}, {"News"})
+    assert after.unwanted == gone
+    assert removal(after, ("untag", "unsubscribe")).steps == (
+        Step("unassign_tag", "Blog"),
+        Step("unsubscribe_lead_from_list", "News"),
+    )
+
+
+def test_a_sequence_that_was_to_be_left_is_not_started_again() -> None:
+    left = replace(ANN_IN_KARTRA, unwanted=frozenset({("sequences", "Onboarding")}))
+    assert diff_lead(ANN, left) == Change()
+
+
+def test_a_tag_that_was_taken_off_by_wish_can_be_given_and_a_list_its_person_may_have_left_cannot() -> None:
+    had = replace(
+        ANN_IN_KARTRA,
+        tags=frozenset({"Blog"}),
+        lists=frozenset(),
+        kept=frozenset({("tags", "VIP"), ("lists", "News")}),
+    )
+    off = replace(ANN, tags=("Blog",), lists=(), unwanted=frozenset({("tags", "VIP"), ("lists", "News")}))
+    after = apply_change(had, diff_lead(off, had), [True, True])
+    assert diff_lead(ANN, after) == Change(steps=(Step("assign_tag", "VIP"),))
+
+
+def test_only_names_that_we_never_gave_may_be_misspelt() -> None:
+    wish = replace(
+        ANN,
+        tags=(),
+        lists=(),
+        sequences=(),
+        unwanted=frozenset(
+            {("tags", "VIP"), ("tags", "Vpi"), ("lists", "News"), ("sequences", "Onboarding")}
+        ),
+    )
+    assert theirs(wish, ANN_IN_KARTRA) == {("tags", "Vpi")}
+    assert theirs(wish, None) == wish.unwanted
 
 
 def test_a_list_its_person_has_left_is_not_given_back() -> None:

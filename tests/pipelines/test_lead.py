@@ -20,6 +20,7 @@ FULL = DesiredLead(
     silent=frozenset({"tags", "lists"}),
 )
 OTHER_SCRIPT = DesiredLead("jörg@xn--mller-kva.de", fields={"last_name": "Müller 🎉", "city": "東京"})
+WITHOUT = DesiredLead("ann@example.org", unwanted=frozenset({("tags", "VIP"), ("lists", "News")}))
 
 FULL_JSON = (
     '{"custom_fields":{"fruits":["plum","apple"],"note":"she said \\"hi\\"\\n","size":""},'
@@ -35,8 +36,9 @@ FULL_JSON = (
         (BARE, "9f0ec2f33108dd71763e27bc995757ee"),
         (FULL, "afb11f79ba032fcf0b24cd8fef29c968"),
         (OTHER_SCRIPT, "9574a430dba83ffd13767f7411c69b9d"),
+        (WITHOUT, "62b20c77dc40246931ffb3519d355745"),
     ],
-    ids=["bare", "full", "other script"],
+    ids=["bare", "full", "other script", "with what is to be gone"],
 )
 def test_the_digest_of_a_lead_never_changes(lead: DesiredLead, golden: str) -> None:
     # A release that changes these sends every lead of every user again.
@@ -45,6 +47,8 @@ def test_the_digest_of_a_lead_never_changes(lead: DesiredLead, golden: str) -> N
 
 def test_the_byte_form_of_a_lead_never_changes() -> None:
     assert FULL.to_json() == FULL_JSON
+    assert WITHOUT.to_json().startswith('{"custom_fields":{},"email":"ann@example.org"')
+    assert WITHOUT.to_json().endswith('"unwanted":[["lists","News"],["tags","VIP"]]}')
 
 
 @settings(max_examples=50)

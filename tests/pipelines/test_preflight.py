@@ -127,6 +127,15 @@ def test_what_is_taken_away_need_not_exist() -> None:
     assert missing(wishes(Step("unassign_tag", "Gone"), Step("unsubscribe_lead_from_list", "Gone"))) == []
 
 
+def test_what_is_taken_away_has_to_exist_where_only_the_record_tells_its_name() -> None:
+    change = wishes(Step("unassign_tag", "VPI"), Step("unsubscribe_lead_from_sequence", "Gone"))
+    theirs = {("tags", "VPI"), ("sequences", "Gone")}
+    assert [str(thing) for thing in missing_in(change, INVENTORY, theirs)] == [
+        'sequence "Gone"',
+        'tag "VPI"; did you mean "VIP"?',
+    ]
+
+
 def test_a_choice_takes_one_option_and_a_checkbox_several() -> None:
     assert missing(wishes(size=("small", "Large"), fruits=("apple", "pear"))) == [
         'custom field "size" takes one option, several are given'
@@ -169,6 +178,8 @@ def test_only_the_kinds_a_mapping_can_need_are_asked_for() -> None:
         "lists",
         "custom_fields",
     ]
+    leaving = {"untag": ["VIP"], "unsubscribe": ["News"], "unsubscribe_from_sequences": ["Onboarding"]}
+    assert list(kinds_used(load_config(**leaving))) == ["tags", "lists", "sequences"]
     assert list(kinds_used(ALL_KINDS)) == ["tags", "lists", "sequences", "custom_fields"]
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kartra.profile import LeadProfile
-from pipelines.diff import Change, Step, apply_change, diff_lead
-from pipelines.lead import DesiredLead, Snapshot
+from pipelines.diff import Change, Step, apply_change, created_lead, diff_lead
+from pipelines.lead import DesiredLead, Snapshot, Unwanted
 from pipelines.readback import adopt, after_unknown, landed
 from tests.pipelines import desired_leads, names, snapshots
 
@@ -45,17 +45,30 @@ SENT_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SENT_EST = datetime(2026, 3, 1, 7, 0)  # noqa: DTZ001 - Kartra's clock names no zone
 
 
-def profile_of(snapshot: Snapshot, *, theirs: frozenset[str] = frozenset()) -> LeadProfile:
-    """What Kartra shows of a lead that is as its snapshot says, with tags and lists of others beside."""
+def profile_of(
+    snapshot: Snapshot,
+    *,
+    theirs: frozenset[str] = frozenset(),
+    unwanted: frozenset[Unwanted] = frozenset(),
+) -> LeadProfile:
+    """What Kartra shows of a lead that is as its snapshot says, with tags and lists of others beside.
+
+    Of what is `unwanted` it has all that was not taken off.
+    """
+    still: dict[str, set[str]] = {"tags": set(), "lists": set(), "sequences": set()}
+    for collection, name in unwanted - snapshot.unwanted:
+        still[collection].add(name)
+    sequences = snapshot.sequences | still["sequences"]
     return LeadProfile(
         id=snapshot.lead_id or "1",
         email=snapshot.email,
         fields=snapshot.fields,
-        tags=snapshot.tags | {f"{name} (theirs)" for name in theirs},
-        lists={**dict.fromkeys(snapshot.lists, True), **{f"{name} (theirs)": True for name in theirs}},
-        sequences=dict.fromkeys(snapshot.sequences, "1"),
+        tags=snapshot.tags | still["tags"] | {f"{name} (theirs)" for name in theirs},
+        lists=dict.fromkeys(snapshot.lists | still["lists"] | {f"{name} (theirs)" for name in theirs}, True),
+        sequences=dict.fromkeys(sequences, "1"),
         custom_fields=snapshot.custom_fields,
         score=0,
+        left_sequences=frozenset(name for name in sequences if ("sequences", name) in snapshot.unwanted),
     )
 
 
@@ -69,7 +82,8 @@ def test_a_profile_shows_exactly_those_actions_that_were_done(
 ) -> None:
     change = diff_lead(desired, snapshot)
     done = drawn_flags(data, len(change.commands))
-    profile = profile_of(apply_change(snapshot, change, done), theirs=theirs)
+    after = apply_change(snapshot, change, done)
+    profile = profile_of(after, theirs=theirs, unwanted=desired.unwanted)
     assert landed(change, profile) == tuple(done)
 
 
@@ -79,7 +93,7 @@ def test_a_profile_shows_what_was_done_after_a_lead_was_created(
 ) -> None:
     change = diff_lead(desired, None)
     done = [True, *drawn_flags(data, len(change.steps))]
-    profile = profile_of(apply_change(Snapshot(desired.email), change, done))
+    profile = profile_of(apply_change(created_lead(desired), change, done), unwanted=desired.unwanted)
     assert landed(change, profile) == tuple(done)
 
 
@@ -89,7 +103,8 @@ def test_after_a_try_without_an_answer_exactly_what_did_not_land_is_owed(
 ) -> None:
     change = diff_lead(desired, snapshot)
     known = apply_change(snapshot, change, drawn_flags(data, len(change.commands)))
-    after, origin = after_unknown(change, desired, snapshot, profile_of(known), "update", SENT_AT, SENT_AT)
+    profile = profile_of(known, unwanted=desired.unwanted)
+    after, origin = after_unknown(change, desired, snapshot, profile, "update", SENT_AT, SENT_AT)
     assert (after, origin) == (replace(known, lead_id=snapshot.lead_id or "1"), None)
     assert diff_lead(desired, after) == diff_lead(desired, known)
 
@@ -98,8 +113,9 @@ def test_after_a_try_without_an_answer_exactly_what_did_not_land_is_owed(
 def test_a_creation_without_an_answer_that_landed_is_ours(desired: DesiredLead, data: st.DataObject) -> None:
     change = diff_lead(desired, None)
     done = [True, *drawn_flags(data, len(change.steps))]
-    known = apply_change(Snapshot(desired.email), change, done)
-    after, origin = after_unknown(change, desired, None, profile_of(known), "update", SENT_AT, SENT_AT)
+    known = apply_change(created_lead(desired), change, done)
+    profile = profile_of(known, unwanted=desired.unwanted)
+    after, origin = after_unknown(change, desired, None, profile, "update", SENT_AT, SENT_AT)
     assert (after.lead_id, after.email, origin) == ("1", desired.email, "created")
     assert diff_lead(desired, after) == diff_lead(desired, known)
     assert (after.tags, after.lists, after.sequences) == (known.tags, known.lists, known.sequences)
@@ -232,8 +248,63 @@ def test_an_adopted_lead_that_is_as_wished_owes_nothing(desired: DesiredLead, sn
 def test_an_adopted_lead_loses_nothing_that_we_did_not_give(
     desired: DesiredLead, snapshot: Snapshot, theirs: frozenset[str]
 ) -> None:
-    adopted = adopt(desired, profile_of(snapshot, theirs=theirs), "update")
-    assert not [step for step in diff_lead(desired, adopted).steps if step.cmd.startswith("un")]
+    profile = profile_of(snapshot, theirs=theirs, unwanted=desired.unwanted)
+    change = diff_lead(desired, adopt(desired, profile, "update"))
+    assert {step.effect for step in change.steps if step.takes} <= desired.unwanted
+
+
+# --- what a record wants gone
+
+GONE = replace(
+    WISH,
+    tags=(),
+    lists=(),
+    sequences=(),
+    unwanted=frozenset(
+        (kind, name)
+        for kind in ("tags", "lists", "sequences")
+        for name in ("VIP", "Offers", "News", "Onboarding", "Theirs", "Nobody's")
+    ),
+)
+
+
+def test_of_a_lead_that_was_there_only_what_it_has_is_taken_off() -> None:
+    profile = replace(PROFILE, left_sequences=frozenset({"Theirs"}))
+    for existing in ("update", "fill_blanks"):
+        adopted = adopt(GONE, profile, existing)
+        assert diff_lead(GONE, adopted).steps == (
+            Step("unassign_tag", "Theirs"),
+            Step("unassign_tag", "VIP"),
+            Step("unsubscribe_lead_from_list", "Offers"),
+            Step("unsubscribe_lead_from_list", "Theirs"),
+            Step("unsubscribe_lead_from_sequence", "Onboarding"),
+        )
+        taken = apply_change(adopted, diff_lead(GONE, adopted), [True] * 6)
+        assert taken.unwanted == GONE.unwanted
+        assert {name for kind, name in taken.kept if kind in ("tags", "lists")} == {"News"}
+
+
+def test_a_sequence_that_was_left_stays_in_the_profile() -> None:
+    leave = Change(steps=(Step("unsubscribe_lead_from_sequence", "Onboarding"),))
+    assert landed(leave, PROFILE) == (False,)
+    assert landed(leave, replace(PROFILE, left_sequences=frozenset({"Onboarding"}))) == (True,)
+    assert landed(leave, replace(PROFILE, sequences={})) == (True,)
+
+
+def test_a_tag_the_lead_never_had_is_no_trace_of_the_call_that_was_to_take_it_off() -> None:
+    wish = replace(BACK, fields={}, unwanted=frozenset({("tags", "Never had")}))
+    after, _ = after_unknown(diff_lead(wish, TAKEN), wish, TAKEN, PROFILE, "update", SENT_AT, SENT_AT)
+    assert ("lists", "News") not in after.kept
+    assert after.unwanted == wish.unwanted
+    ours = replace(TAKEN, tags=frozenset({"Never had"}))
+    after, _ = after_unknown(diff_lead(wish, ours), wish, ours, PROFILE, "update", SENT_AT, SENT_AT)
+    assert ("lists", "News") in after.kept
+
+
+def test_several_values_in_a_text_field_stand_there_joined() -> None:
+    change = Change(custom_fields={"note": ("a", "b")})
+    assert landed(change, replace(PROFILE, custom_fields={"note": "a; b"})) == (True,)
+    assert landed(change, replace(PROFILE, custom_fields={"note": "a, b"})) == (False,)
 
 
 # --- once only

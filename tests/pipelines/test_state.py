@@ -493,8 +493,12 @@ def test_a_wish_that_asks_for_nothing_new_is_unchanged_from_then_on(store: Store
     acknowledge(store, "ann", removed=True)
     acknowledge(store, "bob", digest=b"")
     stage(store, record(2, "ann", "Leeds"), record(3, "bob"))
-    store.mark_same([(found.key, found.digest) for found in store.differences()])
+    forgets = Snapshot("kept@example.org", unwanted=frozenset({("tags", "VIP")}))
+    store.mark_same([(found.key, found.digest, forgets) for found in store.differences()])
     assert (list(store.differences()), store.count_unchanged(), store.count_leads()) == ([], (2, 0), 2)
+    known = store.lead("bob")
+    assert known is not None
+    assert replace(known.snapshot, lead_id=None) == forgets
 
 
 def test_leads_that_are_gone_from_the_source_are_those_we_still_have(store: Store) -> None:
@@ -520,7 +524,7 @@ def test_differences_may_be_settled_while_they_are_read(store: Store) -> None:
     stage(store, *(record(row, f"key{row}") for row in range(2, count + 2)))
     seen = []
     for found in store.differences():
-        store.mark_same([(found.key, found.digest)])
+        store.mark_same([(found.key, found.digest, found.snapshot or Snapshot(found.key))])
         seen.append(found.row)
     assert seen == list(range(2, count + 2))
 
