@@ -116,9 +116,8 @@ def _write_contacts(path: Path, leads: int, *, city: str) -> None:
 
 def _in_a_process(folder: Path, what: str, profile: Path | None) -> dict[str, float]:
     words = [sys.executable, "-m", "tests.bench.delivery_process", str(folder), what]
-    done = subprocess.run(
-        [*words, *([str(profile)] if profile else []), capture_output=True, text=True, check=False
-    )
+    words += [str(profile)] if profile else []
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
     return dict(json.loads(done.stdout))
