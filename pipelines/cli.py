@@ -455,7 +455,7 @@ def sandbox(
 @click.option("--json", is_flag=True, expose_value=False, help="As without it: one JSON object.")
 def schema() -> None:
     """The JSON Schema of a pipeline file, for completion in editors."""
-    from pipelines.pipeline_file import json_schema
+    from pipelines.schema import json_schema
 
     print_json(json_schema())
 

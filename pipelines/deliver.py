@@ -1,8 +1,9 @@
 """Delivery: open entries of the outbox become paced calls, and their answers become state.
 
 One thread owns the store and decides; workers only make calls. Before a write leaves, its intent is
-committed; its outcome and the snapshot are committed together. What is unknown is read back, never
-guessed, and decided only when effects had time to show ("in a few moments", API reference 3.4).
+committed, with those that leave beside it; its outcome and the snapshot are committed together. What is
+unknown is read back, never guessed, and decided only when effects had time to show ("in a few moments", API
+reference 3.4).
 """
 
 import heapq
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from connectors.errors import ConfigError, GuardError, RetryableApiError, SyncError
 from connectors.kartra.answers import Answer, Effect
@@ -45,7 +47,7 @@ from pipelines.diff import (
 from pipelines.guards import Breakers, FailureGuard
 from pipelines.lead import Snapshot
 from pipelines.lease import HEARTBEAT_S
-from pipelines.preflight import AccountInventory
+from pipelines.preflight import AccountInventory, Inventory
 from pipelines.readback import adopt, after_unknown, joined_after, landed
 from pipelines.state import Acknowledged, Entry, Origin, Outcome, Store, utc_now
 from pipelines.summary import Progress
@@ -210,47 +212,65 @@ class Delivery:
         return self.failure is not None or self._stopping()
 
     def _launch(self, pool: ThreadPoolExecutor, tasks: Iterator[Task]) -> None:
+        """Let go what may leave now. All intents are committed together, before the first call leaves."""
         while self._waiting and self._waiting[0][0] <= time.monotonic():
             self._ready.append(heapq.heappop(self._waiting)[2])
-        while len(self._flying) < self._workers and not self._halted:
+        while not self._halted and (batch := self._next(tasks, self._workers - len(self._flying))):
+            try:
+                inventory = self._inventory_for(batch)
+            except SyncError as error:
+                self._fail(error)
+                return
+            with self._store.together():
+                calls = [None if self._halted else self._call_of(task, inventory) for task in batch]
+            for task, call in zip(batch, calls, strict=True):
+                if call is not None:
+                    self._flying[pool.submit(call)] = task
+
+    def _next(self, tasks: Iterator[Task], count: int) -> list[Task]:
+        """The next tasks, at most so many."""
+        batch: list[Task] = []
+        while len(batch) < count:
             task = self._ready.popleft() if self._ready else next(tasks, None)
             if task is None:
-                return
-            self._launch_one(pool, task)
+                break
+            batch.append(task)
+        return batch
 
-    def _launch_one(self, pool: ThreadPoolExecutor, task: Task) -> None:
+    def _inventory_for(self, batch: list[Task]) -> Inventory:
+        """What the account has, for calls that write. It may be asked for: not within a transaction."""
+        if any(task.change and not task.read_next and not task.needs_score for task in batch):
+            return self._inventory.current()
+        return Inventory()
+
+    def _call_of(self, task: Task, inventory: Inventory) -> Callable[[], Answer] | None:
+        """What a worker is to do for a task, with the intent of a write in the store; None: nothing now."""
         if task.read_next:
-            self._flying[pool.submit(self._look, task)] = task
-            return
+            return partial(self._look, task)
         self._hold(task)
         if not task.change and task.held and not task.tries and not self._last_pass:
             self._put_by = True
-            return
+            return None
         if not task.change:
             self._settle(task)
-            return
+            return None
         if task.one_by_one:
             task.change = first_only(task.change)
         if task.needs_score:
             task.scoring = task.read_next = True
-            self._flying[pool.submit(self._look, task)] = task
-            return
+            return partial(self._look, task)
         if task.change.gives_points:
             task.change = replace(task.change, score=0 if task.change.create else task.score)
         try:
-            inventory = self._inventory.current()
             call = compile_change(task.change, task.snapshot, inventory)
         except (KeyError, ValueError) as error:
             self._finish(task, Outcome("rejected", reason=_why_not_compiled(error)))
-            return
-        except SyncError as error:
-            self._fail(error)
-            return
+            return None
         self._store.intend(task.entry, change_to_json(task.change), self._acknowledged(task))
         task.intended_at = task.intended_at or utc_now()
         task.tries += 1
         self.retried += task.tries > 1
-        self._flying[pool.submit(self._client.send, call)] = task
+        return partial(self._client.send, call)
 
     def _look(self, task: Task) -> Answer:
         """Read the lead: by id where it is known, else by its address; Test mode may have rewritten that."""
@@ -278,8 +298,9 @@ class Delivery:
         done, _ = wait(self._flying, timeout=timeout_s, return_when=FIRST_COMPLETED)
         if not self._flying:
             time.sleep(timeout_s)
-        for future in done:
-            self._answered(self._flying.pop(future), future)
+        with self._store.together():
+            for future in done:
+                self._answered(self._flying.pop(future), future)
         if time.monotonic() - self._last_beat > HEARTBEAT_S:
             self._store.beat(self._run_id)
             self._last_beat = time.monotonic()

@@ -89,16 +89,6 @@ def require_credentials(config: PipelineConfig) -> Credentials:
     raise _config_error(config.path, faults)
 
 
-def json_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of what one writes in a pipeline file, for editors."""
-    schema = PipelineConfig.model_json_schema()
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "kartra-sync pipeline",
-    }
-
-
 # The text, as data with positions
 
 
@@ -284,7 +274,7 @@ MISSING = ("missing", "absent")
 
 def _faults(document: _Document, errors: list[ErrorDetails]) -> list[Fault]:
     """All faults but their consequences: a misspelt key is neither missing, nor is wrong what it holds."""
-    schema = json_schema() if errors else {}
+    schema = PipelineConfig.model_json_schema() if errors else {}
     faults = list(document.faults)
     refused: set[Where] = set()
     meant = set(document.settled)

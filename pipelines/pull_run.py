@@ -44,6 +44,7 @@ def pull_tables(
     def is_forgotten(name: str) -> bool:
         return forgotten is not None and forgotten.holds(name.lower())
 
+    lookups = roster(pull.leads, store, account)
     with Warehouse(pull.into) as warehouse:
         started = utc_now()
         sent_before = client.counts.sent
@@ -65,7 +66,7 @@ def pull_tables(
         )
         status = "failed"
         try:
-            run.run(name for name in roster(pull.leads, store, account) if not is_forgotten(_name(name)))
+            run.run(lookup for lookup in lookups if not is_forgotten(_name(lookup)))
             status = "interrupted" if stopping() else "partial" if run.is_out_of_budget else "succeeded"
         finally:
             chains.keep()
@@ -141,13 +142,14 @@ class StoredChains(Chains):
 
 
 def roster(leads: RosterConfig, store: Store, account: str) -> Iterator[str]:
-    """How Kartra is asked for each lead. Raises SourceError, ConfigError."""
+    """How Kartra is asked for each lead. Raises SourceError and, before the first, ConfigError."""
     if leads.source is None:
-        for lead_id in store.lead_ids(account):
-            yield f"id:{lead_id}"
-        return
+        return (f"id:{lead_id}" for lead_id in store.lead_ids(account))
     source = open_source(leads.source)
-    column = _column(leads, source)
+    return _lookups(leads, source, _column(leads, source))
+
+
+def _lookups(leads: RosterConfig, source: Source, column: str) -> Iterator[str]:
     for chunk in source.chunks():
         for cell in chunk.frame[column]:
             name = normal_cell(str(cell))

@@ -183,6 +183,7 @@ class Store:
         )
         event.listen(self._engine, "handle_error", self._translate)
         self._statements: dict[str, TextClause] = {}
+        self._is_together = self._has_begun = False
         try:
             self._connection = self._engine.connect()
             self._prepare()
@@ -835,8 +836,36 @@ class Store:
         return StateError(f"{self.path}: cannot be used as state: {what_is_wrong(cause, self.path)}")
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is done within is one transaction, committed at the end; after an exception nothing of it is.
+
+        It begins with the first change, and should be short: other processes wait for it.
+        """
+        self._is_together = True
+        try:
+            yield
+        except BaseException:
+            self._end_together("ROLLBACK")
+            raise
+        self._end_together("COMMIT")
+
+    def _end_together(self, end: str) -> None:
+        has_begun, self._has_begun, self._is_together = self._has_begun, False, False
+        if has_begun and end == "ROLLBACK":
+            with suppress(StateError):  # a full disk has ended the transaction already
+                self._connection.exec_driver_sql(end)
+        elif has_begun:
+            self._connection.exec_driver_sql(end)
+
+    @contextmanager
     def _transaction(self) -> Iterator[None]:
         """BEGIN IMMEDIATE, so that two processes wait for each other instead of failing half-way."""
+        if self._is_together:
+            if not self._has_begun:
+                self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+                self._has_begun = True
+            yield
+            return
         self._connection.exec_driver_sql("BEGIN IMMEDIATE")
         try:
             yield
@@ -851,6 +880,11 @@ class Store:
             self._statements[name] = text(read_sql(f"state/{name}"))
         return self._statements[name]
 
+    def _line(self, statement: str) -> TextClause:
+        if statement not in self._statements:
+            self._statements[statement] = text(statement)
+        return self._statements[statement]
+
     def _run(self, name: str, **values: object) -> list[Row[Any]]:
         result = self._connection.execute(self._statement(name), values)
         return list(result.all()) if result.returns_rows else []
@@ -860,7 +894,7 @@ class Store:
             self._connection.execute(self._statement(name), list(rows))
 
     def _run_line(self, statement: str, **values: object) -> list[Row[Any]]:
-        result = self._connection.execute(text(statement), values)
+        result = self._connection.execute(self._line(statement), values)
         return list(result.all()) if result.returns_rows else []
 
     def _entries(self, state: str, after: int) -> list[Entry]:

@@ -26,7 +26,8 @@ from pipelines.config import (
 )
 from pipelines.config_source import CsvOptions, IncrementalOptions, SourceConfig, SqlOptions
 from pipelines.config_values import Value
-from pipelines.pipeline_file import json_schema, read_pipeline, require_credentials
+from pipelines.pipeline_file import read_pipeline, require_credentials
+from pipelines.schema import json_schema
 
 ENVIRON = {"KARTRA_APP_ID": "app", "KARTRA_API_KEY": "key", "KARTRA_API_PASSWORD": "pass"}
 

@@ -218,6 +218,14 @@ pull:
     assert {lead_id for (lead_id,) in rows(project, "SELECT id FROM leads")} <= mine
 
 
+def test_a_roster_without_the_column_costs_no_call(project: Project, sandbox: Sandbox) -> None:
+    path = project.folder / "p.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("email: Email", "email: Mail"), encoding="utf-8")
+    done = project.run()
+    assert (done.code, len(sandbox.calls)) == (2, 0)
+    assert 'no column "Mail"' in done.stderr
+
+
 def test_an_address_of_a_deleted_lead_may_be_a_new_one(
     project: Project, sandbox: Sandbox, account: Account
 ) -> None:
