@@ -19,6 +19,7 @@ from connectors.errors import (
     SyncError,
 )
 from pipelines.cli_call import call
+from pipelines.cli_adopt import adopt
 from pipelines.cli_drift import drift
 from pipelines.cli_init import init, inspect
 from pipelines.cli_parts import FILE, common, print_json, read_file, read_files, start_log, stop_on_signals
@@ -458,6 +459,7 @@ cli.add_command(inspect)
 cli.add_command(state)
 cli.add_command(reconcile)
 cli.add_command(export)
+cli.add_command(adopt)
 cli.add_command(drift)
 cli.add_command(reports)
 cli.add_command(report)

@@ -44,7 +44,7 @@ from pipelines.guards import Breakers, FailureGuard
 from pipelines.lead import Snapshot
 from pipelines.lease import HEARTBEAT_S
 from pipelines.preflight import AccountInventory
-from pipelines.readback import adopt, after_unknown, joined_after, landed
+from pipelines.readback import adopt, after_unknown, joined_after, landed, reads_of, test_address
 from pipelines.state import Acknowledged, Entry, Origin, Outcome, Store, utc_now
 from pipelines.summary import Progress
 
@@ -59,7 +59,6 @@ LEFT_WITHIN = timedelta(hours=1)
 UNREACHABLE_IN_A_ROW = 20
 UNANSWERED_IN_A_ROW = 25
 MAX_WORKERS = 64
-TEST_DOMAIN = "kartra.com"
 
 _NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
 _ALREADY_SO = {("unassign_tag", "214"), ("unsubscribe_lead_from_list", "209")}
@@ -257,13 +256,15 @@ class Delivery:
         return answer
 
     def _lookups(self, task: Task) -> Iterator[Call]:
-        if task.snapshot is not None and task.snapshot.lead_id:
-            yield get_lead(id=task.snapshot.lead_id)
-            return
-        desired = task.entry.desired
-        email = desired.email if desired else task.snapshot.email if task.snapshot else ""
+        """One that was taken over has the address it had, unless its change has landed."""
+        desired, known = task.entry.desired, task.snapshot
+        if known is not None and (known.lead_id or task.origin != "created"):
+            yield from reads_of(known, self._mode)
+            if known.lead_id or desired is None or desired.email == known.email:
+                return
+        email = desired.email if desired else known.email if known else ""
         if self._mode == "test":
-            yield get_lead(email=f"{email.rpartition('@')[0]}@{TEST_DOMAIN}")
+            yield get_lead(email=test_address(email))
         yield get_lead(email=email)
 
     def _collect(self, timeout_s: float) -> None:
@@ -483,6 +484,8 @@ class Delivery:
         if read.profile is None:
             self._without_profile(task, read)
         elif task.scoring:
+            if task.snapshot is not None and not task.snapshot.lead_id:
+                task.snapshot = replace(task.snapshot, lead_id=read.profile.id or None)
             task.scoring = task.read_next = False
             self._ready.append(task)
         elif task.entry.kind == "load" and self._belongs_to_another(task, read):
@@ -601,7 +604,8 @@ class Delivery:
     def _belongs_to_another(self, task: Task, read: ProfileRead) -> bool:
         if task.snapshot is not None or read.profile is None or not read.profile.id:
             return False
-        return self._store.owner_of(read.profile.id) not in (None, task.entry.key)
+        email = task.entry.desired.email if task.entry.desired else ""
+        return self._store.owner_of(read.profile.id, email) not in (None, task.entry.key)
 
     def _not_reached(self, task: Task) -> None:
         self._store.withdraw(task.entry.entry_id)
