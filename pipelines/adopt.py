@@ -121,7 +121,7 @@ def _take_over(
     standing = store.decide_adoption(
         by_address=load.key.column is None, only_imported=bool(adoption.imported)
     )
-    asked = _once_only(load)
+    asked = once_only(load)
     adoption.owed = tuple(kind for kind in asked if kind in owed)
     adoption.given = tuple(kind for kind in asked if kind not in owed)
     adoption.known = standing.pop("known", 0)
@@ -144,7 +144,7 @@ def _count(adoption: Adoption, work: Recorded) -> None:
     work.told = f"adopt: {adoption.adopted:,} leads taken over"
 
 
-def _once_only(load: LoadConfig) -> tuple[OnceOnly, ...]:
+def once_only(load: LoadConfig) -> tuple[OnceOnly, ...]:
     """What the mapping asks for of those things."""
     asked = {"sequences": load.sequences, "points": load.points, "calendars": load.calendars}
     return tuple(kind for kind in get_args(OnceOnly) if asked[kind])

@@ -20,6 +20,7 @@ from connectors.errors import (
 )
 from pipelines.cli_call import call
 from pipelines.cli_adopt import adopt
+from pipelines.cli_adopt import adopt, export_import
 from pipelines.cli_drift import drift
 from pipelines.cli_init import init, inspect
 from pipelines.cli_parts import FILE, common, print_json, read_file, read_files, start_log, stop_on_signals
@@ -460,6 +461,7 @@ cli.add_command(state)
 cli.add_command(reconcile)
 cli.add_command(export)
 cli.add_command(adopt)
+cli.add_command(export_import)
 cli.add_command(drift)
 cli.add_command(reports)
 cli.add_command(report)

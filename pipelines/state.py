@@ -732,16 +732,20 @@ class Store:
     def add_import(self, leads: Sequence[tuple[str, bytes]]) -> None:
         """(key, digest) of leads that Kartra does not have and that stand in a file."""
         with self._transaction():
-            self._connection.execute(
-                text("INSERT INTO temp.importing (key, digest) VALUES (:key, :digest)"),
-                [{"key": key, "digest": digest} for key, digest in leads],
-            )
+            self._run_many("import_lead", [{"key": key, "digest": digest} for key, digest in leads])
 
     def keep_imports(self) -> None:
         """What was added is what the files hold."""
         with self._transaction():
             self._run_line("DELETE FROM imports WHERE scope_id = :scope_id", scope_id=self.scope_id)
             self._run("keep_imports", scope_id=self.scope_id)
+
+    def reasons(self, run_id: str) -> Iterator[Row[Any]]:
+        """(row, line, kind, reason) of the rejects of a run in the order of the source; read as asked for."""
+        yield from self._connection.execute(
+            text("SELECT row, line, kind, reason FROM rejects WHERE run_id = :run_id ORDER BY row"),
+            {"run_id": run_id},
+        )
 
     def leave_out(self, run_id: str, left_out: Sequence[tuple[int, str]]) -> None:
         """(row, reason) of staged records as rejects."""
