@@ -32,7 +32,7 @@ from pipelines.state_file import BUSY_TIMEOUT_S, copy_state, refuse_network, wha
 MIGRATIONS = ROOT / "sql" / "state" / "migrations"
 JOURNAL_KEPT = timedelta(days=90)
 BATCH = 1_000
-ADOPTED_AT_ONCE = 20_000
+ADOPTED_AT_ONCE = 5_000
 
 Origin = Literal["created", "adopted", "skipped"]
 OnceOnly = Literal["sequences", "points", "calendars"]
