@@ -145,6 +145,8 @@ def roster(leads: RosterConfig, store: Store, account: str) -> Iterator[str]:
     if leads.source is None:
         for lead_id in store.lead_ids(account):
             yield f"id:{lead_id}"
+        for address in store.lead_addresses(account):
+            yield f"email:{address}"
         return
     source = open_source(leads.source)
     column = _column(leads, source)

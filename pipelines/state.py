@@ -32,7 +32,7 @@ from pipelines.state_file import BUSY_TIMEOUT_S, copy_state, refuse_network, wha
 MIGRATIONS = ROOT / "sql" / "state" / "migrations"
 JOURNAL_KEPT = timedelta(days=90)
 BATCH = 1_000
-ADOPTED_AT_ONCE = 5_000
+ADOPTED_AT_ONCE = 1_000
 
 Origin = Literal["created", "adopted", "skipped"]
 OnceOnly = Literal["sequences", "points", "calendars"]
@@ -407,6 +407,13 @@ class Store:
         while rows := self._run("lead_ids", account=account, after=after, count=BATCH):
             yield from (row.lead_id for row in rows)
             after = rows[-1].lead_id
+
+    def lead_addresses(self, account: str) -> Iterator[str]:
+        """The addresses of those whose number is not known yet. Read in batches."""
+        after = ""
+        while rows := self._run("lead_addresses", account=account, after=after, count=BATCH):
+            yield from (row.email for row in rows)
+            after = rows[-1].email
 
     def collapsing(self) -> list[tuple[int, str]]:
         """(row, address) of at most 50 staged leads that Test mode would store as one."""
