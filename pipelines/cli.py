@@ -18,9 +18,8 @@ from connectors.errors import (
     LockedError,
     SyncError,
 )
-from pipelines.cli_call import call
-from pipelines.cli_adopt import adopt
 from pipelines.cli_adopt import adopt, export_import
+from pipelines.cli_call import call
 from pipelines.cli_drift import drift
 from pipelines.cli_init import init, inspect
 from pipelines.cli_parts import FILE, common, print_json, read_file, read_files, start_log, stop_on_signals
