@@ -60,6 +60,7 @@ UNREACHABLE_IN_A_ROW = 20
 UNANSWERED_IN_A_ROW = 25
 MAX_WORKERS = 64
 
+_NO_LEAD = frozenset({"234", "243"})
 _NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
 _ALREADY_SO = {("unassign_tag", "214"), ("unsubscribe_lead_from_list", "209")}
 """Taking away what the account does not even have: nobody has it, so the goal is reached."""
@@ -378,6 +379,9 @@ class Delivery:
             task.read_next = task.adopting = True
             self._ready.append(task)
             return
+        if self._is_disproven(task, answer.actions[0].type):
+            self._begin_anew(task)
+            return
         done = [
             action.effect is Effect.DONE or (cmd, action.type) in _ALREADY_SO
             for cmd, action in zip(task.change.commands, answer.actions, strict=True)
@@ -509,6 +513,11 @@ class Delivery:
                 self._finish(task, Outcome("recovered", read.type))
         elif task.adopting and self._load.sync_mode == "update_only" and read.type != "245":
             self._finish(task, Outcome("skipped", reason="not in Kartra, and sync_mode is update_only"))
+        elif self._is_disproven(task, read.type):
+            if task.window_open:  # its new address may not show yet
+                self._look_again(task)
+            else:
+                self._begin_anew(task)
         elif read.type == "245" or not task.change.create:
             self._finish(task, Outcome("rejected", read.type, _reason(read.type)))
         elif task.adopting:
@@ -592,6 +601,27 @@ class Delivery:
             self._send_again(task)
         else:
             self._settle(task)
+
+    def _is_disproven(self, task: Task, number: str | None) -> bool:
+        """Whether it was taken over by a person's word alone, and Kartra has never heard of it."""
+        known = task.snapshot
+        return (
+            number in _NO_LEAD
+            and task.entry.kind == "load"
+            and task.origin == "adopted"
+            and (known is not None and not known.lead_id)
+            and self._load.sync_mode == "upsert"
+        )
+
+    def _begin_anew(self, task: Task) -> None:
+        """As a lead that Kartra does not have."""
+        self._store.disprove(task.entry)
+        task.entry = replace(task.entry, snapshot=None, origin=None)
+        task.snapshot = task.origin = None
+        task.read_next = task.scoring = task.scored = False
+        task.tries = 0
+        task.change = self._owed(task)
+        self._ready.append(task)
 
     def _send_again(self, task: Task) -> None:
         if task.tries < MAX_TRIES:

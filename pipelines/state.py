@@ -460,6 +460,16 @@ class Store:
         with self._transaction():
             self._run("withdraw", entry_id=entry_id)
 
+    def disprove(self, entry: Entry) -> None:
+        """Its lead was taken over, and Kartra does not know it: it is new again, and the entry owed again."""
+        with self._transaction():
+            self._run("withdraw", entry_id=entry.entry_id)
+            self._run_line(
+                "DELETE FROM leads WHERE scope_id=:scope_id AND key=:key AND lead_id IS NULL",
+                scope_id=self.scope_id,
+                key=entry.key,
+            )
+
     def settle(
         self,
         entry: Entry,

@@ -16,7 +16,8 @@ SELECT :scope_id, staged.key, 'adopted',
            'points', CASE WHEN :owes_points THEN 0 ELSE coalesce(json_extract(staged.wish, '$.points[0]'), 0) END,
            'sequences', (SELECT json_group_array(json_extract(value, '$[0]'))
                          FROM json_each(staged.wish, '$.sequences') WHERE NOT :owes_sequences),
-           'tags', json_extract(staged.wish, '$.tags')),
+           'tags', json_extract(staged.wish, '$.tags'),
+           'unwanted', json(coalesce(json_extract(staged.wish, '$.unwanted'), '[]'))),
        :now, 1
 FROM temp.adopting JOIN temp.staged ON staged.row = adopting.row
 WHERE adopting.standing = 'new' AND adopting.key > :after AND adopting.key <= :until

@@ -307,6 +307,36 @@ def test_what_was_sent_to_since_is_not_undone(scenes: Scenes) -> None:
 
 
 @SCENES.add
+def never_imported(project: Project, sandbox: Sandbox) -> dict[str, Any]:
+    """Two leads that count as imported and are not there: one moves, one gets points."""
+    project.pipeline(BY_ID)
+    rows = [
+        {"Id": "1", "Email": "ann@example.org", "City": "Lyon", "Points": "10"},
+        {"Id": "2", "Email": "ben@example.org", "City": "Leeds", "Points": "10"},
+    ]
+    project.contacts(rows)
+    adopt(project)
+    project.contacts([rows[0] | {"City": "Paris"}, rows[1] | {"Points": "15"}])
+    return {
+        "run": project.run(),
+        "account": {lead.email: (lead.fields, lead.score) for lead in sandbox.account.leads.values()},
+        "next run": project.run(),
+    }
+
+
+def test_a_lead_that_was_adopted_and_never_imported_is_made_once_there_is_something_to_send(
+    scenes: Scenes,
+) -> None:
+    seen = scenes["never_imported"]
+    assert {name: count for name, count in seen["run"].json["leads"].items() if count} == {"created": 2}
+    assert seen["account"] == {
+        "ann@example.org": ({"city": "Paris"}, 10),
+        "ben@example.org": ({"city": "Leeds"}, 15),
+    }
+    assert (seen["next run"].json["calls"]["sent"], seen["next run"].json["leads"]["unchanged"]) == (0, 2)
+
+
+@SCENES.add
 def lost_edit(project: Project, sandbox: Sandbox) -> dict[str, Any]:
     """The answers to two changes of an address are lost: one had landed, one had not."""
     project.pipeline(BY_ID.replace("points: {column: Points}\n", ""), kartra="settle_s: 1\ntimeout_s: 1")
