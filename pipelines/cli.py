@@ -18,6 +18,7 @@ from connectors.errors import (
     LockedError,
     SyncError,
 )
+from pipelines.cli_adopt import adopt, export_import
 from pipelines.cli_call import call
 from pipelines.cli_drift import drift
 from pipelines.cli_errors import errors
@@ -465,6 +466,8 @@ cli.add_command(inspect)
 cli.add_command(state)
 cli.add_command(reconcile)
 cli.add_command(export)
+cli.add_command(adopt)
+cli.add_command(export_import)
 cli.add_command(drift)
 cli.add_command(errors)
 cli.add_command(reports)

@@ -48,7 +48,7 @@ from pipelines.guards import Breakers, FailureGuard
 from pipelines.lead import Snapshot
 from pipelines.lease import HEARTBEAT_S
 from pipelines.preflight import AccountInventory, Inventory
-from pipelines.readback import adopt, after_unknown, joined_after, landed
+from pipelines.readback import adopt, after_unknown, joined_after, landed, reads_of, test_address
 from pipelines.state import Acknowledged, Entry, Origin, Outcome, Store, utc_now
 from pipelines.summary import Progress
 
@@ -63,8 +63,8 @@ LEFT_WITHIN = timedelta(hours=1)
 UNREACHABLE_IN_A_ROW = 20
 UNANSWERED_IN_A_ROW = 25
 MAX_WORKERS = 64
-TEST_DOMAIN = "kartra.com"
 
+_NO_LEAD = frozenset({"234", "243"})
 _NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
 _ALREADY_SO = {
     ("unassign_tag", "214"),
@@ -283,13 +283,15 @@ class Delivery:
         return answer
 
     def _lookups(self, task: Task) -> Iterator[Call]:
-        if task.snapshot is not None and task.snapshot.lead_id:
-            yield get_lead(id=task.snapshot.lead_id)
-            return
-        desired = task.entry.desired
-        email = desired.email if desired else task.snapshot.email if task.snapshot else ""
+        """One that was taken over has the address it had, unless its change has landed."""
+        desired, known = task.entry.desired, task.snapshot
+        if known is not None and (known.lead_id or task.origin != "created"):
+            yield from reads_of(known, self._mode)
+            if known.lead_id or desired is None or desired.email == known.email:
+                return
+        email = desired.email if desired else known.email if known else ""
         if self._mode == "test":
-            yield get_lead(email=f"{email.rpartition('@')[0]}@{TEST_DOMAIN}")
+            yield get_lead(email=test_address(email))
         yield get_lead(email=email)
 
     def _collect(self, timeout_s: float) -> None:
@@ -404,6 +406,9 @@ class Delivery:
             task.read_next = task.adopting = True
             self._ready.append(task)
             return
+        if self._is_disproven(task, answer.actions[0].type):
+            self._begin_anew(task)
+            return
         done = [
             action.effect is Effect.DONE or (cmd, action.type) in _ALREADY_SO
             for cmd, action in zip(task.change.commands, answer.actions, strict=True)
@@ -510,6 +515,8 @@ class Delivery:
         if read.profile is None:
             self._without_profile(task, read)
         elif task.scoring:
+            if task.snapshot is not None and not task.snapshot.lead_id:
+                task.snapshot = replace(task.snapshot, lead_id=read.profile.id or None)
             task.scoring = task.read_next = False
             self._ready.append(task)
         elif task.entry.kind == "load" and self._belongs_to_another(task, read):
@@ -533,6 +540,11 @@ class Delivery:
                 self._finish(task, Outcome("recovered", read.type))
         elif task.adopting and self._load.sync_mode == "update_only" and read.type != "245":
             self._finish(task, Outcome("skipped", reason="not in Kartra, and sync_mode is update_only"))
+        elif self._is_disproven(task, read.type):
+            if task.window_open:  # its new address may not show yet
+                self._look_again(task)
+            else:
+                self._begin_anew(task)
         elif read.type == "245" or not task.change.create:
             self._finish(task, Outcome("rejected", read.type, _reason(read.type)))
         elif task.adopting:
@@ -617,6 +629,27 @@ class Delivery:
         else:
             self._settle(task)
 
+    def _is_disproven(self, task: Task, number: str | None) -> bool:
+        """Whether it was taken over by a person's word alone, and Kartra has never heard of it."""
+        known = task.snapshot
+        return (
+            number in _NO_LEAD
+            and task.entry.kind == "load"
+            and task.origin == "adopted"
+            and (known is not None and not known.lead_id)
+            and self._load.sync_mode == "upsert"
+        )
+
+    def _begin_anew(self, task: Task) -> None:
+        """As a lead that Kartra does not have."""
+        self._store.disprove(task.entry)
+        task.entry = replace(task.entry, snapshot=None, origin=None)
+        task.snapshot = task.origin = None
+        task.read_next = task.scoring = task.scored = False
+        task.tries = 0
+        task.change = self._owed(task)
+        self._ready.append(task)
+
     def _send_again(self, task: Task) -> None:
         if task.tries < MAX_TRIES:
             task.read_next = False
@@ -628,7 +661,8 @@ class Delivery:
     def _belongs_to_another(self, task: Task, read: ProfileRead) -> bool:
         if task.snapshot is not None or read.profile is None or not read.profile.id:
             return False
-        return self._store.owner_of(read.profile.id) not in (None, task.entry.key)
+        email = task.entry.desired.email if task.entry.desired else ""
+        return self._store.owner_of(read.profile.id, email) not in (None, task.entry.key)
 
     def _not_reached(self, task: Task) -> None:
         self._store.withdraw(task.entry.entry_id)

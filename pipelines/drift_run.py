@@ -5,7 +5,7 @@ A pull looks at the profiles it reads anyway (`Looking`); `look` asks for the ot
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ from itertools import islice
 
 from connectors.errors import LockedError, RetryableApiError
 from connectors.kartra.client import KartraClient, ProfileRead, profile_of, refusal
-from connectors.kartra.commands import Call, Lead
+from connectors.kartra.commands import Call
 from connectors.kartra.profile import LeadProfile
 from pipelines.account import account_of, open_client
 from pipelines.config import PipelineConfig
 from pipelines.drift import DELETED, UNKNOWN, Drift, decided, from_json, to_json
 from pipelines.lease import this_process
+from pipelines.readback import reads_of
 from pipelines.state import Comparable, Store, new_run_id, utc_now
 from pipelines.summary import Progress
 
@@ -35,7 +36,7 @@ class DriftedLead:
     """A lead that is not as Kartra acknowledged it."""
 
     key: str
-    lead_id: str
+    lead_id: str | None
     looked_at: str
     found: tuple[Drift, ...]
 
@@ -80,6 +81,8 @@ class Looking:
         else:
             snapshot, found = lead.snapshot, (Drift("lead", _GONE[read.type or UNKNOWN]),)
         self._store.keep_drift(lead, snapshot, to_json(found))
+        if not lead.snapshot.lead_id and read.profile is not None and read.profile.id:
+            self._store.learn_id(lead.key, read.profile.id)
 
 
 def look(
@@ -107,8 +110,11 @@ def look(
         waiting = _waiting(store, looking.settled_before, utc_now() - within)
         try:
             with ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="look") as pool:
-                while not stopping() and (batch := list(islice(waiting, _width(config, client, max_calls)))):
-                    for lead, read in zip(batch, pool.map(partial(_read, client), batch), strict=True):
+                while not stopping() and (
+                    batch := list(islice(waiting, side_by_side(config, client, max_calls)))
+                ):
+                    reads = [tuple(reads_of(lead.snapshot, config.kartra.mode)) for lead in batch]
+                    for lead, read in zip(batch, pool.map(partial(read_lead, client), reads), strict=True):
                         if read is None:
                             looked.failed += 1
                         else:
@@ -136,19 +142,26 @@ def _waiting(store: Store, settled_before: datetime, looked_before: datetime) ->
         after = page[-1].key
 
 
-def _read(client: KartraClient, lead: Comparable) -> ProfileRead | None:
-    """In a worker. None without a usable answer; raises FatalApiError where no lead may be read."""
-    try:
-        read = profile_of(client.read(Call(get_lead=Lead(id=lead.lead_id))))
-    except RetryableApiError as error:
-        log.info("a lead waits for the next look: %s", error)
-        return None
-    if read.profile is None and read.type not in _GONE:
-        raise refusal("get_lead", read.type)
+def read_lead(client: KartraClient, reads: Sequence[Call]) -> ProfileRead | None:
+    """In a worker; the first call that finds the lead counts.
+
+    None without a usable answer. Raises FatalApiError where no lead may be read.
+    """
+    read = None
+    for call in reads:
+        try:
+            read = profile_of(client.read(call))
+        except RetryableApiError as error:
+            log.info("a lead waits for the next look: %s", error)
+            return None
+        if read.profile is not None:
+            break
+        if read.type not in _GONE:
+            raise refusal("get_lead", read.type)
     return read
 
 
-def _width(config: PipelineConfig, client: KartraClient, max_calls: int) -> int:
+def side_by_side(config: PipelineConfig, client: KartraClient, max_calls: int) -> int:
     """Calls made side by side and then compared: some for each worker."""
     workers = config.kartra.workers
     if workers == "auto":  # as in a pull: rate times latency, and a few that wait for their permit

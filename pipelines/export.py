@@ -6,17 +6,14 @@ with its names in order. Here: what is read, and CSV. Parquet is in `export_parq
 
 import csv
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, inspect, text
 
@@ -25,6 +22,7 @@ from connectors.tables import as_utc
 from pipelines.config import PipelineConfig
 from pipelines.money import money_text
 from pipelines.nearest import nearest
+from pipelines.private_file import create_private, refuse_existing, written_aside
 from pipelines.warehouse import MIGRATIONS, migrations, open_warehouse
 
 CHUNK_ROWS = 5_000
@@ -86,8 +84,8 @@ def export_tables(
         connection.exec_driver_sql(_SNAPSHOT[tables.dialect])
         chosen = _chosen(connection, names, reports=reports)
         paths = {name: folder / f"{name}.{form}" for name in chosen}
-        _refuse_existing([] if replace else list(paths.values()))
-        with _written_aside(folder) as aside:
+        refuse_existing([] if replace else list(paths.values()))
+        with written_aside(folder) as aside:
             counts = {
                 name: _write(connection, tables.dialect, name, kinds, aside / paths[name].name, form)
                 for name, kinds in chosen.items()
@@ -119,24 +117,6 @@ def _chosen(connection: Connection, names: Sequence[str], *, reports: bool) -> d
             raise ConfigError(f'there is no table "{name}"' + (f'; did you mean "{near}"?' if near else ""))
     asked = {*(names or tables), *(views if reports else ())}
     return {name: kinds for name, kinds in known.items() if name in asked}
-
-
-def _refuse_existing(paths: Sequence[Path]) -> None:
-    there = [str(path) for path in paths if path.exists()]
-    if there:
-        more = f" and {len(there) - 1:,} more" if len(there) > 1 else ""
-        raise ConfigError(f"{there[0]}{more}: is there already; --replace replaces it")
-
-
-@contextmanager
-def _written_aside(folder: Path) -> Iterator[Path]:
-    """A folder for files that are not whole yet, on the same disk, gone at the end."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as aside:
-            yield Path(aside)
-    except OSError as error:
-        raise ConfigError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 def _write(
@@ -229,7 +209,7 @@ class CsvFile:
     """UTF-8 with a header; NULL is an empty cell, times are ISO 8601 in UTC."""
 
     def __init__(self, path: Path, kinds: Kinds) -> None:
-        self._handle = _private(path)
+        self._handle = create_private(path)
         self._writer = csv.writer(self._handle)
         self._writer.writerow(kinds)
         self._texts = [
@@ -253,8 +233,3 @@ def _utc_text(at: datetime) -> str:
 
 
 _CSV_TEXTS: dict[str, Callable[[Any], str]] = {"money": money_text, "utc": _utc_text}
-
-
-def _private(path: Path) -> TextIO:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    return os.fdopen(descriptor, "w", encoding="utf-8", newline="")

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -23,3 +24,28 @@ def open_private(path: Path | None, encoding: str = "utf-8") -> Iterator[TextIO]
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w", encoding=encoding, newline="") as handle:
         yield handle
+
+
+def create_private(path: Path) -> TextIO:
+    """A new text file, for the csv module. Raises OSError, FileExistsError among them."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return os.fdopen(descriptor, "w", encoding="utf-8", newline="")
+
+
+@contextmanager
+def written_aside(folder: Path) -> Iterator[Path]:
+    """A folder for files that are not whole yet, on the same disk, gone at the end. Raises ConfigError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as aside:
+            yield Path(aside)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def refuse_existing(paths: Iterable[Path]) -> None:
+    """Raises ConfigError where one of the files is there."""
+    there = [str(path) for path in paths if path.exists()]
+    if there:
+        more = f" and {len(there) - 1:,} more" if len(there) > 1 else ""
+        raise ConfigError(f"{there[0]}{more}: is there already; --replace replaces it")

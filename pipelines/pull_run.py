@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from connectors.errors import ConfigError, TablesError
 from connectors.kartra.client import KartraClient
@@ -144,7 +145,10 @@ class StoredChains(Chains):
 def roster(leads: RosterConfig, store: Store, account: str) -> Iterator[str]:
     """How Kartra is asked for each lead. Raises SourceError and, before the first, ConfigError."""
     if leads.source is None:
-        return (f"id:{lead_id}" for lead_id in store.lead_ids(account))
+        return chain(
+            (f"id:{lead_id}" for lead_id in store.lead_ids(account)),
+            (f"email:{address}" for address in store.lead_addresses(account)),
+        )
     source = open_source(leads.source)
     return _lookups(leads, source, _column(leads, source))
 

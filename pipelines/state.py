@@ -10,12 +10,13 @@ import os
 import secrets
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import URL, ExceptionContext, Row, TextClause, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -31,8 +32,13 @@ from pipelines.state_file import BUSY_TIMEOUT_S, copy_state, refuse_network, wha
 MIGRATIONS = ROOT / "sql" / "state" / "migrations"
 JOURNAL_KEPT = timedelta(days=90)
 BATCH = 1_000
+ADOPTED_AT_ONCE = 1_000
 
 Origin = Literal["created", "adopted", "skipped"]
+OnceOnly = Literal["sequences", "points", "calendars"]
+"""What Kartra gives again each time it is asked, and its own import of a file does not give."""
+Standing = Literal["new", "known", "changed", "unknown", "shared", "not_imported"]
+"""How a staged lead stands before it is taken over: see `sql/state/adopt_decide.sql`."""
 
 log = logging.getLogger("kartra_sync.state")
 
@@ -142,10 +148,25 @@ class Comparable:
     """A lead as it was acknowledged, to be compared with Kartra; `found`: JSON of the last look."""
 
     key: str
-    lead_id: str
     snapshot: Snapshot
     changed_at: str
     found: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Importable:
+    """A staged lead that may go into a file for Kartra's own import.
+
+    `refused` is why Kartra refused this very wish before, `snapshot` what it has of the lead from us.
+    """
+
+    row: int
+    key: str
+    digest: bytes
+    desired: DesiredLead
+    standing: Standing
+    snapshot: Snapshot | None
+    refused: str | None
 
 
 TextKind = Literal["snapshot", "wish", "change", "summary", "inventory", "record", "drift"]
@@ -388,6 +409,13 @@ class Store:
             yield from (row.lead_id for row in rows)
             after = rows[-1].lead_id
 
+    def lead_addresses(self, account: str) -> Iterator[str]:
+        """The addresses of those whose number is not known yet. Read in batches."""
+        after = ""
+        while rows := self._run("lead_addresses", account=account, after=after, count=BATCH):
+            yield from (row.email for row in rows)
+            after = rows[-1].email
+
     def collapsing(self) -> list[tuple[int, str]]:
         """(row, address) of at most 50 staged leads that Test mode would store as one."""
         return [(row.row, row.email) for row in self._run("collapsing")]
@@ -440,6 +468,16 @@ class Store:
         """The call was proven never to have been executed."""
         with self._transaction():
             self._run("withdraw", entry_id=entry_id)
+
+    def disprove(self, entry: Entry) -> None:
+        """Its lead was taken over, and Kartra does not know it: it is new again, and the entry owed again."""
+        with self._transaction():
+            self._run("withdraw", entry_id=entry.entry_id)
+            self._run_line(
+                "DELETE FROM leads WHERE scope_id=:scope_id AND key=:key AND lead_id IS NULL",
+                scope_id=self.scope_id,
+                key=entry.key,
+            )
 
     def settle(
         self,
@@ -495,13 +533,9 @@ class Store:
         """Entries of a run by (kind, outcome); an entry without an outcome is deferred."""
         return {(row.kind, row.outcome): row.entries for row in self._run("outcomes", run_id=run_id)}
 
-    def owner_of(self, lead_id: str) -> str | None:
-        """The key whose lead has this id in Kartra."""
-        rows = self._run_line(
-            "SELECT key FROM leads WHERE scope_id = :scope_id AND lead_id = :lead_id",
-            scope_id=self.scope_id,
-            lead_id=lead_id,
-        )
+    def owner_of(self, lead_id: str, email: str = "") -> str | None:
+        """The key whose lead has this id in Kartra, or this address while nobody knows its id."""
+        rows = self._run("owner_of", scope_id=self.scope_id, lead_id=lead_id, email=email)
         return rows[0].key if rows else None
 
     def reject_known(self, run_id: str, row: int, type: str | None, reason: str) -> None:  # noqa: A002
@@ -631,6 +665,122 @@ class Store:
             now=_now(),
         )
 
+    # --- taking over what is in Kartra already
+
+    def decide_adoption(self, *, by_address: bool, only_imported: bool) -> Counter[Standing]:
+        """How the staged leads stand before they are taken over, counted.
+
+        `by_address`: the address is the key, so no two records share one. `only_imported`: of those that
+        Kartra does not have, only what `export-import` wrote and as it wrote it is new.
+        """
+        self._run("adopt_table")
+        self._run("adopt_sharing_table")
+        with self._transaction():
+            if not by_address:
+                self._run("adopt_sharing", scope_id=self.scope_id)
+            self._run("adopt_decide", scope_id=self.scope_id, only_imported=only_imported)
+        counted = self._run_line("SELECT standing, count(*) AS leads FROM temp.adopting GROUP BY standing")
+        return Counter({row.standing: row.leads for row in counted})
+
+    def take_over(self, owed: Collection[OnceOnly]) -> Iterator[int]:
+        """Acknowledge the new leads as their records are, but for what is `owed`; each step a transaction.
+
+        Gives how many leads were taken over, step by step. What was taken over before is left as it is.
+        """
+        after = ""
+        while (until := self._run("adopt_range", after=after, count=ADOPTED_AT_ONCE)[0].until) is not None:
+            keys = {"scope_id": self.scope_id, "after": after, "until": until}
+            owes = {f"owes_{kind}": kind in owed for kind in get_args(OnceOnly)}
+            with self._transaction():
+                self._run("adopt_leads", **keys, **owes, now=_now())
+                count = int(self._run_line("SELECT changes()")[0][0])
+                self._run("adopt_refusals", **keys)
+            yield count
+            after = until
+
+    def count_adopted(self) -> int:
+        """Leads that were taken over and never sent to."""
+        counted = (
+            "SELECT count(*) FROM leads WHERE scope_id=:scope_id AND taken_over=1 AND removed_at IS NULL"
+        )
+        return int(self._run_line(counted, scope_id=self.scope_id)[0][0])
+
+    def adopted(self) -> Iterator[tuple[str, int | None]]:
+        """(key, row in the source) of the leads that were taken over and never sent to, by key."""
+        after = ""
+        while rows := self._run("adopted_keys", scope_id=self.scope_id, after=after, count=BATCH):
+            yield from ((row.key, row.row) for row in rows)
+            after = rows[-1].key
+
+    def learn_id(self, key: str, lead_id: str) -> None:
+        """Kartra's number of a lead, unless it is that of another one."""
+        self._run("learn_id", scope_id=self.scope_id, key=key, lead_id=lead_id)
+
+    def give_up(self, key: str) -> None:
+        """A lead that was taken over is not in Kartra: it is new again."""
+        self._run_line(
+            "DELETE FROM leads WHERE scope_id=:scope_id AND key=:key AND taken_over=1",
+            scope_id=self.scope_id,
+            key=key,
+        )
+
+    def give_up_all(self) -> int:
+        """Forget what was taken over and never sent to; gives how many leads."""
+        gone = "DELETE FROM leads WHERE scope_id=:scope_id AND taken_over=1 RETURNING 1 AS one"
+        with self._transaction():
+            return len(self._run_line(gone, scope_id=self.scope_id))
+
+    def count_imports(self) -> int:
+        """Leads in the files that `export-import` wrote last."""
+        counted = "SELECT count(*) FROM imports WHERE scope_id = :scope_id"
+        return int(self._run_line(counted, scope_id=self.scope_id)[0][0])
+
+    def importable(self, *, everything: bool) -> Iterator[Importable]:
+        """Staged leads for Kartra's own import in the order of the source. Read in batches."""
+        after = 0
+        fixed = {"scope_id": self.scope_id, "everything": everything}
+        while rows := self._run("importable", **fixed, after=after, count=BATCH):
+            for row in rows:
+                yield Importable(
+                    row=row.row,
+                    key=row.key,
+                    digest=row.digest,
+                    desired=DesiredLead.from_json(row.wish),
+                    standing=row.standing,
+                    snapshot=Snapshot.from_json(row.snapshot, lead_id=None) if row.snapshot else None,
+                    refused=row.refused,
+                )
+            after = rows[-1].row
+
+    def begin_import(self) -> None:
+        self._run("importing")
+
+    def add_import(self, leads: Sequence[tuple[str, bytes]]) -> None:
+        """(key, digest) of leads that Kartra does not have and that stand in a file."""
+        with self._transaction():
+            self._run_many("import_lead", [{"key": key, "digest": digest} for key, digest in leads])
+
+    def keep_imports(self) -> None:
+        """What was added is what the files hold."""
+        with self._transaction():
+            self._run_line("DELETE FROM imports WHERE scope_id = :scope_id", scope_id=self.scope_id)
+            self._run("keep_imports", scope_id=self.scope_id)
+
+    def reasons(self, run_id: str) -> Iterator[Row[Any]]:
+        """(row, line, kind, reason) of the rejects of a run in the order of the source; read as asked for."""
+        yield from self._connection.execute(
+            text("SELECT row, line, kind, reason FROM rejects WHERE run_id = :run_id ORDER BY row"),
+            {"run_id": run_id},
+        )
+
+    def leave_out(self, run_id: str, left_out: Sequence[tuple[int, str]]) -> None:
+        """(row, reason) of staged records as rejects."""
+        with self._transaction():
+            fixed = {"run_id": run_id, "kind": "invalid", "type": None}
+            self._run_many(
+                "reject_staged", [{**fixed, "row": row, "reason": reason} for row, reason in left_out]
+            )
+
     # --- drift
 
     def comparable(
@@ -753,6 +903,7 @@ class Store:
                 "outbox": len(self._run("forget_outbox", names=listed)),
                 "refusals": len(self._run("forget_refusals", names=listed)),
                 "rejects": self._forget_rejects(names),
+                "imports": len(self._run("forget_imports", names=listed)),
             }
         return Erased(names, rows)
 
@@ -982,7 +1133,7 @@ def _as_row(record: Staged) -> dict[str, Any]:
 
 def _comparable(row: Row[Any]) -> Comparable:
     snapshot = Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
-    return Comparable(row.key, row.lead_id, snapshot, row.changed_at, row.found)
+    return Comparable(row.key, snapshot, row.changed_at, row.found)
 
 
 def _snapshot(row: Row[Any]) -> Snapshot | None:

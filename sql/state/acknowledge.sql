@@ -3,4 +3,5 @@ INSERT INTO leads (scope_id, key, lead_id, origin, digest, snapshot, unproven, c
 VALUES (:scope_id, :key, :lead_id, :origin, :digest, :snapshot, :unproven, :now, :removed_at)
 ON CONFLICT (scope_id, key) DO UPDATE SET
     lead_id = coalesce(excluded.lead_id, leads.lead_id), origin = excluded.origin, digest = excluded.digest,
-    snapshot = excluded.snapshot, unproven = excluded.unproven, changed_at = excluded.changed_at, removed_at = excluded.removed_at;
+    snapshot = excluded.snapshot, unproven = excluded.unproven, changed_at = excluded.changed_at, removed_at = excluded.removed_at,
+    taken_over = 0;

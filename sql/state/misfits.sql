@@ -6,6 +6,8 @@ SELECT what, count(*) AS found FROM (
     UNION ALL
     SELECT 'journal entries with a digest of a wrong length' FROM outbox WHERE length(digest) NOT IN (0, 16)
     UNION ALL
+    SELECT 'leads for an import with a digest of a wrong length' FROM imports WHERE length(digest) <> 16
+    UNION ALL
     SELECT 'forgotten people with a hash of a wrong length' FROM forgotten WHERE length(hash) <> 16
     UNION ALL
     SELECT 'settled journal entries without an outcome' FROM outbox

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from connectors.kartra.sandbox import Account, Sandbox, demo_account
 from tests.command.several import adds_up, ended
 from tests.conftest import Project
+from tests.importing import import_into
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 EXAMPLES = sorted(CONFIGS.rglob("*.yaml"))
@@ -171,3 +172,25 @@ def test_an_account_moves_to_another(project: Project, demo_sandbox: Sandbox) ->
         assert there.tags == here.tags | {"Imported"}
         assert there.lists == {name: True for name, is_active in here.lists.items() if is_active}
         assert there.custom_fields.get("note") == here.custom_fields.get("note")
+
+
+def test_an_account_moves_to_another_through_kartras_own_import(
+    project: Project, demo_sandbox: Sandbox
+) -> None:
+    shutil.copytree(CONFIGS / "migration", project.folder, dirs_exist_ok=True)
+    new = Account(custom_fields=demo_sandbox.account.custom_fields)
+    assert project.command("run", "old_account.yaml").code == 0
+    with Sandbox(new) as target:
+        project.aim(target)
+        files = project.command("export-import", "new_account.yaml", "--to", "import", "--json")
+        assert import_into(new, [project.folder / one["file"] for one in files.json["files"]]) == 2
+        adopted = project.command("adopt", "new_account.yaml", "--verify", "100", "--json")
+        run = project.command("run", "new_account.yaml", "--json")
+    assert (files.code, adopted.code, run.code) == (0, 0, 0), adopted.stdout
+    assert (files.json["misfits"], files.json["rows"]["blocked"], adopted.json["verified"]["same"]) == (
+        0,
+        1,
+        2,
+    )
+    assert (run.json["calls"]["sent"], run.json["leads"]["unchanged"]) == (0, 2)
+    assert new.lead("lee@example.net") is None  # who left every list

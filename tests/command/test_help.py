@@ -16,10 +16,12 @@ from tests.conftest import COMMAND, Project
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 DESIGNED = {
+    "adopt",
     "check",
     "demo",
     "errors",
     "explain",
+    "export-import",
     "parked",
     "plan",
     "rejects",
@@ -38,7 +40,7 @@ def verbs() -> list[str]:
     """As `--help` lists them."""
     shown = subprocess.run([COMMAND, "--help"], capture_output=True, text=True, check=True).stdout
     listed = shown.split("Commands:\n")[1].split("\n\n")[0]
-    return re.findall(r"^  ([a-z]+)", listed, re.MULTILINE)
+    return re.findall(r"^  ([a-z-]+)", listed, re.MULTILINE)
 
 
 VERBS = verbs()
@@ -84,6 +86,8 @@ def test_the_examples_of_the_help_run_one_after_the_other(project: Project) -> N
         "status",
         "runs",
         "rejects",
+        "export-import",
+        "adopt",
         "explain",
         "parked",
         "resolve",

@@ -155,6 +155,7 @@ def test_an_empty_file_becomes_a_state_of_the_newest_version(path: Path) -> None
         "drift",
         "forgotten",
         "forgotten_salt",
+        "imports",
         "inventories",
         "leads",
         "leases",
