@@ -106,6 +106,7 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
             ],
             "missing": {str(thing): count for thing, count in sorted(result.plan.missing.items())},
             "refusal": str(result.refusal) if result.refusal else None,
+            **({"notes": result.summary.notes} if result.summary.notes else {}),
         }
         if result.pull is not None:
             planned["pull"] = {"leads": result.pull.leads, "details": result.pull.details}

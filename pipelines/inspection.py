@@ -9,15 +9,13 @@ from hashlib import blake2b
 from connectors.errors import SourceError
 from connectors.privacy import mask_address
 from connectors.sources import Source
+from pipelines.card_numbers import SECRET_NAMES, is_card_number
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
 
 COUNTED = 10_000
 """Different values are counted up to here."""
 SAMPLES = 3
 PROBLEMS = 20
-SECRET_NAMES = re.compile(
-    r"card.?(number|no\b)|credit.?card|\bcv[vc]\b|passwor|\bssn\b|\biban\b", re.IGNORECASE
-)
 
 
 @dataclass(slots=True)
@@ -108,19 +106,13 @@ def looks_like(value: str) -> str:
     """One word for it: address, card, number, date, text."""
     if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
         return "address"
-    digits = re.sub(r"[ -]", "", value)
-    if re.fullmatch(r"[0-9]{13,19}", digits) and _luhn(digits):
+    if is_card_number(value):
         return "card"
     if re.fullmatch(r"[+-]?[0-9][0-9.,]*", value):
         return "number"
     if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}", value):
         return "date"
     return "text"
-
-
-def _luhn(digits: str) -> bool:
-    doubled = (int(one) * (2 if place % 2 else 1) for place, one in enumerate(reversed(digits)))
-    return sum(one - 9 if one > 9 else one for one in doubled) % 10 == 0
 
 
 def _masked(value: str, look: str) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from dateutil import parser as date_parser
 
 from connectors.errors import ConfigError
-from pipelines.config import LoadConfig
+from pipelines.config import LoadConfig, PointsConfig
 from pipelines.config_values import Value
 from pipelines.lead import CalendarClass, CustomValue, DesiredLead, Points
 from pipelines.nearest import nearest
@@ -44,6 +44,10 @@ FILLED_COLUMNS = frozenset({"unsub_time"})
 """Columns where any value does: Mailchimp gives the time a person left."""
 
 
+INDISPENSABLE = ("load.fields.email", "load.key", "load.consent", "load.duplicates")
+"""Places of the mapping whose columns have to be there, whatever the contract says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mapped:
     """A record with its sync key. `blocked` is why it may not be sent.
@@ -72,7 +76,7 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
     """
     _check_columns(load, columns)
     says_opted_out = _opt_out_columns(load, columns)
-    desired = _desired(load)
+    desired = _desired(load, columns)
     address = reader(load.fields["email"])
 
     def map_record(record: Record, row: int) -> Mapped | Invalid:
@@ -142,12 +146,12 @@ def _check_columns(load: LoadConfig, columns: tuple[str, ...]) -> None:
     is_header = not holds_address and any(column in columns for _, column in used_columns(load))
     others = f"; it has: {', '.join(columns)}" if is_header else "; is its first line a header?"
     for place, column in used_columns(load):
-        if column not in columns:
+        if column not in columns and (load.contract.missing == "error" or place in INDISPENSABLE):
             near = None if holds_address else nearest(column, columns)
             # Where no column is known the header is not shown: it may be somebody's row.
             hint = f'; did you mean "{near}"?' if near else others
             problems.append(f'{place}: the source has no column "{column}"{hint}')
-        elif columns.count(column) > 1:
+        if columns.count(column) > 1:
             problems.append(f'{place}: the source has the column "{column}" more than once')
     if problems:
         raise ConfigError("\n".join(problems))
@@ -232,11 +236,21 @@ def _without_consent(load: LoadConfig, record: Record) -> str | None:
     return f'no consent in the column "{load.consent.column}"'
 
 
-def _desired(load: LoadConfig) -> Callable[[Record, str], DesiredLead]:
-    """What a record asks for beside its address. Raises UnusableError for one that cannot be read."""
-    fields = {name: reader(value) for name, value in load.fields.items() if name != "email"}
-    custom_fields = {name: reader(value) for name, value in load.custom_fields.items()}
-    tags, lists = _names(load, load.tags), _names(load, load.lists)
+def _desired(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, str], DesiredLead]:
+    """What a record asks for beside its address. Raises UnusableError for one that cannot be read.
+
+    What needs a column that is not among `columns` is not asked for.
+    """
+    fields = {
+        name: reader(value)
+        for name, value in load.fields.items()
+        if name != "email" and _can_be_read(value, columns)
+    }
+    custom_fields = {
+        name: reader(value) for name, value in load.custom_fields.items() if _can_be_read(value, columns)
+    }
+    tags, lists = _names(load, load.tags, columns), _names(load, load.lists, columns)
+    points = load.points if load.points and load.points.column in (None, *columns) else None
     clears = load.blank == "clear"
     sequences = tuple((sequence.name, sequence.step) for sequence in load.sequences)
     calendars = tuple(
@@ -255,7 +269,7 @@ def _desired(load: LoadConfig) -> Callable[[Record, str], DesiredLead]:
             tags=tag_names,
             lists=list_names,
             sequences=sequences,
-            points=_points(load, record),
+            points=_points(points, record),
             calendars=calendars,
             silent=frozenset(name for name, is_silent in silent.items() if is_silent),
         )
@@ -263,9 +277,12 @@ def _desired(load: LoadConfig) -> Callable[[Record, str], DesiredLead]:
     return desired
 
 
-def _points(load: LoadConfig, record: Record) -> Points | None:
+def _can_be_read(value: Value, columns: tuple[str, ...]) -> bool:
+    return all(column in columns for column in value.columns)
+
+
+def _points(wish: PointsConfig | None, record: Record) -> Points | None:
     """A blank cell asks for nothing and takes nothing back."""
-    wish = load.points
     if wish is None:
         return None
     if wish.constant is not None:
@@ -279,16 +296,16 @@ def _points(load: LoadConfig, record: Record) -> Points | None:
 
 
 def _names(
-    load: LoadConfig, elements: tuple[str | Value, ...]
+    load: LoadConfig, elements: tuple[str | Value, ...], columns: tuple[str, ...]
 ) -> Callable[[Record], tuple[tuple[str, ...], bool]]:
     """The names a record asks for, and whether it is silent on some of them."""
-    readers: list[str | Read] = [
-        element if isinstance(element, str) else reader(element) for element in elements
-    ]
+    readable = [one for one in elements if isinstance(one, str) or _can_be_read(one, columns)]
+    readers: list[str | Read] = [one if isinstance(one, str) else reader(one) for one in readable]
+    always_silent = not readers or len(readable) < len(elements)
 
     def names_of(record: Record) -> tuple[tuple[str, ...], bool]:
         names: list[str] = []
-        silent = not readers
+        silent = always_silent
         for element in readers:
             value = element if isinstance(element, str) else element(record)
             if value == "":
