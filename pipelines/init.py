@@ -17,6 +17,7 @@ from pipelines.inspection import ColumnProfile, Profile, profile_of
 from pipelines.presets import (
     CONSENT_NAMES,
     FIELD_NAMES,
+    NAME_NAMES,
     STATUS_NAMES,
     SUBSCRIBED,
     TAG_NAMES,
@@ -38,11 +39,14 @@ CUSTOM_FIELDS_SHOWN = 40
 
 @dataclass(slots=True)
 class Draft:
-    """What a pipeline is to say of a source. `why` tells how sure a mapping is, by lead field."""
+    """What a pipeline is to say of a source. `why` tells how sure a mapping is, `steps` what it does to the
+    column, both by lead field.
+    """
 
     source: str
     preset: Preset | None
     fields: dict[str, str] = field(default_factory=dict)
+    steps: dict[str, str] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
     tags: str | None = None
     status: str | None = None
@@ -121,7 +125,7 @@ def _written_source(kind: str, path: Path, folder: Path, member: str | None) -> 
 def _map_columns(draft: Draft, profile: Profile, source: Source) -> None:
     fields = {name: field for field, names in FIELD_NAMES.items() for name in names}
     for column in profile.columns:
-        known = column.name.casefold()
+        known = _one_line(column.name).casefold()
         if source.columns.count(column.name) > 1:
             draft.left_out[column.name] = "its name stands in the header more than once"
         elif column.is_secret:
@@ -135,8 +139,20 @@ def _map_columns(draft: Draft, profile: Profile, source: Source) -> None:
             draft.tags = column.name
         else:
             draft.custom[column.name] = _filled(column, profile.rows)
+    if draft.fields.keys().isdisjoint(("first_name", "last_name")):
+        _take_apart_names(draft)
     if "email" not in draft.fields:
         _find_address(draft, profile)
+
+
+def _take_apart_names(draft: Draft) -> None:
+    column = next((one for one in draft.custom if _one_line(one).casefold() in NAME_NAMES), None)
+    if column is None:
+        return
+    del draft.custom[column]
+    for lead_field, part in (("first_name", "first"), ("last_name", "last")):
+        draft.fields[lead_field], draft.steps[lead_field] = column, f"{{name: {part}}}"
+        draft.why[lead_field] = "likely: the column holds full names"
 
 
 def _find_address(draft: Draft, profile: Profile) -> None:
@@ -195,7 +211,8 @@ def _lines(draft: Draft, name: str, attested: str | None) -> Iterator[str]:
     yield "  fields:"
     for lead_field in FIELD_NAMES:
         if lead_field in draft.fields:
-            yield f"    {lead_field}: {_yaml(draft.fields[lead_field])}  # {draft.why[lead_field]}"
+            value = _value(draft.fields[lead_field], draft.steps.get(lead_field))
+            yield f"    {lead_field}: {value}  # {draft.why[lead_field]}"
     yield from _custom_lines(draft)
     if draft.tags is not None:
         split = preset.split if preset else ","
@@ -220,7 +237,7 @@ def _custom_lines(draft: Draft) -> Iterator[str]:
     yield "  # custom_fields:"
     for column, why in list(draft.custom.items())[:CUSTOM_FIELDS_SHOWN]:
         identifier = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_") or "field"
-        yield f"  #   {identifier}: {_yaml(column)}  # {why}"
+        yield f"  #   {identifier}: {_value(column)}  # {why}"
     if len(draft.custom) > CUSTOM_FIELDS_SHOWN:
         yield f"  #   and {len(draft.custom) - CUSTOM_FIELDS_SHOWN} columns more"
 
@@ -237,6 +254,13 @@ def _consent_lines(draft: Draft, attested: str | None) -> Iterator[str]:
             ' --attested "signed up on our site since 2024"'
         )
     yield f"  consent: {{attested: {_yaml(words)}}}"
+
+
+def _value(column: str, step: str | None = None) -> str:
+    """Braces in a text of their own would be a template."""
+    if step is not None:
+        return f"{{column: {_yaml(column)}, do: [{step}]}}"
+    return f"{{column: {_yaml(column)}}}" if "{" in column or "}" in column else _yaml(column)
 
 
 def _yaml(text: str) -> str:

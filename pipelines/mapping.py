@@ -37,10 +37,15 @@ OPTED_OUT = frozenset(
     }
 )
 """Words by which exports of other platforms say that a person must not be mailed."""
-FLAG_COLUMNS = frozenset({"opted out", "opted-out", "email_blacklisted"})
+FLAG_COLUMNS = frozenset(
+    {
+        *("opted out", "opted-out", "opted out of email", "email opt out", "email opt-out", "unsubscribed"),
+        *("unsubscribed from all email", "email_blacklisted", "do not email", "bounced"),
+    }
+)
 """Columns where a yes says the same."""
 TRUE = frozenset({"true", "yes", "y", "1"})
-FILLED_COLUMNS = frozenset({"unsub_time"})
+FILLED_COLUMNS = frozenset({"unsub_time", "unsubscribed at", "unsubscribed_at", "bounced_at"})
 """Columns where any value does: Mailchimp gives the time a person left."""
 
 

@@ -11,18 +11,19 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "email": (
         *("email", "email address", "e-mail", "e-mail address", "mail", "email (email)", "email_address"),
         *("lead_email", "buyer_email", "correo", "correo electrónico", "adresse e-mail", "e-mail-adresse"),
+        *("adresse électronique", "indirizzo email", "メール", "メールアドレス"),
     ),
     "first_name": (
         *("first name", "firstname", "first_name", "fname", "given name", "buyer_first_name", "vorname"),
-        *("prénom", "prenom", "nombre"),
+        *("prénom", "prenom", "nombre", "nome", "lead_first_name"),
     ),
     "last_name": (
         *("last name", "lastname", "last_name", "lname", "surname", "family name", "nachname", "nom"),
-        *("apellido", "apellidos"),
+        *("apellido", "apellidos", "cognome", "lead_last_name"),
     ),
     "phone": (
         *("phone", "phone number", "phone number (phone_number)", "mobile phone", "sms", "telephone"),
-        *("buyer_phone", "telefon"),
+        *("buyer_phone", "telefon", "telefonnummer", "téléphone", "teléfono", "lead_phone"),
     ),
     "phone_country_code": ("phone_country_code", "buyer_phone_country"),
     "company": (
@@ -46,6 +47,8 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
 }
 """Field of a lead: names of columns that mean it, without case."""
 
+NAME_NAMES = ("name", "full name", "full_name", "contact name", "buyer_name", "nom complet")
+"""Columns of a full name, where no other has its parts."""
 TAG_NAMES = ("tags", "tag", "labels", "segments")
 STATUS_NAMES = ("status", "email status", "e-mail status", "subscription status", "subscriber status")
 CONSENT_NAMES = (
@@ -91,7 +94,8 @@ PRESETS = (
         accepted=("marketing contact",),
     ),
     Preset("GoHighLevel", "A/B", ("contact id",), ("last activity", "business name")),
-    Preset("Kartra's transactions", "A", ("transaction_type", "buyer_email"), split=";"),
+    Preset("Kartra's transactions", "A", ("transaction_type", "buyer_email"), split=";", newest="Date"),
+    Preset("Kartra's leads", "C", ("phone_country_code",), ("email", "lead_email"), split=";"),
     Preset(
         "Brevo",
         "C",

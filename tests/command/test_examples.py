@@ -15,12 +15,13 @@ from tests.conftest import Project
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 EXAMPLES = sorted(CONFIGS.rglob("*.yaml"))
-LOADS = [path for path in EXAMPLES if path.stem in ("crm", "demo", "newsletter")]
+LOADS = [path for path in EXAMPLES if path.stem in ("cleaning", "crm", "demo", "newsletter")]
 
 
 def test_there_are_examples() -> None:
     assert {path.stem for path in EXAMPLES} == {
-        *("crm", "crm_reporting", "demo", "new_account", "newsletter", "old_account", "reporting", "tables")
+        *("cleaning", "crm", "crm_reporting", "demo", "new_account", "newsletter", "old_account"),
+        *("reporting", "tables"),
     }
 
 

@@ -110,7 +110,7 @@ CARD = "4242 4242 4242 4242"
     ],
 )
 def test_a_column_of_card_numbers_is_not_sent(
-    cells: list[str], code: int, project: Project, sandbox: Sandbox
+    cells: list[str], code: int, project: Project, sandbox: Sandbox, account: Account
 ) -> None:
     project.contacts(
         [{**ANN, "Email": f"p{number}@example.org", "Note": cell} for number, cell in enumerate(cells)]
@@ -122,4 +122,4 @@ def test_a_column_of_card_numbers_is_not_sent(
         assert CARD not in done.stdout + done.stderr
     if code:
         assert 'load.custom_fields.note: the column "Note" holds card numbers' in done.stderr
-        assert sandbox.calls == [call for call in sandbox.calls if "create_lead" not in str(call)]
+        assert account.leads == {}
