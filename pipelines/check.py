@@ -18,8 +18,8 @@ from pipelines.pipeline_file import read_pipeline
 from pipelines.plan import missing_message
 from pipelines.preflight import Inventory, Missing, Shortfall, kinds_used, read_inventory
 from pipelines.pull_run import check_roster
-from pipelines.source import open_source
 from pipelines.suppression import check_suppression
+from pipelines.transform import open_records
 from pipelines.warehouse import Warehouse
 
 
@@ -95,9 +95,8 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     load = config.load
     if load is None:
         return
-    source = open_source(load.source)
-    check_columns(source, config, load)
-    checked.notes += source.notes
+    source = open_records(load)
+    checked.notes += [*source.notes, *check_columns(source, config, load)]
     for suppress in load.suppress:
         check_suppression(suppress)
     if broken := list(broken_examples(load, source.columns)):

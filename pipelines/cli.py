@@ -112,6 +112,7 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
                 for new in result.plan.new_fields
             ],
             "refusal": str(result.refusal) if result.refusal else None,
+            **({"notes": result.summary.notes} if result.summary.notes else {}),
         }
         if result.pull is not None:
             planned["pull"] = {"leads": result.pull.leads, "details": result.pull.details}

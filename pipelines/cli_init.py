@@ -1,5 +1,6 @@
-"""The verbs that begin a pipeline: `inspect` a file, `init` a pipeline for it."""
+"""The verbs that begin a pipeline: `inspect` a source, `init` a pipeline for it."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,32 +9,54 @@ import click
 
 from pipelines.cli_parts import FILE, common, print_json, start_log
 
+QUERY = click.option(
+    "--query",
+    metavar="SQL",
+    help="Of a database: a table, a statement or a .sql file. SOURCE is its URL, '${NAME}' of a variable that"
+    " holds it, or a SQLite file.",
+)
+
 
 @click.command(epilog="Example:  kartra-sync init contacts.csv --to newsletter.yaml")
-@click.argument("source", type=FILE)
+@click.argument("source")
+@QUERY
 @click.option(
     "--to", "target", type=FILE, help="The pipeline file; beside the source, by its name, without it."
 )
+@click.option("--consent", metavar="COLUMN", help="The column that says who agreed, if it is not found.")
 @click.option("--attested", metavar="TEXT", help="Where and when these people agreed, if no column says so.")
 @click.option("--replace", is_flag=True, help="Replace a pipeline file that is there.")
 @common
 def init(
-    source: Path, *, target: Path | None, attested: str | None, replace: bool, as_json: bool, verbose: int
+    source: str,
+    *,
+    query: str | None,
+    target: Path | None,
+    consent: str | None,
+    attested: str | None,
+    replace: bool,
+    as_json: bool,
+    verbose: int,
 ) -> None:
-    """Write a first pipeline for a file of contacts: a known platform's export, or by names and values.
+    """Write a first pipeline for a file or a table of contacts, by its header or by names and values.
 
     Known: Mailchimp, Kajabi, HubSpot, GoHighLevel, Kit, ActiveCampaign, ClickFunnels, Brevo, systeme.io,
     Constant Contact, Kartra's own. Every column is there with how sure it is, or with why it is left out.
     """
     start_log(verbose)
     from connectors.errors import ConfigError
-    from pipelines.init import draft_pipeline, pipeline_name, pipeline_text
+    from pipelines.init import draft_pipeline, pipeline_text
+    from pipelines.named_source import NamedFile, named_source, pipeline_name
 
-    name = pipeline_name(source)
-    file = target or source.absolute().parent / f"{name}.yaml"
+    named = named_source(source, query, os.environ)
+    name = pipeline_name(named)
+    beside = named.path.absolute().parent if isinstance(named, NamedFile) else Path.cwd()
+    file = target or beside / f"{name}.yaml"
     if file.exists() and not replace:
         raise ConfigError(f"{file}: is there already; --replace replaces it, --to names another")
-    draft = draft_pipeline(source, file.absolute().parent)
+    if consent is not None and attested is not None:
+        raise click.UsageError("either --consent or --attested")
+    draft = draft_pipeline(named, file.absolute().parent, consent)
     text = pipeline_text(draft, name, attested)
     try:
         file.write_text(text, encoding="utf-8")
@@ -59,18 +82,23 @@ def init(
 
 
 @click.command(epilog="Example:  kartra-sync inspect contacts.csv")
-@click.argument("source", type=FILE)
+@click.argument("source")
+@QUERY
 @common
-def inspect(source: Path, *, as_json: bool, verbose: int) -> None:
-    """What is in a file of contacts: its columns, how full they are, what they look like, what is wrong.
+def inspect(source: str, *, query: str | None, as_json: bool, verbose: int) -> None:
+    """What is in a source of contacts: its columns, how full they are, what they look like, what is wrong.
 
     Values are shown as their form: letters as a, digits as 9.
     """
     start_log(verbose)
-    from pipelines.init import open_file
-    from pipelines.inspection import profile_of
+    from pipelines.inspection import PROBLEMS, address_problems, profile_of
+    from pipelines.named_source import named_source
 
-    profile = profile_of(open_file(source))
+    named = named_source(source, query, os.environ)
+    opened = named.open()
+    profile = profile_of(opened)
+    addresses = profile.addresses
+    invalid = list(address_problems(opened, addresses.name)) if addresses is not None else []
     columns = [
         {
             "name": column.name,
@@ -83,18 +111,27 @@ def inspect(source: Path, *, as_json: bool, verbose: int) -> None:
         }
         for column in profile.columns
     ]
+    problems = sorted([*profile.problems, *invalid[:PROBLEMS]])
     if as_json:
-        problems = [{"row": row, "reason": reason} for row, reason in profile.problems]
-        print_json({"rows": profile.rows, "bad_rows": profile.bad, "columns": columns, "problems": problems})
+        print_json(
+            {
+                "rows": profile.rows,
+                "bad_rows": profile.bad,
+                "addresses": addresses.name if addresses is not None else None,
+                "bad_addresses": len(invalid),
+                "columns": columns,
+                "problems": [{"row": row, "reason": reason} for row, reason in problems],
+            }
+        )
         return
-    _tell(source, profile.rows, columns, profile.notes)
-    for row, reason in profile.problems:
+    _tell(named.name, profile.rows, columns, profile.notes)
+    for row, reason in problems:
         click.echo(f"  row {row}: {reason}")
-    if profile.bad > len(profile.problems):
-        click.echo(f"  and {profile.bad - len(profile.problems):,} bad rows more")
+    if (more := profile.bad + len(invalid) - len(problems)) > 0:
+        click.echo(f"  and {more:,} bad rows more")
 
 
-def _tell(source: Path, rows: int, columns: list[dict[str, Any]], notes: tuple[str, ...]) -> None:
+def _tell(name: str, rows: int, columns: list[dict[str, Any]], notes: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -111,5 +148,5 @@ def _tell(source: Path, rows: int, columns: list[dict[str, Any]], notes: tuple[s
             ", ".join(column["looks"]),
             escape(samples),
         )
-    click.echo(f"{source.name}: {rows:,} rows; {'; '.join(notes)}")
+    click.echo(f"{name}: {rows:,} rows; {'; '.join(notes)}")
     Console(width=None if sys.stdout.isatty() else 160).print(table)

@@ -478,11 +478,57 @@ class ExampleConfig(Section):
     expect: ExpectConfig
 
 
+class TransformConfig(Section):
+    """A Python function between source and mapping."""
+
+    file: Path
+    function: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.file.stem}:{self.function}"
+
+
+def _transform(value: object, info: ValidationInfo) -> TransformConfig:
+    if isinstance(value, TransformConfig):
+        return value
+    named = re.fullmatch(r"([A-Za-z_]\w*):([A-Za-z_]\w*)", plain_text(value))
+    if not named:
+        raise wrong("a module beside this file and its function are expected, such as cleaning:cleaned")
+    return TransformConfig(file=beside(f"{named[1]}.py", info), function=named[2])
+
+
+Strictness = Literal["error", "warn", "ignore"]
+
+
+class ContractConfig(Section):
+    """What happens when the columns that the mapping sees are not those the pipeline knows."""
+
+    missing: Annotated[Strictness, one_of(Strictness)] = "error"
+    """A column that the pipeline names is not there. warn, ignore: what needs it is left as it is in Kartra;
+    address, key, consent and newest: cannot do without theirs in any case."""
+    extra: Annotated[Strictness, one_of(Strictness)] = "ignore"
+    """A column is there that the pipeline does not name."""
+    unused: tuple[Text, ...] = ()
+    """Columns that are known, though the mapping does not read them."""
+
+
 class LoadConfig(Section):
     """Sends contacts to Kartra."""
 
     source: Annotated[SourceConfig, BeforeValidator(source_config, json_schema_input_type=WrittenSource)]
     """Where the contacts are; one source."""
+    transform: (
+        Annotated[
+            TransformConfig,
+            read_by(_transform, {"type": "string", "pattern": r"^[A-Za-z_]\w*:[A-Za-z_]\w*$|\$\{"}),
+        ]
+        | None
+    ) = None
+    """module:function, a Python file beside this one: takes the records as a DataFrame, a chunk at a time,
+    and returns what the mapping is to see."""
+    contract: ContractConfig = Field(default_factory=ContractConfig)
+    """Columns that come and go: {missing: error, extra: warn}."""
     key: Annotated[
         KeyConfig,
         BeforeValidator(_key, json_schema_input_type=Annotated[Any, WithJsonSchema(_EMAIL)] | KeyColumn),

@@ -53,26 +53,31 @@ def _written_format(value: object) -> str:
 
 
 def _date_formats(value: object) -> object:
-    if value in (True, "any"):
+    if value == "any":
         return ()
     return value if isinstance(value, list | tuple) else (value,)
+
+
+def _characters(value: object) -> str:
+    """Text that may be a space or a line end."""
+    return value if isinstance(value, str) and value else plain_text(value)
 
 
 def _zone(value: object) -> str:
     name = plain_text(value)
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise wrong("the name of a time zone is expected, such as Europe/Berlin") from None
     return name
 
 
 def _region(value: object) -> str:
-    from babel import Locale  # only for a file that names a country
+    from pipelines.countries import country_code  # here: it is not for every pipeline
 
-    code = plain_text(value).upper()
-    if len(code) != 2 or code not in Locale("en").territories:
-        raise wrong("the two letters of a country are expected, such as DE")
+    code = country_code(plain_text(value))
+    if code is None:
+        raise wrong("a country is expected, such as DE")
     return code
 
 
@@ -81,12 +86,13 @@ Else = Annotated[Otherwise, one_of(Otherwise)]
 CountryForm = Literal["name", "code", "code3"]
 PhonePart = Literal["number", "country_code", "+country_code", "international"]
 NamePart = Literal["title", "first", "middle", "last", "suffix"]
+Characters = Annotated[str, read_by(_characters, TEXT)]
 CellText = Annotated[str, read_by(cell_text, TEXT)]
 Zone = Annotated[str, read_by(_zone, TEXT)]
 
 
 class WordStep(Section):
-    """A step that needs nothing but its name."""
+    """A step that needs nothing but its name, and is written as that."""
 
     word: Literal["lower", "upper", "title", "first", "last", "time_zone"]
     """Its name."""
@@ -95,21 +101,21 @@ class WordStep(Section):
 class StripStep(Section):
     """Takes characters off both ends."""
 
-    strip: Text
+    strip: Characters
     """The characters, as one text."""
 
 
 class SplitStep(Section):
     """Makes several values of one."""
 
-    split: Text
+    split: Characters
     """What separates them; csv: they stand as in a CSV, in quotes where needed."""
 
 
 class ReplaceStep(Section):
     """Replaces parts of the text, in this order."""
 
-    replace: dict[Text, CellText]
+    replace: dict[Characters, CellText]
     """{old: new}."""
 
 
@@ -164,7 +170,7 @@ class PhoneStep(Section):
     phone: Annotated[PhonePart, one_of(PhonePart)]
     """number (without the code of the country), country_code (49), +country_code, international."""
     region: Annotated[str, read_by(_region, TEXT)] | None = None
-    """Where numbers without such a code are: two letters, such as DE."""
+    """Where numbers without such a code are: DE, or the name of a country."""
     country: Text | None = None
     """The column that tells it, by name or code; region counts where that is blank or no country."""
     otherwise: Else = Field("reject", alias="else")
@@ -178,9 +184,8 @@ class NameStep(Section):
     """title, first, middle, last or suffix."""
 
 
-Step = (
-    WordStep
-    | StripStep
+MapOfStep = (
+    StripStep
     | SplitStep
     | ReplaceStep
     | DefaultStep
@@ -190,7 +195,8 @@ Step = (
     | PhoneStep
     | NameStep
 )
-STEPS: dict[str, type[Step]] = {
+Step = WordStep | MapOfStep
+STEPS: dict[str, type[MapOfStep]] = {
     "strip": StripStep,
     "split": SplitStep,
     "replace": ReplaceStep,
@@ -237,10 +243,10 @@ class Value(Section):
     """The same for every record."""
     template: Text | None = None
     """Text with columns in it, as "{First} {Last}"; blank where all of them are."""
-    do: tuple[Annotated[Step, BeforeValidator(_step, json_schema_input_type=_AnyWord | Step)], ...] = ()
-    """Steps, in their order: lower, upper, title, first, last, time_zone, or a map such as {replace: …}."""
-    split: Text | None = None
+    split: Characters | None = None
     """What separates several values in one cell; csv: they stand as in a CSV, in quotes where needed."""
+    do: tuple[Annotated[Step, BeforeValidator(_step, json_schema_input_type=_AnyWord | MapOfStep)], ...] = ()
+    """Steps, in their order: lower, upper, title, first, last, time_zone, or a map such as {replace: …}."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -253,13 +259,14 @@ class Value(Section):
     @property
     def is_several(self) -> bool:
         """Whether it gives several values."""
-        several = False
+        several = self.split is not None
         for step in self.do:
-            if isinstance(step, SplitStep):
-                several = True
-            elif isinstance(step, WordStep) and step.word in ("first", "last"):
-                several = False
-        return several or self.split is not None
+            several = isinstance(step, SplitStep) or (several and not _picks_one(step))
+        return several
+
+
+def _picks_one(step: Step) -> bool:
+    return isinstance(step, WordStep) and step.word in ("first", "last")
 
 
 def value_of(value: object, info: ValidationInfo) -> Value:
@@ -302,7 +309,7 @@ def _one_origin(value: Mapping[str, object]) -> Iterator[Fault]:
     if value.keys() <= {*origins, "do", "split"}:
         given = [key for key in origins if value.get(key) is not None]
         if len(given) != 1:
-            yield (), wrong("one of column, constant and template is needed")
+            yield (), wrong("one of column, constant and template is needed, and only one")
     template = value.get("template")
     if isinstance(template, str) and not any(PLACEHOLDER.findall(template)):
         yield ("template",), wrong('holds no column, such as "{First} {Last}"')

@@ -1,6 +1,7 @@
 """Countries by their names in many languages and their codes, from Unicode's CLDR. Pure."""
 
 import re
+import unicodedata
 from functools import cache
 from typing import Literal
 
@@ -31,8 +32,18 @@ OTHER_NAMES = {
     **dict.fromkeys(("uae", "emirates"), "AE"),
     **dict.fromkeys(("peoples republic of china", "pr china"), "CN"),
     **dict.fromkeys(("palestine",), "PS"),
+    **dict.fromkeys(("oesterreich",), "AT"),
+    **dict.fromkeys(("korea republic of",), "KR"),
+    **dict.fromkeys(("korea democratic peoples republic of",), "KP"),
+    **dict.fromkeys(("congo the democratic republic of the", "congo democratic republic of the"), "CD"),
+    **dict.fromkeys(("dr congo", "drc"), "CD"),
+    **dict.fromkeys(("virgin islands british",), "VG"),
+    **dict.fromkeys(("virgin islands us",), "VI"),
 }
 """Names in English exports that CLDR has in another form."""
+SHARED_NAMES = frozenset(("korea", "congo", "virgin islands"))
+"""What stands before the comma for more than one country; elsewhere what is behind it tells nothing."""
+NO_COUNTRIES = frozenset(("EU", "EZ", "QO", "UN", "ZZ"))
 
 
 def country_code(text: str) -> str | None:
@@ -42,7 +53,10 @@ def country_code(text: str) -> str | None:
         return word
     if found := _codes().get(word):
         return found
-    return _by_name().get(_plain(text))
+    if found := _by_name().get(_plain(text)):
+        return found
+    name = _plain(re.split(r"[,(]", text)[0])  # Iran, Islamic Republic of
+    return None if name in SHARED_NAMES else _by_name().get(name)
 
 
 def country_in(form: Literal["name", "code", "code3"], text: str) -> str | None:
@@ -61,7 +75,7 @@ def country_in(form: Literal["name", "code", "code3"], text: str) -> str | None:
 @cache
 def _english() -> dict[str, str]:
     """Two letters: the name. Without regions such as the European Union."""
-    letters = set(_letters())
+    letters = _letters().keys() - NO_COUNTRIES
     return {code: name for code, name in Locale("en").territories.items() if code in letters}
 
 
@@ -89,6 +103,7 @@ def _by_name() -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    """Without case, dots, marks, articles: "The U.S.A." is "usa"."""
-    plain = re.sub(r"[.'’()]", "", name.casefold()).replace("&", " and ")
+    """Without case, dots, accents, articles: "The U.S.A." is "usa"."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    plain = re.sub(r"[.'’()\u0300-\u036f]", "", letters).replace("&", " and ")
     return re.sub(r"^the ", "", re.sub(r"[\s,-]+", " ", plain).strip())

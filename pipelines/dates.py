@@ -1,12 +1,10 @@
-"""Dates as people and databases write them, in the form asked for; and names of time zones. Pure."""
+"""Dates as people and databases write them, in the form asked for. Pure."""
 
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from babel.core import get_global
 from dateutil import parser as date_parser
 
 _SAMPLES = (datetime(2000, 1, 1), datetime(2004, 2, 2))  # noqa: DTZ001 - what a text leaves out
@@ -39,11 +37,6 @@ def rewritten_date(
         return None
 
 
-def time_zone(text: str) -> str | None:
-    """The name in the time zone database, from that name without case, or from the one Windows has."""
-    return _zones().get(re.sub(r"\s+", "_", text.casefold()))
-
-
 def _in_forms(text: str, forms: Sequence[str]) -> datetime | None:
     for form in forms:
         try:
@@ -60,6 +53,8 @@ def _found_out(text: str, day_first: bool | None) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         pass
+    if re.match(r"[0-9]{4}\D", text):
+        day_first = False  # the year, the month, the day
     orders = (True, False) if day_first is None else (day_first,)
     read = {moment for order in orders for moment in _parsed(text, day_first=order)}
     return read.pop() if len(read) == 1 else None
@@ -81,12 +76,3 @@ def _offset_s(name: str | None, offset_s: int | None) -> int | None:
     if name is not None and offset_s is None and name.upper() not in ("UTC", "GMT", "Z"):
         raise ValueError(name)
     return 0 if name is not None and offset_s is None else offset_s
-
-
-@cache
-def _zones() -> dict[str, str]:
-    windows = get_global("windows_zone_mapping")
-    return {
-        **{name.casefold().replace(" ", "_"): zone for name, zone in windows.items()},
-        **{name.casefold(): name for name in available_timezones()},
-    }

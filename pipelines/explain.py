@@ -14,9 +14,9 @@ from pipelines.forgotten import REASON
 from pipelines.lead import Snapshot, digest
 from pipelines.mapping import Mapped
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
-from pipelines.source import open_source
 from pipelines.state import Store
 from pipelines.suppression import suppressed_addresses, suppressed_by
+from pipelines.transform import open_records
 
 
 def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
     rows: list[dict[str, Any]] = []
     unreadable = None
     try:
-        for row, record, mapped in find_record(open_source(load.source), load, key):
+        for row, record, mapped in find_record(open_records(load), load, key):
             found.append(mapped)
             rows.append({"row": row, "record": _masked(dict(record), show=show)})
     except SyncError as error:

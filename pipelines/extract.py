@@ -4,18 +4,24 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors.errors import ConfigError, GuardError
 from connectors.sources import BadRow, Chunk, Source
+from pipelines.card_numbers import without_secrets
 from pipelines.config import LoadConfig, PipelineConfig
+from pipelines.contract import contract_notes
 from pipelines.forgotten import REASON, Forgotten, cells_of
 from pipelines.lead import DesiredLead, digest
 from pipelines.mapping import Invalid, Mapped, mapper, merge_leads
 from pipelines.state import Reject, Staged, Store
 from pipelines.summary import Summary
 from pipelines.suppression import suppressed_addresses, suppressed_by
+from pipelines.transform import source_columns
 from pipelines.values import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MapRecord = Callable[[Record, int], Mapped | Invalid]
 
@@ -41,8 +47,8 @@ def stage(
         for addresses in suppressed_addresses(suppress):
             store.suppress(addresses, suppressed_by(suppress))
             between()
-    for chunk in source.chunks():
-        staged, rejects = _map_chunk(chunk, map_record, source.columns)
+    for chunk in without_secrets(source.chunks(), load):
+        staged, rejects = _map_chunk(chunk, map_record, source_columns(source))
         if forgotten is not None:
             staged = [_unless_forgotten(record, forgotten) for record in staged]
             rejects = [_without_forgotten(reject, forgotten) for reject in rejects]
@@ -69,10 +75,10 @@ def stage(
 def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped | Invalid]]:
     """(row, mapped) of every record, without staging it."""
     map_record = mapper(load, source.columns)
-    for chunk in source.chunks():
+    for chunk in without_secrets(source.chunks(), load):
         for bad in chunk.bad_rows:
             yield bad.row, Invalid(bad.reason)
-        for row, record in _records(chunk):
+        for row, record in _records(chunk.frame):
             yield row, map_record(record, row)
 
 
@@ -80,24 +86,24 @@ def find_record(source: Source, load: LoadConfig, key: str) -> Iterator[tuple[in
     """(row, record, mapped) of every record with this key."""
     map_record = mapper(load, source.columns)
     for chunk in source.chunks():
-        for row, record in _records(chunk):
+        for row, record in _records(chunk.frame):
             mapped = map_record(record, row)
             if isinstance(mapped, Mapped) and mapped.key == key:
                 yield row, record, mapped
 
 
-def check_columns(source: Source, config: PipelineConfig, load: LoadConfig) -> None:
-    """Raises ConfigError where the mapping names a column that the source lacks."""
+def check_columns(source: Source, config: PipelineConfig, load: LoadConfig) -> list[str]:
+    """What a person should know of its columns. Raises ConfigError where they do not fit the mapping."""
     try:
         mapper(load, source.columns)
+        return contract_notes(load, source.columns)
     except ConfigError as error:
         raise ConfigError(
             "\n".join(f"{config.path.name}: {line}" for line in str(error).splitlines())
         ) from None
 
 
-def _records(chunk: Chunk) -> Iterator[tuple[int, Record]]:
-    frame = chunk.frame
+def _records(frame: "pd.DataFrame") -> Iterator[tuple[int, Record]]:
     columns = [str(name) for name in frame.columns]
     for row, *cells in frame.itertuples(name=None):
         yield row, dict(zip(columns, cells, strict=True))
@@ -108,9 +114,11 @@ def _map_chunk(
 ) -> tuple[list[Staged], list[Reject]]:
     staged = []
     rejects = [_bad_row(bad, columns) for bad in chunk.bad_rows]
-    for (row, record), line in zip(_records(chunk), chunk.lines, strict=True):
+    originals = chunk.frame if chunk.originals is None else chunk.originals
+    records = zip(_records(chunk.frame), _records(originals), chunk.lines, strict=True)
+    for (row, record), (_, original), line in records:
         mapped = map_record(record, row)
-        text = json.dumps(record, ensure_ascii=False)
+        text = json.dumps(original, ensure_ascii=False)
         if isinstance(mapped, Invalid):
             rejects.append(Reject(row, line, "invalid", mapped.reason, record=text, key=mapped.key))
             continue

@@ -11,6 +11,7 @@ from pipelines.config import LoadConfig
 from pipelines.config_source import IncrementalOptions, SqlOptions
 from pipelines.state import Store, utc_now
 from pipelines.summary import Summary
+from pipelines.transform import Transformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Extract:
 
     source: Source
     load: LoadConfig
+    _new: NewRows | None = None
     _digest: bytes = b""
     _is_full: bool = True
 
@@ -28,11 +30,11 @@ class Extract:
         A row that Kartra refused for good has had its answer; one that is parked or left for the next run
         has not.
         """
-        if not isinstance(self.source, NewRows) or self.source.highest is None:
+        if self._new is None or self._new.highest is None:
             return
         if summary.leads["deferred"] or summary.leads["parked"]:
             return
-        store.move_watermark(self._digest, to_json(self.source.highest), is_full=self._is_full)
+        store.move_watermark(self._digest, to_json(self._new.highest), is_full=self._is_full)
 
 
 def extract_of(source: Source, load: LoadConfig, store: Store) -> Extract:
@@ -40,7 +42,8 @@ def extract_of(source: Source, load: LoadConfig, store: Store) -> Extract:
     options = load.source.options
     if not isinstance(options, SqlOptions) or options.incremental is None:
         return Extract(source, load)
-    assert isinstance(source, SqlQuery)  # noqa: S101 - the options are those of one
+    query = source.source if isinstance(source, Transformed) else source
+    assert isinstance(query, SqlQuery)  # noqa: S101 - the options are those of one
     incremental = options.incremental
     _refuse_removals(load, incremental)
     digest = _digest(options, incremental)
@@ -51,10 +54,10 @@ def extract_of(source: Source, load: LoadConfig, store: Store) -> Extract:
         and known is not None
         and utc_now() - known.full_at >= incremental.full_every
     )
-    if is_full or known is None:
-        return Extract(source.since(incremental.column, None, incremental.overlap), load, digest)
-    new = source.since(incremental.column, from_json(known.highest), incremental.overlap)
-    return Extract(new, _for_new_rows(load), digest, _is_full=False)
+    since = None if is_full or known is None else from_json(known.highest)
+    new = query.since(incremental.column, since, incremental.overlap)
+    read = source.over(new) if isinstance(source, Transformed) else new
+    return Extract(read, load if is_full else _for_new_rows(load), new, digest, is_full)
 
 
 def _for_new_rows(load: LoadConfig) -> LoadConfig:

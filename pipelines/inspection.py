@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from connectors.errors import SourceError
 from connectors.privacy import mask_address
 from connectors.sources import Source
+from pipelines.card_numbers import SECRET_NAMES, is_card_number
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
 
 COUNTED = 10_000
 """Different values are counted up to here."""
+YES_OR_NO = frozenset(
+    ("yes", "no", "y", "n", "true", "false", "ja", "nein", "nee", "oui", "non", "sí", "si", "sim", "não")
+)
 SAMPLES = 3
 PROBLEMS = 20
-SECRET_NAMES = re.compile(
-    r"card.?(number|no\b)|credit.?card|\bcv[vc]\b|passwor|\bssn\b|\biban\b", re.IGNORECASE
-)
 
 
 @dataclass(slots=True)
@@ -67,8 +67,11 @@ class Profile:
     problems: list[tuple[int, str]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
-    def column(self, name: str) -> ColumnProfile:
-        return next(column for column in self.columns if column.name == name)
+    @property
+    def addresses(self) -> ColumnProfile | None:
+        """The column that holds most addresses, where one holds mostly such."""
+        best = max(self.columns, key=lambda column: (column.share("address"), column.filled), default=None)
+        return best if best is not None and best.share("address") > 0.5 else None
 
 
 def profile_of(source: Source, *, rows: int | None = None) -> Profile:
@@ -94,8 +97,6 @@ def profile_of(source: Source, *, rows: int | None = None) -> Profile:
 
 def address_problems(source: Source, column: str) -> Iterator[tuple[int, str]]:
     """(row, reason) of every record whose address could not be sent."""
-    if column not in source.columns:
-        raise SourceError(f'the source has no column "{column}"')
     for chunk in source.chunks():
         for row, cell in chunk.frame[column].items():
             try:
@@ -105,22 +106,18 @@ def address_problems(source: Source, column: str) -> Iterator[tuple[int, str]]:
 
 
 def looks_like(value: str) -> str:
-    """One word for it: address, card, number, date, text."""
+    """One word for it: address, card, yes/no, number, date, text."""
     if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
         return "address"
-    digits = re.sub(r"[ -]", "", value)
-    if re.fullmatch(r"[0-9]{13,19}", digits) and _luhn(digits):
+    if is_card_number(value):
         return "card"
+    if value.casefold() in YES_OR_NO:
+        return "yes/no"
     if re.fullmatch(r"[+-]?[0-9][0-9.,]*", value):
         return "number"
     if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}", value):
         return "date"
     return "text"
-
-
-def _luhn(digits: str) -> bool:
-    doubled = (int(one) * (2 if place % 2 else 1) for place, one in enumerate(reversed(digits)))
-    return sum(one - 9 if one > 9 else one for one in doubled) % 10 == 0
 
 
 def _masked(value: str, look: str) -> str:
@@ -129,5 +126,7 @@ def _masked(value: str, look: str) -> str:
         return mask_address(value)
     if look == "card":
         return "a card number"
-    shape = re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", value))
+    if look == "yes/no":
+        return value  # a word that says nothing of who it is about
+    shape = re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", " ".join(value.split())))
     return shape if len(shape) <= 24 else f"{shape[:23]}…"

@@ -11,7 +11,7 @@ from dateutil import parser as date_parser
 
 from connectors.errors import ConfigError
 from connectors.privacy import mask_text
-from pipelines.config import LoadConfig
+from pipelines.config import LoadConfig, PointsConfig
 from pipelines.config_values import Value
 from pipelines.lead import CalendarClass, CustomValue, DesiredLead, Points, Unwanted
 from pipelines.nearest import nearest
@@ -38,11 +38,20 @@ OPTED_OUT = frozenset(
     }
 )
 """Words by which exports of other platforms say that a person must not be mailed."""
-FLAG_COLUMNS = frozenset({"opted out", "opted-out", "email_blacklisted"})
+FLAG_COLUMNS = frozenset(
+    {
+        *("opted out", "opted-out", "opted out of email", "email opt out", "email opt-out", "unsubscribed"),
+        *("unsubscribed from all email", "email_blacklisted", "do not email", "bounced"),
+    }
+)
 """Columns where a yes says the same."""
 TRUE = frozenset({"true", "yes", "y", "1"})
-FILLED_COLUMNS = frozenset({"unsub_time"})
+FILLED_COLUMNS = frozenset({"unsub_time", "unsubscribed at", "unsubscribed_at", "bounced_at"})
 """Columns where any value does: Mailchimp gives the time a person left."""
+
+
+INDISPENSABLE = ("load.fields.email", "load.key", "load.consent", "load.duplicates")
+"""Places of the mapping whose columns have to be there, whatever the contract says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
     """
     _check_columns(load, columns)
     says_opted_out = _opt_out_columns(load, columns)
-    desired = _desired(load)
+    desired = _desired(load, columns)
     address = reader(load.fields["email"])
 
     def map_record(record: Record, row: int) -> Mapped | Invalid:
@@ -164,12 +173,12 @@ def _check_columns(load: LoadConfig, columns: tuple[str, ...]) -> None:
     is_header = not holds_address and any(column in columns for _, column in used_columns(load))
     others = f"; it has: {', '.join(columns)}" if is_header else "; is its first line a header?"
     for place, column in used_columns(load):
-        if column not in columns:
+        if column not in columns and (load.contract.missing == "error" or place in INDISPENSABLE):
             near = None if holds_address else nearest(column, columns)
             # Where no column is known the header is not shown: it may be somebody's row.
             hint = f'; did you mean "{near}"?' if near else others
             problems.append(f'{place}: the source has no column "{column}"{hint}')
-        elif columns.count(column) > 1:
+        if columns.count(column) > 1:
             problems.append(f'{place}: the source has the column "{column}" more than once')
     if problems:
         raise ConfigError("\n".join(problems))
@@ -254,13 +263,23 @@ def _without_consent(load: LoadConfig, record: Record) -> str | None:
     return f'no consent in the column "{load.consent.column}"'
 
 
-def _desired(load: LoadConfig) -> Callable[[Record, str], DesiredLead]:
-    """What a record asks for beside its address. Raises UnusableError for one that cannot be read."""
-    fields = {name: reader(value) for name, value in load.fields.items() if name != "email"}
-    custom_fields = {name: reader(value) for name, value in load.custom_fields.items()}
-    tags, lists = _names(load, load.tags), _names(load, load.lists)
+def _desired(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, str], DesiredLead]:
+    """What a record asks for beside its address. Raises UnusableError for one that cannot be read.
+
+    What needs a column that is not among `columns` is not asked for.
+    """
+    fields = {
+        name: reader(value)
+        for name, value in load.fields.items()
+        if name != "email" and _can_be_read(value, columns)
+    }
+    custom_fields = {
+        name: reader(value) for name, value in load.custom_fields.items() if _can_be_read(value, columns)
+    }
+    tags, lists = _names(load, load.tags, columns), _names(load, load.lists, columns)
+    points = load.points if load.points and load.points.column in (None, *columns) else None
     clears = load.blank == "clear"
-    sequences, unwanted = _sequences(load), _unwanted(load)
+    sequences, unwanted = _sequences(load, columns), _unwanted(load, columns)
     calendars = tuple(
         CalendarClass(one.name, one.class_name, one.starting_at or "") for one in load.calendars
     )
@@ -277,7 +296,7 @@ def _desired(load: LoadConfig) -> Callable[[Record, str], DesiredLead]:
             tags=tag_names,
             lists=list_names,
             sequences=sequences(record),
-            points=_points(load, record),
+            points=_points(points, record),
             calendars=calendars,
             silent=frozenset(name for name, is_silent in silent.items() if is_silent),
             unwanted=unwanted(record),
@@ -293,12 +312,16 @@ def _desired(load: LoadConfig) -> Callable[[Record, str], DesiredLead]:
 _ONE = {"tags": "tag", "lists": "list", "sequences": "sequence"}
 
 
-def _sequences(load: LoadConfig) -> Callable[[Record], tuple[tuple[str, str], ...]]:
+def _sequences(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record], tuple[tuple[str, str], ...]]:
     """(name, step) of each; blank names and steps start nothing. The first step of a name counts."""
     if not any(isinstance(part, Value) for one in load.sequences for part in (one.name, one.step)):
         constant = tuple((str(one.name), str(one.step)) for one in load.sequences)
         return lambda _: constant
-    readers = [(_texts(one.name), _texts(one.step), one.step) for one in load.sequences]
+    readers = [
+        (_texts(one.name), _texts(one.step), one.step)
+        for one in load.sequences
+        if _can_be_read(one.name, columns) and _can_be_read(one.step, columns)
+    ]
 
     def sequences_of(record: Record) -> tuple[tuple[str, str], ...]:
         started: dict[str, str] = {}
@@ -313,7 +336,7 @@ def _sequences(load: LoadConfig) -> Callable[[Record], tuple[tuple[str, str], ..
     return sequences_of
 
 
-def _unwanted(load: LoadConfig) -> Callable[[Record], frozenset[Unwanted]]:
+def _unwanted(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record], frozenset[Unwanted]]:
     readers = [
         (collection, _texts(element))
         for collection, elements in (
@@ -322,6 +345,7 @@ def _unwanted(load: LoadConfig) -> Callable[[Record], frozenset[Unwanted]]:
             ("sequences", load.unsubscribe_from_sequences),
         )
         for element in elements
+        if _can_be_read(element, columns)
     ]
     if not readers:
         return lambda _: frozenset()
@@ -350,9 +374,12 @@ def _told(said: str | Value) -> str:
     return f'in the column "{said.column}"' if said.column else f'"{said.template or said.constant}"'
 
 
-def _points(load: LoadConfig, record: Record) -> Points | None:
+def _can_be_read(value: str | Value, columns: tuple[str, ...]) -> bool:
+    return isinstance(value, str) or all(column in columns for column in value.columns)
+
+
+def _points(wish: PointsConfig | None, record: Record) -> Points | None:
     """A blank cell asks for nothing and takes nothing back."""
-    wish = load.points
     if wish is None:
         return None
     if wish.constant is not None:
@@ -366,16 +393,16 @@ def _points(load: LoadConfig, record: Record) -> Points | None:
 
 
 def _names(
-    load: LoadConfig, elements: tuple[str | Value, ...]
+    load: LoadConfig, elements: tuple[str | Value, ...], columns: tuple[str, ...]
 ) -> Callable[[Record], tuple[tuple[str, ...], bool]]:
     """The names a record asks for, and whether it is silent on some of them."""
-    readers: list[str | Read] = [
-        element if isinstance(element, str) else reader(element) for element in elements
-    ]
+    readable = [one for one in elements if _can_be_read(one, columns)]
+    readers: list[str | Read] = [one if isinstance(one, str) else reader(one) for one in readable]
+    always_silent = not readers or len(readable) < len(elements)
 
     def names_of(record: Record) -> tuple[tuple[str, ...], bool]:
         names: list[str] = []
-        silent = not readers
+        silent = always_silent
         for element in readers:
             value = element if isinstance(element, str) else element(record)
             if value == "":

@@ -3,7 +3,7 @@
 from typing import Literal, assert_never
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 
 
 def phone_part(
@@ -11,15 +11,12 @@ def phone_part(
 ) -> str | None:
     """None for what is no possible number, or does not say its country where `region` does not, either.
 
-    `region`: ISO 3166-1, two letters. 00 before a country's code is read as +.
+    `region`: ISO 3166-1, two letters. 00 before a country's code is read as + everywhere.
     """
-    if text.startswith("00"):
-        text = f"+{text[2:]}"
-    try:
-        number = phonenumbers.parse(text, region)
-    except NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
+    number = _possible(text, region)
+    if number is None and text.startswith("00"):
+        number = _possible(f"+{text[2:]}", None)
+    if number is None:
         return None
     match part:
         case "number":
@@ -31,3 +28,11 @@ def phone_part(
         case "international":
             return phonenumbers.format_number(number, PhoneNumberFormat.E164)
     assert_never(part)
+
+
+def _possible(text: str, region: str | None) -> PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except NumberParseException:
+        return None
+    return number if phonenumbers.is_possible_number(number) else None

@@ -11,18 +11,21 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "email": (
         *("email", "email address", "e-mail", "e-mail address", "mail", "email (email)", "email_address"),
         *("lead_email", "buyer_email", "correo", "correo electrónico", "adresse e-mail", "e-mail-adresse"),
+        *("adresse électronique", "indirizzo email", "メール", "メールアドレス"),
+        *("e-mail adres", "e-mailadres", "emailadres", "endereço de e-mail"),
     ),
     "first_name": (
         *("first name", "firstname", "first_name", "fname", "given name", "buyer_first_name", "vorname"),
-        *("prénom", "prenom", "nombre"),
+        *("prénom", "prenom", "nombre", "nome", "voornaam", "lead_first_name"),
     ),
     "last_name": (
         *("last name", "lastname", "last_name", "lname", "surname", "family name", "nachname", "nom"),
-        *("apellido", "apellidos"),
+        *("apellido", "apellidos", "cognome", "sobrenome", "achternaam", "lead_last_name"),
     ),
     "phone": (
         *("phone", "phone number", "phone number (phone_number)", "mobile phone", "sms", "telephone"),
-        *("buyer_phone", "telefon"),
+        *("buyer_phone", "telefon", "telefonnummer", "téléphone", "teléfono", "lead_phone"),
+        *("mobile", "mobile phone number", "telefono", "telefone", "telefoon", "mobiel", "handy"),
     ),
     "phone_country_code": ("phone_country_code", "buyer_phone_country"),
     "company": (
@@ -34,10 +37,32 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
         *("zip", "zip code", "postal code", "postcode", "zip code (address_zip)", "buyer_zip", "plz"),
         *("code postal",),
     ),
-    "city": ("city", "town", "city (address_city)", "buyer_city", "ort", "stadt", "ville", "ciudad"),
+    "city": (
+        "city",
+        "town",
+        "city (address_city)",
+        "buyer_city",
+        "ort",
+        "stadt",
+        "ville",
+        "ciudad",
+        "città",
+        "cidade",
+        "plaats",
+        "woonplaats",
+    ),
     "state": ("state", "region", "province", "state (address_state)", "state/region", "buyer_state"),
     "country": (
-        *("country", "country/region", "country (address_country)", "buyer_country", "land", "pays", "país"),
+        *(
+            "country",
+            "country/region",
+            "country (address_country)",
+            "buyer_country",
+            "land",
+            "pays",
+            "país",
+            "paese",
+        ),
     ),
     "website": ("website", "website url", "web site", "homepage"),
     "facebook": ("facebook",),
@@ -46,6 +71,8 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
 }
 """Field of a lead: names of columns that mean it, without case."""
 
+NAME_NAMES = ("name", "full name", "full_name", "contact name", "buyer_name", "nom complet", "naam")
+"""Columns of a full name, where no other has its parts."""
 TAG_NAMES = ("tags", "tag", "labels", "segments")
 STATUS_NAMES = ("status", "email status", "e-mail status", "subscription status", "subscriber status")
 CONSENT_NAMES = (
@@ -91,7 +118,8 @@ PRESETS = (
         accepted=("marketing contact",),
     ),
     Preset("GoHighLevel", "A/B", ("contact id",), ("last activity", "business name")),
-    Preset("Kartra's transactions", "A", ("transaction_type", "buyer_email"), split=";"),
+    Preset("Kartra's transactions", "A", ("transaction_type", "buyer_email"), split=";", newest="Date"),
+    Preset("Kartra's leads", "C", ("phone_country_code",), ("email", "lead_email"), split=";"),
     Preset(
         "Brevo",
         "C",

@@ -28,9 +28,9 @@ from pipelines.new_fields import creatable_fields, create_fields
 from pipelines.plan import Plan, make_plan, refuse_missing
 from pipelines.preflight import AccountInventory, Inventory, Shortfall
 from pipelines.pull_run import PullEstimate, estimate_pull, pull_tables
-from pipelines.source import open_source
 from pipelines.state import Store, new_run_id, utc_now
 from pipelines.summary import Progress, Summary
+from pipelines.transform import open_records
 
 log = logging.getLogger("kartra_sync.run")
 
@@ -83,10 +83,10 @@ def run_pipeline(
     account in the tables of the pull.
     """
     account = account_of(config)
-    source = _open_source(config)
+    summary = Summary()
+    source = _open_source(config, summary)
     started = time.monotonic()
     run_id = new_run_id()
-    summary = Summary()
     with Store(config.state) as store:
         store.enter_scope(config.pipeline, account, config.kartra.mode)
         holder = store.take_lease(config.pipeline, this_process(run_id, utc_now()))
@@ -161,9 +161,9 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
 
 
 def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanResult:
-    source = open_source(load.source)
-    check_columns(source, config, load)
     summary = Summary()
+    source = open_records(load)
+    summary.notes += check_columns(source, config, load)
     unchecked: list[str] = []
     client = open_client(config)
     try:
@@ -347,12 +347,12 @@ def _warn_of_collapsing(collapsing: list[tuple[int, str]]) -> None:
         )
 
 
-def _open_source(config: PipelineConfig) -> Source | None:
+def _open_source(config: PipelineConfig, summary: Summary) -> Source | None:
     """The contacts, if the pipeline loads any."""
     if config.load is None:
         return None
-    source = open_source(config.load.source)
-    check_columns(source, config, config.load)
+    source = open_records(config.load)
+    summary.notes += check_columns(source, config, config.load)
     for note in source.notes:
         log.info("%s", note)
     return source

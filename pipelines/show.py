@@ -81,6 +81,8 @@ def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
     if result.pull is not None:
         yield f"  {'pull':<7}{result.pull.leads:>8,} leads to read, and the sales that show up with them"
     yield f"  {'calls':<7}{result.calls:>8,} estimated, {duration(result.seconds)} at the set rate"
+    for note in result.summary.notes:
+        yield f"  note: {note}"
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """What a value of the mapping is for one record: its column, constant or template, shaped step by step. Pure.
 
 A blank goes through every step untouched but `default`. A step that cannot make sense of a value says so,
-unless its `else` keeps or blanks it.
+unless its `else` keeps or blanks it. Modules with large libraries behind them are imported by the steps that
+need them: most pipelines have none of these.
 """
 
 import csv
@@ -25,12 +26,9 @@ from pipelines.config_values import (
     Value,
     WordStep,
 )
-from pipelines.countries import country_code, country_in
-from pipelines.dates import rewritten_date, time_zone
+from pipelines.dates import rewritten_date
 from pipelines.lead import CustomValue
-from pipelines.names import name_part
 from pipelines.normalise import normal_cell
-from pipelines.phones import phone_part
 
 Record = Mapping[str, str]
 Read = Callable[[Record], CustomValue]
@@ -48,17 +46,16 @@ def reader(value: Value) -> Read:
     What it gives raises UnusableError for a record of which a step can make no sense.
     """
     origin = _origin(value)
-    steps = [_compiled(step, value) for step in value.do]
-    if not steps and value.split is None:
+    first = () if value.split is None else (SplitStep(split=value.split),)
+    steps = [_compiled(step, value) for step in (*first, *value.do)]
+    if not steps:
         return origin
 
     def read(record: Record) -> CustomValue:
         shaped: CustomValue = origin(record)
         for step in steps:
             shaped = step(shaped, record)
-        if value.split is not None and isinstance(shaped, str) and shaped:
-            return split_cell(shaped, value.split)
-        return shaped
+        return shaped or ""  # several of which none is left are a blank
 
     return read
 
@@ -71,24 +68,28 @@ def split_cell(cell: str, separator: str) -> tuple[str, ...]:
     return _distinct(part for piece in pieces if (part := piece.strip()))
 
 
-def filled_template(template: str, record: Record) -> str:
-    """Blank where all its columns are; what a blank column leaves is no double space."""
-    cells = {name: normal_cell(record[name]) for name in PLACEHOLDER.findall(template) if name}
-    if not any(cells.values()):
-        return ""
-    filled = PLACEHOLDER.sub(lambda found: cells[found[1]] if found[1] else found[0][0], template)
-    return normal_cell(re.sub(r" {2,}", " ", filled))
-
-
 def _origin(value: Value) -> Callable[[Record], str]:
     if value.constant is not None:
-        constant = value.constant
+        constant = normal_cell(value.constant)
         return lambda _: constant
     if value.template is not None:
-        template = value.template
-        return lambda record: filled_template(template, record)
+        return _template(value.template)
     column = value.column or ""
     return lambda record: normal_cell(record[column])
+
+
+def _template(template: str) -> Callable[[Record], str]:
+    """Blank where all its columns are; what a blank column leaves is no double space."""
+    names = [name for name in PLACEHOLDER.findall(template) if name]
+
+    def filled(record: Record) -> str:
+        cells = {name: normal_cell(record[name]) for name in names}
+        if not any(cells.values()):
+            return ""
+        text = PLACEHOLDER.sub(lambda found: cells[found[1]] if found[1] else found[0][0], template)
+        return normal_cell(re.sub(r" {2,}", " ", text))
+
+    return filled
 
 
 def _compiled(step: Step, value: Value) -> Callable[[CustomValue, Record], CustomValue]:
@@ -135,6 +136,8 @@ def _shape(step: Step) -> _Shape:
         case WordStep(word="title"):
             return lambda text, _: _titled(text)
         case WordStep(word="time_zone"):
+            from pipelines.time_zones import time_zone
+
             return lambda text, _: time_zone(text)
         case StripStep():
             return lambda text, _: text.strip(step.strip)
@@ -153,17 +156,28 @@ def _shape(step: Step) -> _Shape:
                 to_zone=step.to_zone,
             )
         case CountryStep():
+            from pipelines.countries import country_in
+
             return lambda text, _: country_in(step.country, text)
         case PhoneStep():
-            return lambda text, record: phone_part(step.phone, text, _region(step, record))
+            from pipelines.phones import phone_part
+
+            region = _region(step)
+            return lambda text, record: phone_part(step.phone, text, region(record))
         case NameStep():
+            from pipelines.names import name_part
+
             return lambda text, _: name_part(step.name, text)
     raise TypeError(f"no step of one text: {step!r}")
 
 
-def _region(step: PhoneStep, record: Record) -> str | None:
-    told = country_code(normal_cell(record[step.country])) if step.country is not None else None
-    return told or step.region
+def _region(step: PhoneStep) -> Callable[[Record], str | None]:
+    column = step.country
+    if column is None:
+        return lambda _: step.region
+    from pipelines.countries import country_code
+
+    return lambda record: country_code(normal_cell(record[column])) or step.region
 
 
 _FAULTS: dict[type[Step], str] = {
@@ -177,13 +191,17 @@ _FAULTS: dict[type[Step], str] = {
 
 
 def _told(step: Step, value: Value) -> str:
-    origin = f'the column "{value.column}"' if value.column else f'"{value.template or value.constant}"'
+    origin = f'the column "{value.column}"' if value.column else f'"{value.template or "the constant"}"'
     return f"{origin} {_FAULTS.get(type(step), '')}"
 
 
 def _titled(text: str) -> str:
-    """As names are written: O'Neil, Anne-Marie; not Don'T."""
-    return re.sub(r"[^\W\d_]+(?:['\u2019][^\W\d_]{1,2}\b)?", lambda word: word[0].capitalize(), text)
+    """As names are written: O'Neil, Anne-Marie; not Don'T. A word in both cases, as McDonald, stays so."""
+    return re.sub(r"[^\W\d_]+(?:['\u2019][^\W\d_]{1,2}\b)?", lambda word: _title_word(word[0]), text)
+
+
+def _title_word(word: str) -> str:
+    return word.capitalize() if word in (word.lower(), word.upper()) else word
 
 
 def _replaced(text: str, replacements: Mapping[str, str]) -> str:

@@ -34,12 +34,14 @@ class Chunk:
 
     The columns of `frame` are the header names, made unique; every value is a Python str and an empty cell
     is "". Its index is called "row": the row a spreadsheet program shows, where a header on the first line
-    is row 1. `lines` has, for each record of the frame, the physical line it starts on, from 1.
+    is row 1. `lines` has, for each record of the frame, the physical line it starts on, from 1. `originals`
+    has the same records as they stand in the source, where the frame is what a hook made of them.
     """
 
     frame: pd.DataFrame
     lines: Sequence[int]
     bad_rows: tuple[BadRow, ...]
+    originals: pd.DataFrame | None = None
 
 
 class Source(Protocol):

@@ -49,7 +49,8 @@ def check_encoding(path: Path, encoding: str) -> None:
 
 
 def find_encoding(path: Path) -> str:
-    """UTF-8 or UTF-16 by mark, UTF-16 by its NULs, UTF-8 if all bytes are valid in it, or else cp1252.
+    """UTF-8 or UTF-16 by mark, UTF-16 by its NULs, UTF-8 if all bytes are valid in it, Windows' Shift-JIS
+    if that shows Japanese, or else cp1252.
 
     A file that is UTF-8 but for a few damaged bytes is an error: read as cp1252, which takes almost any
     bytes, every accent in it would arrive as two wrong letters.
@@ -70,6 +71,8 @@ def find_encoding(path: Path) -> str:
             f"{path.name}, line {bad_line}: damaged, in a file that is UTF-8 otherwise. "
             "Export it again or repair the line; if it really is something else, set `encoding:`, as cp1252"
         )
+    if _is_shift_jis(path):
+        return "cp932"
     if _first_bad_line(path, "cp1252"):
         raise SourceError(
             f"{path.name}, line {bad_line}: neither UTF-8 nor cp1252. Set `encoding:`, as cp1250 or mac-roman"
@@ -155,6 +158,18 @@ def _is_damaged_utf_8(path: Path) -> bool:
             replaced = text.count("\ufffd")
             valid, broken = valid + beyond_ascii - replaced, broken + replaced
     return valid > broken
+
+
+def _is_shift_jis(path: Path) -> bool:
+    """Whether it is valid there, with syllables in a row: their first bytes are no letters in cp1252."""
+    found = False
+    try:
+        with path.open(encoding="cp932", newline="") as handle:
+            while text := handle.read(BLOCK_BYTES):
+                found = found or re.search("[\u3041-\u30ff]{2}", text) is not None
+    except UnicodeDecodeError:
+        return False
+    return found
 
 
 def _lines_without_quoted_cells(sample: str, quotechar: str) -> list[str]:

@@ -16,12 +16,13 @@ from tests.importing import import_into
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 EXAMPLES = sorted(CONFIGS.rglob("*.yaml"))
-LOADS = [path for path in EXAMPLES if path.stem in ("crm", "demo", "newsletter", "preferences")]
+LOADS = [path for path in EXAMPLES if path.stem in ("cleaning", "crm", "demo", "newsletter", "preferences")]
 
 
 def test_there_are_examples() -> None:
     assert {path.stem for path in EXAMPLES} == {
-        *("crm", "crm_reporting", "demo", "new_account", "newsletter", "old_account", "preferences"),
+        *("cleaning", "crm", "crm_reporting", "demo", "new_account", "newsletter", "old_account"),
+        "preferences",
         *("reporting", "tables"),
     }
 

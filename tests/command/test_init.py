@@ -3,7 +3,9 @@
 import csv
 import io
 import shutil
+import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,36 +40,29 @@ EXPORTS = {
     "systeme.csv": "systeme.io",
     "cc.csv": "Constant Contact",
     "cf.csv": "ClickFunnels",
+    "kartra_transactions.csv": "Kartra's transactions",
+    "kartra_leads.csv": "Kartra's leads",
 }
 """Small exports with the header rows of the platforms. In each, ann@example.org alone may be mailed."""
 
 
-def arrives(project: Project, file: str, account: Account) -> None:
-    """init, check, plan and run, without an edit to the file."""
-    name = file.partition(".")[0]
-    begun = project.command("init", file, "--attested", "agreed on the old platform", "--json")
-    assert begun.code == 0, begun.stderr
-    pipeline = f"{name}.yaml"
-    checked = project.command("check", pipeline)
-    assert checked.code == 0, checked.stdout + checked.stderr
-    planned = project.command("plan", pipeline, "--json")
-    assert planned.code == 0, planned.stderr
-    assert planned.json["leads"]["created"] == 1
-    assert project.command("run", pipeline).code in (0, 3)
-    assert [lead.email for lead in account.leads.values()] == ["ann@example.org"]
-
-
 @pytest.mark.parametrize("file", EXPORTS)
-def test_an_export_goes_from_init_to_a_run(
+def test_an_export_goes_from_init_to_a_run_without_an_edit(
     file: str, project: Project, sandbox: Sandbox, account: Account
 ) -> None:
     shutil.copy(DATA / file, project.folder)
-    arrives(project, file, account)
-    begun = project.command("init", file, "--attested", "x", "--to", "again.yaml", "--json").json
-    assert begun["preset"] == EXPORTS[file]
-    tags = {tag for lead in account.leads.values() for tag in lead.tags}
-    assert tags <= {"VIP", "Blog"}
-    assert ("VIP" in tags) == ("Tags" in (DATA / file).read_text(encoding="utf-8"))
+    begun = project.command("init", file, "--attested", "agreed on the old platform", "--json")
+    assert (begun.code, begun.json["preset"]) == (0, EXPORTS[file]), begun.stderr
+    name = f"{file.partition('.')[0]}.yaml"
+    planned = project.command("plan", name, "--json")
+    assert (planned.code, planned.json["leads"]["created"]) == (0, 1), planned.stderr
+    assert project.command("run", name).code in (0, 3)
+    (lead,) = account.leads.values()
+    assert (lead.email, lead.fields["first_name"]) == ("ann@example.org", "Ann")
+    export = (DATA / file).read_text(encoding="utf-8").lower()
+    assert lead.tags == ({"VIP", "Blog"} if "tags" in export.splitlines()[0].split(",") else set())
+    pipeline = (project.folder / name).read_text(encoding="utf-8")
+    assert ("may hold card numbers" in pipeline) == ("4242" in export)
 
 
 def test_mailchimps_archive_sends_the_subscribed_and_suppresses_the_others(
@@ -147,21 +142,55 @@ def test_what_cannot_become_a_pipeline_is_told(
 def test_inspect_tells_what_is_in_a_file_and_shows_nobody(project: Project) -> None:
     text = (
         "Email,Age,Card number,City\nann@example.org,42,4242424242424242,Köln\nbob@example.org,,x,\nragged\n"
+        "bob at example.org,,,\n"
     )
     (project.folder / "a.csv").write_text(text, encoding="utf-8")
     told = project.command("inspect", "a.csv")
     assert told.code == 0, told.stderr
-    assert "3 rows" in told.stdout
+    assert "4 rows" in told.stdout
+    assert "row 5: not an e-mail address: no @" in told.stdout
     assert "row 4: 1 cell, the header has 4" in told.stdout
     assert "secret: not read" in told.stdout
     assert not [word for word in ("ann", "bob", "4242", "Köln") if word in told.stdout]
     found = project.command("inspect", "a.csv", "--json").json
     columns = {one["name"]: one for one in found["columns"]}
-    assert (found["rows"], found["bad_rows"]) == (3, 1)
-    assert (columns["Email"]["filled"], columns["Email"]["looks"]) == (2, {"address": 2})
+    assert (found["rows"], found["bad_rows"], found["bad_addresses"]) == (4, 1, 1)
+    assert (columns["Email"]["filled"], columns["Email"]["looks"]) == (3, {"address": 2, "text": 1})
     assert (columns["Age"]["filled"], columns["Age"]["samples"]) == (1, ["99"])
     assert columns["City"]["samples"] == ["aaaa"]
     assert columns["Card number"]["samples"] == []
+
+
+def test_a_table_becomes_a_pipeline_and_no_password_is_written(
+    project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    with closing(sqlite3.connect(project.folder / "crm.db")) as crm, crm:
+        crm.execute("CREATE TABLE people (id INTEGER, email TEXT, name TEXT, allowed TEXT)")
+        people = [(1, "ann@example.org", "Ann Lee", "ja"), (2, "bob@example.org", "Bob Ray", "nein")]
+        crm.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", people)
+    refused = project.command("init", "crm.db", "--query", "people")
+    assert (refused.code, 'is it the column "allowed"? --consent names it' in refused.stderr) == (2, True)
+    refused = project.command("init", "postgresql://ann:s3cret@db/crm", "--query", "people")
+    assert (refused.code, "s3cret" in refused.stderr, "${CRM_URL}" in refused.stderr) == (2, False, True)
+    project.environ["CRM_URL"] = f"sqlite:///{project.folder}/crm.db"
+    assert project.command("init", "${CRM_URL}", "--query", "people", "--consent", "allowed").code == 0
+    written = (project.folder / "people.yaml").read_text(encoding="utf-8")
+    assert 'source: {sql: {url: "${CRM_URL}", query: "SELECT * FROM people"}}' in written
+    assert project.command("run", "people.yaml", "--json").json["rows"]["blocked"] == 1
+    assert [lead.email for lead in account.leads.values()] == ["ann@example.org"]
+
+
+def test_full_names_are_taken_apart_and_braces_are_no_template(
+    project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    text = 'Email,Full Name,"{odd}","E-mail\nagain"\nann@example.org,Ann van Lee,x,y\n'
+    (project.folder / "a.csv").write_text(text, encoding="utf-8")
+    assert project.command("init", "a.csv", "--attested", "x").code == 0
+    written = (project.folder / "a.yaml").read_text(encoding="utf-8")
+    assert 'odd: {column: "{odd}"}' in written
+    assert project.command("run", "a.yaml").code == 0
+    (lead,) = account.leads.values()
+    assert (lead.fields["first_name"], lead.fields["last_name"]) == ("Ann", "van Lee")
 
 
 @pytest.mark.parametrize("column", ["Einwilligung", "Opt-in", "GDPR consent"])

@@ -230,9 +230,9 @@ def test_a_mapping_without_tags_and_lists_says_nothing_of_them() -> None:
     assert lead_of(ANN, tags=[], lists=[]).silent == frozenset({"tags", "lists"})
 
 
-def test_only_separators_in_a_cell_are_no_names() -> None:
+def test_only_separators_in_a_cell_are_a_blank() -> None:
     lead = lead_of({**ANN, "Tags": " ; ;; ", "Fruits": ";"})
-    assert (lead.tags, lead.custom_fields) == (("Imported",), {"note": "00123", "fruits": ()})
+    assert (lead.tags, lead.custom_fields) == (("Imported",), {"note": "00123"})
 
 
 @pytest.mark.parametrize("word", ["yes", "YES", " Yes ", "ja", "Ja"])

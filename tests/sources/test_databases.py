@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from connectors.errors import ConfigError, SourceError
+from connectors.kartra.sandbox import Account, Sandbox
 from connectors.sources import Source
 from connectors.sources.database import open_sql
 from connectors.sources.files import open_csv
+from tests.conftest import Project
 from tests.servers import FreshDatabase
 
 ROWS = 200_000 if "KARTRA_SYNC_FULL" in os.environ else 8_000
@@ -254,6 +257,36 @@ def test_a_connection_that_is_lost_on_the_way_is_an_error_and_no_end(on_a_server
     _kill_others(database)
     with pytest.raises(SourceError):
         list(chunks)
+
+
+def test_a_server_that_goes_in_mid_extract_leaves_nothing_half_planned(
+    on_a_server: str, project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    fill(on_a_server, 30)
+    project.environ["DATABASE"] = on_a_server
+    slow = "pg_sleep(0.5)" if "postgres" in on_a_server else "sleep(0.5)"
+    query = "SELECT concat('p', id, '@example.org') AS email, {} AS waited FROM contacts"
+    load = (
+        'source: {{sql: {{url: "${{DATABASE}}", query: "{}"}}}}\nkey: email\nfields: {{email: email}}\n'
+        "consent: {{attested: form}}"
+    )
+    project.pipeline(load.format(query.format(slow)))
+    process = project.start("run", "p.yaml", "--json")
+    while not project.state.exists() and process.poll() is None:
+        time.sleep(0.05)
+    while process.poll() is None:  # each row takes its time, and all are awaited in one chunk
+        time.sleep(0.5)
+        _kill_others(on_a_server)
+    told, _ = process.communicate()
+    done = json.loads(told)
+    assert (process.returncode, done["status"], done["rows"]["read"]) == (1, "failed", 0)
+    assert "the connection to the database was lost" in done["message"]
+    assert account.leads == {}
+    waiting = project.command("status", "p.yaml", "--json").json["pipelines"][0]["waiting"]
+    assert not any(waiting.values())
+    project.pipeline(load.format(query.format("1")))
+    assert project.run().json["leads"]["created"] == 30
+    assert len(account.leads) == 30
 
 
 def _kill_others(database: str) -> None:

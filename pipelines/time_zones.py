@@ -1,0 +1,21 @@
+"""Names of time zones, from the time zone database and, by Unicode's CLDR, from Windows. Pure."""
+
+import re
+from functools import cache
+from zoneinfo import available_timezones
+
+from babel.core import get_global
+
+
+def time_zone(text: str) -> str | None:
+    """The name in the time zone database, from that name without case, or from the one Windows has."""
+    return _zones().get(re.sub(r"\s+", "_", text.casefold()))
+
+
+@cache
+def _zones() -> dict[str, str]:
+    windows = get_global("windows_zone_mapping")
+    return {
+        **{name.casefold().replace(" ", "_"): zone for name, zone in windows.items()},
+        **{name.casefold(): name for name in available_timezones()},
+    }
