@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,3 +24,26 @@ def open_private(path: Path | None, encoding: str = "utf-8") -> Iterator[TextIO]
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w", encoding=encoding, newline="") as handle:
         yield handle
+
+
+@contextmanager
+def replaced_private(path: Path) -> Iterator[TextIO]:
+    """A text file that takes the place of `path` when it is whole, on disk, and not before.
+
+    Raises ConfigError where it cannot be written.
+    """
+    part = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
+        part = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)

@@ -24,6 +24,13 @@ from pipelines.deliver import Delivery
 from pipelines.extract import check_columns, stage
 from pipelines.incremental import Extract, extract_of
 from pipelines.lease import this_process
+from pipelines.operations_job import (
+    OperationsPlan,
+    check_operation_columns,
+    plan_operations,
+    run_operations,
+)
+from pipelines.operations_state import OperationStore
 from pipelines.plan import Plan, make_plan, refuse_missing
 from pipelines.preflight import AccountInventory, Inventory, Shortfall
 from pipelines.pull_run import PullEstimate, estimate_pull, pull_tables
@@ -63,6 +70,7 @@ class PlanResult:
     unchecked: str | None
     refusal: GuardError | None
     pull: PullEstimate | None = None
+    operations: OperationsPlan | None = None
 
 
 class _StoppedError(SyncError):
@@ -76,13 +84,16 @@ def run_pipeline(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunResult:
-    """Load one pipeline, then pull. Raises SyncError only before the run began; LockedError: another runs.
+    """Load one pipeline, carry out its operations, then pull.
 
-    `approved`: a person has agreed to how many leads get what (`guards.max_triggered`), and to another
-    account in the tables of the pull.
+    Raises SyncError only before the run began; LockedError: another runs. `approved`: a person has agreed to
+    how many leads get what (`guards.max_triggered`), to the money of operations, and to another account in
+    the tables of the pull.
     """
     account = account_of(config)
     source = _open_source(config)
+    if config.operations is not None:
+        check_operation_columns(config)
     started = time.monotonic()
     run_id = new_run_id()
     summary = Summary()
@@ -105,6 +116,18 @@ def run_pipeline(
                     store,
                     client,
                     account,
+                    run_id,
+                    summary,
+                    approved=approved,
+                    stopping=stopping,
+                    halt=halted.set,
+                    progress=progress,
+                )
+            if config.operations is not None and error is None and not stopping():
+                run_operations(
+                    config,
+                    store,
+                    client,
                     run_id,
                     summary,
                     approved=approved,
@@ -151,12 +174,37 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
     result = PlanResult(Plan(), Summary(), 0, 0.0, [], 0, None, None)
     if config.load is not None:
         result = _plan_load(config, config.load, account)
+    if config.operations is not None:
+        result = _plan_operations(config, account, result)
     if config.pull is None:
         return result
     with Store(config.state if config.state.exists() else None) as store:
         pull = estimate_pull(config, store, account)
     calls = result.calls + pull.calls
     return replace(result, calls=calls, seconds=calls / config.kartra.calls_per_second, pull=pull)
+
+
+def _plan_operations(config: PipelineConfig, account: str, result: PlanResult) -> PlanResult:
+    """What operations add to a plan. Their checks ask Kartra, once now and once in the run."""
+    check_operation_columns(config)
+    client = open_client(config)
+    try:
+        with Store(config.state if config.state.exists() else None) as store:
+            store.find_scope(config.pipeline, account, config.kartra.mode)
+            planned = plan_operations(config, store, client)
+            waiting = len(OperationStore(store).unsettled())
+        calls = result.calls + planned.calls + client.counts.sent
+    finally:
+        client.close()
+    planned.count(result.summary)
+    return replace(
+        result,
+        calls=calls,
+        seconds=calls / config.kartra.calls_per_second,
+        operations=planned,
+        refusal=result.refusal or planned.refusal,
+        waiting=result.waiting + waiting,
+    )
 
 
 def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanResult:
@@ -277,8 +325,8 @@ def _load(
     if config.kartra.mode == "test":
         _warn_of_collapsing(store.collapsing())
     delivery.deliver(plan.changes)
-    summary.actions = delivery.actions
-    summary.retried = delivery.retried
+    summary.actions.update(delivery.actions)
+    summary.retried += delivery.retried
     return delivery.failure
 
 
