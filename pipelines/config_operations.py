@@ -275,5 +275,5 @@ def _overwrites(operations: OperationsConfig) -> str:
     if operations.results is None or not isinstance(path, Path):
         return ""
     if fnmatch(str(operations.results), str(path)):
-        return "results: this file is the source itself; write them into another one"
+        return "results: this file is read as the source; write them into another folder"
     return ""

@@ -4,7 +4,7 @@ Reads alone: nothing here can change anything. What the answers mean is judged i
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -51,6 +51,8 @@ class Checked:
     lead: Lead
     amount: Decimal | None = None
     before: Mapping[str, Any] = field(default_factory=dict)
+    rest: Decimal | None = None
+    """What is left of the transaction that a refund is of."""
 
 
 class _RefusedError(Exception):
@@ -87,7 +89,7 @@ class Checks:
                 refunds = self._refunds_of(checked.lead)
             except _RefusedError as refused:
                 return ended_by(asked, str(refused.args[0] or ""))
-            return Checked(checked.lead, checked.amount, {"refunds": list(refunds)})
+            return replace(checked, before={"refunds": list(refunds)})
         is_scored = asked.do in (Do.GIVE_POINTS, Do.REMOVE_POINTS)
         if asked.moves_money or not (is_scored or (self._mode == "test" and asked.lead.email)):
             return checked
@@ -96,6 +98,13 @@ class Checks:
             return ended_by(asked, read.type or "")
         lead = Lead(id=read.profile.id) if read.profile.id else asked.lead
         return Checked(lead, None, {"score": read.profile.score} if is_scored else {})
+
+    def amount_of(self, refund_id: str) -> Decimal | None:
+        """What a refund gave back; None where Kartra does not say."""
+        try:
+            return self._transaction(refund_id).amount
+        except _RefusedError:
+            return None
 
     def judge(
         self,
@@ -143,9 +152,8 @@ class Checks:
             reason = "everything was refunded before, not under this key"
             return Ended("already done" if asked.amount is None else "refused", "251", reason)
         if asked.amount is not None and asked.amount > rest:
-            left = money_text(rest)
-            return Ended("refused", reason=f"more than what is left of the transaction, {left}: not sent")
-        return Checked(lead, asked.amount or rest, {"refunds": list(refunds)})
+            return above(rest)
+        return Checked(lead, asked.amount or rest, {"refunds": list(refunds)}, rest)
 
     def _check_cancel(self, asked: Operation) -> Checked | Ended:
         """By a transaction; the subscription behind it tells whether it is cancelled."""
@@ -245,6 +253,11 @@ def ended_by(asked: Operation, number: str) -> Ended:
     if number and GUARDED.get(asked.do) == number and is_whole:
         return Ended("already done", number, _reason(number))
     return Ended("refused", number or None, _reason(number))
+
+
+def above(rest: Decimal) -> Ended:
+    """For a refund of more than there is to give back."""
+    return Ended("refused", reason=f"more than what is left of the transaction, {money_text(rest)}: not sent")
 
 
 def _is_so(asked: Operation) -> Ended:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -35,7 +35,7 @@ from pipelines.desk import ClosedDeskError, Desk
 from pipelines.guards import FailureGuard
 from pipelines.lease import HEARTBEAT_S
 from pipelines.operations import Operation
-from pipelines.operations_check import GUARDED, Checked, Checks, ended_by
+from pipelines.operations_check import GUARDED, Checked, Checks, above, ended_by
 from pipelines.operations_proof import Judged, Verdict
 from pipelines.operations_rows import Row
 from pipelines.operations_state import Ended, OperationStore, Unsettled
@@ -130,13 +130,16 @@ class Operations:
         self._work(check_one, [row for row in asked if not self._is_held(row)])
         opened = []
         guard = self._failure_guard()
+        left: dict[str, Decimal] = {}
         for row in asked:
-            match found.get(row.number):
-                case Checked() as checked if row.operation is not None:
-                    row.amount = checked.amount
-                    opened.append(Open(row, row.operation, checked))
-                case Ended() as ended:
-                    _end(row, ended)
+            checked = found.get(row.number)
+            if isinstance(checked, Checked) and checked.rest is not None and row.operation is not None:
+                checked = _share_of(row.operation, checked, left)
+            if isinstance(checked, Ended):
+                _end(row, checked)
+            elif checked is not None and row.operation is not None:
+                row.amount = checked.amount
+                opened.append(Open(row, row.operation, checked))
             guard.observe(failed=row.outcome == "refused")
         return opened
 
@@ -277,7 +280,7 @@ class Operations:
             self.retried += tries > 1
             number = answer.actions[0].type
             if answer.effect is Effect.DONE:
-                self._settle_row(asked, _done(asked, checked, answer), row)
+                self._settle_row(asked, self._done(asked, checked, answer, again=again), row)
                 return
             if answer.effect is Effect.REFUSED:
                 self._settle_row(asked, self._refused(asked, checked, number or "", tries), row)
@@ -349,6 +352,20 @@ class Operations:
                     " run reads back what is unknown, and goes on"
                 )
             )
+
+    def _done(self, asked: Operation, checked: Checked, answer: Answer, *, again: bool) -> Ended:
+        """Where refunds of the lead went before, what is left may be other than was thought: it is asked."""
+        if asked.do is not Do.REFUND:
+            return Ended("done")
+        payload = answer.actions[0].payload or {}
+        refund_id = text_of(payload.get("transaction_refunded")) or None
+        amount = checked.amount
+        if asked.amount is None and again and refund_id is not None:
+            try:
+                amount = self._checks.amount_of(refund_id) or amount
+            except SyncError as error:  # the refund itself is done
+                self._fail(error)
+        return Ended("done", amount=amount, refund_id=refund_id)
 
     def _refused(self, asked: Operation, checked: Checked, number: str, tries: int) -> Ended:
         """That the goal is reached proves an open try of ours that did not show in time."""
@@ -424,10 +441,16 @@ def _end(row: Row, ended: Ended) -> None:
     row.amount, row.refund_id = ended.amount, ended.refund_id
 
 
-def _done(asked: Operation, checked: Checked, answer: Answer) -> Ended:
-    payload = answer.actions[0].payload or {}
-    refund_id = text_of(payload.get("transaction_refunded")) or None
-    return Ended("done", amount=checked.amount, refund_id=refund_id if asked.do is Do.REFUND else None)
+def _share_of(asked: Operation, checked: Checked, left: dict[str, Decimal]) -> Checked | Ended:
+    """What a refund gives back after those of the same transaction that stand before it in the source."""
+    assert checked.rest is not None  # noqa: S101 - by the caller
+    place = asked.place
+    rest = left.get(place, checked.rest)
+    amount = rest if asked.amount is None else asked.amount
+    if rest <= 0 or amount > rest:
+        return above(rest)
+    left[place] = rest - amount
+    return replace(checked, amount=amount)
 
 
 def _proven(judged: Judged, amount: Decimal | None) -> Ended:

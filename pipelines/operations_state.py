@@ -161,10 +161,11 @@ class OperationStore:
 
     def resolve(self, key: str, *, landed: bool) -> bool:
         """Take a person's word. Not landed: the next run sends it. False where there is nothing to say."""
-        name = "operations_resolve" if landed else "operations_release"
-        values = {"now": utc_now().isoformat()} if landed else {}
+        named = {"scope_id": self._store.scope_id, "key": key}
         with self._store.transaction():
-            return bool(self._store.execute(name, scope_id=self._store.scope_id, key=key, **values))
+            if landed:
+                return bool(self._store.execute("operations_resolve", **named, now=utc_now().isoformat()))
+            return bool(self._store.execute("operations_release", **named))
 
     def counts(self, pipeline: str) -> list[Row[Any]]:
         """(do, outcome, operations) of everything that is known."""

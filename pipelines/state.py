@@ -741,11 +741,11 @@ class Store:
                 [{"hash": hash_name(salt, name), "now": _now()} for name in names],
             )
             rows = {
-                "operations": len(self._run("forget_operations", names=listed)),
                 "leads": len(self._run("forget_leads", names=listed)),
                 "outbox": len(self._run("forget_outbox", names=listed)),
                 "refusals": len(self._run("forget_refusals", names=listed)),
                 "rejects": self._forget_rejects(names),
+                "operations": len(self._run("forget_operations", names=listed)),
             }
         return Erased(names, rows)
 
