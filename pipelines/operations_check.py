@@ -13,6 +13,13 @@ from connectors.kartra.answers import Answer, Effect
 from connectors.kartra.client import KartraClient, ProfileRead, profile_of
 from connectors.kartra.commands import Action, Call, Lead, get_lead
 from connectors.kartra.error_types import error_type
+from connectors.kartra.payments import (
+    Subscription,
+    Transaction,
+    parse_subscription,
+    parse_transaction,
+    parse_transaction_list,
+)
 from pipelines.config import Mode
 from pipelines.config_operations import Do
 from pipelines.deliver import TEST_DOMAIN
@@ -21,17 +28,16 @@ from pipelines.operations import Operation
 from pipelines.operations_proof import (
     WISHED_STATUS,
     Judged,
-    Subscription,
-    Transaction,
     Verdict,
     judge_edit,
     judge_points,
     judge_profile,
     judge_refund,
     judge_status,
+    paid,
     refunds_in,
-    subscription_in,
-    transaction_in,
+    shown_by,
+    status_of,
 )
 from pipelines.operations_state import Ended
 from pipelines.readback import same_address
@@ -56,7 +62,7 @@ class Checked:
 
 
 class _RefusedError(Exception):
-    """Kartra refused a read; its argument is the error type."""
+    """Kartra refused a read, or told nothing; its argument is the error type."""
 
 
 class Checks:
@@ -102,7 +108,7 @@ class Checks:
     def amount_of(self, refund_id: str) -> Decimal | None:
         """What a refund gave back; None where Kartra does not say."""
         try:
-            return self._transaction(refund_id).amount
+            return paid(self._transaction(refund_id))
         except _RefusedError:
             return None
 
@@ -142,12 +148,13 @@ class Checks:
             return Ended("refused", reason=f"the transaction {ANOTHERS}")
         if not sale.lead_id:
             return Ended("refused", reason="Kartra does not say whose transaction it is: not sent")
-        if sale.amount is None:
+        if (whole := paid(sale)) is None:
             return Ended("refused", reason="Kartra does not say how much was paid: not sent")
         lead = Lead(id=sale.lead_id)
         refunds = self._refunds_of(lead)
         rows = [self._transaction(number) for number in refunds]
-        rest = sale.amount - sum((row.amount or 0 for row in rows if row.parent_id == sale.id), Decimal(0))
+        given = [paid(row) or Decimal(0) for row in rows if row.transaction_parent_id == asked.transaction]
+        rest = whole - sum(given, Decimal(0))
         if rest <= 0:
             reason = "everything was refunded before, not under this key"
             return Ended("already done" if asked.amount is None else "refused", "251", reason)
@@ -161,30 +168,32 @@ class Checks:
         if not self._belongs(asked, sale.lead_id, sale.lead_email):
             return Ended("refused", reason=f"the transaction {ANOTHERS}")
         lead = Lead(id=sale.lead_id) if sale.lead_id else asked.lead
-        if not sale.subscription_id:
+        number = sale.transaction_internal_subscription_id
+        if not number:
             return Checked(lead)
         try:
-            behind = self._subscription(sale.subscription_id)
+            behind = self._subscription(number)
         except _RefusedError:  # whether the two families of numbers are one is not documented
             return Checked(lead)
-        if behind.status == WISHED_STATUS[Do.CANCEL]:
+        if status_of(behind) == WISHED_STATUS[Do.CANCEL]:
             return _is_so(asked)
-        return Checked(lead, before={"subscription_id": sale.subscription_id})
+        return Checked(lead, before={"subscription_id": number})
 
     def _check_subscription(self, asked: Operation) -> Checked | Ended:
         held = self._subscription(asked.subscription or "")
-        if not self._belongs(asked, held.lead_id, ""):
+        if not self._belongs(asked, held.subscription_lead_id, None):
             return Ended("refused", reason=f"the subscription {ANOTHERS}")
         if asked.do is Do.EDIT:
             is_so = judge_edit(asked, {}, held).verdict is Verdict.LANDED and _all_shown(asked, held)
         else:
-            is_so = held.status == WISHED_STATUS[asked.do]
+            is_so = status_of(held) == WISHED_STATUS[asked.do]
         if is_so:
             return _is_so(asked)
-        before = {"subscription_id": asked.subscription, "shown": dict(held.shown)}
-        return Checked(Lead(id=held.lead_id) if held.lead_id else asked.lead, before=before)
+        before = {"subscription_id": asked.subscription, "shown": shown_by(held)}
+        lead_id = held.subscription_lead_id
+        return Checked(Lead(id=lead_id) if lead_id else asked.lead, before=before)
 
-    def _belongs(self, asked: Operation, lead_id: str, lead_email: str) -> bool:
+    def _belongs(self, asked: Operation, lead_id: str | None, lead_email: str | None) -> bool:
         """The address of a sale is the one at purchase: where it differs, the lead's number decides."""
         if asked.lead.id:
             return lead_id == asked.lead.id
@@ -214,13 +223,20 @@ class Checks:
     # --- reads
 
     def _transaction(self, number: str) -> Transaction:
-        return transaction_in(self._read(commands.get_transaction_details(number)).body)
+        found = parse_transaction(self._read(commands.get_transaction_details(number)).body)
+        if found is None:
+            raise _RefusedError(None)
+        return found
 
     def _subscription(self, number: str) -> Subscription:
-        return subscription_in(self._read(commands.get_subscription_details(number)).body)
+        found = parse_subscription(self._read(commands.get_subscription_details(number)).body)
+        if found is None:
+            raise _RefusedError(None)
+        return found
 
     def _refunds_of(self, lead: Lead) -> tuple[str, ...]:
-        return refunds_in(self._read(commands.retrieve_transactions_from_lead(), lead).body)
+        answer = self._read(commands.retrieve_transactions_from_lead(), lead)
+        return refunds_in(parse_transaction_list(answer.body))
 
     def _read(self, action: Action, lead: Lead | None = None) -> Answer:
         answer = self._client.read(Call((action,), lead))
@@ -265,9 +281,11 @@ def _is_so(asked: Operation) -> Ended:
 
 
 def _all_shown(asked: Operation, held: Subscription) -> bool:
-    return asked.values.keys() - {"subscription"} <= held.shown.keys()
+    return asked.values.keys() - {"subscription"} <= shown_by(held).keys()
 
 
 def _reason(number: str | None) -> str:
+    if not number:
+        return "Kartra tells nothing of it: not sent"
     known = error_type(number)
     return f"{known.message}. {known.advice}".strip()

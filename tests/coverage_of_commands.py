@@ -28,13 +28,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "search_lead": "`get_lead` tells more for the same one call",
         "search_transaction": "`get_transaction_details` tells more for the same one call",
         "search_subscription": "`get_subscription_details` tells more for the same one call",
-        "unsubscribe_lead_from_sequence": _BY_HAND,
         "create_custom_field": _BY_HAND,
-        "calendar_cancel": _BY_HAND,
-        "refund_transaction": _BY_HAND,
-        "cancel_transaction": _BY_HAND,
-        "modify_subscription_status": _BY_HAND,
-        "edit_subscription": _BY_HAND,
     }
 }
 """Why a cell is empty, shown only where it is."""

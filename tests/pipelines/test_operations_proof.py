@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.kartra.commands import Lead
+from connectors.kartra.payments import parse_subscription, parse_transaction, parse_transaction_list
 from pipelines.config_operations import Do
 from pipelines.operations import Operation
 from pipelines.operations_proof import (
@@ -14,8 +15,8 @@ from pipelines.operations_proof import (
     judge_points,
     judge_refund,
     refunds_in,
-    subscription_in,
-    transaction_in,
+    shown_by,
+    status_of,
 )
 
 LANDED, NOT_LANDED, UNPROVEN = Verdict.LANDED, Verdict.NOT_LANDED, Verdict.UNPROVEN
@@ -33,7 +34,7 @@ def refund(parent: str = "7", amount: str = "12.50", kind: str = "partial_refund
         "transaction_full_amount": amount,
         "transaction_parent_id": parent,
     }
-    return transaction_in({"get_transaction_details": {"transaction_details": details}})
+    return parse_transaction({"get_transaction_details": {"transaction_details": details}})
 
 
 @pytest.mark.parametrize(
@@ -82,8 +83,13 @@ def test_points_are_proven_by_the_score_before_and_after(
 
 
 def subscription(**details: Any) -> Any:
-    return subscription_in(
-        {"subscription_details": {f"subscription_{key}": one for key, one in details.items()}}
+    return parse_subscription(
+        {
+            "subscription_details": {
+                "subscription_id": 1,
+                **{f"subscription_{key}": one for key, one in details.items()},
+            }
+        }
     )
 
 
@@ -103,12 +109,12 @@ def test_an_edit_is_proven_by_what_details_show_before_and_after(
 ) -> None:
     was = subscription(next_scheduled_payment_amount=before)
     now = subscription(next_scheduled_payment_amount=after)
-    assert judge_edit(asked(Do.EDIT, subscription="1", **wish), was.shown, now).verdict is verdict
+    assert judge_edit(asked(Do.EDIT, subscription="1", **wish), shown_by(was), now).verdict is verdict
 
 
 def test_instalments_that_went_on_meanwhile_prove_nothing() -> None:
     was, now = (subscription(installments_left=left) for left in ("6", "11"))
-    judged = judge_edit(asked(Do.EDIT, subscription="1", installments_left="12"), was.shown, now)
+    judged = judge_edit(asked(Do.EDIT, subscription="1", installments_left="12"), shown_by(was), now)
     assert judged.verdict is UNPROVEN
 
 
@@ -120,11 +126,11 @@ def test_details_are_read_in_one_form_whatever_kartra_writes() -> None:
         next_payment_date="2035-01-16 18:00:00",
         next_scheduled_payment_amount="N/A",
     )
-    assert (now.status, now.lead_id) == ("Active", "5")
-    assert now.shown == {"installments_left": "until cancelled", "next_payment_at": "2035-01-16 18:00"}
+    assert (status_of(now), now.subscription_lead_id) == ("Active", "5")
+    assert shown_by(now) == {"installments_left": "until cancelled", "next_payment_at": "2035-01-16 18:00"}
     rows: dict[str, Any] = {
         "0": {"transaction_id": 7, "transaction_type": "sale"},
         "2": {"transaction_id": 8, "transaction_type": "Refund"},
     }
-    assert refunds_in({"transaction_list": rows}) == ("8",)
-    assert refunds_in({"transaction_list": ""}) == ()
+    assert refunds_in(parse_transaction_list({"transaction_list": rows})) == ("8",)
+    assert refunds_in(parse_transaction_list({"transaction_list": ""})) == ()
