@@ -44,8 +44,8 @@ RESULT_COLUMNS = (
     ),
 )
 _TOLD = (
-    *("done", "already_done", "refused", "refused_before", "parked", "deferred"),
-    *("invalid", "duplicate", "blocked"),
+    *("done", "already_done", "refused", "refused_before", "parked", "unknown"),
+    *("deferred", "invalid", "duplicate", "blocked"),
 )
 _NAMES = {"tag": "tags", "list": "lists", "sequence": "sequences"}
 """Parameters that name something of the account, and the inventory it has to stand in."""

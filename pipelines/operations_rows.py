@@ -22,6 +22,7 @@ DECIDED = {
     "refused": "rejected",
     "refused before": "parked",
     "parked": "parked",
+    "unknown": "deferred",
     "deferred": "deferred",
 }
 """What a row came to, and the counter of a run that it is."""
@@ -138,7 +139,7 @@ def _decide_one(row: Row, known: Known) -> None:
     row.amount, row.refund_id = known.amount, known.refund_id
     match known.outcome:
         case None:
-            row.outcome, row.reason = "deferred", "a try of it has no outcome yet"
+            row.outcome, row.reason = "unknown", "a try of it has no outcome yet"
         case "parked":
             row.outcome = "parked"
         case "refused":

@@ -286,12 +286,9 @@ class Operations:
                 self._settle_row(asked, self._refused(asked, checked, number or "", tries), row)
                 return
             self._held.add(asked.place)
+            row.outcome, row.reason = "unknown", "no answer came: the next run reads back what became of it"
             judged = self._judged(asked, checked.lead, checked.before, checked.amount)
             if judged is None:
-                row.outcome, row.reason = (
-                    "deferred",
-                    "no answer came: the next run reads back what became of it",
-                )
                 return
             if judged.verdict is not Verdict.NOT_LANDED:
                 self._settle_row(asked, _proven(judged, checked.amount), row)
@@ -301,6 +298,7 @@ class Operations:
                 self._settle_row(asked, ended_by(asked, number), row)
                 return
             self._desk.ask(lambda: self._journal.withdraw(asked.key))
+            row.outcome, row.reason = "", None
             if self._halted:
                 return
         row.outcome = "deferred"

@@ -206,6 +206,7 @@ _OPERATIONS = {
     "refused": "refused",
     "refused_before": "refused before, not sent again",
     "parked": "parked: nobody can prove what became of them",
+    "unknown": "without an answer: the next run reads back what became of them",
     "deferred": "not sent",
     "to_do": "to be sent",
     "invalid": "invalid",

@@ -441,10 +441,11 @@ def stopped(project: Project, sandbox: Sandbox) -> tuple[Result, Any, Result, li
     """Asked to stop while one refund has no answer; two leads, so that another one was answered."""
     _, sale = buyer(sandbox)
     _, other = buyer(sandbox, "bob")
-    write(project, [refund("1", sale, "10.00"), refund("2", sale, "11.00"), refund("3", other, "full")])
+    whole = refund("3", other, "full", "bob@example.org")
+    write(project, [refund("1", sale, "10.00"), refund("2", sale, "11.00"), whole])
     sandbox.set_faults(Faults(silence=1.0, commands=frozenset({"refund_transaction"}), from_call=1))
     process = project.start("run", "p.yaml", "--yes", "--json")
-    wait_until(lambda: len(refunds(sandbox)) == 1, "the first refund")
+    wait_until(lambda: len(refunds(sandbox)) > 0, "the first refund")
     process.send_signal(signal.SIGTERM)
     stdout, stderr = process.communicate(timeout=60)
     sandbox.set_faults(Faults())
@@ -455,6 +456,7 @@ def stopped(project: Project, sandbox: Sandbox) -> tuple[Result, Any, Result, li
 def test_a_run_that_is_asked_to_stop_says_what_is_open_and_the_next_one_settles_it(scenes: Scenes) -> None:
     first, told, after, made = scenes["stopped"]
     assert (first.code, first.json["status"], adds_up(first)) == (143, "interrupted", True)
-    assert {outcome for outcome, _, _ in told.values()} <= {"deferred", "done"}
+    assert told["1"] == ("unknown", "", "10.00")
+    assert told["2"] == ("deferred", "", "")
     assert (after.code, sorted(amount for _, amount in made)) == (0, ["10.00", "11.00", "80.00"])
     assert adds_up(after)
