@@ -43,8 +43,8 @@ class Operation:
     @property
     def amount(self) -> Decimal | None:
         """Of a refund in part; None for everything else."""
-        given = self.values.get("amount", FULL)
-        return None if self.do is not Do.REFUND or given == FULL else Decimal(given)
+        given = self.values.get("amount")
+        return None if self.do is not Do.REFUND or given is None else Decimal(given)
 
     @property
     def transaction(self) -> str | None:
@@ -192,7 +192,8 @@ def _values(do: Do, given: dict[str, str], from_columns: set[str], *, asks_amoun
         raise UnusableError("the amount is blank; a refund of everything that is left says full")
     if do is Do.EDIT and not given.keys() & set(CHANGES):
         raise UnusableError("edit_subscription needs at least one change, all cells are blank")
-    return {name: _in_one_form(do, name, text) for name, text in given.items() if name in takes.names}
+    values = {name: _in_one_form(do, name, text) for name, text in given.items() if name in takes.names}
+    return {name: text for name, text in values.items() if (name, text) != ("amount", FULL)}
 
 
 def _in_one_form(do: Do, name: str, text: str) -> str:

@@ -23,7 +23,7 @@ from pipelines.operations_run import Open, Operations
 from pipelines.operations_state import OperationStore
 from pipelines.plan import missing_message
 from pipelines.preflight import Missing, read_inventory
-from pipelines.private_file import replaced_private
+from pipelines.private_file import refuse_unwritable, replaced_private
 from pipelines.source import open_source
 from pipelines.state import Reject, Store
 from pipelines.summary import Progress, Summary
@@ -162,11 +162,16 @@ def run_operations(
         opened = _checked(work, rows, client)
         bill = bill_of(rows)
         _guard(config, bill, approved=approved)
+        if operations.results is not None:
+            refuse_unwritable(operations.results)
         is_agreed = True
         work.keep(rows)
         work.carry_out(opened)
         _raise(work)
     finally:
+        if not is_agreed:
+            found = [row for row in rows if row.outcome == "refused" and row.run_id is None]
+            OperationStore(store).reject(run_id, list(_rejects(found, keep_records=config.load is None)))
         for row in rows:
             if row.is_open:
                 row.outcome, row.amount = "deferred", None

@@ -166,7 +166,13 @@ class Operations:
     # --- the loop
 
     def _work(self, do: Callable[[Any], None], tasks: list[Any]) -> None:
-        """Do each task in a worker, and meanwhile what they ask of the store. Nothing leaves after a stop."""
+        """Do each task in a worker, and meanwhile what they ask of the store. Nothing leaves after a stop.
+
+        The first one goes alone while nothing was sent yet: a bad credential costs one call.
+        """
+        if len(tasks) > 1 and not self._client.counts.sent:
+            self._work(do, tasks[:1])
+            tasks = tasks[1:]
         left = len(tasks)
         done: list[Future[None]] = []
         finished = threading.Semaphore(0)

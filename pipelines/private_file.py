@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -30,14 +30,13 @@ def open_private(path: Path | None, encoding: str = "utf-8") -> Iterator[TextIO]
 def replaced_private(path: Path) -> Iterator[TextIO]:
     """A text file that takes the place of `path` when it is whole, on disk, and not before.
 
-    Raises ConfigError where it cannot be written.
+    What a program left that was killed meanwhile is overwritten. Raises ConfigError where it cannot be
+    written.
     """
-    part = None
+    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
-        part = Path(name)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as handle:
+        with open_private(part) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -45,5 +44,17 @@ def replaced_private(path: Path) -> Iterator[TextIO]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Before work whose results shall stand there. Raises ConfigError."""
+    if path.is_dir():
+        raise ConfigError(f"{path}: cannot be written: it is a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error

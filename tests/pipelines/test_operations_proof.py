@@ -58,7 +58,8 @@ def test_a_refund_is_proven_by_a_new_one_of_its_transaction_and_amount(
     amount: str, new: list[Any], verdict: Verdict
 ) -> None:
     expected = Decimal("30.00") if amount == "full" else Decimal(amount)
-    judged = judge_refund(asked(Do.REFUND, transaction="7", amount=amount), expected, new)
+    part = {} if amount == "full" else {"amount": amount}
+    judged = judge_refund(asked(Do.REFUND, transaction="7", **part), expected, new)
     assert judged.verdict is verdict
     assert bool(judged.reason) == (verdict is UNPROVEN)
     assert (judged.refund_id is not None) == (verdict is LANDED)
