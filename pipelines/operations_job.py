@@ -1,12 +1,10 @@
-"""Operations as a part of a run: the source, what a person has to agree to, and the file of results."""
+"""Operations as a part of a run: the source, what a person has to agree to, and what is told in the end."""
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from connectors.errors import ConfigError, GuardError
@@ -18,35 +16,17 @@ from pipelines.kartra_time import EST
 from pipelines.money import money_text
 from pipelines.nearest import nearest
 from pipelines.operations import used_columns
-from pipelines.operations_rows import DECIDED, Bill, Row, bill_of, read_rows
+from pipelines.operations_results import count_rows, outcomes_of, told_of, write_results
+from pipelines.operations_rows import Bill, Row, bill_of, read_rows
 from pipelines.operations_run import Open, Operations
 from pipelines.operations_state import OperationStore
 from pipelines.plan import missing_message
 from pipelines.preflight import Missing, read_inventory
-from pipelines.private_file import refuse_unwritable, replaced_private
+from pipelines.private_file import refuse_unwritable
 from pipelines.source import open_source
 from pipelines.state import Reject, Store
 from pipelines.summary import Progress, Summary
 
-RESULT_COLUMNS = (
-    *(
-        "row",
-        "key",
-        "operation",
-        "target",
-        "outcome",
-        "type",
-        "reason",
-        "amount",
-        "refund_id",
-        "run_id",
-        "at",
-    ),
-)
-_TOLD = (
-    *("done", "already_done", "refused", "refused_before", "parked", "unknown"),
-    *("deferred", "invalid", "duplicate", "blocked"),
-)
 _NAMES = {"tag": "tags", "list": "lists", "sequence": "sequences"}
 """Parameters that name something of the account, and the inventory it has to stand in."""
 
@@ -68,7 +48,7 @@ class OperationsPlan:
     def to_json(self) -> dict[str, Any]:
         return {
             "operations": {str(do): count for do, count in sorted(self.opened.items())},
-            "outcomes": _outcomes(self.rows),
+            "outcomes": outcomes_of(self.rows),
             "money": {**self.bill.to_json(), "to_refund": money_text(self.bill.total)},
         }
 
@@ -176,35 +156,11 @@ def run_operations(
             if row.is_open:
                 row.outcome, row.amount = "deferred", None
         count_rows(summary, rows)
-        summary.operations = _told(rows, bill, run_id)
+        summary.operations = told_of(rows, bill, run_id)
         summary.actions.update(work.actions)
         summary.retried += work.retried
         if is_agreed and operations.results is not None:
             write_results(rows, operations.results)
-
-
-def write_results(rows: list[Row], path: Path) -> None:
-    """A line for each row, whole or not at all, readable by its owner alone. Raises ConfigError."""
-    with replaced_private(path) as handle:
-        writer = csv.writer(handle)
-        writer.writerow(RESULT_COLUMNS)
-        for row in rows:
-            asked = row.operation
-            writer.writerow(
-                [
-                    row.number,
-                    row.key or "",
-                    str(asked.do) if asked else "",
-                    asked.target if asked else "",
-                    "refused" if row.outcome == "refused before" else row.outcome,
-                    row.type or "",
-                    row.reason or "",
-                    "" if row.amount is None else money_text(row.amount),
-                    row.refund_id or "",
-                    row.run_id or "",
-                    row.at or "",
-                ]
-            )
 
 
 def bill_lines(bill: Bill) -> Iterator[str]:
@@ -278,50 +234,6 @@ def _rejects(rows: list[Row], *, keep_records: bool) -> Iterator[Reject]:
     for row in rows:
         if (reject := row.reject) is not None:
             yield reject if keep_records else replace(reject, record=None)
-
-
-def _outcomes(rows: list[Row]) -> dict[str, int]:
-    counted = Counter(row.outcome or "to do" for row in rows)
-    return {name.replace(" ", "_"): count for name, count in sorted(counted.items())}
-
-
-def count_rows(summary: Summary, rows: list[Row], *, to_do: str = "deferred") -> None:
-    """Every row in one of the counters of a run."""
-    summary.read += len(rows)
-    for row in rows:
-        match row.outcome:
-            case "invalid":
-                summary.invalid += 1
-            case "duplicate":
-                summary.duplicate += 1
-            case "blocked":
-                summary.blocked += 1
-            case outcome:
-                summary.leads[DECIDED.get(outcome, to_do)] += 1
-
-
-def _told(rows: list[Row], bill: Bill, run_id: str) -> dict[str, Any]:
-    """What `run --json` has under operations."""
-    refunds = [
-        row for row in rows if row.amount is not None and row.operation and row.operation.do is Do.REFUND
-    ]
-    now = [row for row in refunds if row.outcome == "done" and row.run_id == run_id]
-    earlier = [row for row in refunds if row.outcome in ("done", "already done") and row not in now]
-    parked = [row for row in refunds if row.outcome == "parked"]
-    return {
-        **dict.fromkeys(_TOLD, 0),
-        **_outcomes(rows),
-        "money": {
-            "refunded": _sum(now),
-            "refunded_before": _sum(earlier),
-            "parked": _sum(parked),
-            "asked_for": money_text(bill.total),
-        },
-    }
-
-
-def _sum(rows: list[Row]) -> str:
-    return money_text(sum((row.amount or Decimal(0) for row in rows), Decimal(0)))
 
 
 def _limitless(operations: OperationsConfig) -> OperationsConfig:

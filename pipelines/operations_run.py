@@ -7,15 +7,12 @@ back and judged, and only what is proven not to have happened is sent again.
 
 import logging
 import math
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.errors import GuardError, RetryableApiError, SyncError
 from connectors.kartra.answers import Answer, Effect
@@ -24,14 +21,7 @@ from connectors.kartra.commands import Lead
 from connectors.kartra.profile import text_of
 from pipelines.config import GuardsConfig, KartraConfig
 from pipelines.config_operations import Do, OperationsConfig
-from pipelines.deliver import (
-    MAX_TRIES,
-    MAX_WORKERS,
-    STOP_WITHIN_S,
-    UNANSWERED_IN_A_ROW,
-    UNREACHABLE_IN_A_ROW,
-)
-from pipelines.desk import ClosedDeskError, Desk
+from pipelines.deliver import MAX_TRIES, UNANSWERED_IN_A_ROW, UNREACHABLE_IN_A_ROW
 from pipelines.guards import FailureGuard
 from pipelines.lease import HEARTBEAT_S
 from pipelines.operations import Operation
@@ -39,8 +29,11 @@ from pipelines.operations_check import GUARDED, Checked, Checks, above, ended_by
 from pipelines.operations_proof import Judged, Verdict
 from pipelines.operations_rows import Row
 from pipelines.operations_state import Ended, OperationStore, Unsettled
+from pipelines.operations_workers import MAX_WORKERS, Workers
 from pipelines.state import Store, utc_now
 from pipelines.summary import Progress
+
+Task = TypeVar("Task")
 
 log = logging.getLogger("kartra_sync.operations")
 
@@ -59,7 +52,7 @@ class Open:
 
 
 class Operations:
-    """Carries out operations of one scope. What stopped it early is in `failure`.
+    """Carries out operations of one scope.
 
     `stopping` is asked between calls; `halt` is called once no further call may leave. An effect that does
     not show `settle_s` after its call is taken not to have happened.
@@ -85,14 +78,10 @@ class Operations:
         self._kartra = kartra
         self._run_id = run_id
         self._keep_records = keep_records
-        self._stopping = stopping
-        self._halt = halt
         self._progress = progress
+        self._workers = Workers(width=self._width, stopping=stopping, halt=halt, meanwhile=self._look_alive)
         self._max_failed = operations.guards.max_failed
         self._guard = self._failure_guard()
-        self._desk = Desk()
-        self._turn = threading.Condition()
-        self._in_flight = 0
         self._unreached = self._unanswered = 0
         self._given_up: set[str] = set()  # keys whose open try of an earlier run had not landed
         self._held: set[str] = set()  # places where nobody knows what became of an operation
@@ -100,7 +89,11 @@ class Operations:
         self._last_beat = 0.0
         self.actions: Counter[str] = Counter()
         self.retried = 0
-        self.failure: SyncError | None = None
+
+    @property
+    def failure(self) -> SyncError | None:
+        """What stopped it early."""
+        return self._workers.failure
 
     def _failure_guard(self) -> FailureGuard:
         return FailureGuard(GuardsConfig(max_failed=self._max_failed))
@@ -124,7 +117,7 @@ class Operations:
 
         def check_one(row: Row) -> None:
             if row.operation is not None:
-                with self._slot():
+                with self._workers.slot():
                     found[row.number] = self._checks.check(row.operation)
 
         self._work(check_one, [row for row in asked if not self._is_held(row)])
@@ -163,91 +156,24 @@ class Operations:
                 ended = Ended("refused" if row.outcome == "refused" else "already done", row.type, row.reason)
                 self._settle(row.operation, ended, row)
 
-    # --- the loop
-
-    def _work(self, do: Callable[[Any], None], tasks: list[Any]) -> None:
-        """Do each task in a worker, and meanwhile what they ask of the store. Nothing leaves after a stop.
-
-        The first one goes alone while nothing was sent yet: a bad credential costs one call.
-        """
-        if len(tasks) > 1 and not self._client.counts.sent:
-            self._work(do, tasks[:1])
-            tasks = tasks[1:]
-        left = len(tasks)
-        done: list[Future[None]] = []
-        finished = threading.Semaphore(0)
-        self._desk = Desk()
-        pool = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="operation")
-        try:
-            for task in tasks:
-                done.append(pool.submit(self._guarded, do, task))
-                done[-1].add_done_callback(lambda _: finished.release())
-            deadline = math.inf
-            while left and time.monotonic() < deadline:
-                self._desk.serve(0.02)
-                while finished.acquire(blocking=False):
-                    left -= 1
-                if self._halted and deadline == math.inf:
-                    deadline = time.monotonic() + STOP_WITHIN_S
-                self._look_alive()
-        finally:
-            self._desk.close()
-            pool.shutdown(wait=False, cancel_futures=True)
-        for one in done:
-            if one.done() and not one.cancelled():
-                one.result()
-
-    def _guarded(self, do: Callable[[Any], None], task: Any) -> None:
-        """What a worker meets stops the run; a bug is raised where the run waits."""
-        if self._halted:
-            return
-        try:
-            do(task)
-        except SyncError as error:
-            self._fail(error)
-        except ClosedDeskError:
-            return
-
-    @property
-    def _halted(self) -> bool:
-        return self.failure is not None or self._stopping()
-
-    def _fail(self, error: SyncError) -> None:
-        """Stop: no further call leaves. The first reason stays."""
-        self.failure = self.failure or error
-        self._halt()
-
     def _look_alive(self) -> None:
         if time.monotonic() - self._last_beat > HEARTBEAT_S:
             self._store.beat(self._run_id)
             self._last_beat = time.monotonic()
         self._progress(Progress(self._settled, self._total, self._client.counts.sent))
 
-    @contextmanager
-    def _slot(self) -> Iterator[None]:
-        """One of the calls that may be in flight: rate times latency, and a few that wait for a permit."""
-        with self._turn:
-            while self._in_flight >= self._workers:
-                self._turn.wait(0.2)
-            self._in_flight += 1
-        try:
-            yield
-        finally:
-            with self._turn:
-                self._in_flight -= 1
-                self._turn.notify()
-
-    @property
-    def _workers(self) -> int:
+    def _width(self) -> int:
+        """Calls in flight: rate times latency, and a few that wait for their permit."""
         if self._kartra.workers != "auto":
             return self._kartra.workers
-        rate = self._kartra.calls_per_second * self._client.counts.latency_s
-        return min(MAX_WORKERS, math.ceil(rate) + 4)
+        in_flight = self._kartra.calls_per_second * self._client.counts.latency_s
+        return min(MAX_WORKERS, math.ceil(in_flight) + 4)
 
-    def _sleep(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while (left_s := until - time.monotonic()) > 0 and not self._halted:
-            time.sleep(min(left_s, 0.1))
+    def _work(self, do: Callable[[Task], None], tasks: list[Task]) -> None:
+        """The first one goes alone while nothing was sent yet: a bad credential costs one call."""
+        first = 1 if not self._client.counts.sent else 0
+        self._workers.work(do, tasks[:first])
+        self._workers.work(do, tasks[first:])
 
     # --- one operation
 
@@ -255,14 +181,16 @@ class Operations:
         """The operations of one lead, one after the other: the next one begins when this one is settled."""
         is_again = False
         for place, one in enumerate(group):
-            if self._halted:
+            if self._workers.is_halted:
                 return
             if self._is_held(one.row):
                 continue
             self._carry_out(one, again=is_again)
             is_again = True
             if one.asked.do is Do.REFUND and one.row.refund_id is None and place < len(group) - 1:
-                self._sleep(self._kartra.settle_s)  # which refund is ours shows by what is there before
+                self._workers.sleep(
+                    self._kartra.settle_s
+                )  # which refund is ours shows by what is there before
 
     def _is_held(self, row: Row) -> bool:
         if row.operation is None or row.operation.place not in self._held:
@@ -275,7 +203,7 @@ class Operations:
     def _carry_out(self, one: Open, *, again: bool) -> None:
         asked, row = one.asked, one.row
         for tries in range(1, MAX_TRIES + 1):
-            with self._slot():
+            with self._workers.slot():
                 checked = self._checks.prepare(asked, one.checked, again=again or tries > 1)
                 if isinstance(checked, Ended):
                     self._settle_row(asked, checked, row)
@@ -303,9 +231,9 @@ class Operations:
             if number in FAILED:
                 self._settle_row(asked, ended_by(asked, number), row)
                 return
-            self._desk.ask(lambda: self._journal.withdraw(asked.key))
+            self._workers.ask(lambda: self._journal.withdraw(asked.key))
             row.outcome, row.reason = "", None
-            if self._halted:
+            if self._workers.is_halted:
                 return
         row.outcome = "deferred"
         row.reason = f"no usable answer in {MAX_TRIES} tries; it has not happened, the next run sends it"
@@ -313,8 +241,8 @@ class Operations:
     def _send(self, asked: Operation, checked: Checked, row: Row) -> Answer | None:
         """One try, or as many as it takes for one that arrives. None where none may leave any more."""
         call = asked.call(checked.lead)
-        while not self._halted:
-            self._desk.ask(
+        while not self._workers.is_halted:
+            self._workers.ask(
                 lambda: self._journal.intend(
                     asked, checked.lead, checked.before, checked.amount, row=row.number, run_id=self._run_id
                 )
@@ -322,35 +250,35 @@ class Operations:
             try:
                 answer = self._client.send(call)
             except SyncError:  # proven not sent
-                self._desk.ask(lambda: self._journal.withdraw(asked.key))
+                self._workers.ask(lambda: self._journal.withdraw(asked.key))
                 raise
             if answer.effect is Effect.FATAL:
-                self._desk.ask(lambda: self._journal.withdraw(asked.key))
+                self._workers.ask(lambda: self._journal.withdraw(asked.key))
                 raise fatal(answer)
             self._count_unanswered(answer)
             if answer.effect is not Effect.RETRY_LATER:
                 self._unreached = 0
                 return answer
-            self._desk.ask(lambda: self._journal.withdraw(asked.key))
+            self._workers.ask(lambda: self._journal.withdraw(asked.key))
             self._not_reached()
         return None
 
     def _not_reached(self) -> None:
-        if self._halted:
+        if self._workers.is_halted:
             return
         self._unreached += 1
         if self._unreached >= UNREACHABLE_IN_A_ROW:
             raise RetryableApiError(
                 "Kartra cannot be reached: nothing of what is left was sent. Run again later"
             )
-        self._sleep(min(8.0, 0.5 * 2 ** min(self._unreached, 4)))
+        self._workers.sleep(min(8.0, 0.5 * 2 ** min(self._unreached, 4)))
 
     def _count_unanswered(self, answer: Answer) -> None:
         """Stops the run where no call gets a usable answer any more; the next reads back what is unknown."""
         usable = answer.effect is not Effect.UNKNOWN or answer.body or answer.type
         self._unanswered = 0 if usable else self._unanswered + 1
         if self._unanswered >= UNANSWERED_IN_A_ROW:
-            self._fail(
+            self._workers.fail(
                 RetryableApiError(
                     f"Kartra gave no usable answer to {UNANSWERED_IN_A_ROW} calls in a row: stopped. The next"
                     " run reads back what is unknown, and goes on"
@@ -368,7 +296,7 @@ class Operations:
             try:
                 amount = self._checks.amount_of(refund_id) or amount
             except SyncError as error:  # the refund itself is done
-                self._fail(error)
+                self._workers.fail(error)
         return Ended("done", amount=amount, refund_id=refund_id)
 
     def _refused(self, asked: Operation, checked: Checked, number: str, tries: int) -> Ended:
@@ -386,18 +314,18 @@ class Operations:
     ) -> Judged | None:
         """What became of a try, once its effect had time to show. None: nobody could look."""
         until = time.monotonic() + self._kartra.settle_s
-        self._sleep(min(FIRST_LOOK_S, self._kartra.settle_s))
-        while not self._halted:
+        self._workers.sleep(min(FIRST_LOOK_S, self._kartra.settle_s))
+        while not self._workers.is_halted:
             is_last = time.monotonic() >= until
-            with self._slot():
+            with self._workers.slot():
                 judged = self._checks.judge(asked, lead, before, amount, self._claimed)
             if is_last or judged.verdict is Verdict.LANDED:
                 return judged
-            self._sleep(until - time.monotonic())
+            self._workers.sleep(until - time.monotonic())
         return None
 
     def _claimed(self, refund_ids: Any) -> Any:
-        return self._desk.ask(lambda: self._journal.claimed(refund_ids))
+        return self._workers.ask(lambda: self._journal.claimed(refund_ids))
 
     def _recover(self, entry: Unsettled) -> None:
         asked = entry.operation
@@ -405,11 +333,11 @@ class Operations:
         if judged is None:
             return
         if judged.verdict is Verdict.NOT_LANDED:
-            self._desk.ask(lambda: self._journal.withdraw(asked.key))
+            self._workers.ask(lambda: self._journal.withdraw(asked.key))
             self._given_up.add(asked.key)
             return
         ended = _proven(judged, entry.amount)
-        self._desk.ask(lambda: self._journal.settle(asked, ended, row=None, run_id=self._run_id))
+        self._workers.ask(lambda: self._journal.settle(asked, ended, row=None, run_id=self._run_id))
 
     # --- outcomes
 
@@ -418,7 +346,7 @@ class Operations:
             self._held.add(asked.place)
         else:
             self._held.discard(asked.place)
-        self._desk.ask(lambda: self._settle_sent(asked, ended, row))
+        self._workers.ask(lambda: self._settle_sent(asked, ended, row))
 
     def _settle_sent(self, asked: Operation, ended: Ended, row: Row) -> None:
         """In the thread of the store."""
@@ -426,11 +354,11 @@ class Operations:
         self._settled += 1
         if ended.outcome == "done":
             self.actions[asked.action.cmd] += 1
-        if self.failure is None:
+        if self._workers.failure is None:
             try:
                 self._guard.observe(failed=ended.outcome in ("refused", "parked"))
             except GuardError as error:
-                self._fail(error)
+                self._workers.fail(error)
 
     def _settle(self, asked: Operation, ended: Ended, row: Row) -> None:
         """In the thread of the store."""
