@@ -73,7 +73,7 @@ def read_rows(
             if row.is_open:
                 _once(row, first)
         _decide(fresh, store)
-        rows += fresh
+        rows += sorted(fresh, key=lambda row: row.number)  # bad rows come before the others
         if len(first) > operations.guards.max_rows:
             raise GuardError(
                 f"the source asks for more than {operations.guards.max_rows:,} operations"

@@ -130,7 +130,7 @@ class OperationStore:
         *,
         row: int | None,
         run_id: str,
-        record: str | None = None,
+        reject: Reject | None = None,
     ) -> None:
         """The outcome, and the reject where it did not get through, in one transaction."""
         with self._store.transaction():
@@ -144,9 +144,7 @@ class OperationStore:
                 refund_id=ended.refund_id,
                 now=utc_now().isoformat(),
             )
-            if ended.outcome in ("refused", "parked") and row is not None:
-                kind = "rejected" if ended.outcome == "refused" else "parked"
-                reject = Reject(row, None, kind, ended.reason or "", ended.type, record, operation.key)
+            if reject is not None:
                 self._store.reject(run_id, [reject])
 
     def reject(self, run_id: str, rejects: Sequence[Reject]) -> None:
