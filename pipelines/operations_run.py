@@ -362,11 +362,10 @@ class Operations:
 
     def _settle(self, asked: Operation, ended: Ended, row: Row) -> None:
         """In the thread of the store."""
+        told = replace(row, record=row.record if self._keep_records else None)
+        _end(told, ended)
+        self._journal.settle(asked, ended, row=row.number, run_id=self._run_id, reject=told.reject)
         _end(row, ended)
-        reject = row.reject
-        if reject is not None and not self._keep_records:
-            reject = replace(reject, record=None)
-        self._journal.settle(asked, ended, row=row.number, run_id=self._run_id, reject=reject)
         row.run_id, row.at = self._run_id, utc_now().isoformat()
 
 
