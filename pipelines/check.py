@@ -14,6 +14,7 @@ from pipelines.extract import check_columns, read_mapped
 from pipelines.mapping import Mapped
 from pipelines.mapping_examples import broken_examples
 from pipelines.new_fields import creatable_fields
+from pipelines.operations_job import check_operation_columns, check_operations
 from pipelines.pipeline_file import read_pipeline
 from pipelines.plan import missing_message
 from pipelines.preflight import Inventory, Missing, Shortfall, kinds_used, read_inventory
@@ -92,6 +93,8 @@ def check_file(file: Path, environ: Mapping[str, str]) -> Checked:
 def _check(config: PipelineConfig, checked: Checked) -> None:
     if config.pull is not None:
         _check_pull(config.pull, checked)
+    if config.operations is not None:
+        _check_operations(config, checked)
     load = config.load
     if load is None:
         return
@@ -132,6 +135,13 @@ def _check_pull(pull: PullConfig, checked: Checked) -> None:
         is_there = False
     if not is_there:
         checked.notes.append("the tables of the pull are not there yet; a run makes them")
+
+
+def _check_operations(config: PipelineConfig, checked: Checked) -> None:
+    check_operation_columns(config)
+    read, invalid = check_operations(config)
+    checked.records += read
+    checked.invalid += invalid
 
 
 def _inventory(config: PipelineConfig, load: LoadConfig, checked: Checked) -> Inventory:

@@ -114,6 +114,8 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
             "refusal": str(result.refusal) if result.refusal else None,
             **({"notes": result.summary.notes} if result.summary.notes else {}),
         }
+        if result.operations is not None:
+            planned["operations"] = result.operations.to_json()
         if result.pull is not None:
             planned["pull"] = {"leads": result.pull.leads, "details": result.pull.details}
         print_json(planned)
@@ -141,11 +143,15 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
 @click.option(
     "--yes",
     is_flag=True,
-    help="Agree to more leads than guards.max_triggered, and to another account in the pulled tables.",
+    help="Agree to the money of operations, to more leads than guards.max_triggered, and to another account"
+    " in the pulled tables.",
 )
 @common
 def run(files: tuple[Path, ...], *, yes: bool, as_json: bool, verbose: int) -> None:
-    """Load what changed since the last run, then pull what is not fresh: whichever the file has."""
+    """Load what changed since the last run, carry out operations, pull what is not fresh: what the file has.
+
+    Operations that move money are counted and summed up first, and sent with --yes alone.
+    """
     start_log(verbose)
     codes = []
     printed = []
@@ -213,6 +219,9 @@ def status(file: Path | None, *, as_json: bool, verbose: int) -> None:
         for word in ("unknown", "parked", "rejected"):
             if one["waiting"][word]:
                 click.echo(f"  {one['waiting'][word]:,} {word}")
+        for what, counts in one.get("operations", {}).items():
+            told = ", ".join(f"{count:,} {word}" for word, count in counts.items())
+            click.echo(f"  {what}: {told}")
         if tables := one.get("tables"):
             click.echo(f"  tables: {_told_tables(tables)}")
         if one["running"]:
@@ -271,7 +280,8 @@ def rejects(file: Path, *, csv_file: str | None, as_json: bool, verbose: int) ->
     if csv_file is not None:
         if as_json and csv_file == "-":
             raise click.UsageError("--csv needs a file with --json")
-        count = write_rejects(found, None if csv_file == "-" else Path(csv_file), config.load)
+        source = (config.load or config.needs_operations()).source
+        count = write_rejects(found, None if csv_file == "-" else Path(csv_file), source)
         if as_json:
             print_json({"written": count, "file": csv_file})
         else:
@@ -296,7 +306,7 @@ def parked(file: Path, *, show: bool, as_json: bool, verbose: int) -> None:
     from rich.console import Console
 
     from pipelines.parked import parked_of
-    from pipelines.show import parked_table
+    from pipelines.show import parked_operations_table, parked_table
 
     found = parked_of(read_file(file), show=show)
     if as_json:
@@ -306,6 +316,15 @@ def parked(file: Path, *, show: bool, as_json: bool, verbose: int) -> None:
         click.echo(
             f"held back since {cause['since'][:19]}: {cause['what']} ({cause['type']}: {cause['reason']})"
         )
+    if found["operations"]:
+        Console(width=None if sys.stdout.isatty() else 160).print(
+            parked_operations_table(found["operations"])
+        )
+        if any(one["kind"] == "unproven" for one in found["operations"]):
+            click.echo(
+                "Not proven: look it up in Kartra, then"
+                f" kartra-sync resolve {_quoted(file)} KEY --landed or --not-landed"
+            )
     if found["leads"]:
         Console(width=None if sys.stdout.isatty() else 160).print(parked_table(found["leads"]))
         if any(lead["kind"] == "unproven" for lead in found["leads"]):
@@ -313,7 +332,7 @@ def parked(file: Path, *, show: bool, as_json: bool, verbose: int) -> None:
                 "Not proven: look the lead up in Kartra, then"
                 f" kartra-sync resolve {_quoted(file)} KEY --landed or --not-landed"
             )
-    elif not found["held_back"]:
+    elif not found["held_back"] and not found["operations"]:
         click.echo("nothing")
 
 
@@ -327,9 +346,9 @@ def parked(file: Path, *, show: bool, as_json: bool, verbose: int) -> None:
 def resolve(
     file: Path, key: str, *, answer: str | None, only: tuple[str, ...], as_json: bool, verbose: int
 ) -> None:
-    """Say what became of a parked lead, once you have looked it up in Kartra.
+    """Say what became of a parked lead or operation, once you have looked it up in Kartra.
 
-    With --not-landed a lead that Kartra refused is tried again, too.
+    With --not-landed what Kartra refused is tried again, too.
     """
     start_log(verbose)
     from pipelines.parked import resolve_key
@@ -352,15 +371,21 @@ def resolve(
 @click.option("--show", is_flag=True, help="Show values; without it they are masked.")
 @common
 def explain(file: Path, key: str, *, show: bool, as_json: bool, verbose: int) -> None:
-    """One lead: its row, its mapping, what Kartra acknowledged, the decision and why, the journal."""
+    """One lead: its row, its mapping, what Kartra acknowledged, the decision and why, the journal.
+
+    Or one operation, by its key: its row, what it asks for, what became of it.
+    """
     start_log(verbose)
     from pipelines.explain import explain_key, explain_lines
+    from pipelines.explain_operations import explain_operation, explain_operation_lines
 
-    explained = explain_key(read_file(file), key, show=show)
+    config = read_file(file)
+    operation = explain_operation(config, key, show=show)
+    explained = operation or explain_key(config, key, show=show)
     if as_json:
         print_json(explained)
     else:
-        for line in explain_lines(explained):
+        for line in explain_operation_lines(explained) if operation else explain_lines(explained):
             click.echo(line)
 
 

@@ -8,9 +8,7 @@ text. No message carries a value, because it may have come from the environment.
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -30,6 +28,7 @@ from pydantic_core import CoreSchema
 from connectors.errors import ConfigError
 from connectors.kartra.commands import LEAD_FIELDS
 from pipelines.config_fields import CustomField, can_be_created
+from pipelines.config_operations import OperationsConfig
 from pipelines.config_parts import (
     TEXT,
     VARIABLE,
@@ -49,6 +48,7 @@ from pipelines.config_parts import (
     truth,
     wrong,
 )
+from pipelines.config_share import Share, ShareValue
 from pipelines.config_source import SourceConfig, WrittenSource, source_config
 from pipelines.config_values import PLACEHOLDER, AnyValue, Value, name_or_value, one_value
 from pipelines.kartra_time import zone_of
@@ -362,47 +362,6 @@ def _proves_consent(consent: object) -> Iterator[Fault]:
         yield ("accepted",), wrong("at least one answer is needed")
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A limit, as a fraction of the whole or as a count; one of the two is None."""
-
-    fraction: float | None = None
-    count: int | None = None
-
-    def exceeded(self, part: int, whole: int) -> bool:
-        """Exact: 29 of 100 does not exceed 29%, which binary floats would deny."""
-        if self.fraction is not None:
-            return part > Decimal(str(self.fraction)) * whole
-        return self.count is not None and part > self.count
-
-
-def _share(value: object) -> Share:
-    if isinstance(value, Share):
-        return value
-    text = str(value)
-    percent = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%", text)
-    if percent and Decimal(percent[1]) <= 100:
-        return Share(fraction=float(Decimal(percent[1]) / 100))
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return Share(count=int(text))
-    raise wrong("a share such as 5% (100% at most) or a whole number is expected")
-
-
-ShareValue = Annotated[
-    Share,
-    read_by(
-        _share,
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 0},
-                {"type": "string", "pattern": r"^[0-9.]+ ?%?$"},
-                VARIABLE,
-            ]
-        },
-    ),
-]
-
-
 class GuardsConfig(Section):
     """What stops a run: a share such as 5%, or a number of leads."""
 
@@ -707,8 +666,12 @@ class PullConfig(Section):
 
 
 def _needed(load: object, info: ValidationInfo) -> object:
-    if load is None and info.data.get("pull", ...) is None:
-        raise absent("missing; it says what is sent to Kartra, or pull: what is brought back")
+    others = [info.data.get(name, ...) for name in ("pull", "operations")]
+    if load is None and all(other is None for other in others):
+        raise absent(
+            "missing; it says what is sent to Kartra, or operations: what is done there, or pull: what is"
+            " brought back"
+        )
     return load
 
 
@@ -718,7 +681,9 @@ class PipelineConfig(Section):
     model_config = ConfigDict(
         json_schema_extra={
             "required": ["pipeline", "kartra"],
-            "allOf": [{"anyOf": [{"required": ["load"]}, {"required": ["pull"]}]}],
+            "allOf": [
+                {"anyOf": [{"required": [name]} for name in ("load", "pull", "operations")]},
+            ],
         }
     )
 
@@ -734,6 +699,8 @@ class PipelineConfig(Section):
     """The SQLite file that remembers what Kartra acknowledged, relative to this file."""
     pull: PullConfig | None = None
     """Brings what Kartra has back into tables."""
+    operations: OperationsConfig | None = None
+    """Does one thing per row: refunds, changes of subscriptions, points, bookings, tags."""
     load: Annotated[
         LoadConfig | None,
         also(_fits_together),
@@ -743,13 +710,19 @@ class PipelineConfig(Section):
     path: SkipJsonSchema[Path]
 
     def needs_load(self) -> LoadConfig:
-        """What the pipeline loads. Raises ConfigError where it only pulls."""
+        """What the pipeline loads. Raises ConfigError where it loads nothing."""
         if self.load is None:
-            raise ConfigError(f"{self.path}: this pipeline only pulls; it has no `load`")
+            raise ConfigError(f"{self.path}: this pipeline loads nothing; it has no `load`")
         return self.load
 
+    def needs_operations(self) -> OperationsConfig:
+        """What the pipeline does row by row. Raises ConfigError where it has no such part."""
+        if self.operations is None:
+            raise ConfigError(f"{self.path}: this pipeline has no `operations`")
+        return self.operations
+
     def needs_pull(self) -> PullConfig:
-        """What the pipeline pulls. Raises ConfigError where it only loads."""
+        """What the pipeline pulls. Raises ConfigError where it pulls nothing."""
         if self.pull is None:
-            raise ConfigError(f"{self.path}: this pipeline only loads; it has no `pull`")
+            raise ConfigError(f"{self.path}: this pipeline pulls nothing; it has no `pull`")
         return self.pull

@@ -31,8 +31,19 @@ def status_of(config: PipelineConfig) -> dict[str, Any]:
             }
             if holder
             else None,
+            **({"operations": _operations(store, config)} if config.operations is not None else {}),
             **({"tables": _tables(config.pull)} if config.pull is not None else {}),
         }
+
+
+def _operations(store: Store, config: PipelineConfig) -> dict[str, dict[str, int]]:
+    """Of each operation how many are done, already done, refused, parked, unknown: of all runs together."""
+    from pipelines.operations_state import OperationStore  # whoever does no operations need not wait for it
+
+    counts: dict[str, dict[str, int]] = {}
+    for row in OperationStore(store).counts(config.pipeline):
+        counts.setdefault(row.do, {})[row.outcome] = row.operations
+    return counts
 
 
 def _tables(pull: PullConfig) -> dict[str, Any]:

@@ -9,12 +9,11 @@ from typing import TypeVar
 
 from dateutil import parser as date_parser
 
-from connectors.errors import ConfigError
 from connectors.privacy import mask_text
+from pipelines.columns import check_used
 from pipelines.config import LoadConfig, PointsConfig
 from pipelines.config_values import Value
 from pipelines.lead import CalendarClass, CustomValue, DesiredLead, Points, Unwanted
-from pipelines.nearest import nearest
 from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
 from pipelines.values import Read, Record, UnusableError, reader
 
@@ -80,7 +79,7 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
 
     Raises ConfigError where the mapping names a column that the source lacks or has twice.
     """
-    _check_columns(load, columns)
+    check_used(list(_needed_columns(load, columns)), columns)
     says_opted_out = _opt_out_columns(load, columns)
     desired = _desired(load, columns)
     address = reader(load.fields["email"])
@@ -149,6 +148,13 @@ def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:
         yield "load.duplicates", load.duplicates.column
 
 
+def _needed_columns(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """As `used_columns`, without what is missing and may be."""
+    for place, column in used_columns(load):
+        if column in columns or load.contract.missing == "error" or place in INDISPENSABLE:
+            yield place, column
+
+
 def _values(load: LoadConfig) -> Iterator[tuple[str, Value]]:
     for name, value in load.fields.items():
         yield f"load.fields.{name}", value
@@ -165,23 +171,6 @@ def _values(load: LoadConfig) -> Iterator[tuple[str, Value]]:
         for element in elements:
             if isinstance(element, Value):
                 yield f"load.{place}", element
-
-
-def _check_columns(load: LoadConfig, columns: tuple[str, ...]) -> None:
-    problems = []
-    holds_address = any("@" in name for name in columns)
-    is_header = not holds_address and any(column in columns for _, column in used_columns(load))
-    others = f"; it has: {', '.join(columns)}" if is_header else "; is its first line a header?"
-    for place, column in used_columns(load):
-        if column not in columns and (load.contract.missing == "error" or place in INDISPENSABLE):
-            near = None if holds_address else nearest(column, columns)
-            # Where no column is known the header is not shown: it may be somebody's row.
-            hint = f'; did you mean "{near}"?' if near else others
-            problems.append(f'{place}: the source has no column "{column}"{hint}')
-        if columns.count(column) > 1:
-            problems.append(f'{place}: the source has the column "{column}" more than once')
-    if problems:
-        raise ConfigError("\n".join(problems))
 
 
 def _key_in_column(load: LoadConfig, record: Record) -> str | None:

@@ -10,13 +10,30 @@ from pipelines.account import account_of
 from pipelines.config import PipelineConfig
 from pipelines.diff import resolve
 from pipelines.explain import normal_key
+from pipelines.normalise import normal_cell
+from pipelines.operations_state import OperationStore
 from pipelines.state import Store
 
 
 def parked_of(config: PipelineConfig, *, show: bool) -> dict[str, Any]:
-    """Leads (`unproven`, `refused`) and causes (`held_back`). Keys are masked unless `show`."""
+    """Leads and operations (`unproven`, `refused`), causes (`held_back`). Keys are masked unless `show`."""
     with Store(config.state if config.state.exists() else None) as store:
         return {
+            "operations": [
+                {
+                    "key": row.key if show else mask_address(row.key),
+                    "row": row.row,
+                    "mode": row.mode,
+                    "kind": row.kind,
+                    "operation": row.do,
+                    "target": row.target,
+                    "amount": row.amount,
+                    "type": row.type,
+                    "reason": row.reason,
+                    "since": row.since,
+                }
+                for row in OperationStore(store).parked(config.pipeline)
+            ],
             "leads": [
                 {
                     "key": row.key if show else mask_address(row.key),
@@ -50,9 +67,13 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
     there is nothing to resolve, LockedError while the pipeline is being run.
     """
     account = account_of(config)
-    load = config.needs_load()
     if not config.state.exists():
         raise ConfigError(f"{config.pipeline}: has not run yet")
+    if config.operations is not None and (
+        operation := _resolve_operation(config, account, normal_cell(key), landed=landed, only=only)
+    ):
+        return operation
+    load = config.needs_load()
     key = normal_key(key, by_address=load.key.column is None)
     with Store(config.state) as store:
         store.find_scope(config.pipeline, account, config.kartra.mode)
@@ -70,6 +91,29 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
         resolved = resolve(known.snapshot, settled.values(), landed=landed)
         store.resolve(key, replace(known, snapshot=resolved))
     return {"resolved": sorted(settled), "landed": landed, "sent_again": not landed}
+
+
+def _resolve_operation(
+    config: PipelineConfig, account: str, key: str, *, landed: bool, only: tuple[str, ...]
+) -> dict[str, Any] | None:
+    """None where the key is that of a lead. An operation is one thing: `only` has nothing to choose from."""
+    with Store(config.state) as store:
+        store.find_scope(config.pipeline, account, config.kartra.mode)
+        operations = OperationStore(store)
+        known = operations.known([key]).get(key)
+        if known is None and config.load is not None:
+            return None
+        if holder := store.holder(config.pipeline):
+            raise LockedError(holder.told(config.pipeline))
+        told = f"{known.do} {known.target}" if known else ""
+        for word in only:
+            if word != told:
+                raise ConfigError(f'"{word}" is not parked under this key; it has: {told or "nothing"}')
+        if known is None or not operations.resolve(key, landed=landed):
+            unknown = known is not None and known.outcome is None
+            more = "; a call for it has no outcome yet: run first" if unknown else ""
+            raise ConfigError(f"no operation with this key waits{more}. `kartra-sync parked` lists what does")
+    return {"resolved": [told], "landed": landed, "sent_again": not landed}
 
 
 def _try_again(store: Store, key: str, *, landed: bool) -> dict[str, Any]:

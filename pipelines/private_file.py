@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -49,3 +49,37 @@ def refuse_existing(paths: Iterable[Path]) -> None:
     if there:
         more = f" and {len(there) - 1:,} more" if len(there) > 1 else ""
         raise ConfigError(f"{there[0]}{more}: is there already; --replace replaces it")
+
+
+@contextmanager
+def replaced_private(path: Path) -> Iterator[TextIO]:
+    """A text file that takes the place of `path` when it is whole, on disk, and not before.
+
+    What a program left that was killed meanwhile is overwritten. Raises ConfigError where it cannot be
+    written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open_private(part) as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Before work whose results shall stand there. Raises ConfigError."""
+    if path.is_dir():
+        raise ConfigError(f"{path}: cannot be written: it is a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error

@@ -4,18 +4,17 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import LoadConfig
-from pipelines.config_source import CsvOptions
+from pipelines.config_source import CsvOptions, SourceConfig
 from pipelines.private_file import open_private
 
 
-def write_rejects(rejects: list[dict[str, Any]], path: Path | None, load: LoadConfig) -> int:
+def write_rejects(rejects: list[dict[str, Any]], path: Path | None, source: SourceConfig) -> int:
     """The original records as CSV, written as a CSV source is; gives how many.
 
     Duplicates are left out: another record spoke for them. A record that was not as wide as the header
     is written with the cells it had.
     """
-    options = load.source.options
+    options = source.options
     written = options if isinstance(options, CsvOptions) else None
     records = [reject["record"] for reject in rejects if reject["kind"] != "duplicate" and reject["record"]]
     header = next((list(record) for record in records if isinstance(record, dict)), None)

@@ -25,6 +25,13 @@ from pipelines.extract import check_columns, stage
 from pipelines.incremental import Extract, extract_of
 from pipelines.lease import this_process
 from pipelines.new_fields import creatable_fields, create_fields
+from pipelines.operations_job import (
+    OperationsPlan,
+    check_operation_columns,
+    plan_operations,
+    run_operations,
+)
+from pipelines.operations_state import OperationStore
 from pipelines.plan import Plan, make_plan, refuse_missing
 from pipelines.preflight import AccountInventory, Inventory, Shortfall
 from pipelines.pull_run import PullEstimate, estimate_pull, pull_tables
@@ -64,6 +71,7 @@ class PlanResult:
     unchecked: str | None
     refusal: GuardError | None
     pull: PullEstimate | None = None
+    operations: OperationsPlan | None = None
 
 
 class _StoppedError(SyncError):
@@ -77,14 +85,17 @@ def run_pipeline(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunResult:
-    """Load one pipeline, then pull. Raises SyncError only before the run began; LockedError: another runs.
+    """Load one pipeline, carry out its operations, then pull.
 
-    `approved`: a person has agreed to how many leads get what (`guards.max_triggered`), and to another
-    account in the tables of the pull.
+    Raises SyncError only before the run began; LockedError: another runs. `approved`: a person has agreed to
+    how many leads get what (`guards.max_triggered`), to the money of operations, and to another account in
+    the tables of the pull.
     """
     account = account_of(config)
     summary = Summary()
     source = _open_source(config, summary)
+    if config.operations is not None:
+        check_operation_columns(config)
     started = time.monotonic()
     run_id = new_run_id()
     with Store(config.state) as store:
@@ -106,6 +117,18 @@ def run_pipeline(
                     store,
                     client,
                     account,
+                    run_id,
+                    summary,
+                    approved=approved,
+                    stopping=stopping,
+                    halt=halted.set,
+                    progress=progress,
+                )
+            if config.operations is not None and error is None and not stopping():
+                run_operations(
+                    config,
+                    store,
+                    client,
                     run_id,
                     summary,
                     approved=approved,
@@ -152,12 +175,37 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
     result = PlanResult(Plan(), Summary(), 0, 0.0, [], 0, None, None)
     if config.load is not None:
         result = _plan_load(config, config.load, account)
+    if config.operations is not None:
+        result = _plan_operations(config, account, result)
     if config.pull is None:
         return result
     with Store(config.state if config.state.exists() else None) as store:
         pull = estimate_pull(config, store, account)
     calls = result.calls + pull.calls
     return replace(result, calls=calls, seconds=calls / config.kartra.calls_per_second, pull=pull)
+
+
+def _plan_operations(config: PipelineConfig, account: str, result: PlanResult) -> PlanResult:
+    """What operations add to a plan. Their checks ask Kartra, once now and once in the run."""
+    check_operation_columns(config)
+    client = open_client(config)
+    try:
+        with Store(config.state if config.state.exists() else None) as store:
+            store.find_scope(config.pipeline, account, config.kartra.mode)
+            planned = plan_operations(config, store, client)
+            waiting = len(OperationStore(store).unsettled())
+        calls = result.calls + planned.calls + client.counts.sent
+    finally:
+        client.close()
+    planned.count(result.summary)
+    return replace(
+        result,
+        calls=calls,
+        seconds=calls / config.kartra.calls_per_second,
+        operations=planned,
+        refusal=result.refusal or planned.refusal,
+        waiting=result.waiting + waiting,
+    )
 
 
 def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanResult:
@@ -278,16 +326,16 @@ def _load(
         return refusal
     if config.kartra.mode == "test":
         _warn_of_collapsing(store.collapsing())
-    summary.actions = delivery.actions
     if plan.new_fields:
         between()
         made = create_fields(
             plan.new_fields, client, inventory.custom_fields, settle_s=config.kartra.settle_s
         )
-        summary.actions["create_custom_field"] = len(made)
+        summary.actions["create_custom_field"] += len(made)
         summary.notes += [f"custom field {field} created" for field in made]
     delivery.deliver(plan.changes)
-    summary.retried = delivery.retried
+    summary.actions.update(delivery.actions)
+    summary.retried += delivery.retried
     return delivery.failure
 
 

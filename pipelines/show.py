@@ -17,6 +17,7 @@ from pipelines import summary as counted
 from pipelines.summary import Summary
 
 if TYPE_CHECKING:  # pandas comes with them, and tables need none
+    from pipelines.operations_job import OperationsPlan
     from pipelines.reports import ReportRows
     from pipelines.run import PlanResult, RunResult
 
@@ -47,6 +48,8 @@ def run_lines(result: RunResult) -> Iterator[str]:
     yield f"{result.pipeline}: {result.status} in {summary.seconds:.1f} s (run {result.run_id})"
     if result.has_loaded:
         yield from _counted(summary)
+    if summary.operations is not None:
+        yield from _operated(summary, rows=not result.has_loaded)
     label = "pulled"
     for table, count in summary.pulled.items():
         yield f"  {label:<7}{count:>8,} {table.replace('_', ' ')}"
@@ -70,8 +73,11 @@ def run_lines(result: RunResult) -> Iterator[str]:
 def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
     """What a run would do."""
     yield f"{pipeline}: plan, nothing was sent"
-    if result.pull is None or result.summary.read:
+    is_load = result.operations is None and (result.pull is None or bool(result.summary.read))
+    if is_load or result.plan.changes:
         yield from _counted(result.summary)
+    if result.operations is not None:
+        yield from operations_plan_lines(result.operations)
     for name, count in sorted(result.plan.actions.items()):
         yield f"  {count:>15,} × {name}"
     for number, (what, count) in enumerate(result.plan.triggered.most_common(TRIGGERS_SHOWN)):
@@ -140,6 +146,22 @@ def parked_table(leads: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def parked_operations_table(operations: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table("key", "row", "mode", "operation", "on", "amount", "since (UTC)", "why")
+    for one in operations:
+        table.add_row(
+            escape(one["key"]),
+            str(one["row"] or ""),
+            one["mode"],
+            one["operation"],
+            escape(one["target"]),
+            one["amount"] or "",
+            minute(one["since"]),
+            escape(one["reason"] or ""),
+        )
+    return table
+
+
 def drift_table(lines: Sequence[Mapping[str, Any]]) -> Table:
     table = Table("key", "lead id", "in Kartra", "looked at (UTC)", "what comes of it")
     for line in lines:
@@ -180,6 +202,57 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+_OPERATIONS = {
+    "done": "done",
+    "already_done": "done before, or so already",
+    "refused": "refused",
+    "refused_before": "refused before, not sent again",
+    "parked": "parked: nobody can prove what became of them",
+    "unknown": "without an answer: the next run reads back what became of them",
+    "deferred": "not sent",
+    "to_do": "to be sent",
+    "invalid": "invalid",
+    "duplicate": "the same as another row",
+    "blocked": "of people who were forgotten",
+}
+
+
+def operations_plan_lines(plan: OperationsPlan) -> Iterator[str]:
+    """What would be done, and the money of it."""
+    told = plan.to_json()
+    yield from _outcome_lines(told["outcomes"])
+    for number, (name, count) in enumerate(told["operations"].items()):
+        yield f"  {'sends' if number == 0 else '':<11}{count:>8,} × {name}"
+    if plan.bill.total:
+        yield f"  {'money':<11}{told['money']['to_refund']:>8} to refund"
+
+
+def _operated(summary: Summary, *, rows: bool) -> Iterator[str]:
+    told = dict(summary.operations or {})
+    money = told.pop("money", {})
+    if rows:
+        yield f"  {'rows':<11}{summary.read:>8,} read"
+    yield from _outcome_lines(told)
+    words = {
+        "refunded": "refunded",
+        "refunded_before": "refunded before",
+        "parked": "of refunds that are parked",
+    }
+    label = "money"
+    for name, word in words.items():
+        if (amount := money.get(name, "0.00")) != "0.00":
+            yield f"  {label:<11}{amount:>8} {word}"
+            label = ""
+
+
+def _outcome_lines(outcomes: Mapping[str, int]) -> Iterator[str]:
+    label = "operations"
+    for name, words in _OPERATIONS.items():
+        if count := outcomes.get(name, 0):
+            yield f"  {label:<11}{count:>8,} {words}"
+            label = ""
 
 
 def _counted(summary: Summary) -> Iterator[str]:

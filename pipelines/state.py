@@ -892,6 +892,7 @@ class Store:
                 raise LockedError(f"{holder.told(pipeline)}: nobody was forgotten")
             names |= {row.name for row in self._run("addresses_of", names=json.dumps(sorted(names)))}
             names |= {row.name for row in self._run("keys_of", names=json.dumps(sorted(names)))}
+            names |= {row.name for row in self._run("operation_keys_of", names=json.dumps(sorted(names)))}
             listed = json.dumps(sorted(names))
             salt = self._salt()
             self._connection.execute(
@@ -904,6 +905,7 @@ class Store:
                 "refusals": len(self._run("forget_refusals", names=listed)),
                 "rejects": self._forget_rejects(names),
                 "imports": len(self._run("forget_imports", names=listed)),
+                "operations": len(self._run("forget_operations", names=listed)),
             }
         return Erased(names, rows)
 
@@ -916,6 +918,23 @@ class Store:
         (done,) = self._run_line("PRAGMA wal_checkpoint(TRUNCATE)")
         if done[0]:
             raise StateError(f"{self.path}: another program is reading it")
+
+    # --- for stores of other things in the same file
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything within is committed together, or nothing."""
+        with self._transaction():
+            yield
+
+    def execute(self, name: str, **values: object) -> list[Row[Any]]:
+        """One statement of `sql/state/`."""
+        return self._run(name, **values)
+
+    def reject(self, run_id: str, rejects: Sequence[Reject]) -> None:
+        """Records that did not get through, with the reason; inside a transaction."""
+        if rejects:
+            self._reject(run_id, rejects)
 
     # --- inside
 

@@ -37,6 +37,8 @@ class Summary:
     """Rows per table that a pull read."""
     notes: list[str] = field(default_factory=list)
     """What a person should know of a pull."""
+    operations: dict[str, Any] | None = None
+    """What became of operations, by outcome, and `money`, exact, as text. None where there are none."""
     seconds: float = 0.0
 
     @property
@@ -73,6 +75,7 @@ class Summary:
                 "retried": self.retried,
                 "read_back": self.read_back,
             },
+            **({"operations": self.operations} if self.operations is not None else {}),
             "pulled": dict(self.pulled),
             "seconds": round(self.seconds, 3),
         }

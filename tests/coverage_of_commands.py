@@ -22,17 +22,11 @@ COLUMNS = ("client method", "sandbox", "load, pull, operations", "call", "tests"
 BY_HAND = ("call_", "cli_call")
 """Modules of `call`, which has a column of its own."""
 
-_BY_HAND = "by hand: `kartra-sync call`"
 REASONS: Mapping[str, Mapping[str, str]] = {
     "load, pull, operations": {
         "search_lead": "`get_lead` tells more for the same one call",
         "search_transaction": "`get_transaction_details` tells more for the same one call",
         "search_subscription": "`get_subscription_details` tells more for the same one call",
-        "calendar_cancel": _BY_HAND,
-        "refund_transaction": _BY_HAND,
-        "cancel_transaction": _BY_HAND,
-        "modify_subscription_status": _BY_HAND,
-        "edit_subscription": _BY_HAND,
     }
 }
 """Why a cell is empty, shown only where it is."""

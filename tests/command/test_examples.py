@@ -21,8 +21,8 @@ LOADS = [path for path in EXAMPLES if path.stem in ("cleaning", "crm", "demo", "
 
 def test_there_are_examples() -> None:
     assert {path.stem for path in EXAMPLES} == {
-        *("cleaning", "crm", "crm_reporting", "demo", "new_account", "newsletter", "old_account"),
-        "preferences",
+        *("cancelled_event", "cleaning", "crm", "crm_reporting", "demo", "new_account", "newsletter"),
+        *("old_account", "preferences"),
         *("reporting", "tables"),
     }
 
@@ -141,6 +141,24 @@ def test_the_reporting_extract_fills_tables_and_then_asks_for_names_alone(
     assert "tables: 3 leads of 5, last pulled 20" in project.command("status", "reporting.yaml").stdout
     again = project.command("run", "reporting.yaml", "--json").json
     assert (again["calls"]["sent"], again["pulled"]["leads"]) == (5, 0)
+
+
+def test_what_a_cancelled_event_takes_is_agreed_to_and_then_done_once(
+    project: Project, demo_sandbox: Sandbox
+) -> None:
+    shutil.copytree(CONFIGS / "operations", project.folder, dirs_exist_ok=True)
+    unasked = project.command("run", "cancelled_event.yaml")
+    assert (unasked.code, "2 refund, 117.00 altogether" in unasked.stderr) == (4, True)
+    ran = project.command("run", "cancelled_event.yaml", "--yes", "--json")
+    assert (ran.code, ran.json["operations"]["done"]) == (0, 4), ran.stderr
+    assert ran.json["actions"] == {"assign_tag": 1, "modify_subscription_status": 1, "refund_transaction": 2}
+    sales = demo_sandbox.account.transactions.values()
+    given = sorted(sale.amount for sale in sales if sale.type in ("refund", "partial_refund"))
+    assert given == ["20.00", "30.00", "97.00"]
+    again = project.command("run", "cancelled_event.yaml", "--json")
+    assert (again.code, again.json["calls"]["sent"], adds_up(again.json)) == (0, 0, True)
+    told = (project.folder / "results.csv").read_text("utf-8").splitlines()
+    assert [line.split(",")[4] for line in told] == ["outcome", *["already done"] * 4]
 
 
 def test_one_file_loads_and_pulls_what_it_loaded(project: Project, demo_sandbox: Sandbox) -> None:

@@ -256,7 +256,7 @@ def test_a_forgotten_person_is_in_no_byte_of_the_state_and_is_never_sent_again(
         "state": str(project.state),
         "key": "A***@W***.EXAMPLE",
         "pipelines": ["newsletter"],
-        "erased": {"leads": 1, "outbox": 3, "refusals": 0, "rejects": 2, "imports": 0},
+        "erased": {"leads": 1, "outbox": 3, "refusals": 0, "rejects": 2, "imports": 0, "operations": 0},
         "backups": [],
         "still_held_by": [
             "Kartra's own lead: delete it in Kartra",
@@ -345,7 +345,14 @@ def test_a_person_is_forgotten_in_every_pipeline_by_key_and_by_address(
         assert project.command("run", file).code == 0
     done = forget(project, given, "--json", file="customers.yaml")
     assert done.json["pipelines"] == ["customers", "newsletter"]
-    assert done.json["erased"] == {"leads": 2, "outbox": 2, "refusals": 0, "rejects": 0, "imports": 0}
+    assert done.json["erased"] == {
+        "leads": 2,
+        "outbox": 2,
+        "refusals": 0,
+        "rejects": 0,
+        "imports": 0,
+        "operations": 0,
+    }
     assert files_holding(project, ADDRESS, "Annabel", "C-17") == []
     sandbox.reset_calls()
     customers[0]["Email"] = "new.address@example.org"  # the key is known again

@@ -65,7 +65,10 @@ def test_another_encoding_is_refused(
         ("pipeline: 'a\x07'", "a.yaml:1:13: a control character stands here"),
         ("[" * 5000, "a.yaml:1:1: nested too deeply"),
         ("load:\n  <<: &m\n    <<: *m\n", "a.yaml:2:7: load: << takes the alias of another map"),
-        ('"a\\nb": 1', "a.yaml:1:1: a?b: unknown key; known are pipeline, kartra, state, pull, load"),
+        (
+            '"a\\nb": 1',
+            "a.yaml:1:1: a?b: unknown key; known are pipeline, kartra, state, pull, operations, load",
+        ),
     ],
 )
 def test_hostile_text_is_a_fault_of_one_line(

@@ -25,9 +25,19 @@ class _Earlier:
 
 @dataclass(slots=True)
 class LateEffects:
-    """With `effect_delay_s`, the state of lists and sequences as it was before effects still on their way."""
+    """With `effect_delay_s`, the state of lists and sequences as it was before effects still on their way.
+
+    Of transactions those that are not shown yet.
+    """
 
     _earlier: dict[str, list[_Earlier]] = field(default_factory=dict)
+    _hidden: dict[str, float] = field(default_factory=dict)  # transaction id: until then
+
+    def hide(self, transaction_id: str, until: float) -> None:
+        self._hidden[transaction_id] = until
+
+    def is_hidden(self, transaction_id: str, now: float) -> bool:
+        return self._hidden.get(transaction_id, 0.0) > now
 
     def remember(self, lead: SandboxLead, until: float) -> None:
         earlier = _Earlier(until, copy.copy(lead.lists), copy.copy(lead.sequences))

@@ -35,7 +35,9 @@ def get_transaction_details(call: Call, action: Form) -> Entry:
 def retrieve_transactions_from_lead(call: Call, _action: Form) -> Entry:
     lead = call.lead()
     held = [
-        transaction for transaction in call.account.transactions.values() if transaction.lead_id == lead.id
+        transaction
+        for transaction in call.account.transactions.values()
+        if transaction.lead_id == lead.id and not call.late.is_hidden(transaction.id, call.at)
     ]
     return {
         "transaction_list": [
@@ -75,7 +77,9 @@ def refund_transaction(call: Call, action: Form) -> Entry:
         subscription_id=sale.subscription_id,
         buyer=dict(sale.buyer),
     )
-    return {"status": "Success", "transaction_refunded": call.account.add_transaction(refund).id}
+    refund_id = call.account.add_transaction(refund).id
+    call.late.hide(refund_id, call.at + call.options.effect_delay_s)
+    return {"status": "Success", "transaction_refunded": refund_id}
 
 
 def cancel_transaction(call: Call, action: Form) -> Entry:

@@ -80,7 +80,7 @@ class SandboxOptions:
     wording: Literal["current", "older"] = "current"  # §3.4
     unsubscribe_type: Literal["101", "102"] = "101"  # §3.4: success of unsubscribe_lead_from_list
     integer_types: bool = False  # §3.2: `type` as an integer
-    effect_delay_s: float = 0.0  # §3.4: get_lead shows lists and sequences this much late
+    effect_delay_s: float = 0.0  # §3.4: lists, sequences, refunds show this much late
     leadless_chains: Literal["all", "206", "last"] = "all"  # §4.7: several commands by id in one call
     php_lists: bool = False  # §6.2: lists as objects of rows, empty ones as ""
     wrong_order: Literal["206", "243"] = "206"  # §4.3: a lead command behind other actions
