@@ -89,13 +89,14 @@ def make_plan(
     unknown: frozenset[str] = frozenset(),
     between: Callable[[], None] = lambda: None,
 ) -> Plan:
-    """Decide every staged lead, and count it in `summary` where nothing is to be sent.
+    """Decide every staged lead, and count it in `summary` where nothing is to be sent, beside those known.
 
     With a `run_id` the changes are written to the outbox. Leads in `unknown` have a try whose outcome
     nobody knows yet: they are left alone.
     """
     plan = Plan()
-    summary.leads["unchanged"], summary.leads["skipped"] = store.count_unchanged()
+    unchanged, skipped = store.count_unchanged()
+    summary.leads.update(unchanged=unchanged, skipped=skipped)
     for batch in _batches(_decided(store, load, unknown)):
         enqueued: list[dict[str, Any]] = []
         same: list[tuple[str, bytes]] = []

@@ -49,6 +49,8 @@ class Staged:
     wish: str
     blocked: str | None
     record: str
+    raw: bytes | None = None
+    """The hash of the record in the columns that the mapping reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ class Store:
         """`path` None is a store in memory, for looking without leaving a file. Raises StateError."""
         self.path = path
         self.scope_id = 0
+        self._has_known = False
         if path is not None:
             refuse_network(path)
             _create_private(path)
@@ -292,9 +295,23 @@ class Store:
     # --- staging and diff
 
     def begin_staging(self) -> None:
+        self._has_known = False
         self._run("staging")
         self._run("present")
         self._run("suppressed")
+
+    def count_rejects(self, run_id: str | None) -> int:
+        """How many rejects a run has up to now."""
+        kept = "SELECT count(*) FROM rejects WHERE run_id = :run_id"
+        return int(self._run_line(kept, run_id=run_id)[0][0])
+
+    def stage_again(self, run_id: str | None, rejects: int) -> None:
+        """An empty staging table, and of the run's rejects the first: the source is read once more."""
+        with self._transaction():
+            self._run_line("DROP TABLE temp.staged")
+            self._run("staging")
+            self._run_line("DELETE FROM temp.present")
+            self._run("take_back_rejects", run_id=run_id, kept=rejects)
 
     def suppress(self, addresses: Sequence[str], reason: str) -> None:
         """Addresses that must not be sent in this run."""
@@ -370,8 +387,38 @@ class Store:
 
     def removed(self) -> Iterator[tuple[str, Snapshot]]:
         """(key, snapshot) of leads whose contact has gone from the source."""
-        for row in self._run("removed", scope_id=self.scope_id):
+        for row in self._run("removed", scope_id=self.scope_id, has_known=self._has_known):
             yield row.key, Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
+
+    # --- records that are known from the run before, and need not be mapped
+
+    def raw_hashes(self) -> bytearray:
+        """The hashes of all records that are just as Kartra acknowledged them, one behind the other."""
+        rows = self._driver().execute("SELECT raw FROM raw_hashes WHERE scope_id = ?", (self.scope_id,))
+        hashes = bytearray()
+        while part := rows.fetchmany(20 * BATCH):
+            hashes += b"".join(row[0] for row in part)
+        return hashes
+
+    def raw_hashes_of_staged(self) -> Iterator[bytes]:
+        """Those of keys that are staged."""
+        return (row.raw for row in self._run("raw_hashes_of_staged", scope_id=self.scope_id))
+
+    def raw_hashes_of_suppressed(self) -> Iterator[bytes]:
+        """Those of keys that are suppressed addresses."""
+        return (row.raw for row in self._run("raw_hashes_of_suppressed", scope_id=self.scope_id))
+
+    def note_unseen(self, unseen: Iterable[bytes]) -> None:
+        """Known records were not staged; these of them have not come. Who came has not gone."""
+        self._has_known = True
+        with self._transaction():
+            self._run("unseen")
+            self._driver().executemany("INSERT INTO temp.unseen VALUES (?)", ((one,) for one in unseen))
+
+    def keep_raw_hashes(self) -> None:
+        """Staged records that are just as acknowledged are known to the next run."""
+        with self._transaction():
+            self._run("keep_raw_hashes", scope_id=self.scope_id)
 
     def count_leads(self) -> int:
         """Leads we created or adopted and that are still wished for."""
@@ -837,6 +884,12 @@ class Store:
                 self._connection.exec_driver_sql("ROLLBACK")
             raise
         self._connection.exec_driver_sql("COMMIT")
+
+    def _driver(self) -> sqlite3.Connection:
+        """The connection itself, for rows by the million."""
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the URL says so
+        return driver
 
     def _statement(self, name: str) -> TextClause:
         if name not in self._statements:
