@@ -299,6 +299,7 @@ class Store:
         self._run("staging")
         self._run("present")
         self._run("suppressed")
+        self._run("unseen")
 
     def count_rejects(self, run_id: str | None) -> int:
         """How many rejects a run has up to now."""
@@ -412,7 +413,6 @@ class Store:
         """Known records were not staged; these of them have not come. Who came has not gone."""
         self._has_known = True
         with self._transaction():
-            self._run("unseen")
             self._driver().executemany("INSERT INTO temp.unseen VALUES (?)", ((one,) for one in unseen))
 
     def keep_raw_hashes(self) -> None:

@@ -159,6 +159,7 @@ def test_an_empty_file_becomes_a_state_of_the_newest_version(path: Path) -> None
         "leads",
         "leases",
         "outbox",
+        "raw_hashes",
         "refusals",
         "rejects",
         "runs",
@@ -173,7 +174,7 @@ def test_every_table_is_strict(path: Path) -> None:
     tables = raw(
         path, "SELECT name, strict FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sql%'"
     )
-    assert len(tables) == 13
+    assert len(tables) == 14
     assert [name for name, is_strict in tables if not is_strict] == []
 
 
