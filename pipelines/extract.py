@@ -46,7 +46,8 @@ def stage(
         for addresses in suppressed_addresses(suppress):
             store.suppress(addresses, suppressed_by(suppress))
             between()
-    known = _known_records(load, store) if skip_known else None
+    with summary.timed("known"):
+        known = _known_records(load, store) if skip_known else None
     rejects = store.count_rejects(run_id)
     while shared := staging.read(known):
         # Several records of one key have to be compared, so all of them are staged.
@@ -54,7 +55,8 @@ def stage(
         known.leave_out(shared)
         known.begin_again()
         store.stage_again(run_id, rejects)
-    _settle(load, store, summary, run_id)
+    with summary.timed("duplicates"):
+        _settle(load, store, summary, run_id)
     if known is not None and known.seen_count:
         summary.leads["unchanged"] = known.seen_count
         if load.on_removed:
@@ -109,13 +111,18 @@ class _Staging:
     def read(self, known: KnownRecords | None) -> list[bytes]:
         """Gives the hashes of known records that are not the only ones of their key."""
         self._summary.read = self._summary.invalid = 0
-        for chunk in self._source.chunks():
+        timed = self._summary.timed
+        for chunk in self._summary.timed_each("read", self._source.chunks()):
             self._summary.read += len(chunk.frame) + len(chunk.bad_rows)
-            hashes = raw_hashes(chunk.frame, self._under)
-            is_new = None if known is None else ~known.see(hashes)
-            staged, rejects = self._mapped(chunk, hashes, is_new)
+            with timed("hash"):
+                hashes = raw_hashes(chunk.frame, self._under)
+            with timed("compare"):
+                is_new = None if known is None else ~known.see(hashes)
+            with timed("map"):
+                staged, rejects = self._mapped(chunk, hashes, is_new)
             if staged or rejects:
-                self._store.stage(staged, rejects, self._run_id)
+                with timed("stage"):
+                    self._store.stage(staged, rejects, self._run_id)
             self._summary.invalid += len(rejects)
             self._between()
         if known is None:

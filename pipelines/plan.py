@@ -95,9 +95,10 @@ def make_plan(
     nobody knows yet: they are left alone.
     """
     plan = Plan()
-    unchanged, skipped = store.count_unchanged()
+    with summary.timed("diff"):
+        unchanged, skipped = store.count_unchanged()
     summary.leads.update(unchanged=unchanged, skipped=skipped)
-    for batch in _batches(_decided(store, load, unknown)):
+    for batch in summary.timed_each("diff", _batches(_decided(store, load, unknown))):
         enqueued: list[dict[str, Any]] = []
         same: list[tuple[str, bytes]] = []
         for difference, decision in batch:
@@ -116,10 +117,11 @@ def make_plan(
             shortfall.check(decision.change)
             enqueued.append(_entry(difference))
         if run_id is not None:
-            store.mark_same(same)
-            store.enqueue(run_id, enqueued)
+            with summary.timed("enqueue"):
+                store.mark_same(same)
+                store.enqueue(run_id, enqueued)
         between()
-    for batch in _batches(_removals(store, load, unknown)):
+    for batch in summary.timed_each("removed", _batches(_removals(store, load, unknown))):
         for _, change in batch:
             plan.removed += 1
             plan.calls += 1

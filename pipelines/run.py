@@ -82,11 +82,14 @@ def run_pipeline(
     account in the tables of the pull.
     """
     account = account_of(config)
-    source = _open_source(config)
+    summary = Summary()
+    with summary.timed("open source"):
+        source = _open_source(config)
     started = time.monotonic()
     run_id = new_run_id()
-    summary = Summary()
-    with Store(config.state) as store:
+    with summary.timed("open state"):
+        opened = Store(config.state)
+    with opened as store:
         store.enter_scope(config.pipeline, account, config.kartra.mode)
         holder = store.take_lease(config.pipeline, this_process(run_id, utc_now()))
         if holder is not None:
@@ -113,17 +116,18 @@ def run_pipeline(
                     progress=progress,
                 )
             if config.pull is not None and not stopping() and not isinstance(error, ApiError):
-                pull_tables(
-                    config,
-                    store,
-                    client,
-                    account,
-                    run_id,
-                    summary,
-                    approved=approved,
-                    stopping=stopping,
-                    progress=progress,
-                )
+                with summary.timed("pull"):
+                    pull_tables(
+                        config,
+                        store,
+                        client,
+                        account,
+                        run_id,
+                        summary,
+                        approved=approved,
+                        stopping=stopping,
+                        progress=progress,
+                    )
         except SyncError as caught:
             error = caught
         except BaseException:
@@ -142,6 +146,7 @@ def run_pipeline(
             status, error = _status(summary, error, stopped=stopping())
             message = str(error) if error else None
             store.finish_run(run_id, status, message, summary.to_json())
+            log.info("%s took %s", config.pipeline, summary.spent_told())
     return RunResult(run_id, config.pipeline, status, summary, error, has_loaded=source is not None)
 
 
@@ -160,13 +165,16 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
 
 
 def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanResult:
-    source = open_source(load.source)
-    check_columns(source, config, load)
     summary = Summary()
+    with summary.timed("open source"):
+        source = open_source(load.source)
+        check_columns(source, config, load)
     unchecked: list[str] = []
     client = open_client(config)
     try:
-        with Store(config.state if config.state.exists() else None) as store:
+        with summary.timed("open state"):
+            opened = Store(config.state if config.state.exists() else None)
+        with opened as store:
             store.find_scope(config.pipeline, account, config.kartra.mode)
             extract = extract_of(source, load, store)
             source, load = extract.source, extract.load
@@ -175,7 +183,8 @@ def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanRe
             stage(source, load, store, summary, run_id=None, skip_known=_may_skip(config))
             shortfall = Shortfall(known.current, known.asked)
             plan = make_plan(store, load, shortfall, summary, run_id=None)
-            refusal = _guard(load, store, summary, plan, approved=False)
+            with summary.timed("guard"):
+                refusal = _guard(load, store, summary, plan, approved=False)
             asking = inventory.calls_needed() if plan.needs_names else 0
             collapsing = store.collapsing() if config.kartra.mode == "test" else []
             waiting = len(store.unsettled())
@@ -183,6 +192,7 @@ def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanRe
         client.close()
     if unchecked:
         plan.missing.clear()
+    log.info("%s took %s", config.pipeline, summary.spent_told())
     for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
         summary.leads[name] += count
     calls = plan.calls + asking
@@ -257,7 +267,8 @@ def _load(
         if stopping():
             raise _StoppedError("stopped")
 
-    delivery.recover()
+    with summary.timed("recover"):
+        delivery.recover()
     if delivery.failure is not None:
         return delivery.failure
     unknown = frozenset(entry.key for entry in store.unsettled())
@@ -272,14 +283,19 @@ def _load(
         between=between,
     )
     refuse_missing(plan)
-    if refusal := _guard(load, store, summary, plan, approved=approved):
+    with summary.timed("guard"):
+        refusal = _guard(load, store, summary, plan, approved=approved)
+    if refusal:
         return refusal
     if config.kartra.mode == "test":
         _warn_of_collapsing(store.collapsing())
-    store.keep_raw_hashes()
-    if plan.changes:
-        delivery.deliver(plan.changes)
+    with summary.timed("keep"):
         store.keep_raw_hashes()
+    if plan.changes:
+        with summary.timed("deliver"):
+            delivery.deliver(plan.changes)
+        with summary.timed("keep"):
+            store.keep_raw_hashes()
     summary.actions = delivery.actions
     summary.retried = delivery.retried
     return delivery.failure

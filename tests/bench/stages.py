@@ -68,6 +68,7 @@ def seed(file: Path) -> int:
         while part := list(islice(leads, 20_000)):
             with store._transaction():
                 store._run_many("acknowledge", part)
+        store.keep_raw_hashes()
         store.finish_run("seed", "succeeded", None, {})
     return summary.read
 
