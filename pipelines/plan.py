@@ -190,7 +190,7 @@ def _entry(difference: Difference) -> dict[str, Any]:
         "row": difference.row,
         "line": difference.line,
         "digest": difference.digest,
-        "wish": difference.desired.to_json(),
+        "wish": difference.wish or difference.desired.to_json(),
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from connectors.kartra import commands
@@ -91,13 +91,21 @@ def missing_in(change: Change, inventory: Inventory) -> Iterator[Missing]:
             word, collection = _COLLECTION[step.cmd]
             known: frozenset[str] = getattr(inventory, collection)
             if step.name not in known:
-                yield Missing(f'{word} "{step.name}"', nearest(step.name, known))
+                yield Missing(f'{word} "{step.name}"', _near(step.name, known))
     for identifier, value in change.custom_fields.items():
         definition = inventory.custom_fields.get(identifier)
         if definition is None:
-            yield Missing(f'custom field "{identifier}"', nearest(identifier, inventory.custom_fields))
+            yield Missing(
+                f'custom field "{identifier}"', _near(identifier, frozenset(inventory.custom_fields))
+            )
         elif definition.type in commands.CHOICE_TYPES:
             yield from _missing_options(definition, value)
+
+
+@lru_cache(maxsize=1024)
+def _near(name: str, known: frozenset[str]) -> str | None:
+    """Looked for once: a misspelt tag is missed by as many leads as have it."""
+    return nearest(name, known)
 
 
 def needs_inventory(change: Change) -> bool:
@@ -204,7 +212,7 @@ def _missing_options(definition: CustomFieldDefinition, value: CustomValue) -> I
         except KeyError:
             yield Missing(
                 f'option "{label}" of custom field "{definition.identifier}"',
-                nearest(label, definition.options),
+                _near(label, frozenset(definition.options)),
             )
 
 

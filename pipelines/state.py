@@ -82,6 +82,8 @@ class Difference:
     origin: Origin | None
     was_removed: bool
     refused: tuple[str | None, str] | None
+    wish: str = field(default="", repr=False, compare=False)
+    """`desired` as it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +385,7 @@ class Store:
                     origin=row.origin,
                     was_removed=bool(row.was_removed),
                     refused=(row.refused_type, row.refused_reason) if row.refused else None,
+                    wish=row.wish,
                 )
             after = rows[-1].row
 
@@ -901,8 +904,14 @@ class Store:
         return list(result.all()) if result.returns_rows else []
 
     def _run_many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(self._statement(name), list(rows))
+        """By the driver, that takes rows as they are."""
+        try:
+            if rows:
+                self._driver().executemany(self._statement(name).text, rows)
+        except sqlite3.Error as error:
+            raise StateError(
+                f"{self.path}: cannot be used as state: {what_is_wrong(error, self.path)}"
+            ) from error
 
     def _run_line(self, statement: str, **values: object) -> list[Row[Any]]:
         result = self._connection.execute(text(statement), values)

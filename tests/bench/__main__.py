@@ -1,4 +1,4 @@
-"""`python -m tests.bench [NAME…] [--rows N]`: prints tables, and with `--json FILE` writes what was measured."""
+"""`python -m tests.bench [NAME…] [--rows N]`: prints tables; `--json FILE` writes what was measured."""
 
 import argparse
 import json
