@@ -9,7 +9,6 @@ import idna
 MAX_ADDRESS = 254
 """RFC 5321, section 4.5.3.1.3, less the angle brackets."""
 
-
 _PLAIN_ADDRESS = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@([a-z0-9.-]+)")
 """What nearly all addresses are like: before the @ nothing can be wrong, and nothing becomes another."""
 
@@ -29,9 +28,6 @@ def normal_address(cell: str) -> str:
 
     Syntax only: whether a domain exists is the mail server's business. `.test` passes, for rehearsals.
     """
-    # Only now: verbs that look at the state alone need none of it, and it takes as long as all they do.
-    from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
-
     text = normal_cell(cell).lower()
     if not text:
         raise InvalidAddressError("no e-mail address")
@@ -57,6 +53,9 @@ def _is_normal_domain(domain: str) -> bool:
 
 
 def _validated(text: str) -> str:
+    # Only now: verbs that look at the state alone need none of it, and it takes as long as all they do.
+    from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
+
     try:
         validated = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailSyntaxError:

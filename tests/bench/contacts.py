@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from connectors.kartra.sandbox import Account, CustomField
+
 COLUMNS = (
     *("Email", "First Name", "Last Name", "Phone", "Company", "Street", "City", "State", "Zip", "Country"),
     *("Website", "Birthday", "Tags", "Lists", "Opt-in", "Note", "Size", "Score", "Source", "Updated"),
@@ -62,6 +64,13 @@ def contacts_csv(rows: int, edited: int = 0, folder: Path | None = None) -> Path
     return path
 
 
+def account() -> Account:
+    """One that has every name the contacts ask for."""
+    plain = [CustomField(str(number), name, "input_field") for number, name in enumerate(_CUSTOM, 1)]
+    tags = {"Imported", *(tag for tags in _TAGS for tag in tags.split(";") if tag)}
+    return Account(tags=sorted(tags), lists=["News", "Offers"], custom_fields=plain)
+
+
 def cache_folder() -> Path:
     folder = Path(os.environ.get("BENCH_FOLDER") or Path(tempfile.gettempdir()) / "kartra-sync-bench")
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,4 +110,5 @@ def _contacts(rows: int, edited: int) -> Iterator[tuple[str, ...]]:
         )
 
 
+_CUSTOM = ("birthday", "note", "size", "score", "source")
 _PLAIN = str.maketrans("ëéüó", "eeuo")

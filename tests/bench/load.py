@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.kartra.sandbox import Sandbox
-from tests.bench.contacts import PIPELINE, cache_folder, contacts_csv
+from tests.bench.contacts import PIPELINE, account, cache_folder, contacts_csv
 from tests.bench.floor import make_hashes
 
 EDITED = (0, 1, 30)
@@ -83,7 +83,10 @@ class LoadBench:
 
 def bench_load(rows: int, repeat: int) -> dict[str, Any]:
     """Everything measured, and the ratios that were asked for."""
-    with Sandbox(calls_per_second=0) as sandbox, tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+    with (
+        Sandbox(account(), calls_per_second=0) as sandbox,
+        tempfile.TemporaryDirectory(dir=cache_folder()) as folder,
+    ):
         stages = LoadBench(rows, Path(folder), sandbox, repeat).measured()
     return {"rows": rows, "stages": stages, "ratios": ratios(stages)}
 

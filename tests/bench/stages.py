@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.account import account_of
 from pipelines.config import PipelineConfig
 from pipelines.diff import apply_change, diff_lead
@@ -23,6 +24,7 @@ from pipelines.source import open_source
 from pipelines.state import Acknowledged, Outcome, Store
 from pipelines.summary import Summary
 from tests.bench import floor
+from tests.bench.contacts import account
 
 ACKNOWLEDGED = 5_000
 """Answers kept one by one: enough to know what one costs."""
@@ -113,9 +115,17 @@ def _anew(path: Path, work: Callable[[Path], int]) -> int:
 def _commit(config: PipelineConfig, store: Store) -> int:
     load, summary = config.needs_load(), Summary()
     stage(open_source(load.source), load, store, summary, run_id="bench")
-    anything = Shortfall(Inventory, Inventory)
-    make_plan(store, load, anything, summary, run_id="bench")
+    names = Shortfall(_names, _names)
+    make_plan(store, load, names, summary, run_id="bench")
     return summary.read
+
+
+def _names() -> Inventory:
+    known = account()
+    fields = {
+        one.identifier: CustomFieldDefinition(one.identifier, one.type, {}) for one in known.custom_fields
+    }
+    return Inventory(frozenset(known.tags), frozenset(known.lists), frozenset(), fields, fresh=True)
 
 
 def _settle_some(store: Store) -> int:
