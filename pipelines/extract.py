@@ -4,7 +4,12 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
 
 from connectors.errors import ConfigError, GuardError
 from connectors.sources import BadRow, Chunk, Source
@@ -12,18 +17,15 @@ from pipelines.card_numbers import without_secrets
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.contract import contract_notes
 from pipelines.forgotten import REASON, Forgotten, cells_of
+from pipelines.known import KnownRecords
 from pipelines.lead import DesiredLead, digest
 from pipelines.mapping import Invalid, Mapped, mapper, merge_leads
+from pipelines.raw_hash import HASH_BYTES, fingerprint, raw_hashes
 from pipelines.state import Reject, Staged, Store
 from pipelines.summary import Summary
 from pipelines.suppression import suppressed_addresses, suppressed_by
 from pipelines.transform import source_columns
 from pipelines.values import Record
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-MapRecord = Callable[[Record, int], Mapped | Invalid]
 
 
 def stage(
@@ -34,28 +36,39 @@ def stage(
     *,
     run_id: str | None,
     between: Callable[[], None] = lambda: None,
+    skip_known: bool = False,
 ) -> None:
     """Fill the staging table; one record per key is left in it. Counts rows in `summary`.
 
-    `between` is called after each chunk. Raises SourceError, ConfigError, and GuardError for
-    `duplicates: error`.
+    With `skip_known` records that are known to be as Kartra acknowledged them are counted as unchanged leads
+    and not staged: nothing else differs. `between` is called after each chunk. Raises SourceError,
+    ConfigError, and GuardError for `duplicates: error`.
     """
-    map_record = mapper(load, source.columns)
-    forgotten = store.forgotten()
+    staging = _Staging(source, load, store, summary, run_id, between)
     store.begin_staging()
     for suppress in load.suppress:
         for addresses in suppressed_addresses(suppress):
             store.suppress(addresses, suppressed_by(suppress))
             between()
-    for chunk in without_secrets(source.chunks(), load):
-        staged, rejects = _map_chunk(chunk, map_record, source_columns(source))
-        if forgotten is not None:
-            staged = [_unless_forgotten(record, forgotten) for record in staged]
-            rejects = [_without_forgotten(reject, forgotten) for reject in rejects]
-        store.stage(staged, rejects, run_id)
-        summary.read += len(chunk.frame) + len(chunk.bad_rows)
-        summary.invalid += len(rejects)
-        between()
+    with summary.timed("known"):
+        known = _known_records(load, store) if skip_known else None
+    rejects = store.count_rejects(run_id)
+    while shared := staging.read(known):
+        # Several records of one key have to be compared, so all of them are staged.
+        assert known is not None  # noqa: S101 - what is shared was known
+        known.leave_out(shared)
+        known.begin_again()
+        store.stage_again(run_id, rejects)
+    with summary.timed("duplicates"):
+        _settle(load, store, summary, run_id)
+    if known is not None and known.seen_count:
+        summary.leads["unchanged"] = known.seen_count
+        if load.on_removed:
+            store.note_unseen(known.unseen())
+
+
+def _settle(load: LoadConfig, store: Store, summary: Summary, run_id: str | None) -> None:
+    """One record speaks for each key."""
     summary.duplicate = store.end_staging()
     merged: Iterator[dict[str, Any]] = iter(())
     if summary.duplicate and load.duplicates.how == "error":
@@ -72,13 +85,88 @@ def stage(
     summary.blocked = store.settle_staging(merged, run_id)
 
 
+def _known_records(load: LoadConfig, store: Store) -> KnownRecords | None:
+    """None where a record that did not change may have to be stopped now, and its address is not its key."""
+    if load.suppress and load.key.column is not None:
+        return None
+    known = KnownRecords(store.raw_hashes())
+    known.leave_out(store.raw_hashes_of_suppressed())
+    return known
+
+
+_record_text = json.JSONEncoder(ensure_ascii=False).encode
+
+
+class _Staging:
+    """Reads a source into the staging table, as often as it has to."""
+
+    def __init__(
+        self,
+        source: Source,
+        load: LoadConfig,
+        store: Store,
+        summary: Summary,
+        run_id: str | None,
+        between: Callable[[], None],
+    ) -> None:
+        self._source, self._load, self._store, self._summary = source, load, store, summary
+        self._run_id, self._between = run_id, between
+        self._map_record = mapper(load, source.columns)
+        self._forgotten = store.forgotten()
+        self._under = fingerprint(load, source.columns, self._forgotten)
+
+    def read(self, known: KnownRecords | None) -> list[bytes]:
+        """Gives the hashes of known records that are not the only ones of their key."""
+        self._summary.read = self._summary.invalid = 0
+        timed = self._summary.timed
+        for chunk in self._summary.timed_each("read", without_secrets(self._source.chunks(), self._load)):
+            self._summary.read += len(chunk.frame) + len(chunk.bad_rows)
+            with timed("hash"):
+                hashes = raw_hashes(chunk.frame, self._under)
+            with timed("compare"):
+                is_new = None if known is None else ~known.see(hashes)
+            with timed("map"):
+                staged, rejects = self._mapped(chunk, hashes, is_new)
+            if staged or rejects:
+                with timed("stage"):
+                    self._store.stage(staged, rejects, self._run_id)
+            self._summary.invalid += len(rejects)
+            self._between()
+        if known is None:
+            return []
+        return known.repeated + known.seen_among(self._store.raw_hashes_of_staged())
+
+    def _mapped(
+        self, chunk: Chunk, hashes: bytes, is_new: npt.NDArray[np.bool_] | None
+    ) -> tuple[list[Staged], list[Reject]]:
+        staged = []
+        rejects = [_bad_row(bad, source_columns(self._source)) for bad in chunk.bad_rows]
+        originals = {} if chunk.originals is None else _by_place(chunk.originals, is_new)
+        for place, row, record in _records(chunk.frame, is_new):
+            line = chunk.lines[place]
+            mapped = self._map_record(record, row)
+            text = _record_text(originals.get(place, record))
+            if isinstance(mapped, Invalid):
+                rejects.append(Reject(row, line, "invalid", mapped.reason, record=text, key=mapped.key))
+                continue
+            wish = mapped.lead.to_json()
+            raw = hashes[place * HASH_BYTES : (place + 1) * HASH_BYTES]
+            staged.append(
+                Staged(row, line, mapped.key, mapped.rank, digest(wish), wish, mapped.blocked, text, raw)
+            )
+        if self._forgotten is not None:
+            staged = [_unless_forgotten(record, self._forgotten) for record in staged]
+            rejects = [_without_forgotten(reject, self._forgotten) for reject in rejects]
+        return staged, rejects
+
+
 def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped | Invalid]]:
     """(row, mapped) of every record, without staging it."""
     map_record = mapper(load, source.columns)
     for chunk in without_secrets(source.chunks(), load):
         for bad in chunk.bad_rows:
             yield bad.row, Invalid(bad.reason)
-        for row, record in _records(chunk.frame):
+        for _, row, record in _records(chunk.frame):
             yield row, map_record(record, row)
 
 
@@ -86,7 +174,7 @@ def find_record(source: Source, load: LoadConfig, key: str) -> Iterator[tuple[in
     """(row, record, mapped) of every record with this key."""
     map_record = mapper(load, source.columns)
     for chunk in source.chunks():
-        for row, record in _records(chunk.frame):
+        for _, row, record in _records(chunk.frame):
             mapped = map_record(record, row)
             if isinstance(mapped, Mapped) and mapped.key == key:
                 yield row, record, mapped
@@ -103,28 +191,30 @@ def check_columns(source: Source, config: PipelineConfig, load: LoadConfig) -> l
         ) from None
 
 
-def _records(frame: "pd.DataFrame") -> Iterator[tuple[int, Record]]:
+def _records(
+    frame: pd.DataFrame, chosen: npt.NDArray[np.bool_] | None = None
+) -> Iterator[tuple[int, int, Record]]:
+    """(place, row, record) of all of a frame, or of those that are chosen."""
+    places = list(range(len(frame))) if chosen is None else np.flatnonzero(chosen).tolist()
+    if len(places) < len(frame):
+        frame = frame.iloc[places]
     columns = [str(name) for name in frame.columns]
-    for row, *cells in frame.itertuples(name=None):
-        yield row, dict(zip(columns, cells, strict=True))
+    cells = [_texts(frame.iloc[:, number]) for number in range(len(columns))]
+    rows = frame.index.tolist()
+    for place, row, *record in zip(places, rows, *cells, strict=True):
+        yield place, row, dict(zip(columns, record, strict=True))
 
 
-def _map_chunk(
-    chunk: Chunk, map_record: MapRecord, columns: tuple[str, ...]
-) -> tuple[list[Staged], list[Reject]]:
-    staged = []
-    rejects = [_bad_row(bad, columns) for bad in chunk.bad_rows]
-    originals = chunk.frame if chunk.originals is None else chunk.originals
-    records = zip(_records(chunk.frame), _records(originals), chunk.lines, strict=True)
-    for (row, record), (_, original), line in records:
-        mapped = map_record(record, row)
-        text = json.dumps(original, ensure_ascii=False)
-        if isinstance(mapped, Invalid):
-            rejects.append(Reject(row, line, "invalid", mapped.reason, record=text, key=mapped.key))
-            continue
-        wish = mapped.lead.to_json()
-        staged.append(Staged(row, line, mapped.key, mapped.rank, digest(wish), wish, mapped.blocked, text))
-    return staged, rejects
+def _by_place(frame: pd.DataFrame, chosen: npt.NDArray[np.bool_] | None) -> dict[int, Record]:
+    return {place: record for place, _, record in _records(frame, chosen)}
+
+
+def _texts(column: pd.Series) -> list[str]:
+    """By pyarrow, where it holds them: pandas makes each a text by itself, at ten times the price."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        texts: list[str] = pa.array(column).to_pylist()
+        return texts
+    return column.to_list()
 
 
 def _unless_forgotten(record: Staged, forgotten: Forgotten) -> Staged:

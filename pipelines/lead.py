@@ -173,8 +173,7 @@ def digest(lead_json: str) -> bytes:
     return blake2b(DIGEST_VERSION + lead_json.encode(), digest_size=16).digest()
 
 
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_dump = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def _custom(stored: Mapping[str, Any]) -> dict[str, CustomValue]:

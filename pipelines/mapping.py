@@ -105,6 +105,11 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
     return map_record
 
 
+def read_columns(load: LoadConfig, columns: tuple[str, ...]) -> frozenset[str]:
+    """Every column, by its name in a frame, that makes a difference to what a record maps to."""
+    return frozenset({column for _, column in used_columns(load)} | set(_opt_out_columns(load, columns)))
+
+
 def merge_leads(earlier: DesiredLead, later: DesiredLead) -> DesiredLead:
     """Two records of one key under `duplicates: merge`: later values win, blanks do not, names add up.
 

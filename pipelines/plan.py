@@ -105,14 +105,16 @@ def make_plan(
     unknown: frozenset[str] = frozenset(),
     between: Callable[[], None] = lambda: None,
 ) -> Plan:
-    """Decide every staged lead, and count it in `summary` where nothing is to be sent.
+    """Decide every staged lead, and count it in `summary` where nothing is to be sent, beside those known.
 
     With a `run_id` the changes are written to the outbox. Leads in `unknown` have a try whose outcome
     nobody knows yet: they are left alone.
     """
     plan = Plan()
-    summary.leads["unchanged"], summary.leads["skipped"] = store.count_unchanged()
-    for batch in _batches(_decided(store, load, unknown)):
+    with summary.timed("diff"):
+        unchanged, skipped = store.count_unchanged()
+    summary.leads.update(unchanged=unchanged, skipped=skipped)
+    for batch in summary.timed_each("diff", _batches(_decided(store, load, unknown))):
         enqueued: list[dict[str, Any]] = []
         same: list[tuple[str, bytes, Snapshot]] = []
         for difference, decision in batch:
@@ -134,10 +136,11 @@ def make_plan(
             shortfall.check(decision.change, gone)
             enqueued.append(_entry(difference))
         if run_id is not None:
-            store.mark_same(same)
-            store.enqueue(run_id, enqueued)
+            with summary.timed("enqueue"):
+                store.mark_same(same)
+                store.enqueue(run_id, enqueued)
         between()
-    for batch in _batches(_removals(store, load, unknown)):
+    for batch in summary.timed_each("removed", _batches(_removals(store, load, unknown))):
         for _, change in batch:
             plan.removed += 1
             plan.calls += 1
@@ -207,7 +210,7 @@ def _entry(difference: Difference) -> dict[str, Any]:
         "row": difference.row,
         "line": difference.line,
         "digest": difference.digest,
-        "wish": difference.desired.to_json(),
+        "wish": difference.wish or difference.desired.to_json(),
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -110,19 +110,27 @@ def missing_in(
     for collection, name in (*given, *sorted(theirs)):
         known: frozenset[str] = getattr(inventory, collection)
         if name not in known:
-            yield Missing(f'{_WORDS[collection]} "{name}"', nearest(name, known))
+            yield Missing(f'{_WORDS[collection]} "{name}"', _near(name, known))
     for identifier, value in change.custom_fields.items():
         definition, new = inventory.custom_fields.get(identifier), creatable.get(identifier)
         if definition is None and new is not None and inventory.has_room_for(identifier):
             definition = _as_created(identifier, new)
         elif definition is None:
-            yield Missing(f'custom field "{identifier}"', nearest(identifier, inventory.custom_fields))
+            yield Missing(
+                f'custom field "{identifier}"', _near(identifier, frozenset(inventory.custom_fields))
+            )
             continue
         elif new is not None and new.type not in (None, definition.type):
             yield Missing(f'custom field "{identifier}" as {new.type}: there it is {definition.type}')
             continue
         if definition is not None and definition.type in commands.CHOICE_TYPES:
             yield from _missing_options(definition, value)
+
+
+@lru_cache(maxsize=1024)
+def _near(name: str, known: frozenset[str]) -> str | None:
+    """Looked for once: a misspelt tag is missed by as many leads as have it."""
+    return nearest(name, known)
 
 
 def needs_inventory(change: Change) -> bool:
@@ -284,7 +292,7 @@ def _missing_options(definition: CustomFieldDefinition, value: CustomValue) -> I
         except KeyError:
             yield Missing(
                 f'option "{label}" of custom field "{definition.identifier}"',
-                nearest(label, definition.options),
+                _near(label, frozenset(definition.options)),
             )
 
 

@@ -55,6 +55,8 @@ class Staged:
     wish: str
     blocked: str | None
     record: str
+    raw: bytes | None = None
+    """The hash of the record in the columns that the mapping reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Difference:
     origin: Origin | None
     was_removed: bool
     refused: tuple[str | None, str] | None
+    wish: str = field(default="", repr=False, compare=False)
+    """`desired` as it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,7 @@ class Store:
         """`path` None is a store in memory, for looking without leaving a file. Raises StateError."""
         self.path = path
         self.scope_id = 0
+        self._has_known = False
         if path is not None:
             refuse_network(path)
             _create_private(path)
@@ -314,9 +319,24 @@ class Store:
     # --- staging and diff
 
     def begin_staging(self) -> None:
+        self._has_known = False
         self._run("staging")
         self._run("present")
         self._run("suppressed")
+        self._run("unseen")
+
+    def count_rejects(self, run_id: str | None) -> int:
+        """How many rejects a run has up to now."""
+        kept = "SELECT count(*) FROM rejects WHERE run_id = :run_id"
+        return int(self._run_line(kept, run_id=run_id)[0][0])
+
+    def stage_again(self, run_id: str | None, rejects: int) -> None:
+        """An empty staging table, and of the run's rejects the first: the source is read once more."""
+        with self._transaction():
+            self._run_line("DROP TABLE temp.staged")
+            self._run("staging")
+            self._run_line("DELETE FROM temp.present")
+            self._run("take_back_rejects", run_id=run_id, kept=rejects)
 
     def suppress(self, addresses: Sequence[str], reason: str) -> None:
         """Addresses that must not be sent in this run."""
@@ -387,13 +407,43 @@ class Store:
                     origin=row.origin,
                     was_removed=bool(row.was_removed),
                     refused=(row.refused_type, row.refused_reason) if row.refused else None,
+                    wish=row.wish,
                 )
             after = rows[-1].row
 
     def removed(self) -> Iterator[tuple[str, Snapshot]]:
         """(key, snapshot) of leads whose contact has gone from the source."""
-        for row in self._run("removed", scope_id=self.scope_id):
+        for row in self._run("removed", scope_id=self.scope_id, has_known=self._has_known):
             yield row.key, Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
+
+    # --- records that are known from the run before, and need not be mapped
+
+    def raw_hashes(self) -> bytearray:
+        """The hashes of all records that are just as Kartra acknowledged them, one behind the other."""
+        rows = self._driver().execute("SELECT raw FROM raw_hashes WHERE scope_id = ?", (self.scope_id,))
+        hashes = bytearray()
+        while part := rows.fetchmany(20 * BATCH):
+            hashes += b"".join(row[0] for row in part)
+        return hashes
+
+    def raw_hashes_of_staged(self) -> Iterator[bytes]:
+        """Those of keys that are staged."""
+        return (row.raw for row in self._run("raw_hashes_of_staged", scope_id=self.scope_id))
+
+    def raw_hashes_of_suppressed(self) -> Iterator[bytes]:
+        """Those of keys that are suppressed addresses."""
+        return (row.raw for row in self._run("raw_hashes_of_suppressed", scope_id=self.scope_id))
+
+    def note_unseen(self, unseen: Iterable[bytes]) -> None:
+        """Known records were not staged; these of them have not come. Who came has not gone."""
+        self._has_known = True
+        with self._transaction():
+            self._driver().executemany("INSERT INTO temp.unseen VALUES (?)", ((one,) for one in unseen))
+
+    def keep_raw_hashes(self) -> None:
+        """Staged records that are just as acknowledged are known to the next run."""
+        with self._transaction():
+            self._run("keep_raw_hashes", scope_id=self.scope_id)
 
     def count_leads(self) -> int:
         """Leads we created or adopted and that are still wished for."""
@@ -1045,6 +1095,12 @@ class Store:
             raise
         self._connection.exec_driver_sql("COMMIT")
 
+    def _driver(self) -> sqlite3.Connection:
+        """The connection itself, for rows by the million."""
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the URL says so
+        return driver
+
     def _statement(self, name: str) -> TextClause:
         if name not in self._statements:
             self._statements[name] = text(read_sql(f"state/{name}"))
@@ -1060,8 +1116,14 @@ class Store:
         return list(result.all()) if result.returns_rows else []
 
     def _run_many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(self._statement(name), list(rows))
+        """By the driver, that takes rows as they are."""
+        try:
+            if rows:
+                self._driver().executemany(self._statement(name).text, rows)
+        except sqlite3.Error as error:
+            raise StateError(
+                f"{self.path}: cannot be used as state: {what_is_wrong(error, self.path)}"
+            ) from error
 
     def _run_line(self, statement: str, **values: object) -> list[Row[Any]]:
         result = self._connection.execute(self._line(statement), values)

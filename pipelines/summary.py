@@ -1,8 +1,13 @@
 """What a run or a plan counted, and whether it adds up."""
 
+import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 READ_LEADS = ("unchanged", "created", "edited", "skipped", "rejected", "parked", "deferred")
 """How a record that was read can end as a lead."""
@@ -40,6 +45,32 @@ class Summary:
     operations: dict[str, Any] | None = None
     """What became of operations, by outcome, and `money`, exact, as text. None where there are none."""
     seconds: float = 0.0
+    spent: dict[str, float] = field(default_factory=dict)
+    """Seconds by stage, in the order in which the stages began."""
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Whatever happens meanwhile belongs to that stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent[stage] = self.spent.get(stage, 0.0) + time.perf_counter() - started
+
+    def timed_each(self, stage: str, items: Iterable[_T]) -> Iterator[_T]:
+        """The items; what it takes to get at each belongs to that stage."""
+        every = iter(items)
+        while True:
+            with self.timed(stage):
+                try:
+                    item = next(every)
+                except StopIteration:
+                    return
+            yield item
+
+    def spent_told(self) -> str:
+        """Where the time went, in words."""
+        return ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in self.spent.items())
 
     @property
     def difference(self) -> int:

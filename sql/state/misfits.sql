@@ -2,6 +2,8 @@
 SELECT what, count(*) AS found FROM (
     SELECT 'leads with a digest of a wrong length' AS what FROM leads WHERE length(digest) NOT IN (0, 16)
     UNION ALL
+    SELECT 'records with a hash of a wrong length' FROM raw_hashes WHERE length(raw) <> 16
+    UNION ALL
     SELECT 'refusals with a digest of a wrong length' FROM refusals WHERE length(digest) NOT IN (0, 16)
     UNION ALL
     SELECT 'journal entries with a digest of a wrong length' FROM outbox WHERE length(digest) NOT IN (0, 16)

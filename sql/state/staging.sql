@@ -7,5 +7,6 @@ CREATE TEMP TABLE staged (
     digest BLOB NOT NULL,
     wish TEXT NOT NULL,
     blocked TEXT,
-    record TEXT NOT NULL
+    record TEXT NOT NULL,
+    raw BLOB
 ) STRICT;

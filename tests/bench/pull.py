@@ -42,9 +42,7 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=16, help="Answers committed together.")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        into = chosen.into or str(Path(folder) / "tables.db")
-        measured = tables_alone(Path(folder), chosen.batch) | measure(chosen.leads, into, Path(folder))
+    measured = bench_pull(chosen.leads, into=chosen.into, batch=chosen.batch)
     if chosen.json:
         print(json.dumps(measured, indent=2))
         return 0
@@ -53,6 +51,12 @@ def main() -> int:
         table.add_row(name, f"{value:,.1f}" if isinstance(value, float) else f"{value:,}")
     Console(width=100).print(table)
     return 0
+
+
+def bench_pull(leads: int, *, into: str | None = None, batch: int = 16) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        tables = into or str(Path(folder) / "tables.db")
+        return tables_alone(Path(folder), batch) | measure(leads, tables, Path(folder))
 
 
 def measure(leads: int, into: str, folder: Path) -> dict[str, Any]:
@@ -166,7 +170,7 @@ def pull_all(order: dict[str, Any]) -> dict[str, Any]:
     """In the process that is measured."""
     credentials = Credentials(order["app_id"], order["api_key"], order["api_password"])
     client = KartraClient(order["url"], credentials, OpenLimiter())
-    before_mib = _memory_mib("VmRSS")
+    before_mib = memory_mib("VmRSS")
     started = time.perf_counter()
     with Warehouse(order["into"]) as warehouse:
         warehouse.begin_pull("bench", "bench", "bench", utc_now())
@@ -176,7 +180,7 @@ def pull_all(order: dict[str, Any]) -> dict[str, Any]:
         "calls": client.counts.sent,
         "seconds": time.perf_counter() - started,
         "MiB before": before_mib,
-        "MiB at most": _memory_mib("VmHWM"),
+        "MiB at most": memory_mib("VmHWM"),
     }
 
 
@@ -186,7 +190,7 @@ def _pull(client: KartraClient, warehouse: Warehouse, leads: list[str]) -> None:
     pull.run(f"id:{lead_id}" for lead_id in leads)
 
 
-def _memory_mib(name: str) -> float:
+def memory_mib(name: str) -> float:
     """Of this process alone: what getrusage tells begins with the peak of the process that started it."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition(f"{name}:")[2].split()[0]) / 1024

@@ -3,6 +3,7 @@
 import unicodedata
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -123,3 +124,30 @@ def test_a_normal_cell_is_trimmed_composed_and_its_own_normal_form(cell: str) ->
 def test_what_stands_inside_a_cell_is_kept() -> None:
     assert normal_cell("  two\n  lines,\t00123 ") == "two\n  lines,\t00123"
     assert normal_cell("Krako\u0301w") == "Kraków"
+
+
+def by_the_library_alone(text: str) -> str:
+    """What email-validator makes of an address in ASCII; "" where it takes it for none."""
+    try:
+        found = validate_email(text.strip().lower(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return ""
+    return f"{found.local_part}@{found.ascii_domain}".lower() if "." in found.ascii_domain else ""
+
+
+parts_of_addresses = st.lists(
+    st.sampled_from(
+        [*"aZ0-_+.@ '\"[]()<>\\/=", "..", "ann", "example.org", "xn--", "test", "local", "x" * 63, "1.2"]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(local=parts_of_addresses, domain=parts_of_addresses, end=st.sampled_from([".org", ".test", "", "."]))
+def test_addresses_are_what_the_library_says_they_are(local: str, domain: str, end: str) -> None:
+    for text in (f"{local}@{domain}{end}", f"ann@{domain}{end}", f"{local}@example{end}"):
+        try:
+            found = normal_address(text)
+        except InvalidAddressError:
+            found = ""
+        assert found == (by_the_library_alone(text) if len(text.strip()) <= 254 else "")

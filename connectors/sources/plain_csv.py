@@ -1,0 +1,174 @@
+"""Blocks of CSV in which nothing is odd, read as columns: what the csv module would say of them, much faster.
+
+Whatever is not plain (a quote that does not enclose a cell, a cell of several lines, another number of cells
+than the header has, a NUL, a lone carriage return) is not read here but by the csv module in `files`.
+"""
+
+import codecs
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from connectors.sources import Chunk
+
+PLAIN_ENCODINGS = frozenset({"utf-8", "ascii", "cp1252", "cp1250", "iso8859-1", "iso8859-15", "mac-roman"})
+"""By Python's name: a byte below 128 is that character of ASCII, wherever it stands."""
+
+MIN_BLOCK = 64 * 1024
+MAX_BLOCK = 4 * 1024 * 1024
+
+_WHITE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
+_LINE_FEED, _RETURN = ord("\n"), ord("\r")
+
+
+@dataclass(frozen=True, slots=True)
+class PlainPart:
+    """The records of a block, one for each line, those of blanks too; the first is on that row and line."""
+
+    table: pa.Table
+    row: int
+    line: int
+
+
+class Blocks:
+    """Whole lines of a file, a block at a time or one by one; a byte order mark is no part of them."""
+
+    def __init__(self, file: BinaryIO, encoding: str, block_bytes: int) -> None:
+        self._file, self._encoding = file, encoding
+        self._next_bytes, self._block_bytes = MIN_BLOCK, min(max(block_bytes, MIN_BLOCK), MAX_BLOCK)
+        self._block = b""
+        self._lines: deque[bytes] = deque()
+        self._cut = b""
+        self._is_tried = False
+        mark = codecs.BOM_UTF8
+        if not _is_utf_8(encoding) or file.read(len(mark)) != mark:
+            file.seek(0)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if not self._lines:
+            if not self._block and not self._load():
+                raise StopIteration
+            self._lines.extend(self._block.splitlines(keepends=True))
+            self._block = b""
+        return self._lines.popleft().decode(self._encoding)
+
+    def rest_not_tried(self) -> bytes:
+        """What is left of the block at hand or, after its end, the next; nothing if it was given before."""
+        if not self._block and not self._lines:
+            self._load()
+        if self._is_tried:
+            return b""
+        self._is_tried = True
+        return self._block or b"".join(self._lines)
+
+    def leave(self) -> None:
+        """Nothing more is wanted of the block at hand."""
+        self._block = b""
+        self._lines.clear()
+
+    def _load(self) -> bool:
+        """The next block, up to its last line end."""
+        data, end = self._cut, 0
+        while not end:
+            more = self._file.read(self._next_bytes)
+            data += more
+            # A carriage return at the very end may be half of a line end.
+            end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1 if more else len(data)
+            if not more:
+                break
+        self._next_bytes = self._block_bytes
+        self._block, self._cut, self._is_tried = data[:end], data[end:], False
+        return bool(self._block)
+
+
+def can_be_plain(encoding: str, delimiter: str, quotechar: str) -> bool:
+    """Whether blocks of such a text are worth a look."""
+    name = codecs.lookup(encoding).name
+    return name in PLAIN_ENCODINGS and delimiter.isascii() and quotechar.isascii()
+
+
+def read_plain(
+    block: bytes, encoding: str, names: Sequence[str], delimiter: str, quotechar: str
+) -> pa.Table | None:
+    """The records of a block of whole lines, one for each line; None where anything in it is odd."""
+    if len(block) > 2 * MAX_BLOCK or b"\0" in block or block.startswith(codecs.BOM_UTF8):
+        return None  # a line of megabytes, a mark that pyarrow would take away
+    if block.count(b"\r") != block.count(b"\r\n") or not _quotes_enclose_cells(block, delimiter, quotechar):
+        return None
+    if not _is_utf_8(encoding):
+        block = block.decode(encoding).encode()
+    try:
+        table = csv.read_csv(
+            pa.BufferReader(block),
+            csv.ReadOptions(column_names=list(names), block_size=len(block) + 1, use_threads=False),
+            csv.ParseOptions(delimiter=delimiter, quote_char=quotechar, ignore_empty_lines=False),
+            csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+        )
+    except pa.ArrowInvalid:
+        return None
+    lines = block.count(b"\n") + (not block.endswith(b"\n"))
+    return table if table.num_rows == lines else None
+
+
+def plain_chunks(part: PlainPart, chunk_rows: int) -> Iterator[Chunk]:
+    """The records that are not blank."""
+    kept = _not_blank(part.table)
+    for start in range(0, part.table.num_rows, chunk_rows):
+        table = part.table.slice(start, chunk_rows)
+        places = np.arange(start, start + table.num_rows)
+        if kept is not None:
+            is_kept = kept[start : start + table.num_rows]
+            places, table = places[is_kept], table.filter(pa.array(is_kept))
+        if not len(places):
+            continue
+        frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+        frame.index = pd.Index(places + part.row, name="row", dtype="int64")
+        yield Chunk(frame, (places + part.line).tolist(), ())
+
+
+def _not_blank(table: pa.Table) -> npt.NDArray[np.bool_] | None:
+    """None where all records say something."""
+    first = pc.equal(pc.utf8_trim(table.column(0), characters=_WHITE), "")
+    if not pc.any(first).as_py():
+        return None
+    is_kept = np.ones(table.num_rows, dtype=np.bool_)
+    for place in np.flatnonzero(first.to_numpy(zero_copy_only=False)).tolist():
+        cells = table.slice(place, 1).to_pylist()[0].values()
+        is_kept[place] = bool("".join(cells).strip())
+    return is_kept
+
+
+def _quotes_enclose_cells(block: bytes, delimiter: str, quotechar: str) -> bool:
+    """Every quote opens a cell, closes it on the same line, or stands in one twice."""
+    data = np.frombuffer(block, dtype=np.uint8)
+    if block.count(quotechar.encode()) == 0:
+        return True
+    quotes = np.flatnonzero(data == ord(quotechar))
+    if len(quotes) % 2:
+        return False
+    opens, closes = quotes[::2], quotes[1::2]
+    is_doubled = np.zeros(len(opens) + 1, dtype=np.bool_)  # with the quote before
+    is_doubled[1:-1] = opens[1:] == closes[:-1] + 1
+    before = np.where(opens > 0, data[opens - 1], _LINE_FEED)
+    edges = (ord(delimiter), _LINE_FEED)
+    opens_well = np.isin(before, edges) | is_doubled[:-1]
+    after = np.where(closes + 1 < len(data), data[np.minimum(closes + 1, len(data) - 1)], _LINE_FEED)
+    closes_well = np.isin(after, (*edges, _RETURN)) | is_doubled[1:]
+    line_feeds = np.flatnonzero(data == _LINE_FEED)
+    on_one_line = np.searchsorted(line_feeds, opens) == np.searchsorted(line_feeds, closes)
+    return bool(opens_well.all() and closes_well.all() and on_one_line.all())
+
+
+def _is_utf_8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"
