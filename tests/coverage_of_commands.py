@@ -29,7 +29,7 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "search_subscription": "`get_subscription_details` tells more for the same one call",
     }
 }
-"""Why a cell is empty, shown only where it is."""
+"""Why a cell is empty."""
 
 
 def table() -> dict[str, dict[str, str]]:

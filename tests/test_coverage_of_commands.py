@@ -13,8 +13,12 @@ def test_no_cell_of_the_table_is_empty_without_a_reason() -> None:
     assert {(cmd, column) for cmd, cells in rows.items() for column in COLUMNS if not cells[column]} == set()
 
 
-def test_every_reason_is_for_a_command() -> None:
-    assert {cmd for reasons in REASONS.values() for cmd in reasons} <= {"get_lead", *REPEAT}
+def test_every_reason_is_for_a_cell_that_is_empty() -> None:
+    rows = table()
+    for column, reasons in REASONS.items():
+        assert {cmd: rows[cmd][column] for cmd in reasons} == {
+            cmd: f"– ({reason})" for cmd, reason in reasons.items()
+        }
 
 
 def test_what_is_used_is_read_from_the_code() -> None:
