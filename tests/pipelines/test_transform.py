@@ -76,7 +76,7 @@ def test_what_a_hook_makes_is_mapped_and_rows_stay_what_they_were(
         (5, "not an e-mail address: no @"),
     ]
     explained = project.command("explain", "p.yaml", "ann@example.org", "--show", "--json").json
-    assert explained["rows"][0]["row"] == 2
+    assert explained["source"][0]["row"] == 2
 
 
 def test_rejects_are_written_as_the_source_has_them_and_load_again(

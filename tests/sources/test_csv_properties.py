@@ -53,14 +53,21 @@ def read(path: Path, **settings):
     data=st.data(),
     encoding=st.sampled_from(TEXT_ENCODINGS),
     delimiter=st.sampled_from(",;\t|"),
-    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+    quotechar=st.sampled_from("\"'"),
+    line_end=st.sampled_from(["\n", "\r\n", "\r"]),
 )
-def test_a_table_comes_back_as_it_was_written(folder, data, encoding, delimiter, quoting):
+def test_a_table_comes_back_as_it_was_written(
+    folder, data, encoding, delimiter, quoting, quotechar, line_end
+):
     cells = cp1252_text if encoding == "cp1252" else any_text | awkward_text
     table = data.draw(tables(cells))
     path = folder / "written.csv"
-    write(path, table, encoding, delimiter=delimiter, quoting=quoting)
-    assert read(path, encoding=encoding, delimiter=delimiter) == (table[0], table[1])
+    if quoting == csv.QUOTE_MINIMAL:
+        line_end = "\r\n"  # with another one the writer leaves the other line ends in cells unquoted
+    how = {"delimiter": delimiter, "quotechar": quotechar}
+    write(path, table, encoding, quoting=quoting, lineterminator=line_end, **how)
+    assert read(path, encoding=encoding, **how) == (table[0], table[1])
 
 
 @settings(deadline=None)  # a slow machine is no failure
