@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from pydantic import ValidationError
 
 from connectors.kartra.sandbox import Account, Sandbox, SandboxOptions, demo_account, serve_forever
 from tests.sandbox.conftest import Api, Form, StartApi
@@ -153,7 +152,7 @@ leads:
     assert (lead["id"], lead["tags"]) == ("7", [{"tag_name": "VIP"}])
     assert account.sequences == {"Onboarding": ["1", "2"]}
     path.write_text("tagz: [VIP]")
-    with pytest.raises(ValidationError, match="tagz"):
+    with pytest.raises(ValueError, match=r"^tagz: Unexpected keyword argument$"):
         Account.from_yaml(path)
 
 
@@ -185,8 +184,9 @@ def test_a_mistake_in_an_account_file_is_told_before_it_is_served(
 ) -> None:
     path = tmp_path / "account.yaml"
     path.write_text("leads: {7: {email: jo@example.com}}\n" + written)
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValueError, match=f"^{told}") as mistake:
         Account.from_yaml(path)
+    assert "jo@" not in str(mistake.value)
 
 
 def test_no_two_leads_share_an_address() -> None:

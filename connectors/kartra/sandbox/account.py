@@ -12,7 +12,8 @@ from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 FieldType = Literal["input_field", "text_area", "drop_down", "radio_button", "checkbox"]
 FIELD_TYPES_WITH_OPTIONS = frozenset({"drop_down", "radio_button", "checkbox"})
@@ -272,8 +273,14 @@ class Account:
 
     @staticmethod
     def from_yaml(path: Path | str) -> "Account":
-        """The fields of this class as keys; unknown keys are an error. See `to_json` for the whole form."""
-        return _ACCOUNT.validate_python(yaml.safe_load(Path(path).read_text("utf-8")) or {})
+        """The fields of this class as keys; unknown keys are an error. See `to_json` for the whole form.
+
+        ValueError says where the mistakes are, and shows no value: a lead of the file may be a person.
+        """
+        try:
+            return _ACCOUNT.validate_python(yaml.safe_load(Path(path).read_text("utf-8")) or {})
+        except ValidationError as error:
+            raise ValueError("; ".join(map(_told, error.errors()))) from None
 
 
 def est_now(zone: Literal["fixed", "new_york"] = "fixed") -> datetime:
@@ -295,6 +302,11 @@ def _is_date(text: str) -> bool:
 def _check(holds: bool, otherwise: str) -> None:
     if not holds:
         raise ValueError(otherwise)
+
+
+def _told(error: ErrorDetails) -> str:
+    place = ".".join(map(str, error["loc"]))
+    return ": ".join(filter(None, (place, error["msg"].removeprefix("Value error, "))))
 
 
 def _highest(ids: Iterable[str], floor: int) -> int:
