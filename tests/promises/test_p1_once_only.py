@@ -8,7 +8,7 @@ import pytest
 
 from connectors.kartra.error_types import error_type
 from connectors.kartra.sandbox import Faults, Sandbox
-from connectors.kartra.sandbox.account import SandboxLead
+from connectors.kartra.sandbox.account import Booking, PointsChange, SandboxLead
 from tests.conftest import LOAD, Project, contact, kill
 from tests.promises import Scenes, Seen, adds_up, run_seen, wait_until
 
@@ -150,6 +150,28 @@ def test_p1_points_of_a_known_lead_are_proven_by_its_score_before_and_after(scen
         [10 + number, 5, -(12 + number)] for number in range(1, LOADED)
     ]
     assert [lead.score for lead in after] == [115] + [103] * (LOADED - 1)
+
+
+@SCENES.add
+def the_same_for_everybody(project: Project, sandbox: Sandbox) -> tuple[list[Seen], SandboxLead]:
+    """A number of points and a class without a start; then more points, which expire."""
+    booked = "calendars: [{name: Coaching, class: Monthly review}]\n"
+    project.contacts(rows(1))
+    seen = []
+    for points in ("points: 10\n", "points: 10\n", "points: {constant: 17, expiration_days: 30}\n"):
+        project.pipeline(LOAD + points + booked)
+        seen.append(run_seen(project, sandbox))
+    return seen, leads(sandbox)[0]
+
+
+def test_p1_points_and_classes_for_everybody_are_given_once(scenes: Scenes) -> None:
+    (first, idle, more), lead = scenes["the_same_for_everybody"]
+    assert ([seen.leads for seen in (first, idle, more)], idle.calls) == (
+        [{"created": 1}, {"unchanged": 1}, {"edited": 1}],
+        [],
+    )
+    assert lead.points_log == [PointsChange(10), PointsChange(7, 30)]
+    assert lead.bookings == [Booking("Coaching", "Monthly review")]
 
 
 @SCENES.add
