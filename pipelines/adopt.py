@@ -134,6 +134,7 @@ def _take_over(
         progress(Progress(adoption.adopted, total, 0))
         work.between()
     _count(adoption, work)
+    store.keep_raw_hashes()
 
 
 def _count(adoption: Adoption, work: Recorded) -> None:

@@ -53,6 +53,7 @@ class LoadBench:
             "plan, 30 % changed": ("plan", self._files[30]),
             "first load committed": ("commit", self._files[None]),
             "acknowledge": ("acknowledge", self._files[None]),
+            "adopt": ("adopt", self._files[None]),
         }
         runs: dict[str, list[dict[str, float]]] = {name: [] for name in stages}
         for _ in range(self._repeat):

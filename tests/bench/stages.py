@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.account import account_of
+from pipelines.adopt import adopt_source
 from pipelines.config import PipelineConfig
 from pipelines.diff import apply_change, diff_lead
 from pipelines.extract import read_mapped, stage
@@ -58,6 +59,15 @@ def acknowledge(file: Path) -> int:
         return _settle_some(store)
 
 
+def adopt(file: Path) -> int:
+    """All of the file taken over into a new state."""
+    config = _config(file)
+    return _anew(
+        config.state.with_name("adopt.db"),
+        lambda path: adopt_source(config.model_copy(update={"state": path})).adopted,
+    )
+
+
 def seed(file: Path) -> int:
     """The state as if Kartra had acknowledged all of the file."""
     config = _config(file)
@@ -86,6 +96,7 @@ STAGES: dict[str, Callable[[Path], int]] = {
     "plan": plan,
     "commit": commit,
     "acknowledge": acknowledge,
+    "adopt": adopt,
     "seed": seed,
 }
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.diff import apply_change, diff_lead
+from pipelines.diff import apply_change, created_lead, diff_lead
 from pipelines.import_files import Column, columns_of, for_known, misfit
 from pipelines.lead import DesiredLead, Snapshot, digest
 from pipelines.state import OnceOnly, Staged, Store
@@ -57,7 +57,7 @@ def test_of_a_lead_that_was_taken_over_exactly_what_is_owed_is_sent(
     for desired, (snapshot, known) in zip(wishes, adopted(wishes, owed), strict=True):
         created = diff_lead(desired, None)
         done = [step.effect[0] not in owed for step in created.steps]
-        acknowledged = apply_change(Snapshot(desired.email), created, [True, *done])
+        acknowledged = apply_change(created_lead(desired), created, [True, *done])
         change = diff_lead(desired, snapshot)
         assert change == diff_lead(desired, acknowledged)
         assert (known == b"") == bool(change)
