@@ -286,5 +286,4 @@ def _all_shown(asked: Operation, held: Subscription) -> bool:
 def _reason(number: str | None) -> str:
     if not number:
         return "Kartra tells nothing of it: not sent"
-    known = error_type(number)
-    return f"{known.message}. {known.advice}".strip()
+    return error_type(number).told

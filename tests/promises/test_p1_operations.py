@@ -460,3 +460,24 @@ def test_a_run_that_is_asked_to_stop_says_what_is_open_and_the_next_one_settles_
     assert told["2"] == ("deferred", "", "")
     assert (after.code, sorted(amount for _, amount in made)) == (0, ["10.00", "11.00", "80.00"])
     assert adds_up(after)
+
+
+@SCENES.add
+def forgotten(project: Project, sandbox: Sandbox) -> tuple[Result, Result, list[tuple[str, str]], bytes]:
+    """A person asks to be forgotten whose refund was carried out; the file still has the row."""
+    _, sale = buyer(sandbox)
+    write(project, [refund("order-4711", sale, "10.00")])
+    assert project.run("--yes").code == 0
+    erased = project.command("state", "forget", "p.yaml", "ann@example.org", "--json")
+    sandbox.reset_calls()
+    after = project.run("--yes")
+    assert sandbox.calls == []
+    return erased, after, refunds(sandbox), project.state.read_bytes()
+
+
+def test_who_is_forgotten_gets_no_second_refund(scenes: Scenes) -> None:
+    erased, after, made, state = scenes["forgotten"]
+    assert (erased.code, erased.json["erased"]["operations"]) == (0, 1)
+    assert (after.code, after.json["rows"]["blocked"], len(made)) == (0, 1, 1)
+    assert b"4711" not in state
+    assert b"ann@example.org" not in state
