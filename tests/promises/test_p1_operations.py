@@ -481,3 +481,26 @@ def test_who_is_forgotten_gets_no_second_refund(scenes: Scenes) -> None:
     assert (after.code, after.json["rows"]["blocked"], len(made)) == (0, 1, 1)
     assert b"4711" not in state
     assert b"ann@example.org" not in state
+
+
+@SCENES.add
+def strangers(project: Project, sandbox: Sandbox) -> tuple[Result, Result, list[str], int]:
+    """A file for another account: money first, then tags."""
+    _, sale = buyer(sandbox)
+    everyone = range(40)
+    write(project, [refund(f"{one}", sale, "1.00", f"stranger{one}@example.org") for one in everyone])
+    wrong_leads = project.run("--yes")
+    made = written(sandbox)
+    sandbox.reset_calls()
+    tags = [{"What": "tag", "Email": f"stranger{one}@example.org", "Tag": "VIP"} for one in everyone]
+    write(project, [{**tag, "Key": f"tag {one}"} for one, tag in enumerate(tags)])
+    return wrong_leads, project.run("--yes"), made, len(written(sandbox))
+
+
+def test_a_file_that_is_refused_row_by_row_stops_the_run(scenes: Scenes) -> None:
+    wrong_leads, unknown_leads, made, tried = scenes["strangers"]
+    assert (wrong_leads.code, unknown_leads.code, made) == (4, 4, [])
+    assert 25 <= tried < 40
+    for stopped_run in (wrong_leads, unknown_leads):
+        assert "25 leads in a row were refused" in stopped_run.json["message"]
+        assert adds_up(stopped_run)
