@@ -176,7 +176,7 @@ def test_every_table_is_strict(path: Path) -> None:
     tables = raw(
         path, "SELECT name, strict FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sql%'"
     )
-    assert len(tables) == 14
+    assert len(tables) == 16
     assert [name for name, is_strict in tables if not is_strict] == []
 
 
