@@ -1001,7 +1001,7 @@ def test_what_is_unchanged_or_gone_is_found_without_a_scan_per_row(path: Path) -
     by_staged = ["SCAN staged", "SEARCH leads USING PRIMARY KEY (scope_id=? AND key=?)"]
     assert query_plan(path, "unchanged") == by_staged
     assert query_plan(path, "removed") == [
-        "SEARCH leads USING PRIMARY KEY (scope_id=?)",
+        "SEARCH leads USING PRIMARY KEY (scope_id=? AND key>?)",
         "CORRELATED SCALAR SUBQUERY 2",
         "SEARCH raw_hashes USING PRIMARY KEY (scope_id=? AND key=?)",
         "CORRELATED SCALAR SUBQUERY 1",
