@@ -83,7 +83,6 @@ def adopt_source(
                 removed=0,
             )
             _take_over(adoption, work, store, load, owed, progress, whole_source=whole_source)
-            store.keep_raw_hashes()
             if verify_count:
                 _verify(adoption, work, store, config, verify_count, seed, progress)
             if not adoption.owed:
