@@ -132,9 +132,10 @@ class _Staging:
                     self._store.stage(staged, rejects, self._run_id)
             self._summary.invalid += len(rejects)
             self._between()
-        if known is None:
+        if known is None or not known.seen_count:
             return []
-        return known.repeated + known.seen_among(self._store.raw_hashes_of_staged())
+        of_staged = self._store.raw_hashes_of_staged()
+        return known.repeated + [one for part in of_staged for one in known.seen_among(part)]
 
     def _mapped(
         self, chunk: Chunk, hashes: bytes, is_new: npt.NDArray[np.bool_] | None

@@ -3,7 +3,7 @@
 24 bytes a record, in sorted arrays: a million are compared in a second.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -52,14 +52,13 @@ class KnownRecords:
         self._seen[found] = True
         return is_known
 
-    def seen_among(self, hashes: Iterable[bytes]) -> list[bytes]:
+    def seen_among(self, hashes: Sequence[bytes]) -> list[bytes]:
         """Those of these that are known and have come again."""
-        asked = list(hashes)
-        if not asked or not len(self):
+        if not hashes or not len(self):
             return []
-        places, is_known = self._find(b"".join(asked))
+        places, is_known = self._find(b"".join(hashes))
         is_seen = is_known & self._seen[places]
-        return [one for one, seen in zip(asked, is_seen.tolist(), strict=True) if seen]
+        return [one for one, seen in zip(hashes, is_seen.tolist(), strict=True) if seen]
 
     def leave_out(self, hashes: Iterable[bytes]) -> None:
         places, is_known = self._find(b"".join(hashes))

@@ -64,6 +64,8 @@ def raw_hashes(frame: pd.DataFrame, under: Fingerprint) -> bytes:
 
 
 def _joined(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[bytes]:
+    if not columns:
+        return [b""] * len(frame)
     try:
         cells = [pa.array(frame[column], type=pa.string()).cast(pa.binary()) for column in columns]
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON may hold and UTF-8 may not

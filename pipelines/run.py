@@ -370,7 +370,7 @@ def _guard(
         guards.check_before(
             load.guards,
             rows=summary.read,
-            known=store.count_leads(),
+            known=store.count_leads() if plan.removed or plan.edited_known else 0,
             edited=plan.edited_known,
             removed=plan.removed,
             triggered=plan.triggered,

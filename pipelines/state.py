@@ -413,22 +413,30 @@ class Store:
 
     def removed(self) -> Iterator[tuple[str, Snapshot]]:
         """(key, snapshot) of leads whose contact has gone from the source."""
-        for row in self._run("removed", scope_id=self.scope_id, has_known=self._has_known):
-            yield row.key, Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
+        page = {"scope_id": self.scope_id, "has_known": self._has_known, "after": "", "count": BATCH}
+        while rows := self._run("removed", **page):
+            for row in rows:
+                yield row.key, Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
+            page["after"] = rows[-1].key
 
     # --- records that are known from the run before, and need not be mapped
 
     def raw_hashes(self) -> bytearray:
         """The hashes of all records that are just as Kartra acknowledged them, one behind the other."""
-        rows = self._driver().execute("SELECT raw FROM raw_hashes WHERE scope_id = ?", (self.scope_id,))
         hashes = bytearray()
-        while part := rows.fetchmany(20 * BATCH):
-            hashes += b"".join(row[0] for row in part)
+        with self._driver() as driver:
+            rows = driver.execute("SELECT raw FROM raw_hashes WHERE scope_id = ?", (self.scope_id,))
+            while part := rows.fetchmany(20 * BATCH):
+                hashes += b"".join(row[0] for row in part)
         return hashes
 
-    def raw_hashes_of_staged(self) -> Iterator[bytes]:
-        """Those of keys that are staged."""
-        return (row.raw for row in self._run("raw_hashes_of_staged", scope_id=self.scope_id))
+    def raw_hashes_of_staged(self) -> Iterator[list[bytes]]:
+        """Those of keys that are staged, some at a time."""
+        statement = self._statement("raw_hashes_of_staged").text
+        with self._driver() as driver:
+            rows = driver.execute(statement, {"scope_id": self.scope_id})
+            while part := rows.fetchmany(20 * BATCH):
+                yield [row[0] for row in part]
 
     def raw_hashes_of_suppressed(self) -> Iterator[bytes]:
         """Those of keys that are suppressed addresses."""
@@ -437,8 +445,8 @@ class Store:
     def note_unseen(self, unseen: Iterable[bytes]) -> None:
         """Known records were not staged; these of them have not come. Who came has not gone."""
         self._has_known = True
-        with self._transaction():
-            self._driver().executemany("INSERT INTO temp.unseen VALUES (?)", ((one,) for one in unseen))
+        with self._transaction(), self._driver() as driver:
+            driver.executemany("INSERT INTO temp.unseen VALUES (?)", ((one,) for one in unseen))
 
     def keep_raw_hashes(self) -> None:
         """Staged records that are just as acknowledged are known to the next run."""
@@ -1095,11 +1103,16 @@ class Store:
             raise
         self._connection.exec_driver_sql("COMMIT")
 
-    def _driver(self) -> sqlite3.Connection:
-        """The connection itself, for rows by the million."""
+    @contextmanager
+    def _driver(self) -> Iterator[sqlite3.Connection]:
+        """The connection itself, for rows by the million. Its errors become ours."""
         driver = self._connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the URL says so
-        return driver
+        try:
+            yield driver
+        except sqlite3.Error as error:
+            wrong = what_is_wrong(error, self.path)
+            raise StateError(f"{self.path}: cannot be used as state: {wrong}") from error
 
     def _statement(self, name: str) -> TextClause:
         if name not in self._statements:
@@ -1116,14 +1129,10 @@ class Store:
         return list(result.all()) if result.returns_rows else []
 
     def _run_many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """By the driver, that takes rows as they are."""
-        try:
-            if rows:
-                self._driver().executemany(self._statement(name).text, rows)
-        except sqlite3.Error as error:
-            raise StateError(
-                f"{self.path}: cannot be used as state: {what_is_wrong(error, self.path)}"
-            ) from error
+        """By the driver, which takes rows as they are."""
+        if rows:
+            with self._driver() as driver:
+                driver.executemany(self._statement(name).text, rows)
 
     def _run_line(self, statement: str, **values: object) -> list[Row[Any]]:
         result = self._connection.execute(self._line(statement), values)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from connectors.databases import database_url, open_engine, said
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import Chunk
-from connectors.sources.records import Record, next_chunk, record_of
+from connectors.sources.records import Record, next_chunk, record_of, text_column, whole_chunk
 from connectors.sources.values import text_of
 from connectors.sources.watermark import Overlap, lowered
 
@@ -97,7 +97,7 @@ class SqlQuery:
                 raise SourceError("the columns of the query have changed since it was opened")
             row = 2
             for rows in result.partitions(self._chunk_rows):
-                yield rows, next_chunk(list(_records(rows, row, self.columns)), self.columns)
+                yield rows, _chunk(rows, row, self.columns)
                 row += len(rows)
 
     @contextmanager
@@ -233,10 +233,26 @@ def _refuse_writes(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _chunk(rows: Sequence[Any], first: int, columns: tuple[str, ...]) -> Chunk:
+    """A column at a time; record by record where one of them holds something that is no text."""
+    try:
+        texts = [text_column(list(map(_text, values))) for values in zip(*rows, strict=True)]
+    except UnicodeError:
+        texts = [None]
+    if any(column is None for column in texts):
+        return next_chunk(list(_records(rows, first, columns)), columns)
+    numbers = range(first, first + len(rows))
+    return whole_chunk(dict(zip(columns, texts, strict=True)), numbers, numbers)
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else text_of(value)
+
+
 def _records(rows: Any, first: int, columns: tuple[str, ...]) -> Iterator[Record]:
     for number, row in enumerate(rows, start=first):
         try:
-            cells = [value if type(value) is str else text_of(value) for value in row]
+            cells = list(map(_text, row))
         except UnicodeDecodeError:
             yield Record(number, number, [], f"{_binary(row, columns)} holds bytes that are no text")
             continue

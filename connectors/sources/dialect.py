@@ -133,6 +133,8 @@ def _utf_16_by_nuls(start: bytes) -> str | None:
 
 def _first_bad_line(path: Path, encoding: str) -> int | None:
     """The line, from 1, on which the first bytes stand that `encoding` cannot read."""
+    if _decodes(path, encoding):
+        return None
     # The newline decoder makes one \n of every line end, also of a CRLF cut in two by a block.
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
     line = 1
@@ -147,6 +149,23 @@ def _first_bad_line(path: Path, encoding: str) -> int | None:
                 return line + decoder.decode(block[: max(0, fault - len(state[0]))]).count("\n")
             if not block:
                 return None
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    """Without counting lines. In UTF-8 a block of ASCII needs no more than a glance."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    is_utf_8 = codecs.lookup(encoding).name == "utf-8"
+    is_whole = True
+    with path.open("rb") as handle:
+        try:
+            while block := handle.read(BLOCK_BYTES):
+                if not (is_utf_8 and is_whole and block.isascii()):
+                    decoder.decode(block)
+                    is_whole = not decoder.getstate()[0]
+            decoder.decode(b"", final=True)
+        except UnicodeError:
+            return False
+    return True
 
 
 def _is_damaged_utf_8(path: Path) -> bool:

@@ -1,10 +1,11 @@
 """Records as a reader of any kind cuts them, and the chunks and columns they become."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 
 from connectors.sources import BadRow, Chunk
 
@@ -40,6 +41,18 @@ def next_chunk(records: Sequence[Record], names: Sequence[str]) -> Chunk:
         dtype=object,
     )
     return Chunk(frame, tuple(record.line for record in good), tuple(bad))
+
+
+def text_column(cells: Sequence[str]) -> pa.Array | None:
+    """As pyarrow holds it; None where a cell has a NUL. Raises UnicodeEncodeError for half a surrogate."""
+    return None if "\0" in "".join(cells) else pa.array(cells, type=pa.string())
+
+
+def whole_chunk(columns: Mapping[str, Any], rows: range, lines: range) -> Chunk:
+    """Columns as pyarrow holds them, with nothing wrong in any of them."""
+    frame: pd.DataFrame = pa.table(dict(columns)).to_pandas(types_mapper=pd.ArrowDtype)
+    frame.index = pd.Index(rows, name="row", dtype="int64")
+    return Chunk(frame, lines, ())
 
 
 def chunks_of(records: Iterable[Record], names: Sequence[str], chunk_rows: int) -> Iterator[Chunk]:

@@ -16,15 +16,28 @@ from connectors.kartra.sandbox import Sandbox
 from tests.bench.contacts import PIPELINE, account, cache_folder, contacts_csv
 from tests.bench.floor import make_hashes
 
-EDITED = (0, 1, 30)
-"""Per cent of the contacts that changed between two loads."""
+STAGES: dict[str, tuple[str, int | None]] = {
+    "floor: pyarrow reads": ("floor-read", 0),
+    "floor: hashes read": ("floor-hashes", 0),
+    "floor: payloads inserted": ("floor-insert", 0),
+    "extract": ("extract", 0),
+    "map": ("map", 0),
+    "plan, first": ("plan", None),
+    "plan, same": ("plan", 0),
+    "plan, 1 % changed": ("plan", 1),
+    "plan, 30 % changed": ("plan", 30),
+    "first load committed": ("commit", None),
+    "acknowledge": ("acknowledge", None),
+    "adopt": ("adopt", None),
+}
+"""The stage, and how many per cent of the contacts changed since they were acknowledged; None: none was."""
 
 
 class LoadBench:
-    """A folder with the contacts, the state in which all of them are known, and pipelines over them."""
+    """A folder with the state in which all contacts are known, and pipelines over them, edited or not."""
 
-    def __init__(self, rows: int, folder: Path, sandbox: Sandbox, repeat: int = 1) -> None:
-        self._folder, self._repeat = folder, repeat
+    def __init__(self, rows: int, folder: Path, sandbox: Sandbox) -> None:
+        self._rows, self._folder, self._url = rows, folder, sandbox.url
         named = sandbox.credentials
         self._environ = {
             **os.environ,
@@ -32,47 +45,13 @@ class LoadBench:
             "API_KEY": named.api_key,
             "PASSWORD": named.api_password,
         }
-        self._files: dict[int | None, Path] = {}
-        for edited in EDITED:
-            self._files[edited] = self._pipeline(f"edited-{edited}", "state.db", rows, edited, sandbox.url)
-        self._files[None] = self._pipeline("first", "none.db", rows, 0, sandbox.url)
         make_hashes(folder / "hashes.db", rows)
-        self._run("seed", self._files[0])
+        self.run("seed", 0)
 
-    def measured(self) -> dict[str, dict[str, float]]:
-        """Per stage: rows, seconds, seconds of processor, MiB; the medians of all runs."""
-        stages: dict[str, tuple[str, Path]] = {
-            "floor: pyarrow reads": ("floor-read", self._files[0]),
-            "floor: hashes read": ("floor-hashes", self._files[0]),
-            "floor: payloads inserted": ("floor-insert", self._files[0]),
-            "extract": ("extract", self._files[0]),
-            "map": ("map", self._files[0]),
-            "plan, first": ("plan", self._files[None]),
-            "plan, same": ("plan", self._files[0]),
-            "plan, 1 % changed": ("plan", self._files[1]),
-            "plan, 30 % changed": ("plan", self._files[30]),
-            "first load committed": ("commit", self._files[None]),
-            "acknowledge": ("acknowledge", self._files[None]),
-            "adopt": ("adopt", self._files[None]),
-        }
-        runs: dict[str, list[dict[str, float]]] = {name: [] for name in stages}
-        for _ in range(self._repeat):
-            for name, (stage, file) in stages.items():
-                runs[name].append(self._run(stage, file))
-        return {
-            name: {what: statistics.median(one[what] for one in found) for what in found[0]}
-            for name, found in runs.items()
-        }
-
-    def _pipeline(self, name: str, state: str, rows: int, edited: int, url: str) -> Path:
-        file = self._folder / f"{name}.yaml"
-        text = PIPELINE.format(url=url, state=state, csv=contacts_csv(rows, edited))
-        file.write_text(text, encoding="utf-8")
-        return file
-
-    def _run(self, stage: str, file: Path) -> dict[str, float]:
+    def run(self, stage: str, edited: int | None) -> dict[str, float]:
+        """Its rows, seconds, seconds of processor, and MiB at most."""
         done = subprocess.run(
-            [sys.executable, "-m", "tests.bench.process", stage, str(file)],
+            [sys.executable, "-m", "tests.bench.process", stage, str(self._pipeline(edited))],
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -81,14 +60,29 @@ class LoadBench:
         found: dict[str, float] = json.loads(done.stdout)
         return found
 
+    def _pipeline(self, edited: int | None) -> Path:
+        file = self._folder / f"edited-{edited}.yaml"
+        state = "none.db" if edited is None else "state.db"
+        csv = contacts_csv(self._rows, edited or 0)
+        file.write_text(PIPELINE.format(url=self._url, state=state, csv=csv), encoding="utf-8")
+        return file
+
+
+def measure(rows: int, folder: Path, repeat: int) -> dict[str, dict[str, float]]:
+    """Per stage the medians of all runs."""
+    with Sandbox(account(), calls_per_second=0) as sandbox:
+        bench = LoadBench(rows, folder, sandbox)
+        runs = [{name: bench.run(*stage) for name, stage in STAGES.items()} for _ in range(repeat)]
+    return {
+        name: {what: statistics.median(run[name][what] for run in runs) for what in runs[0][name]}
+        for name in STAGES
+    }
+
 
 def bench_load(rows: int, repeat: int) -> dict[str, Any]:
     """Everything measured, and the ratios that were asked for."""
-    with (
-        Sandbox(account(), calls_per_second=0) as sandbox,
-        tempfile.TemporaryDirectory(dir=cache_folder()) as folder,
-    ):
-        stages = LoadBench(rows, Path(folder), sandbox, repeat).measured()
+    with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+        stages = measure(rows, Path(folder), repeat)
     return {"rows": rows, "stages": stages, "ratios": ratios(stages)}
 
 

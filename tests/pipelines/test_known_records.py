@@ -137,7 +137,7 @@ def _prepare(store: Store, before: str) -> None:
     elif before == "drift":
         now = utc_now() + timedelta(days=1)
         for lead in store.comparable(now, now)[:1]:
-            store.keep_drift(lead, Snapshot(lead.snapshot.email, lead.lead_id), "[]")
+            store.keep_drift(lead, Snapshot(lead.snapshot.email, lead.snapshot.lead_id), "[]")
     elif before == "resolve":
         store.resolve("bob@example.org", store.lead("bob@example.org"))
 

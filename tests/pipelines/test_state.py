@@ -963,7 +963,7 @@ def test_every_statement_opens_with_a_comment_and_binds_nothing_in_it() -> None:
 
 def test_every_statement_is_used_and_every_name_has_a_statement() -> None:
     code = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "pipelines").glob("*.py"))
-    named = set(re.findall(r"(?:_run(?:_many)?|\bexecute)\(\s*\"(\w+)\"", code))
+    named = set(re.findall(r"(?:_run(?:_many)?|_statement|\bexecute)\(\s*\"(\w+)\"", code))
     assert named == {file.stem for file in STATEMENTS}
 
 
@@ -1001,7 +1001,7 @@ def test_what_is_unchanged_or_gone_is_found_without_a_scan_per_row(path: Path) -
     by_staged = ["SCAN staged", "SEARCH leads USING PRIMARY KEY (scope_id=? AND key=?)"]
     assert query_plan(path, "unchanged") == by_staged
     assert query_plan(path, "removed") == [
-        "SEARCH leads USING PRIMARY KEY (scope_id=?)",
+        "SEARCH leads USING PRIMARY KEY (scope_id=? AND key>?)",
         "CORRELATED SCALAR SUBQUERY 2",
         "SEARCH raw_hashes USING PRIMARY KEY (scope_id=? AND key=?)",
         "CORRELATED SCALAR SUBQUERY 1",
