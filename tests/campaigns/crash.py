@@ -67,7 +67,7 @@ STAGES: dict[str, tuple[Point, ...]] = {
         Point("connectors.sources.files:CsvFile.chunks", "call", 2),
         Point("connectors.sources.records:next_chunk", "return"),
         Point("pipelines.mapping:_desired", "return", LEADS // 2),
-        Point("pipelines.extract:_map_chunk", "return"),
+        Point("pipelines.extract:_Staging._mapped", "return"),
         Point("pipelines.state:Store.stage", "return"),
         Point("pipelines.state:Store.end_staging", "return"),
         Point("pipelines.state:Store.settle_staging", "return"),
