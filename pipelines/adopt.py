@@ -16,9 +16,9 @@ from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.extract import check_columns, stage
 from pipelines.incremental import extract_of
 from pipelines.recorded import Recorded, recorded
-from pipelines.source import open_source
 from pipelines.state import OnceOnly, Standing, Store
 from pipelines.summary import Progress, Summary
+from pipelines.transform import open_records
 from pipelines.verify import Verified, verify
 
 
@@ -59,7 +59,7 @@ def adopt_source(
     """
     load = config.needs_load()
     account = account_of(config)
-    source = open_source(load.source)
+    source = open_records(load)
     check_columns(source, config, load)
     adoption = Adoption(pipeline=config.pipeline)
     with Store(config.state) as store:

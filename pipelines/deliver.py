@@ -468,7 +468,9 @@ class Delivery:
         if self._breakers.refused(cause, number, time.monotonic()):
             self._store.keep_breaker(*cause, number)
             log.warning(
-                "%s: held back, refused again and again: %s", mask_text(" ".join(cause)), _reason(number)
+                "%s: held back, refused again and again: %s",
+                mask_text(" ".join(cause)),
+                error_type(number).told,
             )
 
     def _stop_where_a_name_is_missing(self, task: Task) -> None:
@@ -479,7 +481,8 @@ class Delivery:
                 known = error_type(number)
                 self._fail(
                     ConfigError(
-                        f'Kartra: {known.message} ({number}): "{mask_text(name)}". Stopped, the rest waits'
+                        f'Kartra: {known.message} ({number}): "{mask_text(name)}". Stopped, the rest waits.'
+                        f" {known.advice}"
                     )
                 )
 
@@ -546,7 +549,7 @@ class Delivery:
             else:
                 self._begin_anew(task)
         elif read.type == "245" or not task.change.create:
-            self._finish(task, Outcome("rejected", read.type, _reason(read.type)))
+            self._finish(task, Outcome("rejected", read.type, error_type(read.type).told))
         elif task.adopting:
             reason = "the address exists in Kartra, but its lead cannot be read"
             self._finish(task, Outcome("rejected", "244", reason))
@@ -689,15 +692,15 @@ class Delivery:
         """Nothing is owed any more, but for what Kartra refused."""
         no_such_name = next((number for number in task.refused.values() if number in _NO_SUCH_NAME), None)
         if no_such_name is not None:
-            self._finish(task, Outcome("deferred", no_such_name, _reason(no_such_name)))
+            self._finish(task, Outcome("deferred", no_such_name, error_type(no_such_name).told))
         elif task.refused:
             (cmd, label), number = next(iter(task.refused.items()))
             cause = f"{cmd} {label}" if label else None
-            self._finish(task, Outcome("rejected", number, _reason(number), cause=cause))
+            self._finish(task, Outcome("rejected", number, error_type(number).told, cause=cause))
         elif task.held:
             (cmd, label), number = next(iter(task.held.items()))
             what = mask_text(f"{cmd} {label}")
-            reason = f"held back: {what} is refused again and again. {_reason(number)}"
+            reason = f"held back: {what} is refused again and again. {error_type(number).told}"
             self._finish(task, Outcome("parked", number, reason))
         elif task.unproven:
             self._finish(task, Outcome("parked", reason=why_parked(task.unproven)))
@@ -735,11 +738,6 @@ class Delivery:
             digest=task.entry.digest if complete and is_load else b"",
             removed=complete and not is_load,
         )
-
-
-def _reason(number: str | None) -> str:
-    known = error_type(number)
-    return f"{known.message}. {known.advice}".strip()
 
 
 def _why_not_compiled(error: Exception) -> str:

@@ -102,10 +102,11 @@ class Breakers:
 
 
 class FailureGuard:
-    """Watches how leads end; `observe` raises GuardError when too many are refused."""
+    """Watches how leads, or whatever `each` names, end; `observe` raises GuardError at too many refusals."""
 
-    def __init__(self, guards: GuardsConfig) -> None:
+    def __init__(self, guards: GuardsConfig, each: str = "leads") -> None:
         self._max_failed = guards.max_failed
+        self._each = each
         self._settled = 0
         self._failed = 0
         self._in_a_row = 0
@@ -116,7 +117,7 @@ class FailureGuard:
         self._in_a_row = self._in_a_row + 1 if failed else 0
         if self._in_a_row >= FAILED_IN_A_ROW:
             raise GuardError(
-                f"{FAILED_IN_A_ROW} leads in a row were refused or parked: stopped, the rest waits."
+                f"{FAILED_IN_A_ROW} {self._each} in a row were refused or parked: stopped, the rest waits."
                 " `kartra-sync rejects` says why"
             )
         if (
@@ -125,6 +126,6 @@ class FailureGuard:
             and self._max_failed.exceeded(self._failed, self._settled)
         ):
             raise GuardError(
-                f"{self._failed:,} of {self._settled:,} leads were refused or parked, more than"
+                f"{self._failed:,} of {self._settled:,} {self._each} were refused or parked, more than"
                 " guards.max_failed allows: stopped, the rest waits. `kartra-sync rejects` says why"
             )

@@ -25,9 +25,9 @@ from pipelines.extract import check_columns, stage
 from pipelines.lead import DesiredLead, Snapshot
 from pipelines.private_file import create_private, refuse_existing, written_aside
 from pipelines.recorded import Recorded, recorded
-from pipelines.source import open_source
 from pipelines.state import BATCH, Importable, OnceOnly, Store
 from pipelines.summary import Progress, Summary
+from pipelines.transform import open_records
 
 MAX_LEADS = 19_999
 MAX_COLUMNS = 55
@@ -150,7 +150,7 @@ def export_import(
     load = config.needs_load()
     _refuse_unfit(load)
     account = account_of(config)
-    source = open_source(load.source)
+    source = open_records(load)
     check_columns(source, config, load)
     there = _files_there(folder, config.pipeline)
     refuse_existing([] if replace_files else there)

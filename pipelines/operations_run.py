@@ -96,7 +96,7 @@ class Operations:
         return self._workers.failure
 
     def _failure_guard(self) -> FailureGuard:
-        return FailureGuard(GuardsConfig(max_failed=self._max_failed))
+        return FailureGuard(GuardsConfig(max_failed=self._max_failed), "operations")
 
     def recover(self) -> None:
         """Settle what a run before left without an outcome. What cannot be read stays as it is."""

@@ -181,6 +181,24 @@ def test_both_stand_among_the_runs(scenes: Scenes) -> None:
 
 
 @SCENES.add
+def through_a_hook(project: Project, sandbox: Sandbox) -> dict[str, Any]:
+    """A hook stands between the source and the mapping."""
+    project.pipeline(f"{LOAD}\ntransform: hook:loud\n")
+    hook = 'def loud(frame):\n    frame["City"] = frame["City"].str.upper()\n    return frame\n'
+    (project.folder / "hook.py").write_text(hook, encoding="utf-8")
+    project.contacts([contact(0, City="Lyon")])
+    files = exported(project)
+    cities = [row["city"] for row in rows_of(files_of(project)[0])]
+    return {"code": files.code, "cities": cities, "adopted": adopt(project), "plan": planned(project)}
+
+
+def test_a_hook_stands_before_files_and_adoptions_as_before_loads(scenes: Scenes) -> None:
+    seen = scenes["through_a_hook"]
+    assert (seen["code"], seen["cities"], seen["adopted"].json["adopted"]) == (0, ["LYON"], 1)
+    assert (seen["plan"]["leads"]["unchanged"], seen["plan"]["calls"]["estimated"]) == (1, 0)
+
+
+@SCENES.add
 def compared(project: Project, sandbox: Sandbox) -> dict[str, Any]:
     """Six leads: two as their records say, one of those without the sequence; then one each that differs."""
     project.pipeline(LOAD)

@@ -80,13 +80,14 @@ def test_resolve_asks_for_an_answer(project: Project, sandbox: Sandbox) -> None:
 
 def test_resolve_waits_for_no_run(project: Project, sandbox: Sandbox) -> None:
     parked(project, sandbox)
-    sandbox.set_options(latency_s=3.0)
+    sandbox.set_options(latency_s=60.0)
     project.contacts([contact(0, City="Oslo"), contact(1)])
     calls = len(sandbox.calls)
     running = project.start("run", "p.yaml", "--json")
     while len(sandbox.calls) == calls:
         assert running.poll() is None
     busy = project.command("resolve", "p.yaml", ADDRESS, "--landed")
+    running.kill()
     running.communicate()
     assert busy.code == 5
     assert f"by process {running.pid}" in busy.stderr

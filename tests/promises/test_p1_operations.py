@@ -502,5 +502,5 @@ def test_a_file_that_is_refused_row_by_row_stops_the_run(scenes: Scenes) -> None
     assert (wrong_leads.code, unknown_leads.code, made) == (4, 4, [])
     assert 25 <= tried < 40
     for stopped_run in (wrong_leads, unknown_leads):
-        assert "25 leads in a row were refused" in stopped_run.json["message"]
+        assert "25 operations in a row were refused" in stopped_run.json["message"]
         assert adds_up(stopped_run)

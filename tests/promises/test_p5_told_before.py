@@ -144,7 +144,11 @@ def test_p5_a_sequence_step_that_does_not_exist_stops_at_the_first_refusal(
     project.contacts([contact(number) for number in range(30)])
     project.pipeline(LOAD.replace("step: 1", "step: 9"), kartra="workers: 2")
     done = project.run()
-    told = 'Kartra: Step does not exist (230): "Onboarding". Stopped, the rest waits'
+    told = (
+        'Kartra: Step does not exist (230): "Onboarding". Stopped, the rest waits. Usually the sequence was'
+        " changed in Kartra and its boxes have other numbers now. Give the number of a step that the sequence"
+        " has."
+    )
     assert (done.code, done.stderr) == (2, f"newsletter: {told}\n")
     assert (done.json["status"], done.json["message"]) == ("refused", told)
     assert (done.json["leads"], adds_up(done.json)) == (leads(deferred=30), True)
@@ -177,7 +181,9 @@ def test_p5_a_name_deleted_since_the_lists_were_read_stops_at_the_first_refusal(
     stopped = project.run()
     assert stopped.code == 2
     assert stopped.stderr == (
-        'newsletter: Kartra: Tag does not exist (212): "Imported". Stopped, the rest waits\n'
+        'newsletter: Kartra: Tag does not exist (212): "Imported". Stopped, the rest waits. Usually the name'
+        " is misspelt, or it was renamed or deleted in Kartra. Capitals may count. Create the tag in Kartra,"
+        " or correct its name.\n"
     )
     assert stopped.json["leads"] == leads(unchanged=1, deferred=30)
     assert len(sandbox.calls) <= 2
