@@ -5,8 +5,11 @@ Statements are Jinja templates, so that one text serves SQLite, PostgreSQL, Mari
 
 import re
 from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _TEXT = {"id": "varchar(64)", "name": "varchar(255)", "text": "mediumtext", "json": "json"}
 _NUMBERS = {"money": "decimal(19, 4)", "integer": "bigint", "utc": "datetime"}
@@ -33,16 +36,22 @@ LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "LOCK TABLE warehouse_versio
 """With these a migration is one transaction, and nobody else's; MySQL and MariaDB have no such."""
 IS_THERE = (1060, 1061)
 """MySQL's numbers for a column and an index of a name that is there."""
-_TEMPLATES = Environment(
-    undefined=StrictUndefined,
-    autoescape=False,  # noqa: S701 - SQL, and nothing in it comes from data
-    keep_trailing_newline=True,
-)
 
 
 def render(template: str, dialect: str, **more: object) -> str:
     """A statement for this database. In templates stand the types of `TYPES`, and `dialect`."""
-    return _TEMPLATES.from_string(template).render(**TYPES[dialect], dialect=dialect, **more)
+    return _templates().from_string(template).render(**TYPES[dialect], dialect=dialect, **more)
+
+
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, StrictUndefined  # only where there are tables
+
+    return Environment(
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - SQL, and nothing in it comes from data
+        keep_trailing_newline=True,
+    )
 
 
 def statements(template: str, dialect: str) -> Iterator[str]:

@@ -12,9 +12,6 @@ from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import Chunk
 from connectors.sources.local_files import WatchedFile, watched
@@ -67,6 +64,9 @@ class ExcelSheet:
 
 @contextmanager
 def _opened(file: WatchedFile) -> Iterator[Any]:
+    import openpyxl  # a tenth of a second, for whoever has a workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         book = openpyxl.load_workbook(file.path, read_only=True, data_only=True)
         try:

@@ -60,7 +60,7 @@ from tests.campaigns.tally import Tally
 from tests.conftest import Project, kill
 from tests.promises import about_leads, said, wait_until
 
-EXAMPLES = {"small": 12, "full": 90}
+EXAMPLES = {"small": 8, "full": 90}
 STEPS = {"small": 24, "full": 32}
 CONTACTS = 6
 RUNS_END_AFTER = 300

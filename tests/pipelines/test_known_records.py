@@ -256,7 +256,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("nights")
 
 
-@settings(max_examples=int(os.environ.get("KNOWN_EXAMPLES", "60")))
+@settings(max_examples=int(os.environ.get("KNOWN_EXAMPLES", "30")))
 @given(nights=many_nights())
 def test_a_run_that_skips_what_it_knows_ends_as_one_that_maps_everything(
     folder: Path, nights: list[Night]

@@ -84,7 +84,7 @@ def test_what_one_database_cannot_hold_is_left_out_there_and_told(database: str,
     assert {number for (number,) in kept} == set(account.transactions) - left_out
     told = [note for note in done.json.get("notes", ()) if "cannot hold" in note]
     assert len(told) == len(left_out)
-    assert not [note for note in told if "sss" in note or "777" in note]
+    assert not [note for note in told if "sssss" in note or "77777" in note]
 
 
 def test_long_addresses_and_memberships_are_held_by_every_database(database: str, project: Project) -> None:
