@@ -222,7 +222,7 @@ def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanRe
     client = open_client(config)
     try:
         with summary.timed("open state"):
-            opened = Store(config.state if config.state.exists() else None)
+            opened = Store(config.state if config.state.exists() else None, check_beside=True)
         with opened as store:
             store.find_scope(config.pipeline, account, config.kartra.mode)
             extract = extract_of(source, load, store)
@@ -230,6 +230,8 @@ def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanRe
             inventory = AccountInventory(store, client, account, load, keep=False)
             known = _Lenient(inventory, unchecked)
             stage(source, load, store, summary, run_id=None, skip_known=_may_skip(config))
+            with summary.timed("check state"):
+                store.check_is_whole()
             shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
             plan = make_plan(store, load, shortfall, summary, run_id=None)
             with summary.timed("guard"):

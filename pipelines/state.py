@@ -27,6 +27,7 @@ from pipelines.forgotten import SALT_BYTES, Forgotten, cells_of, hash_name, name
 from pipelines.lead import DesiredLead, Snapshot
 from pipelines.lease import Holder
 from pipelines.shipped import ROOT, read_sql
+from pipelines.state_check import StateCheck
 from pipelines.state_file import BUSY_TIMEOUT_S, copy_state, refuse_network, what_is_wrong
 
 MIGRATIONS = ROOT / "sql" / "state" / "migrations"
@@ -192,9 +193,14 @@ def utc_now() -> datetime:
 class Store:
     """The state file, open. `scope_id` is set by `enter_scope` and narrows every method after it."""
 
-    def __init__(self, path: Path | None) -> None:
-        """`path` None is a store in memory, for looking without leaving a file. Raises StateError."""
+    def __init__(self, path: Path | None, *, check_beside: bool = False) -> None:
+        """`path` None is a store in memory, for looking without leaving a file. Raises StateError.
+
+        `check_beside`: who only looks may begin before it is known whether the file is whole, and asks
+        `check_is_whole` before anything is told of it. A file that has to be migrated is checked first.
+        """
         self.path = path
+        self._check: StateCheck | None = None
         self.scope_id = 0
         self._has_known = False
         if path is not None:
@@ -212,23 +218,38 @@ class Store:
         self._is_together = self._has_begun = False
         try:
             self._connection = self._engine.connect()
-            self._prepare()
+            self._prepare(check_beside=check_beside)
         except StateError:
-            self._engine.dispose()
+            self._dispose()
             raise
         except (DatabaseError, sqlite3.Error) as error:
-            self._engine.dispose()
+            self._dispose()
             raise StateError(f"{path}: cannot be used as state: {_cause(error)}") from error
+
+    def check_is_whole(self) -> None:
+        """Wait for the check of the file that began with the store. Raises StateError where it is damaged."""
+        if self._check is not None:
+            self._check.wait()
 
     def close(self) -> None:
         self._connection.close()
+        self._dispose()
+
+    def _dispose(self) -> None:
+        if self._check is not None:
+            self._check.stop()
         self._engine.dispose()
 
     def __enter__(self) -> "Store":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Where the file is damaged, this is told instead of an error that comes of it."""
+        try:
+            if kind is None or issubclass(kind, Exception):
+                self.check_is_whole()
+        finally:
+            self.close()
 
     # --- scope, runs, lease
 
@@ -1025,7 +1046,7 @@ class Store:
         backup = copy_state(self.path, backup, numbered=True)
         log.info("%s has an older schema (%d); a copy of it was made first: %s", self.path, version, backup)
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, check_beside: bool) -> None:
         self._run_line("PRAGMA foreign_keys = ON")
         self._run_line("PRAGMA temp_store = FILE")
         if self.path is not None:
@@ -1036,14 +1057,14 @@ class Store:
                     f" memory (journal mode {mode}); put `state:` on a local disk"
                 )
             self._run_line("PRAGMA synchronous = FULL")
-            found = self._run_line("PRAGMA quick_check(1)")[0][0]
-            if found != "ok":
-                found = " ".join(str(found).split())
-                raise StateError(f"{self.path}: the state is damaged ({found}); restore a copy of it")
+            version = int(self._run_line("PRAGMA user_version")[0][0])
+            self._check = StateCheck(self.path)
+            if not check_beside or version != len(_migrations()):
+                self.check_is_whole()
         self._migrate()
 
     def _migrate(self) -> None:
-        migrations = sorted(MIGRATIONS.glob("*.sql"))
+        migrations = _migrations()
         with self._transaction():
             version = int(self._run_line("PRAGMA user_version")[0][0])
             if version > len(migrations):
@@ -1195,6 +1216,10 @@ class Store:
 def new_run_id() -> str:
     """Sorts by time, says when: 20261123T101500-3f2a9c."""
     return f"{utc_now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+def _migrations() -> list[Path]:
+    return sorted(MIGRATIONS.glob("*.sql"))
 
 
 def _create_private(path: Path) -> None:

@@ -104,7 +104,10 @@ def read_plain(
     """The records of a block of whole lines, one for each line; None where anything in it is odd."""
     if len(block) > 2 * MAX_BLOCK or b"\0" in block or block.startswith(codecs.BOM_UTF8):
         return None  # a line of megabytes, a mark that pyarrow would take away
-    if block.count(b"\r") != block.count(b"\r\n") or not _quotes_enclose_cells(block, delimiter, quotechar):
+    returns = block.count(b"\r")
+    if returns and returns != block.count(b"\r\n"):  # one byte is counted much faster than two
+        return None
+    if not _quotes_enclose_cells(block, delimiter, quotechar):
         return None
     if not _is_utf_8(encoding):
         block = block.decode(encoding).encode()

@@ -79,6 +79,35 @@ def test_a_state_that_cannot_be_trusted_is_refused_and_left_as_it_is(
     assert project.state.read_bytes() == before
 
 
+@pytest.mark.parametrize("is_older", [False, True])
+def test_one_damaged_page_among_thousands_is_found_before_any_call_and_before_a_migration(
+    is_older: bool, project: Project, sandbox: Sandbox
+) -> None:
+    project.contacts([contact(number) for number in range(3)])
+    project.pipeline(LOAD)
+    assert project.run().code == 0
+    make_older(project.state, ballast=20_000)
+    if not is_older:
+        assert project.command("status", "p.yaml").code == 0
+    content = bytearray(project.state.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096  # a page of the other pipeline's leads, which nobody asks for
+    content[middle : middle + 64] = b"\xa5" * 64
+    project.state.write_bytes(content)
+    beside = set(project.state.parent.glob(f"{project.state.name}*backup*"))
+    project.contacts([contact(number, City="Oslo") for number in range(3)])
+    sandbox.reset_calls()
+    results = [project.command(verb, "p.yaml") for verb in ("plan", "run", "status")]
+    assert [result.code for result in results] == [1, 1, 1]
+    (told,) = {result.stderr for result in results}
+    assert told.startswith(f"kartra-sync: {project.state}: the state is damaged (")
+    assert told.endswith("); restore a copy of it\n")
+    assert [result.stdout for result in results] == ["", "", ""]
+    assert sandbox.calls == []
+    after_header = 100  # which says how the journal is kept, and that is another for an older file
+    assert project.state.read_bytes()[after_header:] == content[after_header:]
+    assert set(project.state.parent.glob(f"{project.state.name}*backup*")) == beside
+
+
 # --- a state of an older version
 
 
