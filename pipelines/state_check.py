@@ -14,7 +14,7 @@ class StateCheck:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._error: StateError | None = None
+        self._error: StateError | None = StateError(f"{path}: cannot be used as state: it was not checked")
         self._connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False
         )
@@ -47,6 +47,8 @@ class StateCheck:
             wrong = what_is_wrong(error, self._path)
             self._error = StateError(f"{self._path}: cannot be used as state: {wrong}")
         else:
-            if found != "ok":
-                told = " ".join(str(found).split())
-                self._error = StateError(f"{self._path}: the state is damaged ({told}); restore a copy of it")
+            self._error = None if found == "ok" else self._damaged(str(found))
+
+    def _damaged(self, found: str) -> StateError:
+        told = " ".join(found.split())
+        return StateError(f"{self._path}: the state is damaged ({told}); restore a copy of it")
