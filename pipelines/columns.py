@@ -1,6 +1,7 @@
 """Does a source have the columns that a pipeline file names? Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from connectors.errors import ConfigError
 from pipelines.nearest import nearest
@@ -22,3 +23,12 @@ def check_used(used: Sequence[tuple[str, str]], columns: tuple[str, ...]) -> Non
             problems.append(f'{place}: the source has the column "{column}" more than once')
     if problems:
         raise ConfigError("\n".join(problems))
+
+
+@contextmanager
+def naming_file(file_name: str) -> Iterator[None]:
+    """Every line of a ConfigError raised inside begins with the name of the pipeline file."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError("\n".join(f"{file_name}: {line}" for line in str(error).splitlines())) from None

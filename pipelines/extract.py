@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from connectors.errors import ConfigError, GuardError
+from connectors.errors import GuardError
 from connectors.sources import BadRow, Chunk, Source
 from pipelines.card_numbers import without_secrets
+from pipelines.columns import naming_file
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.contract import contract_notes
 from pipelines.forgotten import REASON, Forgotten, cells_of
@@ -183,13 +184,9 @@ def find_record(source: Source, load: LoadConfig, key: str) -> Iterator[tuple[in
 
 def check_columns(source: Source, config: PipelineConfig, load: LoadConfig) -> list[str]:
     """What a person should know of its columns. Raises ConfigError where they do not fit the mapping."""
-    try:
+    with naming_file(config.path.name):
         mapper(load, source.columns)
         return contract_notes(load, source.columns)
-    except ConfigError as error:
-        raise ConfigError(
-            "\n".join(f"{config.path.name}: {line}" for line in str(error).splitlines())
-        ) from None
 
 
 def _records(

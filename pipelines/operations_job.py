@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.errors import ConfigError, GuardError
 from connectors.kartra.client import KartraClient
-from pipelines.columns import check_used
+from pipelines.columns import check_used, naming_file
 from pipelines.config import PipelineConfig
 from pipelines.config_operations import Do, OperationsConfig
 from pipelines.kartra_time import EST
@@ -68,12 +68,8 @@ def check_operation_columns(config: PipelineConfig) -> None:
     """Raises ConfigError where the source lacks a column, SourceError where it cannot be read."""
     operations = config.needs_operations()
     source = open_source(operations.source)
-    try:
+    with naming_file(config.path.name):
         check_used(list(used_columns(operations)), source.columns)
-    except ConfigError as error:
-        raise ConfigError(
-            "\n".join(f"{config.path.name}: {line}" for line in str(error).splitlines())
-        ) from None
 
 
 def plan_operations(config: PipelineConfig, store: Store, client: KartraClient) -> OperationsPlan:
