@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from functools import partial
+from typing import Generic, TypeVar
 
 from dateutil import parser as date_parser
 
@@ -18,6 +19,7 @@ from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
 from pipelines.values import Read, Record, UnusableError, reader
 
 _T = TypeVar("_T", bound=CustomValue)
+_Part = TypeVar("_Part")
 
 STATUS_COLUMNS = frozenset(
     {"status", "email status", "e-mail status", "subscription status", "subscriber status", "opt-in status"}
@@ -74,35 +76,122 @@ class Invalid:
     key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a record's person opted out, and why it may not be sent, if that is so."""
+
+    has_opted_out: bool = False
+    blocked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[_Part]):
+    """What is made of some columns of a record and of nothing else. `read` may raise UnusableError.
+
+    `is_cell`: it is the cell of its only column, as `normal_cell` gives it.
+    """
+
+    columns: tuple[str, ...]
+    read: Callable[[Record], _Part]
+    is_cell: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that a mapping makes of a record. Those that cannot be read are told in this order."""
+
+    key: Part[str] | None
+    """None: the address is."""
+    address: Part[str]
+    """As it is written."""
+    changed: Part[float] | None
+    """The rank under `duplicates: newest`."""
+    fields: Mapping[str, Part[str]]
+    custom_fields: Mapping[str, Part[CustomValue]]
+    asked: Part[DesiredLead]
+    """The lead without its address and what stands in its fields."""
+    standing: Part[Standing]
+
+
 def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int], Mapped | Invalid]:
     """The mapping of `load` for a source with these columns; takes a record and its row number.
 
     Raises ConfigError where the mapping names a column that the source lacks or has twice.
     """
-    check_used(list(_needed_columns(load, columns)), columns)
-    says_opted_out = _opt_out_columns(load, columns)
-    desired = _desired(load, columns)
-    address = reader(load.fields["email"])
+    parts = parts_of(load, columns)
+    clears = load.blank == "clear"
+
+    def lead(record: Record, email: str) -> DesiredLead:
+        texts = {name: part.read(record) for name, part in parts.fields.items()}
+        values = {name: part.read(record) for name, part in parts.custom_fields.items()}
+        asked = parts.asked.read(record)
+        return DesiredLead(
+            email=email,
+            fields={name: text for name, text in texts.items() if text or clears},
+            custom_fields={name: value for name, value in values.items() if value != "" or clears},
+            tags=asked.tags,
+            lists=asked.lists,
+            sequences=asked.sequences,
+            points=asked.points,
+            calendars=asked.calendars,
+            silent=asked.silent,
+            unwanted=asked.unwanted,
+        )
 
     def map_record(record: Record, row: int) -> Mapped | Invalid:
         key = None
         try:
-            key = _key_in_column(load, record)
-            email = normal_address(str(address(record)))
+            key = parts.key.read(record) if parts.key else None
+            email = normal_address(parts.address.read(record))
             key = key or email
-            rank = _rank(load, record, row)
-            lead = desired(record, email)
+            changed = parts.changed.read(record) if parts.changed else None
+            desired = lead(record, email)
         except (InvalidAddressError, UnusableError) as error:
             return Invalid(str(error), key)
-        opted_out = _opted_out(record, says_opted_out)
+        standing = parts.standing.read(record)
         return Mapped(
             key=key,
-            lead=lead,
-            rank=math.inf if opted_out else rank,
-            blocked=opted_out or _without_consent(load, record),
+            lead=desired,
+            rank=rank(load, row, changed, standing),
+            blocked=standing.blocked,
         )
 
     return map_record
+
+
+def parts_of(load: LoadConfig, columns: tuple[str, ...]) -> Parts:
+    """For a source with these columns. What needs one that is not among them is not asked for.
+
+    Raises ConfigError where the mapping names a column that the source lacks or has twice.
+    """
+    check_used(list(_needed_columns(load, columns)), columns)
+    newest = load.duplicates.column if load.duplicates.how == "newest" else None
+    return Parts(
+        key=None if load.key.column is None else _key(load.key.column),
+        address=_text_part(load.fields["email"]),
+        changed=None if newest is None else Part((newest,), partial(_instant, newest)),
+        fields={
+            name: _text_part(value)
+            for name, value in load.fields.items()
+            if name != "email" and _can_be_read(value, columns)
+        },
+        custom_fields={
+            name: Part(value.columns, reader(value), _is_cell(value))
+            for name, value in load.custom_fields.items()
+            if _can_be_read(value, columns)
+        },
+        asked=_asked(load, columns),
+        standing=_standing(load, columns),
+    )
+
+
+def rank(load: LoadConfig, row: int, changed: float | None, standing: Standing) -> float:
+    """Who opted out in one record has opted out in all of their key."""
+    if standing.has_opted_out:
+        return math.inf
+    if changed is not None:
+        return changed
+    return -row if load.duplicates.how == "first" else row
 
 
 def read_columns(load: LoadConfig, columns: tuple[str, ...]) -> frozenset[str]:
@@ -178,27 +267,28 @@ def _values(load: LoadConfig) -> Iterator[tuple[str, Value]]:
                 yield f"load.{place}", element
 
 
-def _key_in_column(load: LoadConfig, record: Record) -> str | None:
-    if load.key.column is None:
-        return None
-    key = normal_cell(record[load.key.column])
-    if not key:
-        raise UnusableError(f'no key: the column "{load.key.column}" is blank')
-    return key
+def _is_cell(value: Value) -> bool:
+    return value.column is not None and value.split is None and not value.do
 
 
-def _rank(load: LoadConfig, record: Record, row: int) -> float:
-    match load.duplicates.how:
-        case "first":
-            return -row
-        case "newest":
-            return _instant(normal_cell(record[load.duplicates.column or ""]), load.duplicates.column)
-        case _:
-            return row
+def _text_part(value: Value) -> Part[str]:
+    read = reader(value)
+    return Part(value.columns, lambda record: str(read(record)), _is_cell(value))
 
 
-def _instant(cell: str, column: str | None) -> float:
+def _key(column: str) -> Part[str]:
+    def key(record: Record) -> str:
+        cell = normal_cell(record[column])
+        if not cell:
+            raise UnusableError(f'no key: the column "{column}" is blank')
+        return cell
+
+    return Part((column,), key, is_cell=True)
+
+
+def _instant(column: str, record: Record) -> float:
     """A date or a number as something to compare; blank is the oldest. Without a zone, UTC is taken."""
+    cell = normal_cell(record[column])
     if not cell:
         return -math.inf
     try:
@@ -240,53 +330,36 @@ def _opt_out_columns(load: LoadConfig, columns: tuple[str, ...]) -> dict[str, Ca
     return asked
 
 
-def _opted_out(record: Record, columns: Mapping[str, Callable[[str], bool]]) -> str | None:
-    for column, says_so in columns.items():
-        word = normal_cell(record.get(column, "")).casefold()
-        if says_so(word):
-            return f'opted out: "{word}" in the column "{column}"'
-    return None
-
-
-def _without_consent(load: LoadConfig, record: Record) -> str | None:
-    if load.consent.column is None:
-        return None
+def _standing(load: LoadConfig, columns: tuple[str, ...]) -> Part[Standing]:
+    says_opted_out = _opt_out_columns(load, columns)
+    consent = load.consent.column
     accepted = {word.strip().casefold() for word in load.consent.accepted}
-    if normal_cell(record[load.consent.column]).casefold() in accepted:
-        return None
-    return f'no consent in the column "{load.consent.column}"'
+
+    def standing(record: Record) -> Standing:
+        for column, says_so in says_opted_out.items():
+            word = normal_cell(record.get(column, "")).casefold()
+            if says_so(word):
+                return Standing(has_opted_out=True, blocked=f'opted out: "{word}" in the column "{column}"')
+        if consent is None or normal_cell(record[consent]).casefold() in accepted:
+            return Standing()
+        return Standing(blocked=f'no consent in the column "{consent}"')
+
+    return Part(_distinct((*says_opted_out, *((consent,) if consent else ()))), standing)
 
 
-def _desired(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, str], DesiredLead]:
-    """What a record asks for beside its address. Raises UnusableError for one that cannot be read.
-
-    What needs a column that is not among `columns` is not asked for.
-    """
-    fields = {
-        name: reader(value)
-        for name, value in load.fields.items()
-        if name != "email" and _can_be_read(value, columns)
-    }
-    custom_fields = {
-        name: reader(value) for name, value in load.custom_fields.items() if _can_be_read(value, columns)
-    }
+def _asked(load: LoadConfig, columns: tuple[str, ...]) -> Part[DesiredLead]:
     tags, lists = _names(load, load.tags, columns), _names(load, load.lists, columns)
     points = load.points if load.points and load.points.column in (None, *columns) else None
-    clears = load.blank == "clear"
     sequences, unwanted = _sequences(load, columns), _unwanted(load, columns)
     calendars = tuple(
         CalendarClass(one.name, one.class_name, one.starting_at or "") for one in load.calendars
     )
 
-    def desired(record: Record, email: str) -> DesiredLead:
-        texts = {name: str(read(record)) for name, read in fields.items()}
-        values = {name: read(record) for name, read in custom_fields.items()}
+    def asked(record: Record) -> DesiredLead:
         (tag_names, tags_silent), (list_names, lists_silent) = tags(record), lists(record)
         silent = {"tags": tags_silent, "lists": lists_silent}
         lead = DesiredLead(
-            email=email,
-            fields={name: text for name, text in texts.items() if text or clears},
-            custom_fields={name: value for name, value in values.items() if value != "" or clears},
+            email="",
             tags=tag_names,
             lists=list_names,
             sequences=sequences(record),
@@ -300,7 +373,9 @@ def _desired(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, st
             raise UnusableError(f"the {what} is asked for and is to be taken off as well")
         return lead
 
-    return desired
+    elsewhere = ("load.fields.", "load.custom_fields.", *INDISPENSABLE)
+    read = [column for place, column in used_columns(load) if not place.startswith(elsewhere)]
+    return Part(_distinct(column for column in read if column in columns), asked)
 
 
 _ONE = {"tags": "tag", "lists": "list", "sequences": "sequence"}
