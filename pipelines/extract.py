@@ -19,12 +19,14 @@ from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.contract import contract_notes
 from pipelines.forgotten import REASON, Forgotten, cells_of
 from pipelines.known import KnownRecords
-from pipelines.lead import DesiredLead, digest
+from pipelines.lead import DesiredLead, digest, shape
 from pipelines.mapping import Invalid, Mapped, mapper, merge_leads
+from pipelines.mapping_columns import ColumnMapper, MappedColumns
 from pipelines.raw_hash import HASH_BYTES, fingerprint, raw_hashes
 from pipelines.state import Reject, Staged, Store
 from pipelines.summary import Summary
 from pipelines.suppression import suppressed_addresses, suppressed_by
+from pipelines.text_columns import records_in_json, text_columns
 from pipelines.transform import source_columns
 from pipelines.values import Record
 
@@ -113,6 +115,7 @@ class _Staging:
         self._source, self._load, self._store, self._summary = source, load, store, summary
         self._run_id, self._between = run_id, between
         self._map_record = mapper(load, source.columns)
+        self._columns = ColumnMapper(load, source.columns)
         self._forgotten = store.forgotten()
         self._under = fingerprint(load, source.columns, self._forgotten)
 
@@ -141,25 +144,65 @@ class _Staging:
     def _mapped(
         self, chunk: Chunk, hashes: bytes, is_new: npt.NDArray[np.bool_] | None
     ) -> tuple[list[Staged], list[Reject]]:
-        staged = []
+        left = np.ones(len(chunk.frame), dtype=np.bool_) if is_new is None else is_new
+        places = np.flatnonzero(left)
+        mapped = self._columns.map(chunk.frame if left.all() else chunk.frame.iloc[places])
+        places = places[mapped.places]
+        left[places] = False
+        staged = [*self._by_columns(chunk, hashes, places, mapped)]
         rejects = [_bad_row(bad, source_columns(self._source)) for bad in chunk.bad_rows]
-        originals = {} if chunk.originals is None else _by_place(chunk.originals, is_new)
-        for place, row, record in _records(chunk.frame, is_new):
-            line = chunk.lines[place]
-            mapped = self._map_record(record, row)
-            text = _record_text(originals.get(place, record))
-            if isinstance(mapped, Invalid):
-                rejects.append(Reject(row, line, "invalid", mapped.reason, record=text, key=mapped.key))
-                continue
-            wish = mapped.lead.to_json()
-            raw = hashes[place * HASH_BYTES : (place + 1) * HASH_BYTES]
-            staged.append(
-                Staged(row, line, mapped.key, mapped.rank, digest(wish), wish, mapped.blocked, text, raw)
-            )
+        for one in self._by_themselves(chunk, hashes, left):
+            rejects.append(one) if isinstance(one, Reject) else staged.append(one)
         if self._forgotten is not None:
             staged = [_unless_forgotten(record, self._forgotten) for record in staged]
             rejects = [_without_forgotten(reject, self._forgotten) for reject in rejects]
         return staged, rejects
+
+    def _by_columns(
+        self, chunk: Chunk, hashes: bytes, places: npt.NDArray[np.intp], mapped: MappedColumns
+    ) -> Iterator[Staged]:
+        originals = chunk.frame if chunk.originals is None else chunk.originals
+        return map(
+            Staged._make,
+            zip(
+                chunk.frame.index[places].tolist(),
+                [chunk.lines[place] for place in places.tolist()],
+                mapped.keys,
+                mapped.ranks,
+                mapped.digests,
+                mapped.wishes,
+                mapped.blocked,
+                _texts_of(originals.iloc[places]),
+                [hashes[at : at + HASH_BYTES] for at in (places * HASH_BYTES).tolist()],
+                mapped.shapes,
+                strict=True,
+            ),
+        )
+
+    def _by_themselves(
+        self, chunk: Chunk, hashes: bytes, left: npt.NDArray[np.bool_]
+    ) -> Iterator[Staged | Reject]:
+        originals = {} if chunk.originals is None else _by_place(chunk.originals, left)
+        for place, row, record in _records(chunk.frame, left):
+            line = chunk.lines[place]
+            mapped = self._map_record(record, row)
+            text = _record_text(originals.get(place, record))
+            if isinstance(mapped, Invalid):
+                yield Reject(row, line, "invalid", mapped.reason, record=text, key=mapped.key)
+                continue
+            wish = mapped.lead.to_json()
+            yield Staged(
+                row=row,
+                line=line,
+                key=mapped.key,
+                rank=mapped.rank,
+                digest=digest(wish),
+                wish=wish,
+                blocked=mapped.blocked,
+                record=text,
+                raw=hashes[place * HASH_BYTES : (place + 1) * HASH_BYTES],
+                shape=shape(mapped.lead),
+            )
 
 
 def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped | Invalid]]:
@@ -203,6 +246,14 @@ def _records(
         yield place, row, dict(zip(columns, record, strict=True))
 
 
+def _texts_of(frame: pd.DataFrame) -> list[str]:
+    """Each record as JSON."""
+    columns = text_columns(frame, frame.columns)
+    if columns is None:
+        return [_record_text(record) for _, _, record in _records(frame)]
+    return records_in_json(columns)
+
+
 def _by_place(frame: pd.DataFrame, chosen: npt.NDArray[np.bool_] | None) -> dict[int, Record]:
     return {place: record for place, _, record in _records(frame, chosen)}
 
@@ -219,7 +270,7 @@ def _unless_forgotten(record: Staged, forgotten: Forgotten) -> Staged:
     """A forgotten person is not sent, whatever else the source says of them, and not written down."""
     if not forgotten.holds(record.key, json.loads(record.wish)["email"]):
         return record
-    return replace(record, rank=math.inf, blocked=REASON, record="")
+    return record._replace(rank=math.inf, blocked=REASON, record="")
 
 
 def _without_forgotten(reject: Reject, forgotten: Forgotten) -> Reject:

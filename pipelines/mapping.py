@@ -19,7 +19,7 @@ from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
 from pipelines.values import Read, Record, UnusableError, reader
 
 _T = TypeVar("_T", bound=CustomValue)
-_Part = TypeVar("_Part")
+_Part = TypeVar("_Part", covariant=True)
 
 STATUS_COLUMNS = frozenset(
     {"status", "email status", "e-mail status", "subscription status", "subscriber status", "opt-in status"}

@@ -9,8 +9,9 @@ import idna
 MAX_ADDRESS = 254
 """RFC 5321, section 4.5.3.1.3, less the angle brackets."""
 
-_PLAIN_ADDRESS = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@([a-z0-9.-]+)")
+PLAIN_ADDRESS = r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@([a-z0-9.-]+)"
 """What nearly all addresses are like: before the @ nothing can be wrong, and nothing becomes another."""
+_PLAIN_ADDRESS = re.compile(PLAIN_ADDRESS)
 
 
 class InvalidAddressError(ValueError):
@@ -37,13 +38,13 @@ def normal_address(cell: str) -> str:
     if len(text) > MAX_ADDRESS:
         raise InvalidAddressError("e-mail address too long")
     plain = _PLAIN_ADDRESS.fullmatch(text)
-    if plain and _is_normal_domain(plain[1]):
+    if plain and is_normal_domain(plain[1]):
         return text
     return _validated(text)
 
 
 @lru_cache(maxsize=4096)
-def _is_normal_domain(domain: str) -> bool:
+def is_normal_domain(domain: str) -> bool:
     """Asked once for all who have an address there: what is before the @ makes no difference to it."""
     address = f"a@{domain}"
     try:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from sqlalchemy import URL, ExceptionContext, Row, TextClause, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -44,9 +44,12 @@ Standing = Literal["new", "known", "changed", "unknown", "shared", "not_imported
 log = logging.getLogger("kartra_sync.state")
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A record as it goes into the staging table; `record` is its original text as JSON."""
+class Staged(NamedTuple):
+    """A record as it goes into the staging table, in the order of its columns.
+
+    `record` is its original text as JSON, `raw` its hash in the columns that the mapping reads, `shape` that
+    of its lead (see `pipelines.lead`).
+    """
 
     row: int
     line: int
@@ -56,8 +59,8 @@ class Staged:
     wish: str
     blocked: str | None
     record: str
-    raw: bytes | None = None
-    """The hash of the record in the columns that the mapping reads."""
+    raw: bytes
+    shape: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,7 +371,7 @@ class Store:
         """One chunk of the source. Rejects are kept where there is a run to keep them for."""
         with self._transaction():
             if records:
-                self._run_many("stage", [_as_row(record) for record in records])
+                self._run_many("stage", records)
             for reject in rejects:
                 if reject.key is not None:
                     self._run_line("INSERT OR IGNORE INTO temp.present VALUES (:key)", key=reject.key)
@@ -1149,7 +1152,7 @@ class Store:
         result = self._connection.execute(self._statement(name), values)
         return list(result.all()) if result.returns_rows else []
 
-    def _run_many(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _run_many(self, name: str, rows: Sequence[Mapping[str, Any]] | Sequence[tuple[Any, ...]]) -> None:
         """By the driver, which takes rows as they are."""
         if rows:
             with self._driver() as driver:
@@ -1240,10 +1243,6 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-def _as_row(record: Staged) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in Staged.__slots__}
 
 
 def _comparable(row: Row[Any]) -> Comparable:

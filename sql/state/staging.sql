@@ -8,5 +8,6 @@ CREATE TEMP TABLE staged (
     wish TEXT NOT NULL,
     blocked TEXT,
     record TEXT NOT NULL,
-    raw BLOB
+    raw BLOB NOT NULL,
+    shape BLOB NOT NULL
 ) STRICT;

@@ -34,7 +34,7 @@ def adopted(wishes: list[DesiredLead], owed: frozenset[OnceOnly]) -> list[tuple[
         store.begin_staging()
         texts = [wish.to_json() for wish in wishes]
         records = [
-            Staged(row, row, str(row), row, digest(text), text, None, "{}")
+            Staged(row, row, str(row), row, digest(text), text, None, "{}", digest(text), b"")
             for row, text in enumerate(texts, start=2)
         ]
         store.stage(records, [], None)

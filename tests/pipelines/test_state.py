@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
 from connectors.errors import StateError
-from pipelines.lead import DesiredLead, Snapshot, digest
+from pipelines.lead import DesiredLead, Snapshot, digest, shape
 from pipelines.lease import DEAD_AFTER, Holder, this_process
 from pipelines.shipped import ROOT
 from pipelines.state import (
@@ -93,6 +93,8 @@ def record(row: int, key: str, city: str = "Lyon", **changes: Any) -> Staged:
         line=row + 100,
         key=key,
         digest=digest_of(lead),
+        raw=digest(text),
+        shape=shape(lead),
         **{**values, **changes},
     )
 
