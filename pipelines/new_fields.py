@@ -59,8 +59,8 @@ class FieldDraft:
         self._is_long = False
         self._options: dict[str, str] = {}  # by casefold: the first way of writing counts
 
-    def add(self, value: CustomValue) -> None:
-        self.lead_count += 1
+    def add(self, value: CustomValue, leads: int = 1) -> None:
+        self.lead_count += leads
         labels = value if isinstance(value, tuple) else (value,) if value else ()
         self._is_long = self._is_long or any(len(text) > LONGEST_LINE or "\n" in text for text in labels)
         if self._asked.options == "from_source" and len(self._options) <= MOST_OPTIONS:

@@ -1,8 +1,8 @@
 """What a run has to do: each staged lead decided, what the account lacks named, nothing sent yet."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.errors import ConfigError
@@ -16,7 +16,7 @@ from pipelines.diff import (
     unproven_wishes,
     why_parked,
 )
-from pipelines.lead import Snapshot
+from pipelines.lead import Snapshot, Unwanted
 from pipelines.new_fields import FieldToCreate
 from pipelines.preflight import Missing, Shortfall, needs_inventory
 from pipelines.state import BATCH, Difference, Store
@@ -113,7 +113,12 @@ def make_plan(
     plan = Plan()
     with summary.timed("diff"):
         unchanged, skipped = store.count_unchanged()
+        store.set_new_apart()
+        _plan_new(store, load, plan, shortfall)
     summary.leads.update(unchanged=unchanged, skipped=skipped)
+    if run_id is not None:
+        for _ in summary.timed_each("enqueue", store.enqueue_new(run_id)):
+            between()
     for batch in summary.timed_each("diff", _batches(_decided(store, load, unknown))):
         enqueued: list[dict[str, Any]] = []
         same: list[tuple[str, bytes, Snapshot]] = []
@@ -128,9 +133,7 @@ def make_plan(
                     store.reject_known(run_id, difference.row, number, decision.reason)
                 continue
             gone = theirs(difference.desired, difference.snapshot)
-            _count(plan, decision)
-            plan.needs_names = plan.needs_names or bool(gone) or needs_inventory(decision.change)
-            plan.triggered.update(_triggered(decision.change))
+            _count(plan, decision, gone)
             is_ours = difference.origin in ("created", "adopted") and not difference.was_removed
             plan.edited_known += is_ours
             shortfall.check(decision.change, gone)
@@ -188,13 +191,36 @@ def _removals(store: Store, load: LoadConfig, unknown: frozenset[str]) -> Iterat
             yield key, change
 
 
-def _count(plan: Plan, decision: Decision) -> None:
+def _plan_new(store: Store, load: LoadConfig, plan: Plan, shortfall: Shortfall) -> None:
+    """Many leads and few shapes: each shape is decided once, and each value that can be an option."""
+    looked_at: set[str] = set()
+    for leads, difference in store.new_shapes():
+        decision = decide(difference, load)
+        gone = theirs(difference.desired, None)
+        _count(plan, decision, gone, leads)
+        fields = decision.change.custom_fields
+        by_value = {name for name in fields if shortfall.depends_on_value(name)}
+        looked_at |= by_value
+        others = {name: value for name, value in fields.items() if name not in by_value}
+        shortfall.check(replace(decision.change, custom_fields=others), gone, leads=leads)
+    for name in sorted(looked_at):
+        for value, leads in store.new_values(name):
+            shortfall.check(Change(custom_fields={name: value}), leads=leads)
+
+
+def _count(plan: Plan, decision: Decision, gone: Collection[Unwanted], leads: int = 1) -> None:
+    """So many leads with that decision, which have to be without what is `gone` and was not given by us."""
+    change = decision.change
     if decision.outcome == "created":
-        plan.created += 1
+        plan.created += leads
     else:
-        plan.edited += 1
-    plan.calls += decision.calls
-    plan.actions.update(decision.change.commands)
+        plan.edited += leads
+    plan.calls += decision.calls * leads
+    plan.needs_names = plan.needs_names or bool(gone) or needs_inventory(change)
+    for command in change.commands:
+        plan.actions[command] += leads
+    for name in _triggered(change):
+        plan.triggered[name] += leads
 
 
 def _triggered(change: Change) -> Iterator[str]:

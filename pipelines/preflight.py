@@ -251,10 +251,15 @@ class Shortfall:
         drafts = (self._drafts[name] for name in self._creatable if name in self._drafts)
         return tuple(draft.field for draft in drafts if not draft.fault)
 
-    def check(self, change: Change, theirs: Collection[Unwanted] = NOTHING) -> None:
+    def depends_on_value(self, custom_field: str) -> bool:
+        """Whether it makes a difference what stands in that field, and not only that something does."""
+        known = self._inventory().custom_fields.get(custom_field)
+        return known is None or known.type in commands.CHOICE_TYPES or custom_field in self._creatable
+
+    def check(self, change: Change, theirs: Collection[Unwanted] = NOTHING, *, leads: int = 1) -> None:
         """A list of an earlier run that lacks a name is asked for again before the name counts as missing.
 
-        `theirs`: what is to be gone and was not given by us.
+        `theirs`: what is to be gone and was not given by us. `leads`: how many have such a change.
         """
         if not needs_inventory(change) and not theirs:
             return
@@ -264,10 +269,11 @@ class Shortfall:
         if (missing or new) and not inventory.fresh:
             inventory = self._ask()
             missing, new = list(find(inventory)), self._new_in(change, inventory)
-        self._found.update(missing)
+        for one in missing:
+            self._found[one] += leads
         for identifier in new:
             draft = self._drafts.setdefault(identifier, FieldDraft(identifier, self._creatable[identifier]))
-            draft.add(change.custom_fields[identifier])
+            draft.add(change.custom_fields[identifier], leads)
 
     def _new_in(self, change: Change, inventory: Inventory) -> list[str]:
         return [

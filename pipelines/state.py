@@ -24,7 +24,7 @@ from sqlalchemy.pool import StaticPool
 
 from connectors.errors import LockedError, StateError
 from pipelines.forgotten import SALT_BYTES, Forgotten, cells_of, hash_name, names_in
-from pipelines.lead import DesiredLead, Snapshot
+from pipelines.lead import CustomValue, DesiredLead, Snapshot
 from pipelines.lease import Holder
 from pipelines.shipped import ROOT, read_sql
 from pipelines.state_check import StateCheck
@@ -344,10 +344,15 @@ class Store:
 
     def begin_staging(self) -> None:
         self._has_known = False
-        self._run("staging")
+        self._create_staged()
+        self._run("new_leads")
         self._run("present")
         self._run("suppressed")
         self._run("unseen")
+
+    def _create_staged(self) -> None:
+        self._run("staging")
+        self._run_line("CREATE INDEX temp.staged_blocked ON staged (row) WHERE blocked IS NOT NULL")
 
     def count_rejects(self, run_id: str | None) -> int:
         """How many rejects a run has up to now."""
@@ -358,7 +363,7 @@ class Store:
         """An empty staging table, and of the run's rejects the first: the source is read once more."""
         with self._transaction():
             self._run_line("DROP TABLE temp.staged")
-            self._run("staging")
+            self._create_staged()
             self._run_line("DELETE FROM temp.present")
             self._run("take_back_rejects", run_id=run_id, kept=rejects)
 
@@ -415,6 +420,36 @@ class Store:
         """Staged leads that are as acknowledged, and those left alone because Kartra had them before us."""
         (counted,) = self._run("unchanged", scope_id=self.scope_id)
         return counted.unchanged, counted.skipped
+
+    def set_new_apart(self) -> None:
+        """Staged leads that nothing is known of are many at a first load: `differences` has them no more."""
+        with self._transaction():
+            self._run("find_new_leads", scope_id=self.scope_id)
+
+    def new_shapes(self) -> Iterator[tuple[int, Difference]]:
+        """The new leads that were set apart, one of each shape, with how many there are of it."""
+        with self._driver() as driver:
+            for leads, row, line, key, known_as, wish in driver.execute(self._statement("new_shapes").text):
+                lead = DesiredLead.from_json(wish)
+                yield leads, Difference(row, line, key, known_as, lead, None, None, False, None, wish)
+
+    def new_values(self, custom_field: str) -> Iterator[tuple[CustomValue, int]]:
+        """What new leads are to have there, and how many of them."""
+        with self._driver() as driver:
+            rows = driver.execute(self._statement("new_values").text, {"name": custom_field})
+            for kind, value, leads in rows:
+                yield tuple(json.loads(value)) if kind == "array" else value, leads
+
+    def enqueue_new(self, run_id: str) -> Iterator[int]:
+        """The changes of all new leads that were set apart; gives how many, for each transaction."""
+        after = 0
+        while (until := self._run("new_range", after=after, count=20 * BATCH)[0].until) is not None:
+            rows = {"after": after, "until": until}
+            with self._transaction():
+                self._run("enqueue_new", run_id=run_id, scope_id=self.scope_id, **rows)
+                count = int(self._run_line("SELECT changes()")[0][0])
+            yield count
+            after = until
 
     def differences(self) -> Iterator[Difference]:
         """Staged leads that differ from their snapshot, in the order of the source. Read in batches."""

@@ -2,4 +2,5 @@
 UPDATE temp.staged
 SET blocked = coalesce(blocked, suppressed.reason), rank = 9e999
 FROM temp.suppressed
-WHERE suppressed.address = json_extract(staged.wish, '$.email');
+WHERE suppressed.address = json_extract(staged.wish, '$.email')
+  AND EXISTS (SELECT 1 FROM temp.suppressed);

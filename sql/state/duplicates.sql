@@ -6,6 +6,7 @@ SELECT row, line, winner FROM (
            row_number() OVER place AS position,
            first_value(row) OVER place AS winner
     FROM temp.staged
+    WHERE key IN (SELECT key FROM temp.staged GROUP BY key HAVING count(*) > 1)
     WINDOW place AS (PARTITION BY key ORDER BY rank DESC, row DESC)
 )
 WHERE position > 1;

@@ -976,7 +976,7 @@ def query_plan(path: Path, name: str) -> list[str]:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute((SQL / "state" / "staging.sql").read_text(encoding="utf-8"))
         connection.execute("CREATE INDEX temp.staged_by_key ON staged (key)")
-        for table in ("present", "unseen"):
+        for table in ("new_leads", "present", "unseen"):
             connection.execute((SQL / "state" / f"{table}.sql").read_text(encoding="utf-8"))
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
     return [step.replace("temp.", "").removesuffix(" LEFT-JOIN") for step in plan]
@@ -986,6 +986,7 @@ def query_plan(path: Path, name: str) -> list[str]:
 def test_the_diff_looks_each_lead_up_by_its_primary_key(path: Path) -> None:
     assert query_plan(path, "diff") == [
         "SEARCH staged USING INTEGER PRIMARY KEY (rowid>?)",
+        "USING ROWID SEARCH ON TABLE new_leads FOR IN-OPERATOR",
         "SEARCH leads USING PRIMARY KEY (scope_id=? AND key=?)",
         "SEARCH refusals USING PRIMARY KEY (scope_id=? AND key=?)",
     ]
