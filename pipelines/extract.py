@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,11 +22,11 @@ from pipelines.known import KnownRecords
 from pipelines.lead import DesiredLead, digest, shape
 from pipelines.mapping import Invalid, Mapped, mapper, merge_leads
 from pipelines.mapping_columns import ColumnMapper, MappedColumns
+from pipelines.originals import pack, unpack
 from pipelines.raw_hash import HASH_BYTES, fingerprint, raw_hashes
 from pipelines.state import Reject, Staged, Store
 from pipelines.summary import Summary
 from pipelines.suppression import suppressed_addresses, suppressed_by
-from pipelines.text_columns import records_in_json, text_columns
 from pipelines.transform import source_columns
 from pipelines.values import Record
 
@@ -48,7 +48,7 @@ def stage(
     ConfigError, and GuardError for `duplicates: error`.
     """
     staging = _Staging(source, load, store, summary, run_id, between)
-    store.begin_staging()
+    store.begin_staging(unpack)
     for suppress in load.suppress:
         for addresses in suppressed_addresses(suppress):
             store.suppress(addresses, suppressed_by(suppress))
@@ -130,10 +130,10 @@ class _Staging:
             with timed("compare"):
                 is_new = None if known is None else ~known.see(hashes)
             with timed("map"):
-                staged, rejects = self._mapped(chunk, hashes, is_new)
+                staged, rejects, originals = self._mapped(chunk, hashes, is_new)
             if staged or rejects:
                 with timed("stage"):
-                    self._store.stage(staged, rejects, self._run_id)
+                    self._store.stage(staged, rejects, self._run_id, originals)
             self._summary.invalid += len(rejects)
             self._between()
         if known is None or not known.seen_count:
@@ -143,25 +143,32 @@ class _Staging:
 
     def _mapped(
         self, chunk: Chunk, hashes: bytes, is_new: npt.NDArray[np.bool_] | None
-    ) -> tuple[list[Staged], list[Reject]]:
+    ) -> tuple[list[Staged], list[Reject], tuple[int, bytes] | None]:
         left = np.ones(len(chunk.frame), dtype=np.bool_) if is_new is None else is_new
         places = np.flatnonzero(left)
         mapped = self._columns.map(chunk.frame if left.all() else chunk.frame.iloc[places])
         places = places[mapped.places]
         left[places] = False
-        staged = [*self._by_columns(chunk, hashes, places, mapped)]
+        frame = (chunk.frame if chunk.originals is None else chunk.originals).iloc[places]
+        packed = pack(frame)
+        texts = [None] * len(places) if packed else [_record_text(one) for _, _, one in _records(frame)]
+        staged = [*self._by_columns(chunk, hashes, places, mapped, texts)]
         rejects = [_bad_row(bad, source_columns(self._source)) for bad in chunk.bad_rows]
         for one in self._by_themselves(chunk, hashes, left):
             rejects.append(one) if isinstance(one, Reject) else staged.append(one)
         if self._forgotten is not None:
             staged = [_unless_forgotten(record, self._forgotten) for record in staged]
             rejects = [_without_forgotten(reject, self._forgotten) for reject in rejects]
-        return staged, rejects
+        return staged, rejects, None if packed is None else (int(frame.index.min()), packed)
 
     def _by_columns(
-        self, chunk: Chunk, hashes: bytes, places: npt.NDArray[np.intp], mapped: MappedColumns
+        self,
+        chunk: Chunk,
+        hashes: bytes,
+        places: npt.NDArray[np.intp],
+        mapped: MappedColumns,
+        texts: Sequence[str | None],
     ) -> Iterator[Staged]:
-        originals = chunk.frame if chunk.originals is None else chunk.originals
         return map(
             Staged._make,
             zip(
@@ -172,7 +179,7 @@ class _Staging:
                 mapped.digests,
                 mapped.wishes,
                 mapped.blocked,
-                _texts_of(originals.iloc[places]),
+                texts,
                 [hashes[at : at + HASH_BYTES] for at in (places * HASH_BYTES).tolist()],
                 mapped.shapes,
                 strict=True,
@@ -244,14 +251,6 @@ def _records(
     rows = frame.index.tolist()
     for place, row, *record in zip(places, rows, *cells, strict=True):
         yield place, row, dict(zip(columns, record, strict=True))
-
-
-def _texts_of(frame: pd.DataFrame) -> list[str]:
-    """Each record as JSON."""
-    columns = text_columns(frame, frame.columns)
-    if columns is None:
-        return [_record_text(record) for _, _, record in _records(frame)]
-    return records_in_json(columns)
 
 
 def _by_place(frame: pd.DataFrame, chosen: npt.NDArray[np.bool_] | None) -> dict[int, Record]:

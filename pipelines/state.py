@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -47,8 +47,8 @@ log = logging.getLogger("kartra_sync.state")
 class Staged(NamedTuple):
     """A record as it goes into the staging table, in the order of its columns.
 
-    `record` is its original text as JSON, `raw` its hash in the columns that the mapping reads, `shape` that
-    of its lead (see `pipelines.lead`).
+    `record` is its original text as JSON, None where that stands in the originals; `raw` is its hash in the
+    columns that the mapping reads, `shape` that of its lead (see `pipelines.lead`).
     """
 
     row: int
@@ -58,7 +58,7 @@ class Staged(NamedTuple):
     digest: bytes
     wish: str
     blocked: str | None
-    record: str
+    record: str | None
     raw: bytes
     shape: bytes
 
@@ -206,6 +206,8 @@ class Store:
         self._check: StateCheck | None = None
         self.scope_id = 0
         self._has_known = False
+        self._unpack: Callable[[bytes], Mapping[int, str]]
+        self._unpacked: Mapping[int, str] = {}
         if path is not None:
             refuse_network(path)
             _create_private(path)
@@ -342,10 +344,12 @@ class Store:
 
     # --- staging and diff
 
-    def begin_staging(self) -> None:
-        self._has_known = False
+    def begin_staging(self, unpack: Callable[[bytes], Mapping[int, str]] = lambda _: {}) -> None:
+        """`unpack`: how what `stage` is given as originals becomes records as JSON, by their row."""
+        self._has_known, self._unpack, self._unpacked = False, unpack, {}
         self._create_staged()
         self._run("new_leads")
+        self._run("originals")
         self._run("present")
         self._run("suppressed")
         self._run("unseen")
@@ -364,6 +368,7 @@ class Store:
         with self._transaction():
             self._run_line("DROP TABLE temp.staged")
             self._create_staged()
+            self._run_line("DELETE FROM temp.originals")
             self._run_line("DELETE FROM temp.present")
             self._run("take_back_rejects", run_id=run_id, kept=rejects)
 
@@ -372,9 +377,21 @@ class Store:
         with self._transaction():
             self._run_many("suppress", [{"address": one, "reason": reason} for one in addresses])
 
-    def stage(self, records: Sequence[Staged], rejects: Sequence[Reject], run_id: str | None) -> None:
-        """One chunk of the source. Rejects are kept where there is a run to keep them for."""
+    def stage(
+        self,
+        records: Sequence[Staged],
+        rejects: Sequence[Reject],
+        run_id: str | None,
+        originals: tuple[int, bytes] | None = None,
+    ) -> None:
+        """One chunk of the source. Rejects are kept where there is a run to keep them for.
+
+        `originals`: from which row on, and what `pipelines.originals` packed.
+        """
         with self._transaction():
+            if originals is not None:
+                with self._driver() as driver:
+                    driver.execute("INSERT INTO temp.originals VALUES (?, ?)", originals)
             if records:
                 self._run_many("stage", records)
             for reject in rejects:
@@ -382,6 +399,16 @@ class Store:
                     self._run_line("INSERT OR IGNORE INTO temp.present VALUES (:key)", key=reject.key)
             if rejects and run_id is not None:
                 self._reject(run_id, rejects)
+
+    def _original_of(self, row: int) -> str | None:
+        """For SQL: a staged record that stands in the originals."""
+        if row not in self._unpacked:
+            with self._driver() as driver:
+                found = driver.execute(
+                    "SELECT packed FROM temp.originals WHERE first <= ? ORDER BY first DESC LIMIT 1", (row,)
+                ).fetchone()
+            self._unpacked = self._unpack(found[0]) if found else {}
+        return self._unpacked.get(row)
 
     def end_staging(self) -> int:
         """Find the records that do not speak for their key; gives how many they are."""
@@ -1087,6 +1114,8 @@ class Store:
     def _prepare(self, *, check_beside: bool) -> None:
         self._run_line("PRAGMA foreign_keys = ON")
         self._run_line("PRAGMA temp_store = FILE")
+        with self._driver() as driver:
+            driver.create_function("original_of", 1, self._original_of)
         if self.path is not None:
             mode = self._run_line("PRAGMA journal_mode = WAL")[0][0]
             if mode != "wal":

@@ -126,7 +126,7 @@ def _looked_at(store: Store, source: Rows, load: LoadConfig, *, skip_known: bool
 
 
 def _as_another_process(store: Store) -> None:
-    for table in ("staged", "new_leads", "present", "suppressed", "losers", "unseen"):
+    for table in ("staged", "new_leads", "originals", "present", "suppressed", "losers", "unseen"):
         store._run_line(f"DROP TABLE IF EXISTS temp.{table}")
 
 

@@ -1,0 +1,30 @@
+"""Records as they stand in the source, many together and compressed: few of them are ever asked for. Pure."""
+
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.text_columns import records_in_json, text_columns
+
+_ROW = "row"
+
+
+def pack(frame: pd.DataFrame) -> bytes | None:
+    """The records of a chunk by their rows; None if there are none, or a cell holds what Arrow cannot."""
+    columns = text_columns(frame, frame.columns)
+    if columns is None or frame.empty:
+        return None
+    rows = pa.array(frame.index.to_numpy())
+    batch = pa.record_batch([rows, *columns.values()], [_ROW, *columns])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
+        stream.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def unpack(packed: bytes) -> dict[int, str]:
+    """Each record as JSON, by its row."""
+    with pa.ipc.open_stream(packed) as stream:
+        batch = stream.read_next_batch()
+    rows, *cells = batch.columns
+    columns = dict(zip(batch.schema.names[1:], cells, strict=True))
+    return dict(zip(rows.to_pylist(), records_in_json(columns), strict=True))
