@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from connectors.errors import GuardError
 from connectors.sources import BadRow, Chunk, Source
+from pipelines.ahead import one_ahead
 from pipelines.card_numbers import without_secrets
 from pipelines.columns import naming_file
 from pipelines.config import LoadConfig, PipelineConfig
@@ -100,6 +101,16 @@ def _known_records(load: LoadConfig, store: Store) -> KnownRecords | None:
 _record_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """A chunk of so many records as it is staged: without those that are known."""
+
+    count: int
+    staged: list[Staged]
+    rejects: list[Reject]
+    originals: tuple[int, bytes] | None
+
+
 class _Staging:
     """Reads a source into the staging table, as often as it has to."""
 
@@ -122,28 +133,34 @@ class _Staging:
     def read(self, known: KnownRecords | None) -> list[bytes]:
         """Gives the hashes of known records that are not the only ones of their key."""
         self._summary.read = self._summary.invalid = 0
-        timed = self._summary.timed
-        for chunk in self._summary.timed_each("read", without_secrets(self._source.chunks(), self._load)):
-            self._summary.read += len(chunk.frame) + len(chunk.bad_rows)
-            with timed("hash"):
-                hashes = raw_hashes(chunk.frame, self._under)
-            with timed("compare"):
-                is_new = None if known is None else ~known.see(hashes)
-            with timed("map"):
-                staged, rejects, originals = self._mapped(chunk, hashes, is_new)
-            if staged or rejects:
-                with timed("stage"):
-                    self._store.stage(staged, rejects, self._run_id, originals)
-            self._summary.invalid += len(rejects)
-            self._between()
+        with one_ahead(self._chunks()) as chunks, one_ahead(self._mapped(chunks, known)) as mapped:
+            for one in mapped:
+                self._summary.read += one.count
+                self._summary.invalid += len(one.rejects)
+                if one.staged or one.rejects:
+                    with self._summary.timed("stage"):
+                        self._store.stage(one.staged, one.rejects, self._run_id, one.originals)
+                self._between()
         if known is None or not known.seen_count:
             return []
         of_staged = self._store.raw_hashes_of_staged()
         return known.repeated + [one for part in of_staged for one in known.seen_among(part)]
 
-    def _mapped(
-        self, chunk: Chunk, hashes: bytes, is_new: npt.NDArray[np.bool_] | None
-    ) -> tuple[list[Staged], list[Reject], tuple[int, bytes] | None]:
+    def _chunks(self) -> Generator[Chunk]:
+        yield from self._summary.timed_each("read", without_secrets(self._source.chunks(), self._load))
+
+    def _mapped(self, chunks: Iterator[Chunk], known: KnownRecords | None) -> Generator["_Mapped"]:
+        timed = self._summary.timed
+        for chunk in chunks:
+            with timed("hash"):
+                hashes = raw_hashes(chunk.frame, self._under)
+            with timed("compare"):
+                is_new = None if known is None else ~known.see(hashes)
+            with timed("map"):
+                mapped = self._map(chunk, hashes, is_new)
+            yield mapped
+
+    def _map(self, chunk: Chunk, hashes: bytes, is_new: npt.NDArray[np.bool_] | None) -> "_Mapped":
         left = np.ones(len(chunk.frame), dtype=np.bool_) if is_new is None else is_new
         places = np.flatnonzero(left)
         mapped = self._columns.map(chunk.frame if left.all() else chunk.frame.iloc[places])
@@ -159,7 +176,12 @@ class _Staging:
         if self._forgotten is not None:
             staged = [_unless_forgotten(record, self._forgotten) for record in staged]
             rejects = [_without_forgotten(reject, self._forgotten) for reject in rejects]
-        return staged, rejects, None if packed is None else (int(frame.index.min()), packed)
+        return _Mapped(
+            count=len(chunk.frame) + len(chunk.bad_rows),
+            staged=staged,
+            rejects=rejects,
+            originals=None if packed is None else (int(frame.index.min()), packed),
+        )
 
     def _by_columns(
         self,

@@ -236,12 +236,11 @@ def _entry(difference: Difference) -> dict[str, Any]:
         "row": difference.row,
         "line": difference.line,
         "digest": difference.digest,
-        "wish": difference.wish or difference.desired.to_json(),
     }
 
 
 def _removal_entry(key: str) -> dict[str, Any]:
-    return {"key": key, "kind": "removal", "row": None, "line": None, "digest": b"", "wish": None}
+    return {"key": key, "kind": "removal", "row": None, "line": None, "digest": b""}
 
 
 def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:

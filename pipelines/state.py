@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -34,6 +35,7 @@ MIGRATIONS = ROOT / "sql" / "state" / "migrations"
 JOURNAL_KEPT = timedelta(days=90)
 BATCH = 1_000
 ADOPTED_AT_ONCE = 1_000
+STAGED_AT_ONCE = 1_000
 
 Origin = Literal["created", "adopted", "skipped"]
 OnceOnly = Literal["sequences", "points", "calendars"]
@@ -92,19 +94,21 @@ class Difference:
     origin: Origin | None
     was_removed: bool
     refused: tuple[str | None, str] | None
-    wish: str = field(default="", repr=False, compare=False)
-    """`desired` as it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An open entry of the outbox with the snapshot of its lead; `change` is the JSON of the open try."""
+    """An open entry of the outbox with the snapshot of its lead.
+
+    `wish` is `desired` as it is stored, `change` the JSON of the open try.
+    """
 
     entry_id: int
     key: str
     kind: Literal["load", "removal"]
     row: int | None
     digest: bytes
+    wish: str | None = field(repr=False)
     desired: DesiredLead | None
     change: str | None
     attempts: int
@@ -205,7 +209,7 @@ class Store:
         self.path = path
         self._check: StateCheck | None = None
         self.scope_id = 0
-        self._has_known = False
+        self._has_known = self._has_staged = False
         self._unpack: Callable[[bytes], Mapping[int, str]]
         self._unpacked: Mapping[int, str] = {}
         if path is not None:
@@ -346,7 +350,8 @@ class Store:
 
     def begin_staging(self, unpack: Callable[[bytes], Mapping[int, str]] = lambda _: {}) -> None:
         """`unpack`: how what `stage` is given as originals becomes records as JSON, by their row."""
-        self._has_known, self._unpack, self._unpacked = False, unpack, {}
+        self._has_known, self._has_staged = False, True
+        self._unpack, self._unpacked = unpack, {}
         self._create_staged()
         self._run("new_leads")
         self._run("originals")
@@ -393,12 +398,21 @@ class Store:
                 with self._driver() as driver:
                     driver.execute("INSERT INTO temp.originals VALUES (?, ?)", originals)
             if records:
-                self._run_many("stage", records)
+                self._stage(records)
             for reject in rejects:
                 if reject.key is not None:
                     self._run_line("INSERT OR IGNORE INTO temp.present VALUES (:key)", key=reject.key)
             if rejects and run_id is not None:
                 self._reject(run_id, rejects)
+
+    def _stage(self, records: Sequence[Staged]) -> None:
+        """Many by one statement: so long other threads have the interpreter."""
+        one = self._statement("stage").text.rstrip(";\n")
+        _, _, placeholders = one.rpartition("VALUES ")
+        with self._driver() as driver:
+            for start in range(0, len(records), STAGED_AT_ONCE):
+                part = records[start : start + STAGED_AT_ONCE]
+                driver.execute(one + f", {placeholders}" * (len(part) - 1), tuple(chain.from_iterable(part)))
 
     def _original_of(self, row: int) -> str | None:
         """For SQL: a staged record that stands in the originals."""
@@ -458,7 +472,7 @@ class Store:
         with self._driver() as driver:
             for leads, row, line, key, known_as, wish in driver.execute(self._statement("new_shapes").text):
                 lead = DesiredLead.from_json(wish)
-                yield leads, Difference(row, line, key, known_as, lead, None, None, False, None, wish)
+                yield leads, Difference(row, line, key, known_as, lead, None, None, False, None)
 
     def new_values(self, custom_field: str) -> Iterator[tuple[CustomValue, int]]:
         """What new leads are to have there, and how many of them."""
@@ -493,7 +507,6 @@ class Store:
                     origin=row.origin,
                     was_removed=bool(row.was_removed),
                     refused=(row.refused_type, row.refused_reason) if row.refused else None,
-                    wish=row.wish,
                 )
             after = rows[-1].row
 
@@ -572,7 +585,7 @@ class Store:
     # --- outbox
 
     def enqueue(self, run_id: str, changes: Sequence[Mapping[str, Any]]) -> None:
-        """Planned changes: (key, kind, row, line, digest, wish) each."""
+        """Planned changes: (key, kind, row, line, digest) each."""
         with self._transaction():
             fixed = {"run_id": run_id, "scope_id": self.scope_id}
             self._run_many("enqueue", [{**fixed, **change} for change in changes])
@@ -594,17 +607,17 @@ class Store:
             )
 
     def planned(self, *, after: int = 0) -> list[Entry]:
-        """The next planned entries, at most `BATCH`."""
-        return self._entries("planned", after)
+        """The next planned entries of this run, at most `BATCH`."""
+        return self._entries("planned", after=after) if self._has_staged else []
 
     def unsettled(self) -> list[Entry]:
         """Entries that may have been executed and have no outcome."""
-        return self._entries("sent", 0)
+        return self._entries("unsettled")
 
     def intend(self, entry: Entry, change: str, acknowledged: Acknowledged | None) -> None:
         """Commit the intent, and with it what earlier tries effected. Only after this may the call leave."""
         with self._transaction():
-            self._run("intend", entry_id=entry.entry_id, change=change, now=_now())
+            self._run("intend", entry_id=entry.entry_id, wish=entry.wish, change=change, now=_now())
             if acknowledged is not None:
                 self._acknowledge(entry.key, acknowledged)
 
@@ -748,7 +761,10 @@ class Store:
 
     def is_unknown(self, key: str) -> bool:
         """Whether a call for this lead has no outcome yet."""
-        found = "SELECT 1 FROM outbox WHERE scope_id = :scope_id AND key = :key AND state = 'sent'"
+        found = (
+            "SELECT 1 FROM outbox"
+            " WHERE scope_id = :scope_id AND key = :key AND state = 'sent' AND state <> 'planned'"
+        )
         return bool(self._run_line(found, scope_id=self.scope_id, key=key))
 
     def resolve(self, key: str, known: Acknowledged | None) -> bool:
@@ -1226,8 +1242,8 @@ class Store:
         result = self._connection.execute(self._line(statement), values)
         return list(result.all()) if result.returns_rows else []
 
-    def _entries(self, state: str, after: int) -> list[Entry]:
-        rows = self._run("entries", scope_id=self.scope_id, state=state, after=after, count=BATCH)
+    def _entries(self, which: str, **page: int) -> list[Entry]:
+        rows = self._run(which, scope_id=self.scope_id, count=BATCH, **page)
         return [
             Entry(
                 entry_id=row.entry_id,
@@ -1235,6 +1251,7 @@ class Store:
                 kind=row.kind,
                 row=row.row,
                 digest=row.digest,
+                wish=row.wish,
                 desired=DesiredLead.from_json(row.wish) if row.wish else None,
                 change=row.change,
                 attempts=row.attempts,

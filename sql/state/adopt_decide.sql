@@ -6,7 +6,7 @@ SELECT staged.key, staged.row, CASE
     WHEN leads.key IS NOT NULL AND leads.digest = staged.digest AND leads.removed_at IS NULL THEN 'known'
     WHEN leads.key IS NOT NULL THEN 'changed'
     WHEN EXISTS (SELECT 1 FROM outbox WHERE outbox.scope_id = :scope_id AND outbox.key = staged.key
-                 AND outbox.state = 'sent') THEN 'unknown'
+                 AND outbox.state = 'sent' AND outbox.state <> 'planned') THEN 'unknown'
     WHEN EXISTS (SELECT 1 FROM temp.sharing WHERE sharing.row = staged.row) THEN 'shared'
     WHEN :only_imported AND NOT EXISTS (SELECT 1 FROM imports WHERE imports.scope_id = :scope_id
                                         AND imports.key = staged.key AND imports.digest = staged.digest)

@@ -7,7 +7,7 @@ WHERE leads.scope_id = :scope_id AND leads.removed_at IS NULL AND leads.origin <
   AND (drift.looked_at IS NULL OR drift.looked_at < :looked_before)
   AND NOT EXISTS (SELECT 1 FROM outbox
                   WHERE outbox.scope_id = leads.scope_id AND outbox.key = leads.key
-                    AND outbox.state = 'sent')
+                    AND outbox.state = 'sent' AND outbox.state <> 'planned')
   AND leads.key > :after
 ORDER BY leads.key
 LIMIT :count;

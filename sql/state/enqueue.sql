@@ -1,3 +1,3 @@
 -- A change of this run, not sent yet.
-INSERT INTO outbox (run_id, scope_id, key, kind, row, line, digest, wish, state)
-VALUES (:run_id, :scope_id, :key, :kind, :row, :line, :digest, :wish, 'planned');
+INSERT INTO outbox (run_id, scope_id, key, kind, row, line, digest, state)
+VALUES (:run_id, :scope_id, :key, :kind, :row, :line, :digest, 'planned');

@@ -73,7 +73,7 @@ def test_new_leads_of_one_shape_are_planned_as_each_by_itself(
     asks = False
     for record, lead in zip(records, leads, strict=True):
         difference = Difference(
-            record.row, record.line, record.key, record.digest, lead, None, None, False, None, record.wish
+            record.row, record.line, record.key, record.digest, lead, None, None, False, None
         )
         decision = decide(difference, load)
         alone.check(decision.change, theirs(lead, None))

@@ -117,7 +117,6 @@ def planned(store: Store, *keys: str, run_id: str = "run-1") -> list[Entry]:
                 "row": row,
                 "line": row,
                 "digest": digest_of(wish(key)),
-                "wish": wish(key).to_json(),
             }
             for row, key in enumerate(keys, start=2)
         ],
@@ -190,6 +189,7 @@ def test_migrations_are_numbered_without_a_gap() -> None:
 def test_opening_a_state_again_keeps_what_is_in_it(path: Path) -> None:
     with opened(path) as store:
         store.begin_run("run-1", "newsletter")
+        store.begin_staging()
         acknowledge(store, "ann")
     with opened(path) as store:
         assert store.count_leads() == 1
@@ -544,9 +544,9 @@ def test_every_lead_is_new_changed_unchanged_or_gone(before: dict[str, str], now
     with Store(None) as store:
         store.enter_scope("newsletter", "acc", "live")
         store.begin_run("run-1", "newsletter")
+        store.begin_staging()
         for key, city in before.items():
             acknowledge(store, key, city)
-        store.begin_staging()
         stage(store, *(record(row, key, city) for row, (key, city) in enumerate(now.items(), start=2)))
         new = {found.key for found in store.differences() if found.snapshot is None}
         changed = {found.key for found in store.differences() if found.snapshot is not None}
@@ -697,6 +697,7 @@ def test_a_record_that_is_not_sent_again_is_rejected_as_parked(store: Store) -> 
 
 
 def test_an_entry_goes_from_planned_to_sent_to_settled(store: Store) -> None:
+    stage(store, record(2, "ann"))
     (entry,) = planned(store, "ann")
     assert entry == Entry(
         entry_id=1,
@@ -704,6 +705,7 @@ def test_an_entry_goes_from_planned_to_sent_to_settled(store: Store) -> None:
         kind="load",
         row=2,
         digest=digest_of(wish("ann")),
+        wish=wish("ann").to_json(),
         desired=wish("ann"),
         change=None,
         attempts=0,
@@ -965,7 +967,7 @@ def test_every_statement_opens_with_a_comment_and_binds_nothing_in_it() -> None:
 
 def test_every_statement_is_used_and_every_name_has_a_statement() -> None:
     code = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "pipelines").glob("*.py"))
-    named = set(re.findall(r"(?:_run(?:_many)?|_statement|\bexecute)\(\s*\"(\w+)\"", code))
+    named = set(re.findall(r"(?:_run(?:_many)?|_entries|_statement|\bexecute)\(\s*\"(\w+)\"", code))
     assert named == {file.stem for file in STATEMENTS}
 
 
@@ -1020,7 +1022,17 @@ def test_what_is_unchanged_or_gone_is_found_without_a_scan_per_row(path: Path) -
 
 @pytest.mark.usefixtures("store")
 def test_open_entries_are_found_without_reading_the_journal(path: Path) -> None:
-    assert query_plan(path, "entries") == [
+    leads = "SEARCH leads USING PRIMARY KEY (scope_id=? AND key=?)"
+    assert query_plan(path, "unsettled") == ["SEARCH outbox USING INDEX outbox_open (scope_id=?)", leads]
+    assert query_plan(path, "planned") == [
         "SEARCH outbox USING INDEX outbox_open (scope_id=? AND entry_id>?)",
-        "SEARCH leads USING PRIMARY KEY (scope_id=? AND key=?)",
+        "SEARCH staged USING INTEGER PRIMARY KEY (rowid=?)",
+        leads,
     ]
+
+
+@pytest.mark.usefixtures("store")
+def test_what_was_done_with_a_lead_is_found_by_its_key(path: Path) -> None:
+    by_key = "SEARCH outbox USING INDEX outbox_by_key (scope_id=? AND key=?)"
+    for name in ("journal", "comparable", "comparable_lead"):
+        assert by_key in query_plan(path, name), name

@@ -1,0 +1,31 @@
+"""Items made one ahead, in a thread of their own: for work that mostly happens outside of Python."""
+
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+@contextmanager
+def one_ahead(items: Generator[_T]) -> Iterator[Iterator[_T]]:
+    """The same items. While one is used the next is made; all of them, and the end, in one other thread."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as thread:
+
+        def each() -> Iterator[_T]:
+            coming = thread.submit(_next, items)
+            while item := coming.result():
+                coming = thread.submit(_next, items)
+                yield item[0]
+
+        try:
+            yield each()
+        finally:
+            thread.submit(items.close).result()
+
+
+def _next(items: Iterator[_T]) -> tuple[_T] | None:
+    for item in items:
+        return (item,)
+    return None
