@@ -161,6 +161,9 @@ class _Staging:
             yield mapped
 
     def _map(self, chunk: Chunk, hashes: bytes, is_new: npt.NDArray[np.bool_] | None) -> "_Mapped":
+        count = len(chunk.frame) + len(chunk.bad_rows)
+        if is_new is not None and not is_new.any() and not chunk.bad_rows:
+            return _Mapped(count, [], [], None)
         left = np.ones(len(chunk.frame), dtype=np.bool_) if is_new is None else is_new
         places = np.flatnonzero(left)
         mapped = self._columns.map(chunk.frame if left.all() else chunk.frame.iloc[places])
@@ -177,7 +180,7 @@ class _Staging:
             staged = [_unless_forgotten(record, self._forgotten) for record in staged]
             rejects = [_without_forgotten(reject, self._forgotten) for reject in rejects]
         return _Mapped(
-            count=len(chunk.frame) + len(chunk.bad_rows),
+            count=count,
             staged=staged,
             rejects=rejects,
             originals=None if packed is None else (int(frame.index.min()), packed),

@@ -354,6 +354,8 @@ class Store:
         self._unpack, self._unpacked = unpack, {}
         self._create_staged()
         self._run("new_leads")
+        self._run("new_shapes")
+        self._run("new_values")
         self._run("originals")
         self._run("present")
         self._run("suppressed")
@@ -466,20 +468,31 @@ class Store:
         """Staged leads that nothing is known of are many at a first load: `differences` has them no more."""
         with self._transaction():
             self._run("find_new_leads", scope_id=self.scope_id)
+            self._run("find_new_shapes")
 
     def new_shapes(self) -> Iterator[tuple[int, Difference]]:
-        """The new leads that were set apart, one of each shape, with how many there are of it."""
-        with self._driver() as driver:
-            for leads, row, line, key, known_as, wish in driver.execute(self._statement("new_shapes").text):
-                lead = DesiredLead.from_json(wish)
-                yield leads, Difference(row, line, key, known_as, lead, None, None, False, None)
+        """The new leads that were set apart, one of each shape, with how many there are. Read in batches."""
+        after = 0
+        while rows := self._run("leads_of_shapes", after=after, count=BATCH):
+            for row in rows:
+                lead = DesiredLead.from_json(row.wish)
+                yield (
+                    row.leads,
+                    Difference(row.row, row.line, row.key, row.digest, lead, None, None, False, None),
+                )
+            after = rows[-1].row
 
     def new_values(self, custom_field: str) -> Iterator[tuple[CustomValue, int]]:
-        """What new leads are to have there, and how many of them."""
-        with self._driver() as driver:
-            rows = driver.execute(self._statement("new_values").text, {"name": custom_field})
-            for kind, value, leads in rows:
-                yield tuple(json.loads(value)) if kind == "array" else value, leads
+        """What new leads are to have there, and how many of them. Read in batches."""
+        with self._transaction():
+            self._run_line("DELETE FROM temp.new_values")
+            self._run("find_new_values", identifier=custom_field)
+        page = "SELECT * FROM temp.new_values WHERE place > :after ORDER BY place LIMIT :count"
+        after = 0
+        while rows := self._run_line(page, after=after, count=BATCH):
+            for row in rows:
+                yield tuple(json.loads(row.value)) if row.type == "array" else row.value, row.leads
+            after = rows[-1].place
 
     def enqueue_new(self, run_id: str) -> Iterator[int]:
         """The changes of all new leads that were set apart; gives how many, for each transaction."""

@@ -1,5 +1,3 @@
--- New leads by what they ask for beside their address and the texts of fields: how many there are, and the first.
-SELECT counted.leads, staged.row, staged.line, staged.key, staged.digest, staged.wish
-FROM (SELECT min(row) AS row, count(*) AS leads FROM temp.new_leads GROUP BY shape) AS counted
-JOIN temp.staged ON staged.row = counted.row
-ORDER BY staged.row;
+-- New leads by what they ask for beside their address and the texts of fields: the first of each shape, and how many
+-- there are of it.
+CREATE TEMP TABLE new_shapes (row INTEGER PRIMARY KEY, leads INTEGER NOT NULL) STRICT;

@@ -126,7 +126,17 @@ def _looked_at(store: Store, source: Rows, load: LoadConfig, *, skip_known: bool
 
 
 def _as_another_process(store: Store) -> None:
-    for table in ("staged", "new_leads", "originals", "present", "suppressed", "losers", "unseen"):
+    for table in (
+        "staged",
+        "new_leads",
+        "new_shapes",
+        "new_values",
+        "originals",
+        "present",
+        "suppressed",
+        "losers",
+        "unseen",
+    ):
         store._run_line(f"DROP TABLE IF EXISTS temp.{table}")
 
 
