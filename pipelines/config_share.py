@@ -15,6 +15,11 @@ class Share:
     fraction: float | None = None
     count: int | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no part can exceed it."""
+        return self.fraction is not None and self.fraction >= 1
+
     def exceeded(self, part: int, whole: int) -> bool:
         """Exact: 29 of 100 does not exceed 29%, which binary floats would deny."""
         if self.fraction is not None:

@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,13 @@ from pipelines.forgotten import REASON, Forgotten, cells_of
 from pipelines.known import KnownRecords
 from pipelines.lead import DesiredLead, digest, shape
 from pipelines.mapping import Invalid, Mapped, mapper, merge_leads
-from pipelines.mapping_columns import ColumnMapper, MappedColumns
+from pipelines.mapping_columns import ColumnMapper
 from pipelines.originals import pack, unpack
 from pipelines.raw_hash import HASH_BYTES, fingerprint, raw_hashes
 from pipelines.state import Reject, Staged, Store
 from pipelines.summary import Summary
 from pipelines.suppression import suppressed_addresses, suppressed_by
+from pipelines.text_columns import chosen_of, text_columns
 from pipelines.transform import source_columns
 from pipelines.values import Record
 
@@ -164,17 +166,10 @@ class _Staging:
         count = len(chunk.frame) + len(chunk.bad_rows)
         if is_new is not None and not is_new.any() and not chunk.bad_rows:
             return _Mapped(count, [], [], None)
-        left = np.ones(len(chunk.frame), dtype=np.bool_) if is_new is None else is_new
-        places = np.flatnonzero(left)
-        mapped = self._columns.map(chunk.frame if left.all() else chunk.frame.iloc[places])
-        places = places[mapped.places]
-        left[places] = False
-        frame = (chunk.frame if chunk.originals is None else chunk.originals).iloc[places]
-        packed = pack(frame)
-        texts = [None] * len(places) if packed else [_record_text(one) for _, _, one in _records(frame)]
-        staged = [*self._by_columns(chunk, hashes, places, mapped, texts)]
+        left = np.ones(len(chunk.frame), dtype=np.bool_) if is_new is None else is_new.copy()
+        staged, originals = self._by_columns(chunk, hashes, left)
         rejects = [_bad_row(bad, source_columns(self._source)) for bad in chunk.bad_rows]
-        for one in self._by_themselves(chunk, hashes, left):
+        for one in self._by_themselves(chunk, hashes, left) if left.any() else ():
             rejects.append(one) if isinstance(one, Reject) else staged.append(one)
         if self._forgotten is not None:
             staged = [_unless_forgotten(record, self._forgotten) for record in staged]
@@ -183,33 +178,43 @@ class _Staging:
             count=count,
             staged=staged,
             rejects=rejects,
-            originals=None if packed is None else (int(frame.index.min()), packed),
+            originals=originals,
         )
 
     def _by_columns(
-        self,
-        chunk: Chunk,
-        hashes: bytes,
-        places: npt.NDArray[np.intp],
-        mapped: MappedColumns,
-        texts: Sequence[str | None],
-    ) -> Iterator[Staged]:
-        return map(
+        self, chunk: Chunk, hashes: bytes, left: npt.NDArray[np.bool_]
+    ) -> tuple[list[Staged], tuple[int, bytes] | None]:
+        """Those that can be mapped by columns are not left any more."""
+        columns = text_columns(chunk.frame)
+        originals = columns if chunk.originals is None else text_columns(chunk.originals)
+        if columns is None or originals is None:
+            return [], None
+        places, rows = np.flatnonzero(left), chunk.frame.index.to_numpy()
+        mapped = self._columns.map(chosen_of(columns, left), rows[places])
+        places = places[mapped.places]
+        if not len(places):
+            return [], None
+        is_mapped = np.zeros(len(left), dtype=np.bool_)
+        is_mapped[places] = True
+        left &= ~is_mapped
+        staged = map(
             Staged._make,
             zip(
-                chunk.frame.index[places].tolist(),
+                rows[places].tolist(),
                 [chunk.lines[place] for place in places.tolist()],
                 mapped.keys,
                 mapped.ranks,
                 mapped.digests,
                 mapped.wishes,
                 mapped.blocked,
-                texts,
+                repeat(None, len(places)),
                 [hashes[at : at + HASH_BYTES] for at in (places * HASH_BYTES).tolist()],
                 mapped.shapes,
                 strict=True,
             ),
         )
+        packed = pack(chosen_of(originals, is_mapped), rows[places])
+        return list(staged), (int(rows[places].min()), packed)
 
     def _by_themselves(
         self, chunk: Chunk, hashes: bytes, left: npt.NDArray[np.bool_]

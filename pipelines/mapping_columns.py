@@ -12,7 +12,6 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,13 +26,13 @@ from pipelines.normalise import (
     normal_address,
 )
 from pipelines.text_columns import (
+    Columns,
     Flags,
     are_filled,
     joined,
     members,
     normal_in_json,
     normal_texts,
-    text_columns,
 )
 from pipelines.values import UnusableError
 
@@ -87,22 +86,16 @@ class ColumnMapper:
 
     def __init__(self, load: LoadConfig, columns: tuple[str, ...]) -> None:
         self._load, self._parts = load, parts_of(load, columns)
-        self._used = _used(self._parts)
 
-    def map(self, frame: pd.DataFrame) -> MappedColumns:
+    def map(self, columns: Columns, rows: npt.NDArray[np.int64]) -> MappedColumns:
         """What it makes of those records that need no closer look."""
-        columns = text_columns(frame, self._used)
-        if columns is None or frame.empty:
-            return NONE_MAPPED
-        return _Chunk(self._load, columns, frame.index.to_numpy()).mapped(self._parts)
+        return _Chunk(self._load, columns, rows).mapped(self._parts) if len(rows) else NONE_MAPPED
 
 
 class _Chunk:
     """The records of one chunk. Whoever finds that some cannot be used takes them out of `usable`."""
 
-    def __init__(
-        self, load: LoadConfig, columns: Mapping[str, pa.StringArray], rows: npt.NDArray[np.int64]
-    ) -> None:
+    def __init__(self, load: LoadConfig, columns: Columns, rows: npt.NDArray[np.int64]) -> None:
         self._columns, self._rows = columns, rows
         self._clears, self._duplicates = load.blank == "clear", load.duplicates.how
         self._usable: Flags = np.ones(len(rows), dtype=np.bool_)
@@ -236,15 +229,3 @@ def _distinct(codes: Sequence[tuple[Places, int]], count: int) -> tuple[Places, 
 
 def _chosen(texts: pa.StringArray, chosen: Flags) -> list[Any]:
     return list((texts if chosen.all() else texts.filter(pa.array(chosen))).to_pylist())
-
-
-def _used(parts: Parts) -> tuple[str, ...]:
-    every = [
-        parts.address,
-        parts.asked,
-        parts.standing,
-        *parts.fields.values(),
-        *parts.custom_fields.values(),
-    ]
-    every += [part for part in (parts.key, parts.changed) if part is not None]
-    return tuple({column for part in every for column in part.columns})

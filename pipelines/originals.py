@@ -1,20 +1,17 @@
 """Records as they stand in the source, many together and compressed: few of them are ever asked for. Pure."""
 
-import pandas as pd
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.text_columns import records_in_json, text_columns
+from pipelines.text_columns import Columns, records_in_json
 
 _ROW = "row"
 
 
-def pack(frame: pd.DataFrame) -> bytes | None:
-    """The records of a chunk by their rows; None if there are none, or a cell holds what Arrow cannot."""
-    columns = text_columns(frame, frame.columns)
-    if columns is None or frame.empty:
-        return None
-    rows = pa.array(frame.index.to_numpy())
-    batch = pa.record_batch([rows, *columns.values()], [_ROW, *columns])
+def pack(columns: Columns, rows: npt.NDArray[np.int64]) -> bytes:
+    """The records of a chunk by their rows."""
+    batch = pa.record_batch([pa.array(rows), *columns.values()], [_ROW, *columns])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
         stream.write_batch(batch)

@@ -368,11 +368,12 @@ def _may_skip(config: PipelineConfig) -> bool:
 def _guard(
     load: LoadConfig, store: Store, summary: Summary, plan: Plan, *, approved: bool
 ) -> GuardError | None:
+    is_share = plan.removed or (plan.edited_known and not load.guards.max_edited.is_whole)
     try:
         guards.check_before(
             load.guards,
             rows=summary.read,
-            known=store.count_leads() if plan.removed or plan.edited_known else 0,
+            known=store.count_leads() if is_share else 0,
             edited=plan.edited_known,
             removed=plan.removed,
             triggered=plan.triggered,

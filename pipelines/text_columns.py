@@ -5,7 +5,7 @@ Only the others are looked at one by one, and of those alike one.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 
 import numpy as np
@@ -28,12 +28,23 @@ _IS_ODD_IN_JSON[[ord('"'), ord("\\")]] = True
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def text_columns(frame: pd.DataFrame, names: Iterable[str]) -> dict[str, pa.StringArray] | None:
-    """Those columns of a chunk; None where a cell holds half of a surrogate pair, which no column can."""
+Columns = Mapping[str, pa.StringArray]
+
+
+def text_columns(frame: pd.DataFrame) -> Columns | None:
+    """The columns of a chunk; None where a cell holds half of a surrogate pair, which no column can."""
     try:
-        return {name: _column(frame[name]) for name in names}
+        return {str(name): _column(frame[name]) for name in frame.columns}
     except UnicodeEncodeError:
         return None
+
+
+def chosen_of(columns: Columns, chosen: Flags) -> Columns:
+    """The chosen records."""
+    if chosen.all():
+        return columns
+    which = pa.array(chosen)
+    return {name: cells.filter(which) for name, cells in columns.items()}
 
 
 def normal_texts(cells: pa.StringArray) -> pa.StringArray:
@@ -71,7 +82,7 @@ def joined(parts: Sequence[pa.StringArray], count: int) -> pa.StringArray:
     return pc.binary_join_element_wise(first, *others, ",", null_handling="skip")
 
 
-def records_in_json(columns: Mapping[str, pa.StringArray]) -> list[str]:
+def records_in_json(columns: Columns) -> list[str]:
     """Each record as an object, its cells as they are."""
     pieces: list[str | pa.StringArray] = []
     for name, cells in columns.items():

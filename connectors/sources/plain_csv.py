@@ -79,16 +79,14 @@ class Blocks:
 
     def _load(self) -> bool:
         """The next block, up to its last line end."""
-        data, end = self._cut, 0
-        while not end:
-            more = self._file.read(self._next_bytes)
-            data += more
+        parts, end = [self._cut], 0
+        while not end and (more := self._file.read(self._next_bytes)):
             # A carriage return at the very end may be half of a line end.
-            end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1 if more else len(data)
-            if not more:
-                break
+            end = max(more.rfind(b"\n"), more.rfind(b"\r", 0, -1)) + 1
+            parts.append(more[:end] if end else more)
         self._next_bytes = self._block_bytes
-        self._block, self._cut, self._is_tried = data[:end], data[end:], False
+        self._block, self._is_tried = b"".join(parts), False
+        self._cut = more[end:] if end else b""
         return bool(self._block)
 
 
