@@ -26,7 +26,7 @@ from pipelines.mapping import Invalid, Mapped, mapper, merge_leads
 from pipelines.mapping_columns import ColumnMapper
 from pipelines.originals import pack, unpack
 from pipelines.raw_hash import HASH_BYTES, fingerprint, raw_hashes
-from pipelines.state import Reject, Staged, Store
+from pipelines.state import Reject, Staged, StagedColumns, Store
 from pipelines.summary import Summary
 from pipelines.suppression import suppressed_addresses, suppressed_by
 from pipelines.text_columns import chosen_of, text_columns
@@ -108,7 +108,7 @@ class _Mapped:
     """A chunk of so many records as it is staged: without those that are known."""
 
     count: int
-    staged: list[Staged]
+    staged: list[StagedColumns]
     rejects: list[Reject]
     originals: tuple[int, bytes] | None
 
@@ -172,7 +172,7 @@ class _Staging:
         for one in self._by_themselves(chunk, hashes, left) if left.any() else ():
             rejects.append(one) if isinstance(one, Reject) else staged.append(one)
         if self._forgotten is not None:
-            staged = [_unless_forgotten(record, self._forgotten) for record in staged]
+            staged = [_unless_forgotten(Staged._make(one), self._forgotten) for one in staged]
             rejects = [_without_forgotten(reject, self._forgotten) for reject in rejects]
         return _Mapped(
             count=count,
@@ -183,7 +183,7 @@ class _Staging:
 
     def _by_columns(
         self, chunk: Chunk, hashes: bytes, left: npt.NDArray[np.bool_]
-    ) -> tuple[list[Staged], tuple[int, bytes] | None]:
+    ) -> tuple[list[StagedColumns], tuple[int, bytes] | None]:
         """Those that can be mapped by columns are not left any more."""
         columns = text_columns(chunk.frame)
         originals = columns if chunk.originals is None else text_columns(chunk.originals)
@@ -197,21 +197,18 @@ class _Staging:
         is_mapped = np.zeros(len(left), dtype=np.bool_)
         is_mapped[places] = True
         left &= ~is_mapped
-        staged = map(
-            Staged._make,
-            zip(
-                rows[places].tolist(),
-                [chunk.lines[place] for place in places.tolist()],
-                mapped.keys,
-                mapped.ranks,
-                mapped.digests,
-                mapped.wishes,
-                mapped.blocked,
-                repeat(None, len(places)),
-                [hashes[at : at + HASH_BYTES] for at in (places * HASH_BYTES).tolist()],
-                mapped.shapes,
-                strict=True,
-            ),
+        staged = zip(  # the columns of Staged, which would take as long again to make as the rest of this
+            rows[places].tolist(),
+            [chunk.lines[place] for place in places.tolist()],
+            mapped.keys,
+            mapped.ranks,
+            mapped.digests,
+            mapped.wishes,
+            mapped.blocked,
+            repeat(None, len(places)),
+            [hashes[at : at + HASH_BYTES] for at in (places * HASH_BYTES).tolist()],
+            mapped.shapes,
+            strict=True,
         )
         packed = pack(chosen_of(originals, is_mapped), rows[places])
         return list(staged), (int(rows[places].min()), packed)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.config import LoadConfig
-from pipelines.lead import CustomValue, DesiredLead, digest, shape
+from pipelines.lead import CustomValue, DesiredLead, digests, shape
 from pipelines.mapping import Part, Parts, Standing, parts_of
 from pipelines.normalise import (
     MAX_ADDRESS,
@@ -127,7 +127,7 @@ class _Chunk:
             places=places,
             keys=_chosen(keys, self._usable),
             ranks=ranks[places].tolist(),
-            digests=[digest(text) for text in texts],
+            digests=digests(texts),
             wishes=texts,
             shapes=[shapes.said[one] or b"" for one in shapes.which[places].tolist()],
             blocked=_chosen(standing.texts(lambda one: one.blocked), self._usable),

@@ -46,6 +46,9 @@ Standing = Literal["new", "known", "changed", "unknown", "shared", "not_imported
 log = logging.getLogger("kartra_sync.state")
 
 
+StagedColumns = tuple[int, int, str, float, bytes, str, str | None, str | None, bytes, bytes]
+
+
 class Staged(NamedTuple):
     """A record as it goes into the staging table, in the order of its columns.
 
@@ -386,7 +389,7 @@ class Store:
 
     def stage(
         self,
-        records: Sequence[Staged],
+        records: Sequence[StagedColumns],
         rejects: Sequence[Reject],
         run_id: str | None,
         originals: tuple[int, bytes] | None = None,
@@ -407,7 +410,7 @@ class Store:
             if rejects and run_id is not None:
                 self._reject(run_id, rejects)
 
-    def _stage(self, records: Sequence[Staged]) -> None:
+    def _stage(self, records: Sequence[StagedColumns]) -> None:
         """Many by one statement: so long other threads have the interpreter."""
         one = self._statement("stage").text.rstrip(";\n")
         _, _, placeholders = one.rpartition("VALUES ")
