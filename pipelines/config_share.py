@@ -22,6 +22,8 @@ class Share:
 
     def exceeded(self, part: int, whole: int) -> bool:
         """Exact: 29 of 100 does not exceed 29%, which binary floats would deny."""
+        if self.is_whole:
+            return False
         if self.fraction is not None:
             return part > Decimal(str(self.fraction)) * whole
         return self.count is not None and part > self.count

@@ -412,6 +412,7 @@ def test_missing_credentials_are_a_fault_only_when_they_are_needed(
         (Share(fraction=0.0), 0, 0, False),
         (Share(fraction=0.0), 1, 1000, True),
         (Share(fraction=1.0), 10, 10, False),
+        (Share(fraction=1.0), 10, 0, False),  # nobody had to count
         (Share(count=25), 25, 26, False),
         (Share(count=25), 26, 1_000_000, True),
         (Share(count=0), 1, 1, True),
