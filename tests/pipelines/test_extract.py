@@ -9,13 +9,14 @@ import pytest
 
 from connectors.errors import ConfigError, GuardError, SourceError
 from connectors.sources.files import open_csv
-from pipelines.config import PipelineConfig
+from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.extract import check_columns, find_record, read_mapped, stage
 from pipelines.lead import DesiredLead, digest
 from pipelines.mapping import Invalid, Mapped
 from pipelines.source import open_source
 from pipelines.state import Store
 from pipelines.summary import Summary
+from pipelines.transform import open_records
 from tests.pipelines import load_config
 
 CONSENT = {"consent": {"column": "OK", "accepted": ["yes"]}}
@@ -367,3 +368,23 @@ def test_columns_that_do_not_fit_are_named_with_the_pipeline_file(tmp_path: Path
         'p.yaml: load.fields.city: the source has no column "City"; it has: Email, Ort\n'
         'p.yaml: load.tags: the source has no column "Tags"; it has: Email, Ort'
     )
+
+
+def test_a_rejected_record_keeps_its_own_text_where_a_hook_turned_the_order_round(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "hooks.py").write_text(
+        "def turned(records):\n    return records.iloc[::-1]\n", encoding="utf-8"
+    )
+    text = "Email,City,OK\nann@example.org,Lyon,no\nbob@example.org,Leeds,no\ncleo@example.org,Rome,yes\n"
+    section = {
+        "source": {"csv": write(tmp_path, text).name},
+        "transform": "hooks:turned",
+        "key": "email",
+        "fields": {"email": "Email"},
+        **CONSENT,
+    }
+    load = LoadConfig.model_validate(section, context={"folder": tmp_path})
+    stage(open_records(load), load, store, Summary(), run_id="run-1")
+    cities = {reject.row: json.loads(reject.record)["City"] for reject in store.rejects("run-1")}
+    assert cities == {2: "Lyon", 3: "Leeds"}
