@@ -161,8 +161,7 @@ def run_pipeline(
             client.close()
             summary.seconds = time.monotonic() - started
             _count_calls(summary, client)
-            if error is not None or stopping():
-                store.defer(run_id)
+            store.defer(run_id)
             is_complete = error is None and not stopping()
             _count_outcomes(summary, store, run_id, complete=is_complete)
             if extract is not None and is_complete:

@@ -212,7 +212,7 @@ class Store:
         self.path = path
         self._check: StateCheck | None = None
         self.scope_id = 0
-        self._has_known = self._has_staged = False
+        self._has_known = self._has_staged = self._all_are_new = False
         self._unpack: Callable[[bytes], Mapping[int, str]]
         self._unpacked: Mapping[int, str] = {}
         if path is not None:
@@ -353,7 +353,8 @@ class Store:
 
     def begin_staging(self, unpack: Callable[[bytes], Mapping[int, str]] = lambda _: {}) -> None:
         """`unpack`: how what `stage` is given as originals becomes records as JSON, by their row."""
-        self._has_known, self._has_staged = False, True
+        self._has_known = self._all_are_new = False
+        self._has_staged = True
         self._unpack, self._unpacked = unpack, {}
         self._create_staged()
         self._run("new_leads")
@@ -472,6 +473,8 @@ class Store:
         with self._transaction():
             self._run("find_new_leads", scope_id=self.scope_id)
             self._run("find_new_shapes")
+        (counted,) = self._run("count_staged")
+        self._all_are_new = counted.new == counted.not_blocked
 
     def new_shapes(self) -> Iterator[tuple[int, Difference]]:
         """The new leads that were set apart, one of each shape, with how many there are. Read in batches."""
@@ -510,6 +513,8 @@ class Store:
 
     def differences(self) -> Iterator[Difference]:
         """Staged leads that differ from their snapshot, in the order of the source. Read in batches."""
+        if self._all_are_new:
+            return
         after = 0
         while rows := self._run("diff", scope_id=self.scope_id, after=after, count=BATCH):
             for row in rows:
@@ -697,13 +702,14 @@ class Store:
         """What this run planned and did not send waits for the next one."""
         self._run_line(
             "UPDATE outbox SET state='settled', outcome='deferred', wish=NULL, settled_at=:now"
-            " WHERE run_id=:run_id AND state='planned'",
+            " WHERE scope_id=:scope_id AND run_id=:run_id AND state='planned' AND state <> 'settled'",
+            scope_id=self.scope_id,
             run_id=run_id,
             now=_now(),
         )
 
     def outcomes(self, run_id: str) -> dict[tuple[str, str], int]:
-        """Entries of a run by (kind, outcome); an entry without an outcome is deferred."""
+        """Entries of a run by (kind, outcome), after `defer`; one that was sent and has no outcome is deferred."""
         return {(row.kind, row.outcome): row.entries for row in self._run("outcomes", run_id=run_id)}
 
     def owner_of(self, lead_id: str, email: str = "") -> str | None:
