@@ -709,7 +709,7 @@ class Store:
         )
 
     def outcomes(self, run_id: str) -> dict[tuple[str, str], int]:
-        """Entries of a run by (kind, outcome), after `defer`; one that was sent and has no outcome is deferred."""
+        """Entries of a run by (kind, outcome), after `defer`. Without an outcome yet is deferred, too."""
         return {(row.kind, row.outcome): row.entries for row in self._run("outcomes", run_id=run_id)}
 
     def owner_of(self, lead_id: str, email: str = "") -> str | None:
