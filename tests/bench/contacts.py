@@ -4,13 +4,12 @@ About 220 bytes a row; one street in twenty has a comma and stands in quotes, on
 """
 
 import csv
-import os
 import random
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from connectors.kartra.sandbox import Account, CustomField
+from tests.bench.cache import kept
 
 COLUMNS = (
     *("Email", "First Name", "Last Name", "Phone", "Company", "Street", "City", "State", "Zip", "Country"),
@@ -50,18 +49,10 @@ _TAGS = ("Customer", "Customer;VIP", "Lead", "Webinar;Lead", "VIP", "Newsletter;
 _NOTES = ("", "met at the fair", "prefers mail in the morning", "asked for an invoice", "friend of Bob")
 
 
-def contacts_csv(rows: int, edited: int = 0, folder: Path | None = None) -> Path:
+def contacts_csv(rows: int, edited: int = 0) -> Path:
     """The file, made once. `edited` per cent of the rows have another city and note, spread over the file."""
-    folder = folder or cache_folder()
-    path = folder / f"contacts-{rows}-{edited}.csv"
-    if not path.exists():
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        with unfinished.open("w", encoding="utf-8", newline="") as handle:
-            writer = csv.writer(handle, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(_contacts(rows, edited))
-        unfinished.rename(path)
-    return path
+    made_by = [Path(__file__).read_bytes()]
+    return kept("contacts", f"{rows}-{edited}.csv", made_by, lambda to: _write(to, _contacts(rows, edited)))
 
 
 def account() -> Account:
@@ -71,10 +62,11 @@ def account() -> Account:
     return Account(tags=sorted(tags), lists=["News", "Offers"], custom_fields=plain)
 
 
-def cache_folder() -> Path:
-    folder = Path(os.environ.get("BENCH_FOLDER") or Path(tempfile.gettempdir()) / "kartra-sync-bench")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _write(path: Path, contacts: Iterator[tuple[str, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(contacts)
 
 
 def _contacts(rows: int, edited: int) -> Iterator[tuple[str, ...]]:
