@@ -4,8 +4,9 @@ About 220 bytes a row; one street in twenty has a comma and stands in quotes, on
 """
 
 import csv
+import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from connectors.kartra.sandbox import Account, CustomField
@@ -20,7 +21,7 @@ pipeline: bench
 kartra: {{url: "{url}", app_id: "${{APP_ID}}", api_key: "${{API_KEY}}", api_password: "${{PASSWORD}}"}}
 state: {state}
 load:
-  source: {{csv: {csv}}}
+  source: {source}
   key: email
   fields:
     email: Email
@@ -53,6 +54,12 @@ def contacts_csv(rows: int, edited: int = 0) -> Path:
     """The file, made once. `edited` per cent of the rows have another city and note, spread over the file."""
     made_by = [Path(__file__).read_bytes()]
     return kept("contacts", f"{rows}-{edited}.csv", made_by, lambda to: _write(to, _contacts(rows, edited)))
+
+
+def pipeline_text(url: str, state: Path | str, source: Path | Mapping[str, str]) -> str:
+    """A pipeline file; a source that is no path is a query."""
+    named = {"csv": str(source)} if isinstance(source, Path) else {"sql": dict(source)}
+    return PIPELINE.format(url=url, state=state, source=json.dumps(named))
 
 
 def account() -> Account:

@@ -20,7 +20,7 @@ from pipelines.raw_hash import fingerprint
 from pipelines.source import open_source
 from tests.bench import seed
 from tests.bench.cache import kept, run_folder
-from tests.bench.contacts import PIPELINE, account, contacts_csv
+from tests.bench.contacts import account, contacts_csv, pipeline_text
 from tests.bench.floor import make_hashes
 from tests.bench.report import Asked, Report, medians, stage_table
 
@@ -68,14 +68,20 @@ class LoadBench:
         """Its rows, seconds, seconds of processor, and MiB at most."""
         if stage == "acknowledge" and not (self._folder / "commit.db").exists():
             self.run("commit", None)
-        found = run_stage(stage, self._pipeline(edited), self._environ)
+        state = "none.db" if edited is None else "state.db"
+        csv = contacts_csv(self._rows, edited or 0)
+        found = run_stage(stage, self._pipeline(f"edited-{edited}", state, csv), self._environ)
         for left in ("payloads.db", "adopt.db", *(["commit.db"] if stage == "acknowledge" else [])):
             self._delete(left)
         return found
 
+    def run_on(self, stage: str, source: Mapping[str, str]) -> dict[str, float]:
+        """On contacts that a query gives, all of them known."""
+        return run_stage(stage, self._pipeline("query", "state.db", source), self._environ)
+
     def _take_seeded(self) -> None:
         """A copy of the state that was kept, or is made now, under the account of this sandbox."""
-        config = read_pipeline(self._pipeline(0), self._environ)
+        config = read_pipeline(self._pipeline("same", "state.db", contacts_csv(self._rows)), self._environ)
         source = open_source(config.needs_load().source)
         mapping = fingerprint(config.needs_load(), source.columns, None).digest
         state = kept("state", f"{self._rows}.db", [mapping, *seed.code()], self._make_seeded)
@@ -87,18 +93,16 @@ class LoadBench:
         ordered = state.with_name("ordered.csv")
         seed.sort_contacts(contacts_csv(self._rows), ordered)
         file = state.with_name("seed.yaml")
-        file.write_text(PIPELINE.format(url=self._url, state=state, csv=ordered), encoding="utf-8")
+        file.write_text(pipeline_text(self._url, state, ordered), encoding="utf-8")
         run_stage("seed", file, self._environ)
 
     def _delete(self, state: str) -> None:
         for file in self._folder.glob(f"{state}*"):
             file.unlink()
 
-    def _pipeline(self, edited: int | None) -> Path:
-        file = self._folder / f"edited-{edited}.yaml"
-        state = "none.db" if edited is None else "state.db"
-        csv = contacts_csv(self._rows, edited or 0)
-        file.write_text(PIPELINE.format(url=self._url, state=state, csv=csv), encoding="utf-8")
+    def _pipeline(self, name: str, state: str, source: Path | Mapping[str, str]) -> Path:
+        file = self._folder / f"{name}.yaml"
+        file.write_text(pipeline_text(self._url, state, source), encoding="utf-8")
         return file
 
 

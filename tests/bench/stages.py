@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.account import account_of
 from pipelines.adopt import adopt_source
 from pipelines.config import PipelineConfig
+from pipelines.config_source import SqlOptions
 from pipelines.diff import apply_change, diff_lead
 from pipelines.extract import read_mapped, stage
 from pipelines.lead import Snapshot
@@ -85,6 +88,16 @@ def adopt(file: Path) -> int:
     return adopt_source(config.model_copy(update={"state": config.state.with_name("adopt.db")})).adopted
 
 
+def copy_out(file: Path) -> int:
+    """The rows of the source's query, as PostgreSQL itself sends them; their end is that of a line."""
+    options = _config(file).needs_load().source.options
+    assert isinstance(options, SqlOptions)
+    url = str(options.url).replace("+psycopg", "")
+    out = f"COPY ({options.query}) TO STDOUT"
+    with psycopg.connect(url) as connection, connection.cursor() as cursor, cursor.copy(out) as rows:
+        return sum(bytes(block).count(b"\n") for block in rows)
+
+
 @dataclass(frozen=True)
 class Stage:
     """`work` is measured, on what `prepare` makes of the pipeline file; gives the rows it worked on."""
@@ -99,6 +112,7 @@ STAGES = {
     "floor-insert": Stage(
         lambda file: floor.insert_payloads(_csv(file), file.with_name("payloads.db")),
     ),
+    "copy": Stage(copy_out),
     "extract": Stage(extract),
     "map": Stage(mapping),
     "plan": Stage(plan),

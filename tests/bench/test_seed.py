@@ -7,7 +7,7 @@ from pathlib import Path
 from connectors.kartra.sandbox import Sandbox
 from pipelines.pipeline_file import read_pipeline
 from pipelines.run import plan_pipeline, run_pipeline
-from tests.bench.contacts import PIPELINE, account, contacts_csv
+from tests.bench.contacts import account, contacts_csv, pipeline_text
 from tests.bench.seed import seed, sort_contacts
 
 ROWS = 40
@@ -23,7 +23,7 @@ def test_seeded_leads_are_those_of_a_run(tmp_path: Path) -> None:
 
         def pipeline(state: str, source: Path) -> Path:
             file = tmp_path / f"{state}.yaml"
-            file.write_text(PIPELINE.format(url=sandbox.url, state=f"{state}.db", csv=source), "utf-8")
+            file.write_text(pipeline_text(sandbox.url, f"{state}.db", source), "utf-8")
             return file
 
         run = run_pipeline(read_pipeline(pipeline("run", csv), environ), approved=True)
@@ -38,7 +38,7 @@ def test_seeded_leads_are_those_of_a_run(tmp_path: Path) -> None:
 def test_seeded_leads_have_each_the_number_of_their_contact(tmp_path: Path) -> None:
     """As Kartra counts them in the order of the file."""
     file = tmp_path / "seed.yaml"
-    file.write_text(PIPELINE.format(url="http://127.0.0.1:1", state="seed.db", csv=contacts_csv(ROWS)))
+    file.write_text(pipeline_text("http://127.0.0.1:1", "seed.db", contacts_csv(ROWS)))
     seed(read_pipeline(file, {"APP_ID": "a", "API_KEY": "k", "PASSWORD": "p"}))
     numbers = rows(tmp_path / "seed.db", "SELECT lead_id FROM leads")
     assert sorted(int(number) for (number,) in numbers) == list(range(1, ROWS + 1))
