@@ -38,6 +38,7 @@ load:
   custom_fields: {{birthday: Birthday, note: Note, size: Size, score: Score, source: Source}}
   tags: [Imported, {{column: Tags, split: ";"}}]
   lists: [{{column: Lists, split: ";"}}]
+  duplicates: {duplicates}
   consent: {{column: Opt-in, accepted: ["yes"]}}
 """
 """Reads 19 of the 20 columns."""
@@ -56,10 +57,18 @@ def contacts_csv(rows: int, edited: int = 0) -> Path:
     return kept("contacts", f"{rows}-{edited}.csv", made_by, lambda to: _write(to, _contacts(rows, edited)))
 
 
-def pipeline_text(url: str, state: Path | str, source: Path | Mapping[str, str]) -> str:
+def messy_csv(rows: int) -> Path:
+    """Of five contacts one has no address that could be one, and one has that of the contact before it."""
+    made_by = [Path(__file__).read_bytes()]
+    return kept("contacts", f"{rows}-messy.csv", made_by, lambda to: _write(to, _messy(rows)))
+
+
+def pipeline_text(
+    url: str, state: Path | str, source: Path | Mapping[str, str], *, duplicates: str = "last"
+) -> str:
     """A pipeline file; a source that is no path is a query."""
     named = {"csv": str(source)} if isinstance(source, Path) else {"sql": dict(source)}
-    return PIPELINE.format(url=url, state=state, source=json.dumps(named))
+    return PIPELINE.format(url=url, state=state, source=json.dumps(named), duplicates=duplicates)
 
 
 def account() -> Account:
@@ -107,6 +116,19 @@ def _contacts(rows: int, edited: int) -> Iterator[tuple[str, ...]]:
             "shop" if (picks >> 60) % 2 else "sign-up form",
             f"2026-{1 + (picks >> 52) % 11:02}-{1 + (picks >> 56) % 28:02}T08:00:00Z",
         )
+
+
+def _messy(rows: int) -> Iterator[tuple[str, ...]]:
+    before = ""
+    for number, (address, *others) in enumerate(_contacts(rows, 0)):
+        match number % 5:
+            case 1:
+                yield (f"{number} at nowhere", *others)
+            case 3:
+                yield (before, *others)
+            case _:
+                yield (address, *others)
+        before = address
 
 
 _CUSTOM = ("birthday", "note", "size", "score", "source")

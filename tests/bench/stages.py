@@ -5,6 +5,7 @@ A stage that changes the state makes one of its own beside it, named as the stag
 
 import os
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import psycopg
 from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.account import account_of
 from pipelines.adopt import adopt_source
+from pipelines.cli import cli
 from pipelines.config import PipelineConfig
 from pipelines.config_source import SqlOptions
 from pipelines.diff import apply_change, diff_lead
@@ -98,6 +100,15 @@ def copy_out(file: Path) -> int:
         return sum(bytes(block).count(b"\n") for block in rows)
 
 
+def rejects(file: Path, *options: str) -> int:
+    """The verb, on what `commit` left."""
+    config = _config(file)
+    with file.with_name("rejects.out").open("w", encoding="utf-8") as out, redirect_stdout(out):
+        cli.main(["rejects", str(file), *options], standalone_mode=False)
+    with Store(config.state) as store:
+        return store.count_rejects("bench")
+
+
 @dataclass(frozen=True)
 class Stage:
     """`work` is measured, on what `prepare` makes of the pipeline file; gives the rows it worked on."""
@@ -119,6 +130,9 @@ STAGES = {
     "commit": Stage(commit),
     "acknowledge": Stage(acknowledge, prepare=committed),
     "adopt": Stage(adopt),
+    "rejects": Stage(rejects),
+    "rejects --json": Stage(lambda file: rejects(file, "--json")),
+    "rejects --csv": Stage(lambda file: rejects(file, "--csv", str(file.with_name("rejects.csv")))),
     "seed": Stage(seed, prepare=lambda file: _config(file)),
 }
 
