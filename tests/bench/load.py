@@ -66,13 +66,12 @@ class LoadBench:
 
     def run(self, stage: str, edited: int | None) -> dict[str, float]:
         """Its rows, seconds, seconds of processor, and MiB at most."""
-        if stage == "acknowledge" and not (self._folder / "commit.db").exists():
-            self.run("commit", None)
         state = "none.db" if edited is None else "state.db"
         csv = contacts_csv(self._rows, edited or 0)
         found = run_stage(stage, self._pipeline(f"edited-{edited}", state, csv), self._environ)
-        for left in ("payloads.db", "adopt.db", *(["commit.db"] if stage == "acknowledge" else [])):
-            self._delete(left)
+        for left in ("payloads.db", "commit.db", "adopt.db"):
+            for file in self._folder.glob(f"{left}*"):
+                file.unlink()
         return found
 
     def run_on(self, stage: str, source: Mapping[str, str]) -> dict[str, float]:
@@ -95,10 +94,6 @@ class LoadBench:
         file = state.with_name("seed.yaml")
         file.write_text(pipeline_text(self._url, state, ordered), encoding="utf-8")
         run_stage("seed", file, self._environ)
-
-    def _delete(self, state: str) -> None:
-        for file in self._folder.glob(f"{state}*"):
-            file.unlink()
 
     def _pipeline(self, name: str, state: str, source: Path | Mapping[str, str]) -> Path:
         file = self._folder / f"{name}.yaml"
@@ -123,10 +118,7 @@ def bench_load(rows: int, repeat: int, only: Collection[str] = ()) -> Report:
     chosen = {name: stage for name, stage in STAGES.items() if name in (only or STAGES)}
     with run_folder() as folder, Sandbox(account(), calls_per_second=0) as sandbox:
         bench = LoadBench(rows, folder, sandbox)
-        runs = []
-        for _ in range(repeat):
-            runs.append({name: bench.run(*stage) for name, stage in chosen.items()})
-            bench._delete("commit.db")
+        runs = [{name: bench.run(*stage) for name, stage in chosen.items()} for _ in range(repeat)]
     stages = medians(runs)
     return Report({"rows": rows, "stages": stages}, stage_table(stages), _asked_of_stages(stages))
 

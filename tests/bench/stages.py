@@ -19,7 +19,7 @@ from pipelines.cli import cli
 from pipelines.config import PipelineConfig
 from pipelines.config_source import SqlOptions
 from pipelines.diff import apply_change, diff_lead
-from pipelines.extract import read_mapped, stage
+from pipelines.extract import _Staging, stage
 from pipelines.lead import Snapshot
 from pipelines.pipeline_file import read_pipeline
 from pipelines.plan import make_plan
@@ -41,8 +41,11 @@ def extract(file: Path) -> int:
 
 
 def mapping(file: Path) -> int:
+    """Reading and hashing too, each record mapped as for the staging table and not written there."""
     load = _config(file).needs_load()
-    return sum(1 for _ in read_mapped(open_source(load.source), load))
+    with Store(None) as store:
+        staging = _Staging(open_source(load.source), load, store, Summary(), None, lambda: None)
+        return sum(one.count for one in staging._mapped(staging._chunks(), None))
 
 
 def plan(file: Path) -> int:
@@ -51,14 +54,9 @@ def plan(file: Path) -> int:
 
 def commit(file: Path) -> int:
     """A first load until everything is in the outbox and the first call could leave."""
-    config = _config(file)
-    load, summary = config.needs_load(), Summary()
-    with Store(config.state.with_name("commit.db")) as store:
-        store.enter_scope(config.pipeline, account_of(config), config.kartra.mode)
-        store.begin_run("bench", config.pipeline)
-        stage(open_source(load.source), load, store, summary, run_id="bench")
-        make_plan(store, load, Shortfall(_names, _names), summary, run_id="bench")
-    return summary.read
+    store, read = _committed(file)
+    store.close()
+    return read
 
 
 def acknowledge(store: Store) -> int:
@@ -74,14 +72,6 @@ def acknowledge(store: Store) -> int:
             store.settle(entry, Outcome("created"), known, run_id="bench")
             settled += 1
     return settled
-
-
-def committed(file: Path) -> Store:
-    """What `commit` left."""
-    config = _config(file)
-    store = Store(config.state.with_name("commit.db"))
-    store.enter_scope(config.pipeline, account_of(config), config.kartra.mode)
-    return store
 
 
 def adopt(file: Path) -> int:
@@ -128,7 +118,7 @@ STAGES = {
     "map": Stage(mapping),
     "plan": Stage(plan),
     "commit": Stage(commit),
-    "acknowledge": Stage(acknowledge, prepare=committed),
+    "acknowledge": Stage(acknowledge, prepare=lambda file: _committed(file)[0]),
     "adopt": Stage(adopt),
     "rejects": Stage(rejects),
     "rejects --json": Stage(lambda file: rejects(file, "--json")),
@@ -143,6 +133,17 @@ def _config(file: Path) -> PipelineConfig:
 
 def _csv(file: Path) -> Path:
     return Path(str(_config(file).needs_load().source.options.path))  # type: ignore[union-attr]
+
+
+def _committed(file: Path) -> tuple[Store, int]:
+    config = _config(file)
+    load, summary = config.needs_load(), Summary()
+    store = Store(config.state.with_name("commit.db"))
+    store.enter_scope(config.pipeline, account_of(config), config.kartra.mode)
+    store.begin_run("bench", config.pipeline)
+    stage(open_source(load.source), load, store, summary, run_id="bench")
+    make_plan(store, load, Shortfall(_names, _names), summary, run_id="bench")
+    return store, summary.read
 
 
 def _names() -> Inventory:
