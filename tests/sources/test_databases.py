@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, create_engine, text
 
 from connectors.errors import ConfigError, SourceError
 from connectors.kartra.sandbox import Account, Sandbox
@@ -241,21 +243,28 @@ def test_what_is_copied_from_postgresql_is_what_its_driver_gives(
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TYPE mood AS ENUM ('happy')")
         connection.execute("CREATE TYPE pair AS (number int, word text)")
-        for number, (kind, values) in enumerate(ODD_VALUES.items()):
-            connection.execute(f"CREATE TABLE odd{number} (place int, value {kind})")
-            connection.cursor().executemany(
-                f"INSERT INTO odd{number} VALUES (%s, %s::text::{kind})", list(enumerate(values))
-            )
+        columns = ", ".join(f"v{number} {kind}" for number, kind in enumerate(ODD_VALUES))
+        connection.execute(f"CREATE TABLE odd (place int, {columns})")
+        marks = ", ".join(f"%s::text::{kind}" for kind in ODD_VALUES)
+        rows = [(place, *values) for place, values in enumerate(zip_longest(*ODD_VALUES.values()))]
+        connection.cursor().executemany(f"INSERT INTO odd VALUES (%s, {marks})", rows)
         for setting in settings:
             connection.execute(f"ALTER DATABASE {connection.info.dbname} SET {setting}")
-    for number, (kind, values) in enumerate(ODD_VALUES.items()):
-        for columns in ("value", "place, value, value AS again"):
-            query = f"SELECT {columns} FROM odd{number} ORDER BY place"
-            copied = list(records(open_sql(database, query, chunk_rows=3)))
-            one_by_one = f"SELECT * FROM ({query}) AS every WHERE 'x' = :x"
-            rows = list(records(open_sql(database, one_by_one, parameters={"x": "x"}, chunk_rows=3)))
-            assert (kind, copied) == (kind, rows)
-            assert len(copied) == len(values)
+    for query in ("SELECT * FROM odd ORDER BY place", "SELECT v0 FROM odd ORDER BY place"):
+        copied = list(records(open_sql(database, query, chunk_rows=3)))
+        one_by_one = f"SELECT * FROM ({query}) AS every WHERE 'x' = :x"
+        assert copied == list(records(open_sql(database, one_by_one, parameters={"x": "x"}, chunk_rows=3)))
+        assert len(copied) == len(rows)
+
+
+def test_text_of_a_database_in_another_encoding_arrives_as_it_is(postgresql_server: URL) -> None:
+    name = f"latin{uuid.uuid4().hex}"
+    server = postgresql_server.render_as_string(hide_password=False).replace("+psycopg", "")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    place = postgresql_server.set(database=name).render_as_string(hide_password=False)
+    (chunk,) = open_sql(place, "SELECT 'Zo\u00eb' AS name, 1 AS number").chunks()
+    assert chunk.frame.iloc[0].to_list() == ["Zo\u00eb", "1"]
 
 
 def test_bytes_that_are_no_text_make_a_bad_row_and_stop_no_other(database: str, place: str | Path) -> None:
