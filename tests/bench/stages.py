@@ -15,15 +15,17 @@ import psycopg
 from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.account import account_of
 from pipelines.adopt import adopt_source
+from pipelines.chunk_mapping import ChunkMapper
 from pipelines.cli import cli
 from pipelines.config import PipelineConfig
 from pipelines.config_source import SqlOptions
 from pipelines.diff import apply_change, diff_lead
-from pipelines.extract import _Staging, stage
+from pipelines.extract import stage
 from pipelines.lead import Snapshot
 from pipelines.pipeline_file import read_pipeline
 from pipelines.plan import make_plan
 from pipelines.preflight import Inventory, Shortfall
+from pipelines.raw_hash import fingerprint, raw_hashes
 from pipelines.run import plan_pipeline
 from pipelines.source import open_source
 from pipelines.state import Acknowledged, Outcome, Store
@@ -43,9 +45,11 @@ def extract(file: Path) -> int:
 def mapping(file: Path) -> int:
     """Reading and hashing too, each record mapped as for the staging table and not written there."""
     load = _config(file).needs_load()
-    with Store(None) as store:
-        staging = _Staging(open_source(load.source), load, store, Summary(), None, lambda: None)
-        return sum(one.count for one in staging._mapped(staging._chunks(), None))
+    source = open_source(load.source)
+    under = fingerprint(load, source.columns, None)
+    chunk_mapper = ChunkMapper(load, source.columns, source.columns, None)
+    chunks = source.chunks()
+    return sum(chunk_mapper.map(chunk, raw_hashes(chunk.frame, under), None).count for chunk in chunks)
 
 
 def plan(file: Path) -> int:
