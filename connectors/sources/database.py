@@ -5,11 +5,11 @@ end in any case. What values are as text is in `values`.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, CursorResult, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -20,6 +20,9 @@ from connectors.sources import Chunk
 from connectors.sources.records import Record, next_chunk, record_of, text_column, whole_chunk
 from connectors.sources.values import text_of
 from connectors.sources.watermark import Overlap, lowered
+
+if TYPE_CHECKING:
+    from connectors.sources.postgresql_copy import CopiedPart
 
 CONNECT_TIMEOUT_S = 10
 _MYSQL = ("mysql", "mariadb")
@@ -49,7 +52,7 @@ def open_sql(
     values = dict(parameters or {})
     _refuse_other_parameters(statement, values)
     found = SqlQuery((), place, statement, values, timeout_s, chunk_rows)
-    with found._run() as result:
+    with found._connected() as connection, found._result(connection) as result:
         columns = tuple(map(str, result.keys()))
     repeated = sorted({name for name in columns if columns.count(name) > 1})
     if repeated:
@@ -76,8 +79,12 @@ class SqlQuery:
 
     def chunks(self) -> Iterator[Chunk]:
         """Rows are numbered as in a CSV of the same data, where the header is row 1."""
-        for _, chunk in self._read(None):
-            yield chunk
+        with self._connected() as connection:
+            if connection.dialect.name == "postgresql" and not self._parameters:
+                yield from self._copied(connection)
+            else:
+                for _, chunk in self._rows(connection, None):
+                    yield chunk
 
     def since(self, column: str, highest: Any, overlap: Overlap) -> "NewRows":
         """Only rows from `highest` on, and a little before it; all of them where it is None.
@@ -92,34 +99,46 @@ class SqlQuery:
         return NewRows(self, column, highest, overlap)
 
     def _read(self, filtered: tuple[str, Any] | None) -> Iterator[tuple[Sequence[Any], Chunk]]:
-        with self._run(filtered) as result:
-            if tuple(map(str, result.keys())) != self.columns:
-                raise SourceError("the columns of the query have changed since it was opened")
+        with self._connected() as connection:
+            yield from self._rows(connection, filtered)
+
+    def _rows(
+        self, connection: Connection, filtered: tuple[str, Any] | None
+    ) -> Iterator[tuple[Sequence[Any], Chunk]]:
+        with self._result(connection, filtered) as result:
+            self._check_columns(map(str, result.keys()))
             row = 2
             for rows in result.partitions(self._chunk_rows):
                 yield rows, _chunk(rows, row, self.columns)
                 row += len(rows)
 
+    def _copied(self, connection: Connection) -> Iterator[Chunk]:
+        from connectors.sources.postgresql_copy import open_copy  # psycopg is loaded by whoever needs it
+
+        with open_copy(connection, self._query) as copied:
+            if copied is None:
+                yield from (chunk for _, chunk in self._rows(connection, None))
+                return
+            self._check_columns(copied.columns)
+            row = 2
+            for part in copied.parts(self._chunk_rows, self._timeout_s):
+                yield _copied_chunk(part, row, self.columns)
+                row += len(part)
+
+    def _check_columns(self, found: Iterable[str]) -> None:
+        if tuple(found) != self.columns:
+            raise SourceError("the columns of the query have changed since it was opened")
+
     @contextmanager
-    def _run(self, filtered: tuple[str, Any] | None = None) -> Iterator[CursorResult[Any]]:
-        """The rows, fetched in parts as they are wanted. Errors of the database become SourceError."""
+    def _connected(self) -> Iterator[Connection]:
+        """In a transaction that reads. Errors of the database become SourceError."""
         engine = open_engine(self._url, **_options(self._url, self._timeout_s))
         if self._url.get_backend_name() == "sqlite":
             event.listen(engine, "connect", _refuse_writes)
         try:
             with engine.connect() as connection:
                 _begin_reading(connection, self._timeout_s)
-                streaming = connection.execution_options(stream_results=True, yield_per=self._chunk_rows)
-                result = self._execute(streaming, filtered)
-                cursor = result.cursor
-                try:
-                    yield result
-                finally:
-                    if connection.dialect.name in _MYSQL and not result.closed:
-                        _leave_unread(cursor)
-                        connection.invalidate()  # the server ends a statement that nobody listens to
-                    with suppress(DBAPIError, connection.dialect.loaded_dbapi.Error):
-                        result.close()
+                yield connection
         except DBAPIError as error:
             how = "the connection to the database was lost" if error.connection_invalidated else ""
             raise SourceError(f"{how or 'the query cannot be read'}: {said(error)}") from error
@@ -127,6 +146,23 @@ class SqlQuery:
             raise SourceError(f"the query cannot be read: {type(error).__name__}") from error
         finally:
             engine.dispose()
+
+    @contextmanager
+    def _result(
+        self, connection: Connection, filtered: tuple[str, Any] | None = None
+    ) -> Iterator[CursorResult[Any]]:
+        """The rows, fetched in parts as they are wanted."""
+        streaming = connection.execution_options(stream_results=True, yield_per=self._chunk_rows)
+        result = self._execute(streaming, filtered)
+        cursor = result.cursor
+        try:
+            yield result
+        finally:
+            if connection.dialect.name in _MYSQL and not result.closed:
+                _leave_unread(cursor)
+                connection.invalidate()  # the server ends a statement that nobody listens to
+            with suppress(DBAPIError, connection.dialect.loaded_dbapi.Error):
+                result.close()
 
     def _execute(self, connection: Connection, filtered: tuple[str, Any] | None) -> CursorResult[Any]:
         if filtered is not None:
@@ -242,6 +278,17 @@ def _chunk(rows: Sequence[Any], first: int, columns: tuple[str, ...]) -> Chunk:
     if any(column is None for column in texts):
         return next_chunk(list(_records(rows, first, columns)), columns)
     numbers = range(first, first + len(rows))
+    return whole_chunk(dict(zip(columns, texts, strict=True)), numbers, numbers)
+
+
+def _copied_chunk(part: "CopiedPart", first: int, columns: tuple[str, ...]) -> Chunk:
+    """Record by record where one of them holds bytes that are no text."""
+    try:
+        texts = part.texts()
+    except UnicodeDecodeError:
+        rows = zip(*part.values(), strict=True)
+        return next_chunk(list(_records(rows, first, columns)), columns)
+    numbers = range(first, first + len(part))
     return whole_chunk(dict(zip(columns, texts, strict=True)), numbers, numbers)
 
 

@@ -4,13 +4,13 @@ About 220 bytes a row; one street in twenty has a comma and stands in quotes, on
 """
 
 import csv
-import os
+import json
 import random
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from connectors.kartra.sandbox import Account, CustomField
+from tests.bench.cache import kept
 
 COLUMNS = (
     *("Email", "First Name", "Last Name", "Phone", "Company", "Street", "City", "State", "Zip", "Country"),
@@ -21,7 +21,7 @@ pipeline: bench
 kartra: {{url: "{url}", app_id: "${{APP_ID}}", api_key: "${{API_KEY}}", api_password: "${{PASSWORD}}"}}
 state: {state}
 load:
-  source: {{csv: {csv}}}
+  source: {source}
   key: email
   fields:
     email: Email
@@ -38,6 +38,7 @@ load:
   custom_fields: {{birthday: Birthday, note: Note, size: Size, score: Score, source: Source}}
   tags: [Imported, {{column: Tags, split: ";"}}]
   lists: [{{column: Lists, split: ";"}}]
+  duplicates: {duplicates}
   consent: {{column: Opt-in, accepted: ["yes"]}}
 """
 """Reads 19 of the 20 columns."""
@@ -50,18 +51,24 @@ _TAGS = ("Customer", "Customer;VIP", "Lead", "Webinar;Lead", "VIP", "Newsletter;
 _NOTES = ("", "met at the fair", "prefers mail in the morning", "asked for an invoice", "friend of Bob")
 
 
-def contacts_csv(rows: int, edited: int = 0, folder: Path | None = None) -> Path:
+def contacts_csv(rows: int, edited: int = 0) -> Path:
     """The file, made once. `edited` per cent of the rows have another city and note, spread over the file."""
-    folder = folder or cache_folder()
-    path = folder / f"contacts-{rows}-{edited}.csv"
-    if not path.exists():
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        with unfinished.open("w", encoding="utf-8", newline="") as handle:
-            writer = csv.writer(handle, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(_contacts(rows, edited))
-        unfinished.rename(path)
-    return path
+    made_by = [Path(__file__).read_bytes()]
+    return kept("contacts", f"{rows}-{edited}.csv", made_by, lambda to: _write(to, _contacts(rows, edited)))
+
+
+def messy_csv(rows: int) -> Path:
+    """Of five contacts one has no address that could be one, and one has that of the contact before it."""
+    made_by = [Path(__file__).read_bytes()]
+    return kept("contacts", f"{rows}-messy.csv", made_by, lambda to: _write(to, _messy(rows)))
+
+
+def pipeline_text(
+    url: str, state: Path | str, source: Path | Mapping[str, str], *, duplicates: str = "last"
+) -> str:
+    """A pipeline file; a source that is no path is a query."""
+    named = {"csv": str(source)} if isinstance(source, Path) else {"sql": dict(source)}
+    return PIPELINE.format(url=url, state=state, source=json.dumps(named), duplicates=duplicates)
 
 
 def account() -> Account:
@@ -71,10 +78,11 @@ def account() -> Account:
     return Account(tags=sorted(tags), lists=["News", "Offers"], custom_fields=plain)
 
 
-def cache_folder() -> Path:
-    folder = Path(os.environ.get("BENCH_FOLDER") or Path(tempfile.gettempdir()) / "kartra-sync-bench")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _write(path: Path, contacts: Iterator[tuple[str, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(contacts)
 
 
 def _contacts(rows: int, edited: int) -> Iterator[tuple[str, ...]]:
@@ -108,6 +116,19 @@ def _contacts(rows: int, edited: int) -> Iterator[tuple[str, ...]]:
             "shop" if (picks >> 60) % 2 else "sign-up form",
             f"2026-{1 + (picks >> 52) % 11:02}-{1 + (picks >> 56) % 28:02}T08:00:00Z",
         )
+
+
+def _messy(rows: int) -> Iterator[tuple[str, ...]]:
+    before = ""
+    for number, (address, *others) in enumerate(_contacts(rows, 0)):
+        match number % 5:
+            case 1:
+                yield (f"{number} at nowhere", *others)
+            case 3:
+                yield (before, *others)
+            case _:
+                yield (address, *others)
+        before = address
 
 
 _CUSTOM = ("birthday", "note", "size", "score", "source")

@@ -1,23 +1,21 @@
-"""What a delivered call costs this side, with the limit off: `python -m tests.bench.delivery --leads 3000`.
+"""What a delivered call costs this side, with the limit off: `python -m tests.bench delivery --leads 3000`.
 
 The sandbox runs in the process that measures, the delivery in one of its own, with its journal on disk and
 the real limiter, whose rate is set so high that it never waits. Told is the processor's time of that process
 alone, per call. The floor is the same number of calls by `requests` one after another, with nothing around.
 """
 
-import argparse
 import csv
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from connectors.kartra.sandbox import Account, CustomField, Sandbox
+from tests.bench.report import Asked, Report, figure_table
 
 ASKED_MS = 2.5
 """Of one core, for each call: journal, limiter, compile, classify, commit and HTTP."""
@@ -36,40 +34,36 @@ load:
   custom_fields: {note: Note, size: Size}
   tags: [Imported, {column: Segment}]
   lists: [News]
+  sequences: [{name: Onboarding, step: 1}]
   consent: {attested: a form}
   guards: {max_triggered: 1000000, max_edited: 100%}
 """
 HEADER = ("Email", "First", "Last", "Company", "City", "Country", "Note", "Size", "Segment")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.delivery", description=__doc__)
-    parser.add_argument("--leads", type=int, default=2_000)
-    parser.add_argument("--repeat", type=int, default=1, help="Runs of which the medians are taken.")
-    parser.add_argument("--profile", type=Path, help="A file for the profile of the delivering thread.")
-    parser.add_argument("--json", action="store_true")
-    chosen = parser.parse_args()
-    measured = bench_delivery(chosen.leads, repeat=chosen.repeat, profile=chosen.profile)
-    if chosen.json:
-        print(json.dumps(measured, indent=2))
-        return 0
-    table = Table("what", "figure")
-    for name, value in measured.items():
-        table.add_row(name, f"{value:,.2f}" if isinstance(value, float) else f"{value:,}")
-    Console(width=100).print(table)
-    return 0
-
-
-def bench_delivery(leads: int, *, repeat: int = 1, profile: Path | None = None) -> dict[str, Any]:
-    """Figures by name: creations, then edits of one field; medians of `repeat` runs."""
+def bench_delivery(leads: int, *, repeat: int = 1, profile: Path | None = None) -> Report:
+    """Creations, then edits of one field, then nothing changed; medians of `repeat` runs."""
     runs = [_measure(leads, profile) for _ in range(repeat)]
-    return {name: sorted(run[name] for run in runs)[repeat // 2] for name in runs[0]}
+    figures = {name: median(run[name] for run in runs) for name in runs[0]}
+    asked = [
+        Asked(f"ms of a core, {kind}", ASKED_MS, figures[f"ms of a core, {kind}"])
+        for kind in ("a new lead", "a changed lead")
+    ] + [
+        Asked(f"calls for {kind}", limit, figures[f"calls for {kind}"])
+        for kind, limit in (
+            ("a new lead with tags, a list, a sequence", 1),
+            ("a changed lead", 1),
+            ("an unchanged lead", 0),
+        )
+    ]
+    return Report(figures, figure_table(figures), asked)
 
 
 def _measure(leads: int, profile: Path | None) -> dict[str, Any]:
     account = Account(
         tags=["Imported", "A", "B", "C"],
         lists=["News"],
+        sequences={"Onboarding": ["1"]},
         custom_fields=[
             CustomField("1", "note", "input_field"),
             CustomField("2", "size", "drop_down", {"610": "small", "611": "large"}),
@@ -89,15 +83,15 @@ def _measure(leads: int, profile: Path | None) -> dict[str, Any]:
         created = _in_a_process(folder, "run", profile)
         _write_contacts(folder / "contacts.csv", leads, city="Kraków")
         edited = _in_a_process(folder, "run", None)
+        same = _in_a_process(folder, "run", None)
         floor = _in_a_process(folder, "floor", None)
-    if (created["calls"], edited["calls"]) != (leads, leads):
-        raise RuntimeError(f"expected {leads} calls each: {created}, {edited}")
     return {
-        "calls": leads,
+        "calls for a new lead with tags, a list, a sequence": created["calls"] / leads,
+        "calls for a changed lead": edited["calls"] / leads,
+        "calls for an unchanged lead": same["calls"] / leads,
         "ms of a core, a new lead": created["cpu_ms"],
         "ms of a core, a changed lead": edited["cpu_ms"],
         "ms of a core, requests alone": floor["cpu_ms"],
-        "ms of a core, asked": ASKED_MS,
         "calls a second, new leads": created["per_second"],
         "commits a call, new leads": created["commits"],
     }
@@ -121,7 +115,3 @@ def _in_a_process(folder: Path, what: str, profile: Path | None) -> dict[str, fl
     if done.returncode:
         raise RuntimeError(done.stderr)
     return dict(json.loads(done.stdout))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

