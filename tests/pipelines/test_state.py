@@ -685,6 +685,30 @@ def test_a_refused_record_is_rejected_with_its_text(store: Store) -> None:
     ]
 
 
+def test_originals_are_unpacked_once_however_many_of_them_are_rejected(path: Path) -> None:
+    """Of three chunks, in which every key comes again in the next."""
+    unpacked: list[bytes] = []
+
+    def unpack(packed: bytes) -> dict[int, str]:
+        unpacked.append(packed)
+        first = int(packed)
+        return {row: f'{{"row": {row}}}' for row in range(first, first + 10)}
+
+    with opened(path) as store:
+        store.begin_run("run-1", "newsletter")
+        store.begin_staging(unpack)
+        for first in (2, 12, 22):
+            rows = range(first, first + 10)
+            chunk = [record(row, f"key {9 - (row - 2) % 10}", record=None) for row in rows]
+            store.stage(chunk, [], "run-1", (first, str(first).encode()))
+        assert store.end_staging() == 20
+        store.settle_staging([], "run-1")
+        assert unpacked == [b"2", b"12"]
+        assert {reject.record for reject in store.rejects("run-1")} == {
+            f'{{"row": {row}}}' for row in range(2, 22)
+        }
+
+
 def test_a_record_that_is_not_sent_again_is_rejected_as_parked(store: Store) -> None:
     store.stage([record(2, "ann")], [], None)
     store.reject_known("run-1", 2, "271", "malformed")
