@@ -29,7 +29,7 @@ from connectors.sources.plain_csv import Blocks, PlainPart, can_be_plain, plain_
 from connectors.sources.records import Record, named_columns, next_chunk, unique_names
 
 MAX_CELL_CHARS = 16 * 1024 * 1024  # bounds what a quote that is never closed may gather; Kartra takes 255
-BYTES_A_ROW = 200
+BYTES_A_ROW = 130
 """Blocks are read as large as a chunk may be."""
 
 _SEP_LINE = r"(?i)sep=([^\r\n])\r?\n"
