@@ -1,8 +1,9 @@
 """Which records of a source are known to be just as Kartra acknowledged them, by their raw hashes.
 
-24 bytes a record, in sorted arrays: a million are compared in a second.
+18 bytes a record, in sorted arrays: a million are compared in a second.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -21,16 +22,16 @@ class KnownRecords:
         """`hashes`: one behind the other, in any order; they are sorted in place."""
         whole = np.frombuffer(hashes, dtype=f"S{HASH_BYTES}")
         whole.sort()
-        halves = whole.view(">u8")
-        self._whole = whole
-        self._high = halves[::2].astype(np.uint64)
-        self._low = halves[1::2]
-        self._seen = np.zeros(len(whole), dtype=np.bool_)
-        self._left_out = np.zeros(len(whole), dtype=np.bool_)
+        halves = whole.view(np.uint64)
+        if sys.byteorder == "little":  # as numbers they are in the same order
+            halves.byteswap(inplace=True)
+        self._high, self._low = halves[::2], halves[1::2]
+        self._seen = np.zeros(len(self._high), dtype=np.bool_)
+        self._left_out = np.zeros(len(self._high), dtype=np.bool_)
         self._repeated: list[bytes] = []
 
     def __len__(self) -> int:
-        return len(self._whole)
+        return len(self._high)
 
     @property
     def seen_count(self) -> int:
@@ -48,7 +49,7 @@ class KnownRecords:
         places, is_known = self._find(hashes)
         found = np.sort(places[is_known])
         repeated = np.unique(np.concatenate([found[1:][found[1:] == found[:-1]], found[self._seen[found]]]))
-        self._repeated += _split(self._whole[repeated])
+        self._repeated += self._hashes(repeated)
         self._seen[found] = True
         return is_known
 
@@ -72,8 +73,12 @@ class KnownRecords:
     def unseen(self) -> Iterator[bytes]:
         """Those that have not come, in order."""
         for start in range(0, len(self), 100_000):
-            part = slice(start, start + 100_000)
-            yield from _split(self._whole[part][~self._seen[part]])
+            yield from self._hashes(np.flatnonzero(~self._seen[start : start + 100_000]) + start)
+
+    def _hashes(self, places: _Places) -> list[bytes]:
+        halves = np.column_stack([self._high[places], self._low[places]])
+        joined = halves.astype(">u8").tobytes()
+        return [joined[start : start + HASH_BYTES] for start in range(0, len(joined), HASH_BYTES)]
 
     def _find(self, hashes: bytes) -> tuple[_Places, _Flags]:
         """The place of each, and whether it is known; where it is not, the place says nothing."""
@@ -86,9 +91,3 @@ class KnownRecords:
         # Of two hashes that share their first half one is not found: its record is mapped, as a new one is.
         is_known = (self._high[places] == high) & (self._low[places] == halves[:, 1])
         return places, is_known & ~self._left_out[places]
-
-
-def _split(whole: npt.NDArray[np.bytes_]) -> list[bytes]:
-    """Not by tolist(): that drops zeros at the end."""
-    joined = whole.tobytes()
-    return [joined[start : start + HASH_BYTES] for start in range(0, len(joined), HASH_BYTES)]
