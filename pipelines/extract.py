@@ -12,7 +12,7 @@ from pipelines.columns import naming_file
 from pipelines.config import LoadConfig, PipelineConfig
 from pipelines.contract import contract_notes
 from pipelines.known import KnownRecords
-from pipelines.lead import DesiredLead, digest
+from pipelines.lead import DesiredLead, digest, shape
 from pipelines.mapping import Invalid, Mapped, mapper, merge_leads
 from pipelines.originals import unpack
 from pipelines.raw_hash import fingerprint, raw_hashes
@@ -173,5 +173,6 @@ def _merged(store: Store) -> Iterator[dict[str, Any]]:
             lead = merge_leads(lead, DesiredLead.from_json(record.wish))
         wish = lead.to_json()
         blocked = next((record.blocked for record in group if record.blocked), None)
+        merged = {"wish": wish, "digest": digest(wish), "shape": shape(lead), "blocked": blocked}
         for record in group:
-            yield {"row": record.row, "wish": wish, "digest": digest(wish), "blocked": blocked}
+            yield {"row": record.row, **merged}

@@ -450,13 +450,10 @@ class Store:
             yield group
 
     def settle_staging(self, merged: Iterable[Mapping[str, Any]], run_id: str | None) -> int:
-        """Write merged wishes (row, wish, digest, blocked) back, drop the losers; counts the blocked."""
+        """Write back what was merged (see `merge.sql`), drop the losers; counts the blocked."""
         with self._transaction():
             for wish in merged:
-                self._run_line(
-                    "UPDATE temp.staged SET wish=:wish, digest=:digest, blocked=:blocked WHERE row=:row",
-                    **wish,
-                )
+                self._run("merge", **wish)
             if run_id is not None:
                 self._run("reject_duplicates", run_id=run_id)
                 self._run("reject_blocked", run_id=run_id)

@@ -46,7 +46,7 @@ class Summary:
     """What became of operations, by outcome, and `money`, exact, as text. None where there are none."""
     seconds: float = 0.0
     spent: dict[str, float] = field(default_factory=dict)
-    """Seconds by stage, in the order in which the stages began. While one chunk is staged the next are made."""
+    """Seconds by stage, in the order in which the stages began; those of two chunks overlap."""
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

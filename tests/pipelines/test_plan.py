@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kartra.profile import CustomFieldDefinition
+from connectors.sources.files import open_csv
 from pipelines.diff import theirs
+from pipelines.extract import stage
 from pipelines.lead import DesiredLead, digest, shape
 from pipelines.new_fields import creatable_fields
 from pipelines.plan import decide, make_plan
@@ -100,3 +102,16 @@ def test_leads_are_of_one_shape_whoever_they_are_and_whatever_stands_in_their_fi
     assert shape(other) == shape(lead)
     assert shape(replace(lead, tags=(*lead.tags, "one more"))) != shape(lead)
     assert shape(replace(lead, custom_fields={**lead.custom_fields, "one more": "x"})) != shape(lead)
+
+
+def test_a_merged_lead_is_planned_with_all_that_its_records_ask_for(tmp_path: Path) -> None:
+    text = "Email,Tags\nann@example.org,Blog\nann@example.org,VIP\nbob@example.org,VIP\n"
+    (tmp_path / "contacts.csv").write_text(text, encoding="utf-8")
+    load = load_config(fields={"email": "Email"}, tags=[{"column": "Tags", "split": ";"}], duplicates="merge")
+    known = Inventory(tags=frozenset({"Blog", "VIP"}))
+    with Store(None) as store:
+        summary = Summary()
+        stage(open_csv(tmp_path / "contacts.csv"), load, store, summary, run_id=None)
+        plan = make_plan(store, load, Shortfall(lambda: known, lambda: known), summary, run_id=None)
+    assert plan.actions == {"create_lead": 2, "assign_tag": 3}
+    assert plan.triggered == {'tag "Blog"': 1, 'tag "VIP"': 2}

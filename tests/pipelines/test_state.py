@@ -422,7 +422,12 @@ def test_a_merged_wish_replaces_that_of_the_record_that_speaks(store: Store) -> 
     store.stage([record(2, "ann"), record(3, "ann")], [], None)
     store.end_staging()
     merged = wish("ann", "Leeds")
-    written = {"wish": merged.to_json(), "digest": digest_of(merged), "blocked": None}
+    written = {
+        "wish": merged.to_json(),
+        "digest": digest_of(merged),
+        "shape": shape(merged),
+        "blocked": None,
+    }
     assert store.settle_staging([{"row": row, **written} for row in (2, 3)], None) == 0
     assert [(found.row, found.desired, found.digest) for found in store.differences()] == [
         (3, merged, digest_of(merged))
