@@ -38,8 +38,15 @@ def base_environ() -> dict[str, str]:
 
 def start(words: Sequence[str], *, environ: Mapping[str, str], **kwargs: Any) -> subprocess.Popen[str]:
     """`subprocess.Popen([COMMAND, *words], …)`, text, of a warm process where that is the same."""
-    kind = _WarmProcess if sys.platform == "linux" and _can_be_warm(environ) else subprocess.Popen
-    return kind([COMMAND, *words], env=dict(environ), text=True, **kwargs)
+    if sys.platform != "linux" or not _can_be_warm(environ):
+        return start_in_full(words, environ=environ, **kwargs)
+    return _WarmProcess([COMMAND, *words], env=dict(environ), text=True, **kwargs)
+
+
+def start_in_full(
+    words: Sequence[str], *, environ: Mapping[str, str], **kwargs: Any
+) -> subprocess.Popen[str]:
+    return subprocess.Popen([COMMAND, *words], env=dict(environ), text=True, **kwargs)
 
 
 def _can_be_warm(environ: Mapping[str, str]) -> bool:
@@ -55,6 +62,7 @@ class _Helper:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def fork(self, order: dict[str, Any], pipes: Sequence[int]) -> int:
         """The id of a new child of this process that carries out the order."""
@@ -73,14 +81,21 @@ class _Helper:
             raise OSError(ctypes.get_errno(), "prctl")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            subprocess.Popen(
+            self._process = subprocess.Popen(
                 [sys.executable, __file__, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=base_environ(),
                 pass_fds=[theirs.fileno()],
             )
+        atexit.register(self._end)
         return ours
+
+    def _end(self) -> None:
+        assert self._control is not None
+        assert self._process is not None
+        self._control.close()
+        self._process.wait()
 
 
 _helper = _Helper()
@@ -158,13 +173,14 @@ def _become(order: dict[str, Any], pipes: Sequence[int]) -> None:
     sys.argv = order["argv"]
 
 
-def _end(code: int | str | None) -> None:
+def _end(code: int) -> None:
     """The end of Python without taking the interpreter down, for which a fork would copy all its pages."""
     threading._shutdown()
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code or 0)
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
@@ -175,5 +191,7 @@ if __name__ == "__main__":
     try:
         main()
     except SystemExit as end:
+        if not isinstance(end.code, int):
+            raise
         _end(end.code)
-    _end(None)
+    _end(0)
