@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +14,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from connectors.kartra.sandbox import Account, CustomField, Sandbox
+from tests import warm_start
 
 pytest_plugins = ["tests.servers"]
 
 # Properties hold or not; how fast they are found out depends on what else the machine does.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-
-COMMAND = str(Path(sys.executable).parent / "kartra-sync")
 
 PIPELINE = """\
 pipeline: newsletter
@@ -84,16 +82,13 @@ class Project:
         return path
 
     def command(self, *words: str, timeout_s: float = 120) -> Result:
-        done = subprocess.run(
-            [COMMAND, *words],
-            cwd=self.folder,
-            env=self._environ(),
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        with self._started(words) as process:
+            try:
+                stdout, stderr = process.communicate(timeout=timeout_s)
+            except BaseException:
+                process.kill()
+                raise
+        return Result(process.returncode, stdout, stderr)
 
     def run(self, *words: str) -> Result:
         """`kartra-sync run p.yaml --json`."""
@@ -101,19 +96,20 @@ class Project:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """The command in the background, in a process group of its own."""
-        return subprocess.Popen(
-            [COMMAND, *words],
+        return self._started(words, start_new_session=True)
+
+    def _started(self, words: Sequence[str], **kwargs: Any) -> subprocess.Popen[str]:
+        return warm_start.start(
+            words,
+            environ=self._environ(),
             cwd=self.folder,
-            env=self._environ(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
+            **kwargs,
         )
 
     def _environ(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
-        return {**kept, **self.environ}
+        return {**warm_start.base_environ(), **self.environ}
 
 
 @pytest.fixture

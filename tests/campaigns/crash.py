@@ -286,7 +286,7 @@ def _kill_once(
             sandbox.set_faults(Faults(cut_after=0.5, commands=WRITES, seed=chance.randrange(1000)))
         place = kind
         if kind == AT_A_TIME:
-            result = _killed_at_a_time(project, chance.uniform(0.5, 3.0 / (attempt + 1)))
+            result = _killed_at_a_time(project, chance.uniform(0.05, 2.0 / (attempt + 1)))
         elif kind == AT_A_CALL:
             result = _killed_at_a_call(project, sandbox, chance.randint(1, 12 if attempt == 0 else 2))
         elif kind == AFTER_A_WAIT:

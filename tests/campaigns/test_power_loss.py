@@ -15,7 +15,8 @@ import pytest
 
 from connectors.kartra.sandbox import Sandbox
 from tests.campaigns.contacts import Contacts, account
-from tests.conftest import COMMAND, Project
+from tests.conftest import Project
+from tests.warm_start import COMMAND
 
 LEADS = 8
 _CALLS = "trace=fdatasync,fsync,pwrite64,write,sendto,sendmsg"

@@ -12,7 +12,8 @@ import pytest
 
 from connectors.kartra.sandbox import Sandbox, demo_account
 from tests.command.several import together
-from tests.conftest import COMMAND, Project
+from tests.conftest import Project
+from tests.warm_start import COMMAND
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 DESIGNED = {

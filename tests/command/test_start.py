@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.conftest import COMMAND, LOAD, Project
+from tests.conftest import LOAD, Project
+from tests.warm_start import COMMAND
 
 SLOW = {
     *("pandas", "numpy", "pyarrow", "openpyxl", "fsspec"),

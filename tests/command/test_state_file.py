@@ -14,8 +14,9 @@ from connectors.kartra.sandbox import Sandbox
 from pipelines.shipped import ROOT
 from pipelines.state_file import network_file_system
 from tests.command.several import adds_up, ended, together, wait_for, writes
-from tests.conftest import COMMAND, LOAD, Project, Result, contact, kill
+from tests.conftest import LOAD, Project, Result, contact, kill
 from tests.promises import all_wished, held
+from tests.warm_start import COMMAND
 
 MIGRATIONS = sorted((ROOT / "sql" / "state" / "migrations").glob("*.sql"))
 QUICK = "settle_s: 1"

@@ -13,7 +13,8 @@ import pytest
 
 from connectors.kartra.sandbox import Account, Sandbox
 from tests.command.several import ended, stored, together, wait_for
-from tests.conftest import COMMAND, LOAD, Project, Result, contact
+from tests.conftest import LOAD, Project, Result, contact
+from tests.warm_start import COMMAND
 
 PEOPLE = LOAD.replace("city: City", "city: City, phone: Phone, last_name: Last")
 SECRETS = {"app_id": "APPID7f3c", "api_key": "KEY9b21e", "api_password": "PASSW0rd77"}
