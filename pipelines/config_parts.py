@@ -146,7 +146,7 @@ Text = Annotated[str, read_by(plain_text, TEXT)]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 _PERIOD = r"([0-9]{1,5}) ?(s|m|h|d|w)"

@@ -48,12 +48,11 @@ def stage(
     with summary.timed("known"):
         known = _known_records(load, store) if skip_known else None
     rejects = store.count_rejects(run_id)
-    while shared := staging.read(known):
-        # Several records of one key have to be compared, so all of them are staged.
-        assert known is not None  # noqa: S101 - what is shared was known
-        known.leave_out(shared)
-        known.begin_again()
+    staging.read(known)
+    # Several records of one key have to be compared, so all of them are staged.
+    while known is not None and known.leave_out_shared():
         store.stage_again(run_id, rejects)
+        staging.read(known)
     with summary.timed("duplicates"):
         _settle(load, store, summary, run_id)
     if known is not None and known.seen_count:
@@ -107,8 +106,8 @@ class _Staging:
         self._under = fingerprint(load, source.columns, forgotten)
         self._mapper = ChunkMapper(load, source.columns, source_columns(source), forgotten)
 
-    def read(self, known: KnownRecords | None) -> list[bytes]:
-        """Gives the hashes of known records that are not the only ones of their key."""
+    def read(self, known: KnownRecords | None) -> None:
+        """Known records that are not the only ones of their key are shared after it."""
         self._summary.read = self._summary.invalid = 0
         with one_ahead(self._chunks()) as chunks, one_ahead(self._mapped(chunks, known)) as mapped:
             for one in mapped:
@@ -118,10 +117,9 @@ class _Staging:
                     with self._summary.timed("stage"):
                         self._store.stage(one.staged, one.rejects, self._run_id, one.originals)
                 self._between()
-        if known is None or not known.seen_count:
-            return []
-        of_staged = self._store.raw_hashes_of_staged()
-        return known.repeated + [one for part in of_staged for one in known.seen_among(part)]
+        if known is not None and known.seen_count:
+            for hashes in self._store.raw_hashes_of_staged():
+                known.share(hashes)
 
     def _chunks(self) -> Generator[Chunk]:
         yield from self._summary.timed_each("read", without_secrets(self._source.chunks(), self._load))

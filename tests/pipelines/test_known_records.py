@@ -349,9 +349,15 @@ def test_hashes_are_found_whole(hashes: set[bytes], data: st.DataObject) -> None
     assert all(one not in kept - twins for one, is_found in zip(asked, found, strict=True) if not is_found)
     seen = {one for one, is_found in zip(asked, found, strict=True) if is_found}
     assert known.seen_count == len(seen)
-    assert set(known.repeated) == {one for one in seen if asked.count(one) > 1}
     assert list(known.unseen()) == sorted(hashes - seen)
-    assert set(known.seen_among(asked)) == seen
+    others = data.draw(st.lists(st.sampled_from(asked), max_size=3)) if asked else []
+    known.share(others)
+    shared = {one for one in seen if asked.count(one) > 1 or one in others}
+    assert known.leave_out_shared() == bool(shared)
+    if shared:
+        assert known.seen_count == 0
+        assert not any(known.see(b"".join(shared)))
+        assert known.see(b"".join(seen - shared)).all()
 
 
 CELLS = {
