@@ -10,19 +10,28 @@ _T = TypeVar("_T")
 
 @contextmanager
 def one_ahead(items: Generator[_T]) -> Iterator[Iterator[_T]]:
-    """The same items. While one is used the next is made; all of them, and the end, in one other thread."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as thread:
+    """The same items. While one is used the next is made; all of them, and the end, in one other thread.
 
-        def each() -> Iterator[_T]:
+    Whoever leaves early waits for the item that is being made, but not a person who presses Ctrl-C.
+    """
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
+    is_patient = True
+
+    def each() -> Iterator[_T]:
+        coming = thread.submit(_next, items)
+        while item := coming.result():
             coming = thread.submit(_next, items)
-            while item := coming.result():
-                coming = thread.submit(_next, items)
-                yield item[0]
+            yield item[0]
 
-        try:
-            yield each()
-        finally:
+    try:
+        yield each()
+    except KeyboardInterrupt:
+        is_patient = False
+        raise
+    finally:
+        if is_patient:
             thread.submit(items.close).result()
+        thread.shutdown(wait=is_patient, cancel_futures=True)
 
 
 def _next(items: Iterator[_T]) -> tuple[_T] | None:

@@ -514,7 +514,7 @@ def main() -> None:
     except click.exceptions.Exit as error:
         _exit(error.exit_code)
     except click.Abort:
-        _exit(128 + signal.SIGINT)
+        _exit(128 + signal.SIGINT, at_once=True)
     except click.ClickException as error:
         error.show()
         if as_json:

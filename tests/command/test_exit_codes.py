@@ -103,6 +103,30 @@ def test_a_second_run_of_a_pipeline_is_5_and_a_dead_holder_is_succeeded(
     ]
 
 
+SLOW_HOOK = """
+import pathlib, time
+
+def slow(records):
+    if pathlib.Path("asked once").exists():
+        pathlib.Path("reading").touch()
+        time.sleep(600)
+    pathlib.Path("asked once").touch()
+    return records
+"""
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_plan_that_waits_for_its_source_ends_at_once_when_it_is_interrupted(project: Project) -> None:
+    project.contacts([contact(1)])
+    (project.folder / "hooks.py").write_text(SLOW_HOOK, encoding="utf-8")
+    project.pipeline(f"{LOAD}\ntransform: hooks:slow\n")
+    running = project.start("plan", "p.yaml")
+    wait_for(lambda: (project.folder / "reading").exists())
+    running.send_signal(signal.SIGINT)
+    stopped = ended(running)
+    assert (stopped.code, stopped.stdout) == (130, "")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_after_the_calls_in_flight_with_130_or_143(
     number: signal.Signals, project: Project, sandbox: Sandbox
