@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,16 @@ from pipelines.cli_call import call
 from pipelines.cli_drift import drift
 from pipelines.cli_errors import errors
 from pipelines.cli_init import init, inspect
-from pipelines.cli_parts import FILE, common, print_json, read_file, read_files, start_log, stop_on_signals
+from pipelines.cli_parts import (
+    FILE,
+    common,
+    print_json,
+    print_json_rows,
+    read_file,
+    read_files,
+    start_log,
+    stop_on_signals,
+)
 from pipelines.cli_reports import report, reports
 from pipelines.cli_state import state
 from pipelines.cli_tables import export, reconcile
@@ -33,6 +43,8 @@ DONE, FAILED, USAGE, PARTIAL, GUARDED, LOCKED, BUG = 0, 1, 2, 3, 4, 5, 70
 """Exit codes: done · failed, safe to run again · usage or configuration · done, some leads refused ·
 stopped by a guard · another run holds the lock · a bug of ours. Signals: 128 + their number."""
 
+_ROWS_OF_A_TABLE = 1_000
+"""The columns of a longer one are not as wide all the way: it is printed as several."""
 GARBAGE_AFTER = 10_000
 """New objects between two looks for cycles of garbage. Records by the million are none, and with Python's own
 number, 700, a quarter of the time goes into looking through them."""
@@ -280,23 +292,26 @@ def rejects(file: Path, *, csv_file: str | None, as_json: bool, verbose: int) ->
     from pipelines.show import rejects_table
 
     config = read_file(file)
-    found = rejects_of(config)
     if csv_file is not None:
         if as_json and csv_file == "-":
             raise click.UsageError("--csv needs a file with --json")
         source = (config.load or config.needs_operations()).source
-        count = write_rejects(found, None if csv_file == "-" else Path(csv_file), source)
+        count = write_rejects(lambda: rejects_of(config), None if csv_file == "-" else Path(csv_file), source)
         if as_json:
             print_json({"written": count, "file": csv_file})
         else:
             click.echo(f"{count:,} records written", err=True)
         return
-    rows = [{name: value for name, value in row.items() if name != "record"} for row in found]
+    rows = ({name: value for name, value in row.items() if name != "record"} for row in rejects_of(config))
     if as_json:
-        print_json({"rejects": rows})
-    elif rows:
-        Console(width=None if sys.stdout.isatty() else 160).print(rejects_table(rows))
-    else:
+        print_json_rows("rejects", rows)
+        return
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    shown = False
+    while page := list(islice(rows, _ROWS_OF_A_TABLE)):
+        console.print(rejects_table(page))
+        shown = True
+    if not shown:
         click.echo("none")
 
 

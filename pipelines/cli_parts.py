@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,6 +79,17 @@ def read_one(file: Path | None) -> Any:
 
 def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def print_json_rows(name: str, rows: Iterable[object]) -> None:
+    """As `print_json` of an object with one list, whose items need not be there at once."""
+    before = f'{{\n  "{name}": ['
+    end = "]\n}"
+    for row in rows:
+        told = json.dumps(row, ensure_ascii=False, indent=2, default=str)
+        click.echo(before + "\n    " + told.replace("\n", "\n    "), nl=False)
+        before, end = ",", "\n  ]\n}"
+    click.echo(end if before == "," else before + end)
 
 
 class Stop:

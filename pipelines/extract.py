@@ -165,7 +165,7 @@ def check_columns(source: Source, config: PipelineConfig, load: LoadConfig) -> l
 
 def _merged(store: Store) -> Iterator[dict[str, Any]]:
     """Per key the merged wish, on the row that speaks for it: the last. One blocked record blocks all."""
-    for group in list(store.duplicate_groups()):
+    for group in store.duplicate_groups():
         lead = DesiredLead.from_json(group[0].wish)
         for record in group[1:]:
             lead = merge_leads(lead, DesiredLead.from_json(record.wish))

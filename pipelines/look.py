@@ -1,6 +1,7 @@
 """Looking without touching: the last runs, what waits, who was refused. Needs no credentials."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from connectors.errors import TablesError
@@ -64,23 +65,19 @@ def runs_of(config: PipelineConfig, count: int) -> list[dict[str, Any]]:
         return _runs(store, config.pipeline, count)
 
 
-def rejects_of(config: PipelineConfig) -> list[dict[str, Any]]:
+def rejects_of(config: PipelineConfig) -> Iterator[dict[str, Any]]:
     """The rejects of the last run; `record` is the original text: an object, or header and cells."""
     with _store(config) as store:
-        last = _runs(store, config.pipeline, 1)
-        if not last:
-            return []
-        return [
-            {
-                "row": row.row,
-                "line": row.line,
-                "kind": row.kind,
-                "type": row.type,
-                "reason": row.reason,
-                "record": json.loads(row.record) if row.record else None,
-            }
-            for row in store.rejects(last[0]["run_id"])
-        ]
+        for last in _runs(store, config.pipeline, 1):
+            for row in store.rejects(last["run_id"]):
+                yield {
+                    "row": row.row,
+                    "line": row.line,
+                    "kind": row.kind,
+                    "type": row.type,
+                    "reason": row.reason,
+                    "record": json.loads(row.record) if row.record else None,
+                }
 
 
 def _store(config: PipelineConfig) -> Store:

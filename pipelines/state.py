@@ -15,7 +15,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -439,15 +440,15 @@ class Store:
         return int(self._run_line("SELECT count(*) FROM temp.losers")[0][0])
 
     def duplicate_groups(self) -> Iterator[list[Row[Any]]]:
-        """The records (key, row, wish, blocked) of each key that stands in the source more than once."""
-        group: list[Row[Any]] = []
-        for row in self._run("groups"):
-            if group and group[0].key != row.key:
-                yield group
-                group = []
-            group.append(row)
-        if group:
-            yield group
+        """The records (key, row, wish, blocked) of each key that stands in the source more than once.
+
+        Read in batches: their wishes may be written meanwhile.
+        """
+        after = ""
+        while rows := self._run("groups", after=after, count=BATCH):
+            for _, group in groupby(rows, key=attrgetter("key")):
+                yield list(group)
+            after = rows[-1].key
 
     def settle_staging(self, merged: Iterable[Mapping[str, Any]], run_id: str | None) -> int:
         """Write back what was merged (see `merge.sql`), drop the losers; counts the blocked."""
@@ -1014,8 +1015,12 @@ class Store:
     def pipelines(self) -> list[str]:
         return [row.pipeline for row in self._run_line("SELECT DISTINCT pipeline FROM scopes ORDER BY 1")]
 
-    def rejects(self, run_id: str) -> list[Row[Any]]:
-        return self._run("rejects", run_id=run_id)
+    def rejects(self, run_id: str) -> Iterator[Row[Any]]:
+        """The rejects of a run in the order of the source. Read in batches."""
+        after = {"row": -1, "place": 0}
+        while rows := self._run("rejects", run_id=run_id, count=BATCH, **after):
+            yield from rows
+            after = {"row": rows[-1].row, "place": rows[-1].place}
 
     def journal(self, pipeline: str, key: str) -> list[Row[Any]]:
         return self._run("journal", pipeline=pipeline, key=key)

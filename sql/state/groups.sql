@@ -1,6 +1,9 @@
--- The records of keys that stand in the source more than once, in the order of key and row.
-SELECT staged.key, staged.row, staged.wish, staged.blocked
+-- The records of the next keys that stand in the source more than once, in the order of key and row.
+SELECT key, row, wish, blocked
 FROM temp.staged
-WHERE staged.key IN (SELECT winner.key FROM temp.staged AS winner
-                     WHERE winner.row IN (SELECT losers.winner FROM temp.losers))
-ORDER BY staged.key, staged.row;
+WHERE key IN (SELECT key FROM temp.staged
+              WHERE key > :after
+              GROUP BY key HAVING count(*) > 1
+              ORDER BY key
+              LIMIT :count)
+ORDER BY key, row;

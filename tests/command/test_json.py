@@ -89,6 +89,19 @@ def test_rejects_as_csv_and_json_still_prints_one_object(project: Project, sandb
     assert isinstance(only_object(done), dict)
 
 
+def test_rejects_are_listed_whole_however_many_there_are(project: Project, sandbox: Sandbox) -> None:
+    project.pipeline(LOAD)
+    for count in (0, 1, 1_001):
+        project.contacts([contact(0), *(contact(number, Email="no\u2028body") for number in range(count))])
+        assert project.run().code == (3 if count else 0)
+        listed, told = together(project, [("rejects", "p.yaml", "--json"), ("rejects", "p.yaml")])
+        rejects = listed.json["rejects"]
+        assert [reject["row"] for reject in rejects] == list(range(3, count + 3))
+        assert listed.stdout == json.dumps({"rejects": rejects}, ensure_ascii=False, indent=2) + "\n"
+        assert told.stdout.count(" invalid ") == count
+        assert told.stdout.count(" reason ") == -(-count // 1_000)
+
+
 @pytest.mark.parametrize("verb", ["check", "plan", "run", "status", "runs", "rejects", "explain"])
 def test_every_verb_prints_one_object_for_a_pipeline_that_is_wrong(verb: str, project: Project) -> None:
     (project.folder / "p.yaml").write_text("pipeline: newsletter\nkartr: {}\n", encoding="utf-8")

@@ -109,7 +109,7 @@ def play(store: Store, night: Night, run_id: str, folder: Path | None, *, skip_k
         "rows": summary.rows_json(),
         "leads": summary.leads_json(),
         "outbox": outbox,
-        "rejects": [tuple(reject) for reject in store.rejects(run_id)],
+        "rejects": [tuple(reject)[:-1] for reject in store.rejects(run_id)],
         "state": _leads(store),
     }
 
