@@ -425,11 +425,12 @@ def test_keys_by_the_thousand_are_given_once_while_their_wishes_are_written(stor
     store.stage([*records, record(2 * count + 2, "single")], [], None)
     assert store.end_staging() == count
     given = []
+    ann = wish("ann")
+    written = {"wish": ann.to_json(), "digest": digest_of(ann), "shape": shape(ann), "blocked": None}
 
     def merged() -> Iterator[dict[str, Any]]:
         for group in store.duplicate_groups():
             given.append([found.row for found in group])
-            written = {"wish": wish("ann").to_json(), "digest": digest_of(wish("ann")), "blocked": None}
             yield from ({"row": found.row, **written} for found in group)
 
     store.settle_staging(merged(), None)
