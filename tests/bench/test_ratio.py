@@ -10,10 +10,10 @@ from tests.bench.contacts import account
 from tests.bench.load import LoadBench
 
 ROWS = 100_000
-TIMES_OF_UNCHANGED = 20
-"""5 to 6 are usual, the start of a process among them; it was above 80 when every record was mapped."""
-TIMES_OF_A_FIRST_LOAD = 60
-"""About 20 are usual; it was above 120 when each record was mapped, and each lead planned, by itself."""
+TIMES_OF_UNCHANGED = 12
+"""About 3 are usual; it was above 80 when every record was mapped."""
+TIMES_OF_A_FIRST_LOAD = 40
+"""About 11 are usual; it was above 110 when each record was mapped, and each lead planned, by itself."""
 
 
 @pytest.fixture(scope="module")
