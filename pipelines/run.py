@@ -176,28 +176,36 @@ def run_pipeline(
 def plan_pipeline(config: PipelineConfig) -> PlanResult:
     """What a run would do now. Sends no write; asks Kartra for lists of names at most."""
     account = account_of(config)
-    result = PlanResult(Plan(), Summary(), 0, 0.0, [], 0, None, None)
-    if config.load is not None:
-        result = _plan_load(config, config.load, account)
-    if config.operations is not None:
-        result = _plan_operations(config, account, result)
-    if config.pull is None:
-        return result
-    with Store(config.state if config.state.exists() else None) as store:
+    summary = Summary()
+    with summary.timed("open source"):
+        source = _open_source(config, summary)
+        if config.operations is not None:
+            check_operation_columns(config)
+    result = PlanResult(Plan(), summary, 0, 0.0, [], 0, None, None)
+    with summary.timed("open state"):
+        opened = Store(config.state if config.state.exists() else None, check_beside=True)
+    with opened as store:
+        store.find_scope(config.pipeline, account, config.kartra.mode)
+        if source is not None:
+            result = _plan_load(
+                config, extract_of(source, config.needs_load(), store), store, account, summary
+            )
+        store.check_is_whole()
+        if config.operations is not None:
+            result = _plan_operations(config, store, result)
+        if config.pull is None:
+            return result
         pull = estimate_pull(config, store, account)
     calls = result.calls + pull.calls
     return replace(result, calls=calls, seconds=calls / config.kartra.calls_per_second, pull=pull)
 
 
-def _plan_operations(config: PipelineConfig, account: str, result: PlanResult) -> PlanResult:
+def _plan_operations(config: PipelineConfig, store: Store, result: PlanResult) -> PlanResult:
     """What operations add to a plan. Their checks ask Kartra, once now and once in the run."""
-    check_operation_columns(config)
     client = open_client(config)
     try:
-        with Store(config.state if config.state.exists() else None) as store:
-            store.find_scope(config.pipeline, account, config.kartra.mode)
-            planned = plan_operations(config, store, client)
-            waiting = len(OperationStore(store).unsettled())
+        planned = plan_operations(config, store, client)
+        waiting = len(OperationStore(store).unsettled())
         calls = result.calls + planned.calls + client.counts.sent
     finally:
         client.close()
@@ -212,35 +220,28 @@ def _plan_operations(config: PipelineConfig, account: str, result: PlanResult) -
     )
 
 
-def _plan_load(config: PipelineConfig, load: LoadConfig, account: str) -> PlanResult:
-    summary = Summary()
-    with summary.timed("open source"):
-        source = open_records(load)
-        summary.notes += check_columns(source, config, load)
+def _plan_load(
+    config: PipelineConfig, extract: Extract, store: Store, account: str, summary: Summary
+) -> PlanResult:
+    source, load = extract.source, extract.load
     unchecked: list[str] = []
     client = open_client(config)
     try:
-        with summary.timed("open state"):
-            opened = Store(config.state if config.state.exists() else None, check_beside=True)
-        with opened as store:
-            store.find_scope(config.pipeline, account, config.kartra.mode)
-            extract = extract_of(source, load, store)
-            source, load = extract.source, extract.load
-            inventory = AccountInventory(store, client, account, load, keep=False)
-            known = _Lenient(inventory, unchecked)
-            stage(source, load, store, summary, run_id=None, skip_known=_may_skip(config))
-            with summary.timed("check state"):
-                store.check_is_whole()
-            shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
-            plan = make_plan(store, load, shortfall, summary, run_id=None)
-            with summary.timed("guard"):
-                refusal = _guard(load, store, summary, plan, approved=False)
-            if unchecked:
-                plan.forget_names()
-            creating = len(plan.new_fields)
-            asking = inventory.calls_needed(creating=creating) if plan.needs_names else 0
-            collapsing = store.collapsing() if config.kartra.mode == "test" else []
-            waiting = len(store.unsettled())
+        inventory = AccountInventory(store, client, account, load, keep=False)
+        known = _Lenient(inventory, unchecked)
+        stage(source, load, store, summary, run_id=None, skip_known=_may_skip(config))
+        with summary.timed("check state"):
+            store.check_is_whole()
+        shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
+        plan = make_plan(store, load, shortfall, summary, run_id=None)
+        with summary.timed("guard"):
+            refusal = _guard(load, store, summary, plan, approved=False)
+        if unchecked:
+            plan.forget_names()
+        creating = len(plan.new_fields)
+        asking = inventory.calls_needed(creating=creating) if plan.needs_names else 0
+        collapsing = store.collapsing() if config.kartra.mode == "test" else []
+        waiting = len(store.unsettled())
     finally:
         client.close()
     log.info("%s took %s", config.pipeline, summary.spent_told())
