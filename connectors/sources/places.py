@@ -81,8 +81,8 @@ class SeveralFiles:
         for part in self._parts:
             last = 1  # the header
             for chunk in part.chunks():
-                rows = [int(row) for row in chunk.frame.index] + [bad.row for bad in chunk.bad_rows]
-                last = max(rows, default=last)
+                good = () if chunk.frame.empty else (int(chunk.frame.index.max()),)
+                last = max(last, *good, *(bad.row for bad in chunk.bad_rows))
                 yield _moved(chunk, before) if before else chunk
             before += last
         self._refuse_change()

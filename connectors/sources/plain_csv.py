@@ -79,11 +79,12 @@ class Blocks:
 
     def _load(self) -> bool:
         """The next block, up to its last line end."""
-        parts, end = [self._cut], 0
+        parts: list[bytes | memoryview] = [self._cut]
+        end = 0
         while not end and (more := self._file.read(self._next_bytes)):
             # A carriage return at the very end may be half of a line end.
             end = max(more.rfind(b"\n"), more.rfind(b"\r", 0, -1)) + 1
-            parts.append(more[:end] if end else more)
+            parts.append(memoryview(more)[:end] if end else more)
         self._next_bytes = self._block_bytes
         self._block, self._is_tried = b"".join(parts), False
         self._cut = more[end:] if end else b""
@@ -151,7 +152,7 @@ def _not_blank(table: pa.Table) -> npt.NDArray[np.bool_] | None:
 
 
 def _quotes_enclose_cells(block: bytes, delimiter: str, quotechar: str) -> bool:
-    """Every quote opens a cell, closes it on the same line, or stands in one twice."""
+    """Every quote opens a cell, closes it, or stands in one twice."""
     data = np.frombuffer(block, dtype=np.uint8)
     if block.count(quotechar.encode()) == 0:
         return True
@@ -166,9 +167,7 @@ def _quotes_enclose_cells(block: bytes, delimiter: str, quotechar: str) -> bool:
     opens_well = np.isin(before, edges) | is_doubled[:-1]
     after = np.where(closes + 1 < len(data), data[np.minimum(closes + 1, len(data) - 1)], _LINE_FEED)
     closes_well = np.isin(after, (*edges, _RETURN)) | is_doubled[1:]
-    line_feeds = np.flatnonzero(data == _LINE_FEED)
-    on_one_line = np.searchsorted(line_feeds, opens) == np.searchsorted(line_feeds, closes)
-    return bool(opens_well.all() and closes_well.all() and on_one_line.all())
+    return bool(opens_well.all() and closes_well.all())
 
 
 def _is_utf_8(encoding: str) -> bool:
