@@ -13,6 +13,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from connectors.kartra.sandbox import Account, Faults, Sandbox
 from connectors.kartra.sandbox.account import Calendar
+from tests.command.several import wait_for
 from tests.conftest import Project, kill
 from tests.servers import FreshDatabase
 
@@ -219,6 +220,7 @@ def test_every_row_arrives_that_is_written_while_runs_go_on(
             time.sleep(0.05)
 
     with writing(work):
+        wait_for(lambda: written)
         for _ in range(RUNS):
             assert project.run().code == 0
     assert project.run().code == 0
