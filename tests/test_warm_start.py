@@ -109,7 +109,8 @@ def test_a_command_cannot_tell_that_its_process_was_warm(probe: Project, new_ses
         os.getpid(),
         new_session,
     )
-    assert warm == full
+    assert {name: seen for name, seen in warm[4].items() if seen != full[4][name]} == {}
+    assert warm[:4] == full[:4]
 
 
 @pytest.mark.parametrize(

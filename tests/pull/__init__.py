@@ -4,6 +4,7 @@ What is expected is worked out from the account itself, without any code of the 
 """
 
 import random
+import time
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -376,3 +377,8 @@ def write_pull(project: Project, account: Account, *, into: str = "tables.db", m
 def write_roster(project: Project, addresses: Iterable[str]) -> None:
     rows = "".join(f"{address}\n" for address in ("Email", *addresses))
     (project.folder / "roster.csv").write_text(rows, encoding="utf-8")
+
+
+def until_the_next_second() -> None:
+    """SQLite keeps whole seconds: after that what is pulled again is of a later one."""
+    time.sleep(1 - time.time() % 1)

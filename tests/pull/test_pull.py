@@ -5,7 +5,6 @@ Against SQLite; that the databases hold the same is shown in test_tables.
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -14,7 +13,15 @@ import pytest
 
 from connectors.kartra.sandbox import Account, Faults, Sandbox, SequenceEntry, Subscription, Transaction
 from tests.conftest import Project, contact
-from tests.pull import PIPELINE, busy_account, expected, read, write_pull, write_roster
+from tests.pull import (
+    PIPELINE,
+    busy_account,
+    expected,
+    read,
+    until_the_next_second,
+    write_pull,
+    write_roster,
+)
 
 AT_ONCE = "refresh_after: 0s"
 EVERY = ("leads", "lead_roster", "transactions", "subscriptions", "lead_tags", "lead_changes")
@@ -47,6 +54,7 @@ def asked(sandbox: Sandbox, since: int) -> list[tuple[str, ...]]:
 def pull(project: Project) -> dict[str, Any]:
     result = project.run()
     assert result.code == 0, result.stderr
+    until_the_next_second()
     return dict(result.json)
 
 
@@ -129,7 +137,6 @@ def test_a_budget_gets_round_to_every_lead_where_sales_alone_are_pulled(
     write_pull(project, account, more=f"{AT_ONCE}\ntables: [transactions]\nmax_calls: 2")
     for _ in range(len(account.leads) // 2):
         pull(project)
-        time.sleep(1.0)  # SQLite keeps whole seconds: the next run is of a later one
     read_leads = [call.form["lead"]["email"] for call in sandbox.calls]  # type: ignore[index, call-overload]
     assert sorted(read_leads) == sorted(lead.email for lead in account.leads.values())
 
@@ -143,7 +150,6 @@ def test_a_lead_that_kartra_gets_later_is_found_where_sales_alone_are_pulled(
     assert rows(project, "SELECT status FROM lead_roster") == [("unknown",)]
     late = account.add_lead("late@example.org")
     sold = account.add_transaction(Transaction(late.id, date="2026-11-01 10:00:00"))
-    time.sleep(1.0)  # SQLite keeps whole seconds: the next run is of a later one
     pull(project)
     assert rows(project, "SELECT transaction_id, lead_id FROM transactions") == [(sold.id, late.id)]
 
@@ -243,7 +249,6 @@ def test_an_address_of_a_deleted_lead_may_be_a_new_one(
     new = account.add_lead(address)
     numbers.write_text(by_address, encoding="utf-8")
     write_roster(project, [address])
-    time.sleep(1.0)  # SQLite keeps whole seconds: the next run is of a later one
     pull(project)
     assert rows(project, f"SELECT id FROM leads WHERE email = '{address}' ORDER BY id") == [
         (gone.id,),
