@@ -4,7 +4,7 @@ A run in good order has to do all that `expectations` says, and no more; of a ru
 or met faults each item is as before or as wished.
 
 Killed runs are the real command in a process of its own. The others call `run_pipeline`, which is what the
-command calls and starts a second faster; now and then one goes through the command, for its exit code.
+command calls and starts faster; now and then one goes through the command, for its exit code.
 """
 
 import csv

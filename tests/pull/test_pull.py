@@ -52,7 +52,6 @@ def asked(sandbox: Sandbox, since: int) -> list[tuple[str, ...]]:
 
 
 def pull(project: Project) -> dict[str, Any]:
-    time.sleep(1 - time.time() % 1)  # SQLite keeps whole seconds: within one, nothing is older than another
     result = project.run()
     assert result.code == 0, result.stderr
     until_the_next_second()
