@@ -5,7 +5,6 @@ columns. A record whose address is not a plain one, or with anything that cannot
 mapping of one record, which says what is wrong with it.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
@@ -33,6 +32,7 @@ from pipelines.text_columns import (
     members,
     normal_in_json,
     normal_texts,
+    to_json,
 )
 from pipelines.values import UnusableError
 
@@ -42,8 +42,6 @@ Places = npt.NDArray[np.intp]
 _NOTHING_STANDS_THERE = '"custom_fields":{},"email":"","fields":{}'
 """In the JSON of a lead without address and fields."""
 _PLAIN_ADDRESS = f"^(?:{PLAIN_ADDRESS})$"
-
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,9 @@ class _Chunk:
             is_filled = are_filled(texts)
             return members(name, texts, is_filled | self._clears), is_filled
         values = self._ask(part)
-        texts = values.texts(lambda value: f"{_dump(name)}:{_dump(value)}" if value or self._clears else None)
+        texts = values.texts(
+            lambda value: f"{to_json(name)}:{to_json(value)}" if value or self._clears else None
+        )
         return texts, values.flags(bool)
 
     def _ranks(self, changed: Part[float] | None, standing: _Asked[Standing]) -> npt.NDArray[np.float64]:

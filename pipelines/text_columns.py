@@ -25,7 +25,8 @@ _IS_ODD[_SPACE:0x7F] = False
 _IS_ODD_IN_JSON = _IS_ODD.copy()
 _IS_ODD_IN_JSON[[ord('"'), ord("\\")]] = True
 
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""As the JSON of a lead is written."""
 
 
 Columns = Mapping[str, pa.StringArray]
@@ -65,7 +66,7 @@ def are_filled(cells: pa.StringArray) -> Flags:
 
 def members(name: str, texts: pa.StringArray, is_member: Flags) -> pa.StringArray:
     """Of an object in JSON the member of that name, for texts as `normal_in_json` gives them; else null."""
-    every = pc.binary_join_element_wise(f'{_dump(name)}:"', texts, '"', "")
+    every = pc.binary_join_element_wise(f'{to_json(name)}:"', texts, '"', "")
     return every if is_member.all() else pc.if_else(pa.array(is_member), every, NO_TEXT)
 
 
@@ -88,7 +89,7 @@ def records_in_json(columns: Columns) -> list[str]:
     for name, cells in columns.items():
         before = '", ' if pieces else "{"
         texts = _replaced(cells, _odd_cells(cells, _IS_ODD_IN_JSON), _in_json)
-        pieces += [f'{before}{_dump(name)}: "', texts]
+        pieces += [f'{before}{to_json(name)}: "', texts]
     texts = pc.binary_join_element_wise(*pieces, '"}', "")
     return list(texts.to_pylist())
 
@@ -99,7 +100,7 @@ def _column(series: pd.Series) -> pa.StringArray:
 
 
 def _in_json(text: str) -> str:
-    return _dump(text)[1:-1]
+    return to_json(text)[1:-1]
 
 
 def _replaced(cells: pa.StringArray, chosen: Flags, by: Callable[[str], str]) -> pa.StringArray:

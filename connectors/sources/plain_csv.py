@@ -119,6 +119,7 @@ def read_plain(
         )
     except pa.ArrowInvalid:
         return None
+    # A cell of several lines is one record, so that there are fewer of them than lines.
     lines = block.count(b"\n") + (not block.endswith(b"\n"))
     return table if table.num_rows == lines else None
 
