@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from connectors.kartra.profile import LeadProfile
-from pipelines.pulled import Pulled
+from pipelines.tables.answers import Pulled
 
 MAX_WORKERS = 32
 

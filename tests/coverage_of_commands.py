@@ -14,7 +14,7 @@ from connectors.kartra import KartraClient
 from connectors.kartra.commands import REPEAT
 from connectors.kartra.sandbox import commands as served
 from connectors.kartra.sandbox import lead_commands
-from pipelines.cli_call import call
+from pipelines.cli.call import call
 
 COMMANDS = ("get_lead", *REPEAT)
 ROOT = Path(__file__).parents[1]

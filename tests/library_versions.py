@@ -40,7 +40,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             python = _environment(Path(folder), lowest() if name == "lowest" else declared())
             golden = _run(python, "-m", "pytest", "-q", "-n", "0", *GOLDEN, "-k", NAMES)
-            demo = _run(python, "-c", "from pipelines.cli import main; main()", "demo")
+            demo = _run(python, "-c", "from pipelines.cli.main import main; main()", "demo")
             failed = failed or not (golden and demo)
             table.add_row(name, *_versions(python), _told(golden), _told(demo))
     Console(width=140).print(table)

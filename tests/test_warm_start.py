@@ -187,7 +187,7 @@ def test_its_output_ends_where_nobody_listens(project: Project) -> None:
 
 def test_what_python_reads_as_it_starts_has_it_started_in_full(project: Project) -> None:
     assert imports_of(project) == ""
-    assert "pipelines.cli" in imports_of(project, PYTHONPROFILEIMPORTTIME="1")
+    assert "pipelines.cli.main" in imports_of(project, PYTHONPROFILEIMPORTTIME="1")
 
 
 def test_many_start_at_once(project: Project) -> None:

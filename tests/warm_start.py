@@ -186,7 +186,7 @@ def _end(code: int) -> None:
 if __name__ == "__main__":
     sys.path[0] = str(Path(COMMAND).parent)
     _serve(socket.socket(fileno=int(sys.argv[1])))
-    from pipelines.cli import main
+    from pipelines.cli.main import main
 
     try:
         main()

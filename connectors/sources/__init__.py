@@ -1,7 +1,7 @@
 """What a source of contacts gives: chunks of text, each record with the row and the line it stands on.
 
 Only the shapes live here, so that a module may name them without importing pandas. The sources
-themselves are in `connectors.sources.registry`.
+themselves are in `connectors.sources.kinds`.
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ from connectors.kartra.client import KartraClient
 from connectors.kartra.commands import Call, Lead
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.wire import Credentials, encode_call
-from pipelines import run
-from pipelines.config import PipelineConfig
-from pipelines.deliver import Delivery
-from pipelines.pipeline_file import read_pipeline, require_credentials
-from pipelines.state import Store
+from pipelines.config.file import read_pipeline, require_credentials
+from pipelines.config.load import PipelineConfig
+from pipelines.load.delivery import Delivery
+from pipelines.state.store import Store
+from pipelines.verbs import run
 
 NEVER_WAITS = 1_000_000.0
 """Calls a second of the limiter: it stamps and locks as ever, and there is always a permit."""

@@ -14,10 +14,10 @@ from contextlib import closing
 from pathlib import Path
 
 from connectors.kartra.sandbox import Sandbox
-from pipelines.account import account_of
-from pipelines.pipeline_file import read_pipeline
-from pipelines.raw_hash import fingerprint
-from pipelines.source import open_source
+from pipelines.config.file import read_pipeline
+from pipelines.contacts.fingerprint import fingerprint
+from pipelines.extract.sources import open_source
+from pipelines.verbs.account import account_of
 from tests.bench import seed
 from tests.bench.cache import kept, run_folder
 from tests.bench.contacts import account, contacts_csv, pipeline_text

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from connectors.kartra.client import KartraClient
+from connectors.kartra.clock import EST
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.sandbox import Sandbox
 from connectors.kartra.wire import Credentials
-from pipelines.kartra_time import EST
-from pipelines.pull import Pull, PullOrder
-from pipelines.pulled import Pulled
-from pipelines.state import utc_now
-from pipelines.warehouse import TABLES, Warehouse
+from pipelines.pull.pull import Pull, PullOrder
+from pipelines.state.store import utc_now
+from pipelines.tables.answers import Pulled
+from pipelines.tables.warehouse import TABLES, Warehouse
 from tests.bench.report import Report, figure_table
 from tests.pull import busy_account
 

@@ -9,13 +9,13 @@ import os
 import subprocess
 from pathlib import Path
 
-from pipelines.account import account_of
-from pipelines.config import PipelineConfig
-from pipelines.extract import stage
+from pipelines.config.load import PipelineConfig
+from pipelines.extract.sources import open_source
+from pipelines.extract.stage import stage
 from pipelines.shipped import ROOT
-from pipelines.source import open_source
-from pipelines.state import Store
+from pipelines.state.store import Store
 from pipelines.summary import Summary
+from pipelines.verbs.account import account_of
 
 AT_ONCE = 20_000
 SEED = Path(__file__).with_name("seed.sql")

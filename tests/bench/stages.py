@@ -13,23 +13,23 @@ from typing import Any
 import psycopg
 
 from connectors.kartra.profile import CustomFieldDefinition
-from pipelines.account import account_of
-from pipelines.adopt import adopt_source
-from pipelines.chunk_mapping import ChunkMapper
-from pipelines.cli import cli
-from pipelines.config import PipelineConfig
-from pipelines.config_source import SqlOptions
-from pipelines.diff import apply_change, diff_lead
-from pipelines.extract import stage
-from pipelines.lead import Snapshot
-from pipelines.pipeline_file import read_pipeline
-from pipelines.plan import make_plan
-from pipelines.preflight import Inventory, Shortfall
-from pipelines.raw_hash import fingerprint, raw_hashes
-from pipelines.run import plan_pipeline
-from pipelines.source import open_source
-from pipelines.state import Acknowledged, Outcome, Store
+from pipelines.changes.diff import apply_change, diff_lead
+from pipelines.cli.main import cli
+from pipelines.config.file import read_pipeline
+from pipelines.config.load import PipelineConfig
+from pipelines.config.sources import SqlOptions
+from pipelines.contacts.chunks import ChunkMapper
+from pipelines.contacts.fingerprint import fingerprint, raw_hashes
+from pipelines.contacts.lead import Snapshot
+from pipelines.extract.sources import open_source
+from pipelines.extract.stage import stage
+from pipelines.load.account_names import Inventory, Shortfall
+from pipelines.load.plan import make_plan
+from pipelines.state.store import Acknowledged, Outcome, Store
 from pipelines.summary import Summary
+from pipelines.verbs.account import account_of
+from pipelines.verbs.adopt import adopt_source
+from pipelines.verbs.run import plan_pipeline
 from tests.bench import floor
 from tests.bench.contacts import account
 from tests.bench.seed import seed

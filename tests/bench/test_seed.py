@@ -5,8 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 from connectors.kartra.sandbox import Sandbox
-from pipelines.pipeline_file import read_pipeline
-from pipelines.run import plan_pipeline, run_pipeline
+from pipelines.config.file import read_pipeline
+from pipelines.verbs.run import plan_pipeline, run_pipeline
 from tests.bench.contacts import account, contacts_csv, pipeline_text
 from tests.bench.seed import seed, sort_contacts
 

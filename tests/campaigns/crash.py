@@ -24,9 +24,9 @@ from typing import Any
 
 from connectors.kartra.sandbox import Faults, Sandbox, SequenceEntry
 from connectors.kartra.sandbox.account import DATE_FORM
-from pipelines.account import account_of
-from pipelines.pipeline_file import read_pipeline
+from pipelines.config.file import read_pipeline
 from pipelines.shipped import ROOT
+from pipelines.verbs.account import account_of
 from tests.campaigns.contacts import Contacts, account, calls_over
 from tests.campaigns.runs import RUN_ENDS_WITHIN_S, Findings, check_run, noted, settle, side_by_side
 from tests.campaigns.tally import Tally
@@ -46,7 +46,7 @@ WRITES = frozenset(("create_lead", "edit_lead", "assign_tag", "unassign_tag", "u
 
 AT_A_TIME, AT_A_CALL, AFTER_A_WAIT = "at a time", "at a call", "after a wait for 429s"
 MIGRATION, READ_BACK = "migration", "read-back"
-_INTENDED = "pipelines.state:Store.intend"
+_INTENDED = "pipelines.state.store:Store.intend"
 
 
 @dataclass(frozen=True)
@@ -63,28 +63,28 @@ _after_intent = partial(Point, after=_INTENDED)
 
 STAGES: dict[str, tuple[Point, ...]] = {
     "extracting": (
-        Point("pipelines.extract:stage", "call"),
-        Point("connectors.sources.files:CsvFile.chunks", "call", 2),
+        Point("pipelines.extract.stage:stage", "call"),
+        Point("connectors.sources.files.csv_file:CsvFile.chunks", "call", 2),
         Point("connectors.sources.records:next_chunk", "return"),
-        Point("pipelines.mapping_columns:ColumnMapper.map", "return"),
-        Point("pipelines.chunk_mapping:ChunkMapper.map", "return"),
-        Point("pipelines.state:Store.stage", "return"),
-        Point("pipelines.state:Store.end_staging", "return"),
-        Point("pipelines.state:Store.settle_staging", "return"),
+        Point("pipelines.contacts.by_column:ColumnMapper.map", "return"),
+        Point("pipelines.contacts.chunks:ChunkMapper.map", "return"),
+        Point("pipelines.state.store:Store.stage", "return"),
+        Point("pipelines.state.store:Store.end_staging", "return"),
+        Point("pipelines.state.store:Store.settle_staging", "return"),
     ),
     "diffing": (
-        Point("pipelines.state:Store.count_unchanged", "return"),
-        Point("pipelines.state:Store.set_new_apart", "return"),
-        Point("pipelines.state:Store.new_shapes", "return", 2),
-        Point("pipelines.state:Store.enqueue_new", "return"),
-        Point("pipelines.plan:make_plan", "call"),
-        Point("pipelines.state:Store.differences", "return", 6),
-        Point("pipelines.diff:diff_lead", "return", 6),
-        Point("pipelines.plan:decide", "return", 6),
-        Point("pipelines.state:Store.mark_same", "return"),
-        Point("pipelines.state:Store.enqueue", "call"),
-        Point("pipelines.state:Store.enqueue", "return", 2),
-        Point("pipelines.guards:check_before", "return"),
+        Point("pipelines.state.store:Store.count_unchanged", "return"),
+        Point("pipelines.state.store:Store.set_new_apart", "return"),
+        Point("pipelines.state.store:Store.new_shapes", "return", 2),
+        Point("pipelines.state.store:Store.enqueue_new", "return"),
+        Point("pipelines.load.plan:make_plan", "call"),
+        Point("pipelines.state.store:Store.differences", "return", 6),
+        Point("pipelines.changes.diff:diff_lead", "return", 6),
+        Point("pipelines.load.plan:decide", "return", 6),
+        Point("pipelines.state.store:Store.mark_same", "return"),
+        Point("pipelines.state.store:Store.enqueue", "call"),
+        Point("pipelines.state.store:Store.enqueue", "return", 2),
+        Point("pipelines.calls.guards:check_before", "return"),
     ),
     "between intent and call": (
         Point(_INTENDED, "call", 8),
@@ -107,28 +107,28 @@ STAGES: dict[str, tuple[Point, ...]] = {
         _after_intent("requests.adapters:HTTPAdapter.send", "return", 8),
         _after_intent("connectors.kartra.answers:classify", "call", 8),
         _after_intent("connectors.kartra.answers:classify", "return", 8),
-        _after_intent("pipelines.deliver:Delivery._answered", "call", 8),
-        _after_intent("pipelines.deliver:Delivery._after_write", "call", 8),
-        _after_intent("pipelines.deliver:Delivery._take", "return", 8),
-        _after_intent("pipelines.deliver:Delivery._finish", "call", 8),
-        _after_intent("pipelines.state:Store.settle", "call", 8),
-        _after_intent("pipelines.state:Store._acknowledge", "return", 8),
-        _after_intent("pipelines.state:Store.settle", "return", 8),
+        _after_intent("pipelines.load.delivery:Delivery._answered", "call", 8),
+        _after_intent("pipelines.load.delivery:Delivery._after_write", "call", 8),
+        _after_intent("pipelines.load.delivery:Delivery._take", "return", 8),
+        _after_intent("pipelines.load.delivery:Delivery._finish", "call", 8),
+        _after_intent("pipelines.state.store:Store.settle", "call", 8),
+        _after_intent("pipelines.state.store:Store._acknowledge", "return", 8),
+        _after_intent("pipelines.state.store:Store.settle", "return", 8),
     ),
     READ_BACK: (
-        Point("pipelines.deliver:Delivery._look", "call", 3),
-        Point("pipelines.deliver:Delivery._look", "return", 3),
-        Point("pipelines.deliver:Delivery._after_look", "call", 3),
-        Point("pipelines.deliver:Delivery._compare", "call", 3),
-        Point("pipelines.readback:after_unknown", "return", 2),
-        Point("pipelines.deliver:Delivery._compare", "return", 3),
-        Point("pipelines.deliver:Delivery.recover", "return"),
+        Point("pipelines.load.delivery:Delivery._look", "call", 3),
+        Point("pipelines.load.delivery:Delivery._look", "return", 3),
+        Point("pipelines.load.delivery:Delivery._after_look", "call", 3),
+        Point("pipelines.load.delivery:Delivery._compare", "call", 3),
+        Point("pipelines.changes.readback:after_unknown", "return", 2),
+        Point("pipelines.load.delivery:Delivery._compare", "return", 3),
+        Point("pipelines.load.delivery:Delivery.recover", "return"),
     ),
     MIGRATION: (
-        Point("pipelines.state:Store._migrate", "call"),
-        Point("pipelines.state:_statements", "call", 12),
-        Point("pipelines.state:_statements", "return", 12),
-        Point("pipelines.state:Store._migrate", "return"),
+        Point("pipelines.state.store:Store._migrate", "call"),
+        Point("pipelines.state.store:_statements", "call", 12),
+        Point("pipelines.state.store:_statements", "return", 12),
+        Point("pipelines.state.store:Store._migrate", "return"),
     ),
 }
 KINDS = (*STAGES, AT_A_TIME, AT_A_CALL, AFTER_A_WAIT)

@@ -34,8 +34,8 @@ from hypothesis.stateful import (
 from connectors.kartra.sandbox import Faults, Sandbox
 from connectors.kartra.sandbox.account import SandboxLead, SequenceEntry
 from connectors.kartra.sandbox.emulator import ReceivedCall
-from pipelines.pipeline_file import read_pipeline
-from pipelines.run import run_pipeline
+from pipelines.config.file import read_pipeline
+from pipelines.verbs.run import run_pipeline
 from tests.campaigns.expectations import (
     ALWAYS,
     COLUMNS,

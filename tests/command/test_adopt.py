@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from connectors.kartra.sandbox import Faults, Sandbox
-from pipelines.import_files import export_import
-from pipelines.lease import this_process
-from pipelines.pipeline_file import read_pipeline
-from pipelines.state import Store, utc_now
+from pipelines.config.file import read_pipeline
+from pipelines.state.lease import this_process
+from pipelines.state.store import Store, utc_now
+from pipelines.verbs.export_import import export_import
 from tests.conftest import LOAD, Project, Result, contact, kill
 from tests.importing import import_into
 from tests.promises import Scenes, adds_up, all_wished, held, said, wait_until

@@ -12,7 +12,7 @@ import pytest
 from connectors.kartra.commands import REPEAT
 from connectors.kartra.error_types import ERROR_TYPES
 from connectors.kartra.sandbox import Faults, Sandbox, demo_account
-from pipelines.call_arguments import COMMANDS, call_of, example_of
+from pipelines.cli.call_arguments import COMMANDS, call_of, example_of
 from tests.command.several import ended, wait_for
 from tests.conftest import PIPELINE, Project, Result
 
@@ -20,7 +20,7 @@ SALE = "738474"
 ALL_OF = """
 import io, json, shlex, sys
 from contextlib import redirect_stderr, redirect_stdout
-from pipelines.cli import main
+from pipelines.cli.main import main
 while line := sys.stdin.readline():
     said, told, sys.argv = io.StringIO(), io.StringIO(), shlex.split(line)
     try:

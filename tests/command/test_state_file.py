@@ -12,7 +12,7 @@ import pytest
 
 from connectors.kartra.sandbox import Sandbox
 from pipelines.shipped import ROOT
-from pipelines.state_file import network_file_system
+from pipelines.state.file import network_file_system
 from tests.command.several import adds_up, ended, together, wait_for, writes
 from tests.conftest import LOAD, Project, Result, contact, kill
 from tests.promises import all_wished, held

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import ConfigError
-from pipelines.pipeline_file import read_pipeline
+from pipelines.config.file import read_pipeline
 
 CASES = Path(__file__).parent.parent / "data" / "config_errors"
 SECRET = "hunter2"

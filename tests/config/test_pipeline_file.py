@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from connectors.errors import ConfigError
 from connectors.kartra.wire import Credentials
-from pipelines.config import (
+from pipelines.config.file import read_pipeline, require_credentials
+from pipelines.config.load import (
     ConsentConfig,
     Duplicates,
     GuardsConfig,
@@ -24,10 +25,9 @@ from pipelines.config import (
     SequenceConfig,
     Share,
 )
-from pipelines.config_source import CsvOptions, IncrementalOptions, SourceConfig, SqlOptions
-from pipelines.config_values import Value
-from pipelines.pipeline_file import read_pipeline, require_credentials
-from pipelines.schema import json_schema
+from pipelines.config.schema import json_schema
+from pipelines.config.sources import CsvOptions, IncrementalOptions, SourceConfig, SqlOptions
+from pipelines.config.values import Value
 
 ENVIRON = {"KARTRA_APP_ID": "app", "KARTRA_API_KEY": "key", "KARTRA_API_PASSWORD": "pass"}
 
@@ -471,6 +471,6 @@ def test_every_key_of_the_schema_has_a_description_and_no_map_is_open() -> None:
 
 
 def test_the_models_cost_no_heavy_import() -> None:
-    code = "import pipelines.config, sys; print({'pandas', 'requests', 'sqlalchemy'} & set(sys.modules))"
+    code = "import pipelines.config.load, sys; print({'pandas', 'requests', 'sqlalchemy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -5,9 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pipelines.config import LoadConfig
-from pipelines.diff import Change, Step
-from pipelines.lead import CalendarClass, CustomValue, DesiredLead, Points, Snapshot
+from pipelines.changes.diff import Change, Step
+from pipelines.config.load import LoadConfig
+from pipelines.contacts.lead import CalendarClass, CustomValue, DesiredLead, Points, Snapshot
 
 ADDRESSES = ("ann@example.org", "bob@example.org")
 NAMES = ("VIP", "Blog", "Été", "a;b")

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.diff import apply_change, created_lead, diff_lead
-from pipelines.import_files import Column, columns_of, for_known, misfit
-from pipelines.lead import DesiredLead, Snapshot, digest
-from pipelines.state import OnceOnly, Staged, Store
+from pipelines.changes.diff import apply_change, created_lead, diff_lead
+from pipelines.contacts.lead import DesiredLead, Snapshot, digest
+from pipelines.state.store import OnceOnly, Staged, Store
+from pipelines.verbs.export_import import Column, columns_of, for_known, misfit
 from tests.pipelines import load_config, whole_leads
 
 ANN = DesiredLead(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.ahead import one_ahead
+from pipelines.extract.read_ahead import one_ahead
 
 
 @given(items=st.lists(st.none() | st.integers() | st.just(())))

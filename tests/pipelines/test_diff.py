@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.diff import (
+from pipelines.changes.diff import (
     Change,
     Step,
     apply_change,
@@ -18,7 +18,7 @@ from pipelines.diff import (
     theirs,
     unproven_wishes,
 )
-from pipelines.lead import CalendarClass, DesiredLead, Points, Snapshot
+from pipelines.contacts.lead import CalendarClass, DesiredLead, Points, Snapshot
 from tests.pipelines import whole_leads, whole_snapshots
 
 ANN = DesiredLead(

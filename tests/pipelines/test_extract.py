@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from connectors.errors import ConfigError, GuardError, SourceError
-from connectors.sources.files import open_csv
-from pipelines.config import LoadConfig, PipelineConfig
-from pipelines.extract import check_columns, find_record, read_mapped, stage
-from pipelines.lead import DesiredLead, digest
-from pipelines.mapping import Invalid, Mapped
-from pipelines.source import open_source
-from pipelines.state import Store
+from connectors.sources.files.csv_file import open_csv
+from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.contacts.lead import DesiredLead, digest
+from pipelines.contacts.mapping import Invalid, Mapped
+from pipelines.extract.sources import open_source
+from pipelines.extract.stage import check_columns, find_record, read_mapped, stage
+from pipelines.extract.transform import open_records
+from pipelines.state.store import Store
 from pipelines.summary import Summary
-from pipelines.transform import open_records
 from tests.pipelines import load_config
 
 CONSENT = {"consent": {"column": "OK", "accepted": ["yes"]}}

@@ -6,10 +6,10 @@ runs this file under the lowest versions that pyproject.toml allows, and under t
 
 from pathlib import Path
 
-from connectors.sources.files import open_csv
-from pipelines.extract import stage
-from pipelines.raw_hash import HASH_BYTES, Fingerprint, raw_hashes
-from pipelines.state import Store
+from connectors.sources.files.csv_file import open_csv
+from pipelines.contacts.fingerprint import HASH_BYTES, Fingerprint, raw_hashes
+from pipelines.extract.stage import stage
+from pipelines.state.store import Store
 from pipelines.summary import Summary
 from tests.pipelines import load_config
 

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import GuardError
-from pipelines.config import GuardsConfig
-from pipelines.guards import (
+from pipelines.calls.guards import (
     FAILED_IN_A_ROW,
     OPENS_AFTER,
     PROBE_AFTER_S,
@@ -14,6 +13,7 @@ from pipelines.guards import (
     FailureGuard,
     check_before,
 )
+from pipelines.config.load import GuardsConfig
 
 GUARDS = GuardsConfig.model_validate(
     {"min_rows": 10, "max_removed": "5%", "max_edited": "50%", "max_failed": "5%"}

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.kartra_cells import exact_amount
-from pipelines.kartra_time import EST, zone_of
-from pipelines.lead_rows import custom_field_rows, lead_changes, lead_rows
-from pipelines.sale_rows import subscription_row, transaction_row, transaction_stubs
+from connectors.kartra.cells import exact_amount
+from connectors.kartra.clock import EST, zone_of
+from pipelines.tables.lead_rows import custom_field_rows, lead_changes, lead_rows
+from pipelines.tables.sale_rows import subscription_row, transaction_row, transaction_stubs
 
 STUB = {"transaction_id": "7", "lead_id": "1", "lead_email": "ann@example.org", "transaction_type": "sale"}
 

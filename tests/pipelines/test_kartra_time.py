@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import ConfigError
-from pipelines.kartra_time import EST, in_utc, utc_of, zone_of
+from connectors.kartra.clock import EST, in_utc, utc_of, zone_of
 
 NEW_YORK = zone_of("America/New_York")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.lead import DesiredLead, Snapshot, digest
+from pipelines.contacts.lead import DesiredLead, Snapshot, digest
 from tests.pipelines import any_text, custom_fields, fields, whole_leads, whole_snapshots
 
 BARE = DesiredLead("ann@example.org")

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from connectors.kartra.sandbox import Faults, Sandbox
-from pipelines.lease import DEAD_AFTER, Holder, this_process
+from pipelines.state.lease import DEAD_AFTER, Holder, this_process
 from tests.command.several import adds_up, wait_for
 from tests.conftest import LOAD, Project, contact, kill
 from tests.promises import all_wished, held

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import ConfigError
-from pipelines.lead import DesiredLead, Points
-from pipelines.mapping import Invalid, Mapped, mapper, merge_leads, used_columns
+from pipelines.contacts.lead import DesiredLead, Points
+from pipelines.contacts.mapping import Invalid, Mapped, mapper, merge_leads, used_columns
 from pipelines.shipped import ROOT
 from tests.pipelines import desired_leads, load_config
 

@@ -9,12 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.config import LoadConfig
-from pipelines.lead import digest, shape
-from pipelines.mapping import Mapped, mapper
-from pipelines.mapping_columns import ColumnMapper, MappedColumns
-from pipelines.normalise import normal_cell
-from pipelines.text_columns import are_filled, normal_in_json, normal_texts, records_in_json, text_columns
+from pipelines.config.load import LoadConfig
+from pipelines.contacts.by_column import ColumnMapper, MappedColumns
+from pipelines.contacts.lead import digest, shape
+from pipelines.contacts.mapping import Mapped, mapper
+from pipelines.contacts.normalise import normal_cell
+from pipelines.contacts.text_columns import (
+    are_filled,
+    normal_in_json,
+    normal_texts,
+    records_in_json,
+    text_columns,
+)
 from tests.pipelines import load_config
 
 COLUMNS = ("Email", "First", "City", "Note", "Tags", "Lists", "Status", "Changed", "Id", "Opt-in", "Step")

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.money import money_text, net_of
+from connectors.kartra.money import money_text, net_of
 
 
 @pytest.mark.parametrize(

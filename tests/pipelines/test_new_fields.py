@@ -11,9 +11,9 @@ from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sandbox import Account, CustomField, Faults, Sandbox
 from connectors.kartra.wire import Credentials
-from pipelines.config_fields import MOST_OPTIONS, NewField
-from pipelines.lead import CustomValue
-from pipelines.new_fields import FieldDraft, FieldToCreate, creatable_fields, create_fields
+from pipelines.config.custom_fields import MOST_OPTIONS, NewField
+from pipelines.contacts.lead import CustomValue
+from pipelines.load.custom_fields import FieldDraft, FieldToCreate, creatable_fields, create_fields
 from tests.pipelines import load_config
 
 SHOE = FieldToCreate("shoe", "drop_down", ("S", "M"))

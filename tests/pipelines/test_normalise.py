@@ -7,7 +7,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
 
 letters = st.characters(categories=["L", "M", "N"])
 domains = st.builds(

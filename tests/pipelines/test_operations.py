@@ -7,11 +7,11 @@ import pytest
 
 from connectors.kartra.commands import Action
 from connectors.kartra.wire import Credentials, encode_call
-from pipelines.config import PipelineConfig
-from pipelines.config_operations import OperationsConfig
-from pipelines.mapping import Invalid
-from pipelines.operations import Operation, operation_reader
-from pipelines.pipeline_file import read_pipeline
+from pipelines.config.file import read_pipeline
+from pipelines.config.load import PipelineConfig
+from pipelines.config.operations import OperationsConfig
+from pipelines.contacts.mapping import Invalid
+from pipelines.operations.operation import Operation, operation_reader
 
 COLUMNS = ("Key", "What", "Email", "A", "B", "C", "D")
 

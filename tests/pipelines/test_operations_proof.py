@@ -7,9 +7,9 @@ import pytest
 
 from connectors.kartra.commands import Lead
 from connectors.kartra.payments import parse_subscription, parse_transaction, parse_transaction_list
-from pipelines.config_operations import Do
-from pipelines.operations import Operation
-from pipelines.operations_proof import (
+from pipelines.config.operations import Do
+from pipelines.operations.operation import Operation
+from pipelines.operations.proof import (
     Verdict,
     judge_edit,
     judge_points,

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kartra.profile import CustomFieldDefinition
-from connectors.sources.files import open_csv
-from pipelines.diff import theirs
-from pipelines.extract import stage
-from pipelines.lead import DesiredLead, digest, shape
-from pipelines.new_fields import creatable_fields
-from pipelines.plan import decide, make_plan
-from pipelines.preflight import Inventory, Shortfall, needs_inventory
-from pipelines.state import Difference, Staged, Store
+from connectors.sources.files.csv_file import open_csv
+from pipelines.changes.diff import theirs
+from pipelines.contacts.lead import DesiredLead, digest, shape
+from pipelines.extract.stage import stage
+from pipelines.load.account_names import Inventory, Shortfall, needs_inventory
+from pipelines.load.custom_fields import creatable_fields
+from pipelines.load.plan import decide, make_plan
+from pipelines.state.store import Difference, Staged, Store
 from pipelines.summary import Summary
 from tests.pipelines import load_config, whole_leads
 

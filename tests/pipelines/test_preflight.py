@@ -15,8 +15,8 @@ from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sandbox import Account, Sandbox
 from connectors.kartra.wire import Credentials
-from pipelines.diff import Change, Step
-from pipelines.preflight import (
+from pipelines.changes.diff import Change, Step
+from pipelines.load.account_names import (
     FRESH_FOR,
     AccountInventory,
     Inventory,
@@ -27,7 +27,7 @@ from pipelines.preflight import (
     needs_inventory,
     read_inventory,
 )
-from pipelines.state import Store, utc_now
+from pipelines.state.store import Store, utc_now
 from tests.pipelines import load_config
 
 SIZE = CustomFieldDefinition("size", "drop_down", {"small": "610", "Large": "612", "LARGE": "613"})

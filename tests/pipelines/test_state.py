@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
 from connectors.errors import StateError
-from pipelines.lead import DesiredLead, Snapshot, digest, shape
-from pipelines.lease import DEAD_AFTER, Holder, this_process
+from pipelines.contacts.lead import DesiredLead, Snapshot, digest, shape
 from pipelines.shipped import ROOT
-from pipelines.state import (
+from pipelines.state.lease import DEAD_AFTER, Holder, this_process
+from pipelines.state.store import (
     BATCH,
     JOURNAL_KEPT,
     MIGRATIONS,
@@ -288,7 +288,7 @@ def test_many_may_open_a_new_state_at_once(tmp_path: Path) -> None:
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from pipelines.state import Store
+from pipelines.state.store import Store
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with Store(Path(sys.argv[1])) as store:
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
@@ -362,7 +362,7 @@ def test_a_failed_statement_does_not_tell_what_it_was_to_keep(store: Store) -> N
 
 def test_a_store_that_is_closed_in_the_middle_keeps_nothing_of_a_transaction(path: Path) -> None:
     script = (
-        "import os, sys\nfrom pathlib import Path\nfrom pipelines.state import Store\n"
+        "import os, sys\nfrom pathlib import Path\nfrom pipelines.state.store import Store\n"
         "store = Store(Path(sys.argv[1])); store.enter_scope('newsletter', 'acc', 'live')\n"
         "store.begin_run('run-1', 'newsletter'); store.begin_staging()\n"
         "def wishes():\n    yield from ()\n    os._exit(9)\n"

@@ -9,8 +9,8 @@ from sqlalchemy import create_engine, text
 
 from connectors.errors import ConfigError, SourceError, SyncError
 from connectors.kartra.sandbox import Account, Sandbox
-from pipelines.config import LoadConfig
-from pipelines.transform import open_records
+from pipelines.config.load import LoadConfig
+from pipelines.extract.transform import open_records
 from tests.conftest import Project
 
 LOAD = """

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.lead import CustomValue, DesiredLead
-from pipelines.mapping import Invalid, Mapped, mapper
-from pipelines.pipeline_file import read_pipeline
+from pipelines.config.file import read_pipeline
+from pipelines.contacts.lead import CustomValue, DesiredLead
+from pipelines.contacts.mapping import Invalid, Mapped, mapper
 from tests.pipelines import load_config
 
 COLUMNS = ("Email", "Cell", "First", "Last", "Country")
@@ -307,8 +307,8 @@ def test_libraries_behind_steps_are_loaded_by_pipelines_that_use_them(folder: Pa
     code = """
 import sys
 from pathlib import Path
-from pipelines.mapping import mapper
-from pipelines.pipeline_file import read_pipeline
+from pipelines.contacts.mapping import mapper
+from pipelines.config.file import read_pipeline
 mapper(read_pipeline(Path(sys.argv[1]), {}).load, ("Email", "Cell", "First", "Last"))
 print([name for name in ("babel", "nameparser", "phonenumbers", "pandas") if name in sys.modules])
 """

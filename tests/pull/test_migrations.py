@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from connectors.databases.tables import Tables, tables_url
 from connectors.errors import TablesError
-from connectors.tables import Tables, tables_url
-from pipelines.warehouse import MIGRATIONS, migrations, open_warehouse
+from pipelines.tables.warehouse import MIGRATIONS, migrations, open_warehouse
 
 NEW = """-- Kartra tells a lead's favourite colour since 2027.
 ALTER TABLE tags ADD COLUMN {{ new_column }} colour {{ text }};

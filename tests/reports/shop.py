@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.tables import Tables
-from pipelines.money import net_of
+from connectors.databases.tables import Tables
+from connectors.kartra.money import net_of
 
 Row = dict[str, Any]
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from connectors.kartra.sandbox import Account, Sandbox
-from pipelines.reports import read_report, report_names
-from pipelines.warehouse import open_warehouse
+from pipelines.tables.reports import read_report, report_names
+from pipelines.tables.warehouse import open_warehouse
 from tests.conftest import LOAD, Project
 from tests.pull import write_pull
 from tests.reports.shop import EXPECTED, QUOTED, fill

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import SourceError
-from connectors.sources.files import open_csv
-from connectors.sources.places import open_files
+from connectors.sources.files.csv_file import open_csv
+from connectors.sources.files.places import open_files
 
 DATA = Path(__file__).parent.parent / "data"
 FILES = sorted(path.name for path in (DATA / "csv").iterdir() if not path.name.startswith("."))

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import BadRow, Chunk
-from connectors.sources.files import open_csv
+from connectors.sources.files.csv_file import open_csv
 
 DATA = Path(__file__).parent.parent / "data" / "csv"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import SourceError
 from connectors.sources import Chunk
-from connectors.sources.files import open_csv
+from connectors.sources.files.csv_file import open_csv
 
 TEXT_ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
 

@@ -19,8 +19,8 @@ from sqlalchemy import URL, create_engine, text
 from connectors.errors import ConfigError, SourceError
 from connectors.kartra.sandbox import Account, Sandbox
 from connectors.sources import Source
-from connectors.sources.database import open_sql
-from connectors.sources.files import open_csv
+from connectors.sources.database.query import open_sql
+from connectors.sources.files.csv_file import open_csv
 from tests.conftest import Project
 from tests.servers import FreshDatabase
 
@@ -115,7 +115,7 @@ def test_memory_stays_flat_however_many_rows_there_are(database: str, place: str
 _READ = """
 import json, sys
 from pathlib import Path
-from connectors.sources.database import open_sql
+from connectors.sources.database.query import open_sql
 place, rows, is_file = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3] == "True"
 query = f"SELECT * FROM contacts WHERE id < {rows}"
 source = open_sql(Path(place) if is_file else place, query, chunk_rows=1000)

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from connectors.errors import ConfigError, SourceError
 from connectors.kartra.sandbox import Sandbox
 from connectors.sources import Source
-from connectors.sources.registry import SOURCES
+from connectors.sources.kinds import SOURCES
 from tests.conftest import LOAD, Project, contact
 
 ROWS = [contact(number) for number in range(5)]

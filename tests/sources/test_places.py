@@ -15,7 +15,7 @@ import pytest
 
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import Source
-from connectors.sources.registry import SOURCES
+from connectors.sources.kinds import SOURCES
 
 TEXT = "Email,City\nann@example.org,Lyon\nbob@example.org,Kraków\n"
 MORE = "Email,City\n\ncarla@example.org,Leeds\nragged\n"
@@ -118,7 +118,7 @@ def test_an_archive_that_changes_is_refused(tmp_path: Path) -> None:
 def test_nothing_that_was_unpacked_stays(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(TEXT.encode()))
     code = (
-        "import sys; from pathlib import Path; from connectors.sources.registry import SOURCES\n"
+        "import sys; from pathlib import Path; from connectors.sources.kinds import SOURCES\n"
         "source = SOURCES['csv'](path=Path(sys.argv[1])); print(sum(len(c.frame) for c in source.chunks()))"
     )
     scratch = tmp_path / "scratch"
@@ -136,7 +136,7 @@ def test_nothing_that_was_unpacked_stays(tmp_path: Path) -> None:
 
 def test_standard_input_is_read_once_and_given_twice() -> None:
     code = (
-        "from connectors.sources.registry import SOURCES\n"
+        "from connectors.sources.kinds import SOURCES\n"
         "for _ in range(2):\n"
         "    source = SOURCES['csv'](path='-')\n"
         "    print([c.frame.iloc[0, 0] for _ in range(2) for c in source.chunks()])"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from connectors.kartra.sandbox import Account, Transaction
-from pipelines.sales_export import HEADERS
+from pipelines.tables.reconcile.sales_export import HEADERS
 
 MONEY = (
     *("Amount", "Base_Price", "Sales_tax", "Shipping_cost", "Coupon_discount", "Revenue"),

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from connectors.databases.tables import as_utc
 from connectors.kartra.sandbox import Account, Sandbox, Transaction
-from connectors.tables import as_utc
-from pipelines.warehouse import open_warehouse
+from pipelines.tables.warehouse import open_warehouse
 from tests.conftest import Project, Result
 from tests.pull import write_pull, write_roster
 from tests.tables import HEADER, exported, shop, write_export

@@ -1,0 +1,1 @@
+"""SQL databases: engines, dialects and the tables that a pull fills."""

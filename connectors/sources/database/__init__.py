@@ -1,0 +1,1 @@
+"""Sources that are queries of a database."""

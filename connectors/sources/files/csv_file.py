@@ -1,0 +1,293 @@
+"""Contacts in CSV files: text in, text out, a chunk at a time. What a column means is the mapping's matter.
+
+The csv module in strict mode reads the records: what it will not read is a BadRow, not a guess. Blocks in
+which nothing is odd are left to `plain_csv`, which says the same of them, faster.
+"""
+
+import csv
+import re
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.errors import ConfigError, SourceError
+from connectors.sources import Chunk
+from connectors.sources.files.dialect import (
+    SAMPLE_CHARS,
+    check_encoding,
+    end_of_good_cells,
+    find_delimiter,
+    find_encoding,
+    is_proper_record,
+    open_text,
+)
+from connectors.sources.files.plain_csv import Blocks, PlainPart, can_be_plain, plain_chunks, read_plain
+from connectors.sources.files.watched import WatchedFile, watched
+from connectors.sources.records import Record, named_columns, next_chunk, unique_names
+
+MAX_CELL_CHARS = 16 * 1024 * 1024  # bounds what a quote that is never closed may gather; Kartra takes 255
+BYTES_A_ROW = 130
+"""Blocks are read as large as a chunk may be."""
+
+_SEP_LINE = r"(?i)sep=([^\r\n])\r?\n"
+_field_size_limit = threading.Lock()  # the csv module has one limit for the whole process
+
+
+def open_csv(
+    path: Path,
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    quotechar: str = '"',
+    chunk_rows: int = 20_000,
+) -> "CsvFile":
+    """Reads the bytes once for their encoding, and the header. A setting left out is found in the file.
+
+    Raises SourceError for a file that is missing, has no header or cannot be decoded, ConfigError for a
+    setting that cannot be.
+    """
+    _refuse_settings(delimiter, quotechar)
+    if chunk_rows < 1:
+        raise ValueError("chunk_rows is at least 1")
+    file = watched(path)
+    try:
+        if encoding is None:
+            encoding = find_encoding(path)
+        else:
+            check_encoding(path, encoding)
+        with open_text(path, encoding) as handle:
+            sample = handle.read(SAMPLE_CHARS)
+        said = re.match(_SEP_LINE, sample)  # Excel writes the delimiter on a line of its own
+        if delimiter is None:
+            delimiter = said[1] if said else find_delimiter(sample, quotechar)
+    except OSError as error:
+        raise file.unreadable(error) from error
+    text = _CsvText(file, encoding, delimiter, quotechar, said is not None)
+    columns, notes = _columns(text)
+    shown = "tab" if delimiter == "\t" else f"'{delimiter}'"
+    return CsvFile(columns, (f"read as {encoding}, delimiter {shown}", *notes), text, chunk_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """A Source. `chunks()` opens the file anew each time and refuses one that changed since `open_csv`."""
+
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    _text: "_CsvText"
+    _chunk_rows: int
+
+    def chunks(self) -> Iterator[Chunk]:
+        self._text.file.refuse_change()
+        names = unique_names(self.columns)
+        with closing(self._text.parts(names, self._chunk_rows)) as parts:
+            while part := _next_part(parts):
+                if isinstance(part, PlainPart):
+                    yield from plain_chunks(part, self._chunk_rows)
+                else:
+                    yield next_chunk(part, names)
+        self._text.file.refuse_change()
+
+
+@dataclass(frozen=True, slots=True)
+class _CsvText:
+    """The file and how it is written, cut into records."""
+
+    file: WatchedFile
+    encoding: str
+    delimiter: str
+    quotechar: str
+    has_sep_line: bool
+
+    def header(self) -> Record | None:
+        """The first record that is not blank."""
+        with self._lines(SAMPLE_CHARS) as (lines, _), _long_cells():
+            return next(self._records(lines), None)
+
+    def parts(self, names: Sequence[str], chunk_rows: int) -> Generator[list[Record] | PlainPart]:
+        """Every record behind the header that is not blank. Blank rows and blank lines count as rows.
+
+        Raises SourceError at a quote that is never closed. The rest of the file is inside it then, and a
+        file cut off on its way looks just like that: as a bad row, thousands of contacts would seem gone.
+        """
+        with self._lines(chunk_rows * BYTES_A_ROW) as (lines, blocks):
+            records = self._records(lines)
+            next(records, None)  # the header
+            odd: list[Record] = []
+            while True:
+                if plain := self._plain_part(lines, blocks, names):
+                    if odd:
+                        yield odd
+                        odd = []
+                    yield plain
+                    continue
+                record = next(records, None)
+                if record is not None:
+                    odd.append(record)
+                if odd and (record is None or len(odd) == chunk_rows):
+                    yield odd
+                    odd = []
+                if record is None:
+                    return
+
+    def _plain_part(self, lines: "_Lines", blocks: Blocks | None, names: Sequence[str]) -> PlainPart | None:
+        """What is left of a block, if nothing in it is odd; it counts as read then."""
+        if blocks is None or lines.has_given_back or not (block := blocks.rest_not_tried()):
+            return None
+        table = read_plain(block, self.encoding, names, self.delimiter, self.quotechar)
+        if table is None:
+            return None
+        blocks.leave()
+        row, line = lines.pass_over(table.num_rows)
+        return PlainPart(table, row, line)
+
+    def _records(self, lines: "_Lines") -> Iterator[Record]:
+        """The header and every record that is not blank, as the csv module reads them."""
+        reader = csv.reader(lines, delimiter=self.delimiter, quotechar=self.quotechar, strict=True)
+        if self.has_sep_line:
+            next(lines)
+            lines.row += 1
+        while True:
+            lines.start_record()
+            try:
+                cells, fault = next(reader, None), ""
+            except csv.Error:
+                fault = self._settle_bad_quote(lines)
+                cells = ["".join(lines.taken).rstrip("\r\n")]
+            if cells is None:
+                return
+            text = "".join(cells)
+            if "\0" in text:
+                fault = "NUL byte in the record"
+            if text.strip():
+                yield Record(lines.row, lines.first_line, cells, fault)
+
+    @contextmanager
+    def _lines(self, block_bytes: int) -> Iterator[tuple["_Lines", Blocks | None]]:
+        """The text from its beginning, and the blocks behind it where they may be plain."""
+        try:
+            if can_be_plain(self.encoding, self.delimiter, self.quotechar):
+                with self.file.path.open("rb") as binary:
+                    blocks = Blocks(binary, self.encoding, block_bytes)
+                    yield _Lines(blocks), blocks
+            else:
+                with open_text(self.file.path, self.encoding) as handle:
+                    yield _Lines(handle), None
+        except OSError as error:
+            raise self.file.unreadable(error) from error
+        except UnicodeError as error:  # open_csv decoded every byte
+            raise self.file.changed() from error
+
+    def _settle_bad_quote(self, lines: "_Lines") -> str:
+        """Says what is wrong with the record at hand, and gives back the lines that its quote only swallowed.
+
+        A quote that opened by mistake swallows records up to the next quote. When the line with that one is
+        a proper record, the swallowed lines are read again as records of their own; when it is not, it is
+        the end of a cell with several lines, and all of them are one bad record.
+        """
+        record = "".join(lines.taken)
+        opened_at = lines.index_at(end_of_good_cells(record, self.delimiter, self.quotechar))
+        opened_line = lines.first_line + opened_at
+        where = f"{self.file.path.name}, line {opened_line}"
+        if lines.at_end:
+            self.file.refuse_change()
+            raise SourceError(f"{where}: the quote opened here is never closed. Was the file cut off?")
+        if len(record) > MAX_CELL_CHARS:
+            raise SourceError(
+                f"{where}: more than {MAX_CELL_CHARS} characters in a cell. Is a quote missing?"
+            )
+        if is_proper_record(lines.taken[-1], self.delimiter, self.quotechar):
+            lines.give_back_after(opened_at)
+        return f"the quote opened on line {opened_line} is not closed at the end of its cell"
+
+
+class _Lines:
+    """Feeds csv.reader, remembers the physical lines of the record at hand and can take some back.
+
+    `row` and `first_line` are those of the record at hand.
+    """
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._again: deque[str] = deque()
+        self.taken: list[str] = []
+        self.row = 0
+        self.first_line = 1
+        self.at_end = False
+
+    @property
+    def has_given_back(self) -> bool:
+        return bool(self._again)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines, "")
+        if not line:
+            self.at_end = True
+            raise StopIteration
+        self.taken.append(line)
+        return line
+
+    def start_record(self) -> None:
+        self.row += 1
+        self.first_line += len(self.taken)
+        self.taken.clear()
+
+    def pass_over(self, count: int) -> tuple[int, int]:
+        """So many records were read elsewhere, one a line; gives the row and the line of the first."""
+        row, line = self.row + 1, self.first_line + len(self.taken)
+        self.row += count
+        self.first_line = line + count
+        self.taken.clear()
+        return row, line
+
+    def index_at(self, offset: int) -> int:
+        """Which of the lines taken holds the character at `offset` of the record."""
+        for index, line in enumerate(self.taken):
+            if offset < len(line):
+                return index
+            offset -= len(line)
+        return len(self.taken) - 1
+
+    def give_back_after(self, index: int) -> None:
+        self._again.extendleft(reversed(self.taken[index + 1 :]))
+        del self.taken[index + 1 :]
+
+
+def _next_part(parts: Iterator[list[Record] | PlainPart]) -> list[Record] | PlainPart | None:
+    with _long_cells():
+        return next(parts, None)
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """The csv module's own limit of 128 KiB a cell is lifted only meanwhile."""
+    with _field_size_limit:
+        before = csv.field_size_limit(MAX_CELL_CHARS)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
+def _columns(text: _CsvText) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The header's names and the remarks on it."""
+    header = text.header()
+    if header is None:
+        raise SourceError(f"{text.file.path.name} has no header: it is empty")
+    if header.fault:
+        raise SourceError(f"{text.file.path.name}, line {header.line}: in the header, {header.fault}")
+    return named_columns(header.cells)
+
+
+def _refuse_settings(delimiter: str | None, quotechar: str) -> None:
+    for key, value in (("delimiter", delimiter), ("quotechar", quotechar)):
+        if value is not None and (len(value) != 1 or value in "\r\n\0"):
+            raise ConfigError(f"`{key}:` is one character, and no line end")
+    if delimiter == quotechar:
+        raise ConfigError("`delimiter:` and `quotechar:` are the same character")

@@ -1,0 +1,1 @@
+"""How calls are made: workers, patience, circuit breakers, reading one lead back."""

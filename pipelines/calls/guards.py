@@ -1,0 +1,131 @@
+"""What stops a run: before it starts, or on the way."""
+
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from connectors.errors import GuardError
+from connectors.privacy import mask_text
+from pipelines.changes.diff import Cause
+from pipelines.config.load import GuardsConfig
+
+FAILED_IN_A_ROW = 25
+OPENS_AFTER = 10
+PROBE_AFTER_S = 60.0
+SHARE_COUNTS_FROM = 100
+"""A share of failures says something only after this many leads."""
+
+
+def check_before(
+    guards: GuardsConfig,
+    *,
+    rows: int,
+    known: int,
+    edited: int,
+    removed: int,
+    triggered: Mapping[str, int] = MappingProxyType({}),
+    approved: bool = False,
+) -> None:
+    """Raises GuardError. `known` are the leads we have in Kartra; `removed` those about to lose something.
+
+    `triggered` counts the leads that get the same thing, by words such as `tag "VIP"`; `approved` says that a
+    person has agreed to their number.
+    """
+    if rows < guards.min_rows:
+        raise GuardError(
+            f"the source has {rows:,} rows, guards.min_rows asks for {guards.min_rows:,}: nothing was sent"
+        )
+    if guards.max_removed.exceeded(removed, known):
+        raise GuardError(
+            f"{removed:,} of {known:,} leads have gone from the source, more than guards.max_removed allows:"
+            " nothing was sent. Is the source complete?"
+        )
+    if guards.max_edited.exceeded(edited, known):
+        raise GuardError(
+            f"{edited:,} of {known:,} leads would be edited, more than guards.max_edited allows:"
+            " nothing was sent"
+        )
+    limit = guards.max_triggered
+    if limit is not None and not approved:
+        over = [
+            f"{mask_text(what)} to {count:,} leads"
+            for what, count in triggered.items()
+            if limit.exceeded(count, rows)
+        ]
+        if over:
+            raise GuardError(
+                f"about to give {', '.join(over)}, more than guards.max_triggered allows: nothing was sent,"
+                " because each can send mail. If it is meant: kartra-sync run --yes"
+            )
+
+
+class Breakers:
+    """Holds back what Kartra refuses again and again, and lets everything else go on.
+
+    A cause opens after OPENS_AFTER refusals without a success between. While it is open one lead at a time
+    is let through as a probe: at once for a cause that an earlier run left open, else after PROBE_AFTER_S.
+    Times are seconds of one monotonic clock.
+    """
+
+    def __init__(self, opened: Mapping[Cause, str]) -> None:
+        """`opened`: the error type of each cause that the last run left open."""
+        self._refusals: Counter[Cause] = Counter()
+        self._open = dict(opened)
+        self._probe_at = dict.fromkeys(opened, 0.0)
+
+    def holds(self, cause: Cause, now: float) -> str | None:
+        """The error type because of which this is not to be sent now; None where it may."""
+        number = self._open.get(cause)
+        if number is None:
+            return None
+        if now < self._probe_at[cause]:
+            return number
+        self._probe_at[cause] = now + PROBE_AFTER_S
+        return None
+
+    def refused(self, cause: Cause, number: str, now: float) -> bool:
+        """Counts a refusal; true when it opens the cause."""
+        self._refusals[cause] += 1
+        if cause in self._open:
+            self._probe_at[cause] = now + PROBE_AFTER_S
+            return False
+        if self._refusals[cause] < OPENS_AFTER:
+            return False
+        self._open[cause] = number
+        self._probe_at[cause] = now + PROBE_AFTER_S
+        return True
+
+    def done(self, cause: Cause) -> bool:
+        """It worked; true when that closes the cause."""
+        self._refusals.pop(cause, None)
+        return self._open.pop(cause, None) is not None
+
+
+class FailureGuard:
+    """Watches how leads, or whatever `each` names, end; `observe` raises GuardError at too many refusals."""
+
+    def __init__(self, guards: GuardsConfig, each: str = "leads") -> None:
+        self._max_failed = guards.max_failed
+        self._each = each
+        self._settled = 0
+        self._failed = 0
+        self._in_a_row = 0
+
+    def observe(self, *, failed: bool) -> None:
+        self._settled += 1
+        self._failed += failed
+        self._in_a_row = self._in_a_row + 1 if failed else 0
+        if self._in_a_row >= FAILED_IN_A_ROW:
+            raise GuardError(
+                f"{FAILED_IN_A_ROW} {self._each} in a row were refused or parked: stopped, the rest waits."
+                " `kartra-sync rejects` says why"
+            )
+        if (
+            failed
+            and (self._max_failed.count is not None or self._settled >= SHARE_COUNTS_FROM)
+            and self._max_failed.exceeded(self._failed, self._settled)
+        ):
+            raise GuardError(
+                f"{self._failed:,} of {self._settled:,} {self._each} were refused or parked, more than"
+                " guards.max_failed allows: stopped, the rest waits. `kartra-sync rejects` says why"
+            )

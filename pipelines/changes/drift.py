@@ -1,0 +1,152 @@
+"""How a lead in Kartra differs from what Kartra acknowledged of it, and what comes of that. Pure."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from connectors.kartra.profile import LeadProfile
+from pipelines.changes.diff import same_value
+from pipelines.changes.readback import same_address
+from pipelines.config.load import OnDrift
+from pipelines.contacts.lead import CustomValue, Snapshot
+
+DELETED, UNKNOWN = "245", "234"
+
+Decision = Literal["", "left", "keep", "restore", "again"]
+"""What comes of it: nothing; it stays, because its person left; it stays, as `on_drift: keep` says; the next
+run sends it again; it came back after that, and stays."""
+
+
+_AHEAD = ("left", "keep", "restore")
+"""With these the snapshot says what Kartra has, so that comparing them does not show it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One thing that somebody changed in Kartra, named as in a snapshot: ("fields", "city"), ("tags", "VIP").
+
+    Beside those ("email", "") and ("lead", "deleted"). `value` is what Kartra has now of a field or address.
+    """
+
+    kind: str
+    name: str
+    value: CustomValue | None = None
+    decision: Decision = ""
+
+    @property
+    def told(self) -> str:
+        """In words for people, without values."""
+        match self.kind:
+            case "lead":
+                return f"{self.name} in Kartra"
+            case "email":
+                return "address changed"
+            case "tags":
+                return f'tag "{self.name}" taken away'
+            case "lists":
+                return f'list "{self.name}" left'
+            case _:
+                return f"{'custom field' if self.kind == 'custom_fields' else 'field'} {self.name} edited"
+
+
+def find_drift(snapshot: Snapshot, profile: LeadProfile) -> Iterator[Drift]:
+    """What Kartra acknowledged and does not show any more. What is kept as Kartra has it does not drift.
+
+    Sequences and points move by themselves, and a field that the profile lacks proves nothing.
+    """
+    if profile.email and not same_address(snapshot.email, profile.email):
+        yield Drift("email", "", profile.email)
+    for name, value in snapshot.fields.items():
+        there = profile.fields.get(name, value)
+        if there != value and ("fields", name) not in snapshot.kept:
+            yield Drift("fields", name, there)
+    for name, custom in snapshot.custom_fields.items():
+        now = profile.custom_fields.get(name, "")
+        if not same_value(custom, now) and ("custom_fields", name) not in snapshot.kept:
+            yield Drift("custom_fields", name, now)
+    for name in sorted(snapshot.tags - profile.tags):
+        yield Drift("tags", name)
+    for name in sorted(snapshot.lists):
+        if not profile.lists.get(name, False):
+            yield Drift("lists", name)
+
+
+def decided(
+    snapshot: Snapshot, profile: LeadProfile, before: Sequence[Drift], on_drift: OnDrift
+) -> tuple[Snapshot, tuple[Drift, ...]]:
+    """The snapshot after a look, and all that is drift now; `before` is what the look before this one found.
+
+    A list its person has left stays left under every setting. What was restored once and is just as it was
+    is Kartra's own form of the value, or an automation's work: it is not sent a second time.
+    """
+    found: list[Drift] = [
+        one for one in before if one.decision in _AHEAD and _still_stands(one, snapshot, profile)
+    ]
+    restored = {(one.kind, one.name, one.value) for one in before if one.decision in ("restore", "again")}
+    for drift in find_drift(snapshot, profile):
+        came_back = (drift.kind, drift.name, drift.value) in restored
+        decision = "again" if came_back else _decision(drift, on_drift)
+        found.append(replace(drift, decision=decision))
+        snapshot = _after(snapshot, drift, decision)
+    return snapshot, tuple(found)
+
+
+def _decision(drift: Drift, on_drift: OnDrift) -> Decision:
+    if drift.kind == "lists":
+        return "left"
+    if on_drift == "report" or (on_drift == "keep" and drift.kind == "email"):
+        return ""
+    return on_drift
+
+
+def _after(snapshot: Snapshot, drift: Drift, decision: Decision) -> Snapshot:
+    """With `restore` the snapshot says what Kartra has, so that the wish differs from it."""
+    if decision in ("", "again"):
+        return snapshot
+    if decision in ("left", "keep"):
+        snapshot = replace(snapshot, kept=snapshot.kept | {(drift.kind, drift.name)})
+    match drift.kind:
+        case "email":
+            return replace(snapshot, email=str(drift.value))
+        case "fields":
+            return replace(snapshot, fields={**snapshot.fields, drift.name: str(drift.value)})
+        case "custom_fields":
+            custom = {**snapshot.custom_fields, drift.name: drift.value or ""}
+            return replace(snapshot, custom_fields=custom)
+        case "tags":
+            return replace(snapshot, tags=snapshot.tags - {drift.name})
+        case _:
+            return replace(snapshot, lists=snapshot.lists - {drift.name})
+
+
+def _still_stands(drift: Drift, snapshot: Snapshot, profile: LeadProfile) -> bool:
+    """Whether nothing was sent since it was decided, and Kartra shows it as it did then."""
+    match drift.kind:
+        case "email":
+            return snapshot.email == drift.value == profile.email
+        case "fields":
+            return snapshot.fields.get(drift.name) == drift.value == profile.fields.get(drift.name)
+        case "custom_fields":
+            now = profile.custom_fields.get(drift.name, "")
+            then = drift.value or ""
+            return same_value(then, now) and same_value(snapshot.custom_fields.get(drift.name, ""), then)
+        case "tags":
+            return drift.name not in snapshot.tags | profile.tags
+        case _:
+            return drift.name not in snapshot.lists and not profile.lists.get(drift.name, False)
+
+
+def to_json(found: Sequence[Drift]) -> str:
+    return json.dumps([asdict(one) for one in found], ensure_ascii=False)
+
+
+def from_json(stored: str | None) -> tuple[Drift, ...]:
+    return tuple(
+        Drift(one["kind"], one["name"], _value(one["value"]), one["decision"])
+        for one in json.loads(stored or "[]")
+    )
+
+
+def _value(stored: str | list[str] | None) -> CustomValue | None:
+    return tuple(stored) if isinstance(stored, list) else stored

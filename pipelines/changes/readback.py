@@ -1,0 +1,192 @@
+"""What a lead's profile proves: which actions of an open try landed, and what a lead had before us. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from connectors.kartra.commands import Call, get_lead
+from connectors.kartra.profile import LeadProfile
+from pipelines.changes.diff import Change, Step, apply_change, created_lead, same_value
+from pipelines.config.load import Existing, Mode
+from pipelines.contacts.lead import DesiredLead, Snapshot, Unwanted
+from pipelines.state.store import Origin
+
+EST = timezone(timedelta(hours=-5))
+CLOCKS_DIFFER = timedelta(minutes=5)
+JUST_NOW = timedelta(minutes=15)
+"""Nobody joins a list through us and leaves it again within so little time; later somebody may have."""
+
+TEST_DOMAIN = "kartra.com"
+"""Test mode stores the part before the @ with this domain (API reference, 2.2)."""
+
+
+def reads_of(snapshot: Snapshot, mode: Mode) -> Iterator[Call]:
+    """How a known lead is read: by its id; while nobody has seen that, by its address.
+
+    Such a lead was taken over, and an import does not rewrite addresses: as it stands comes first.
+    """
+    if snapshot.lead_id:
+        yield get_lead(id=snapshot.lead_id)
+        return
+    yield get_lead(email=snapshot.email)
+    if mode == "test":
+        yield get_lead(email=test_address(snapshot.email))
+
+
+def test_address(email: str) -> str:
+    """As Test mode stores it."""
+    return f"{email.rpartition('@')[0]}@{TEST_DOMAIN}"
+
+
+def landed(change: Change, profile: LeadProfile) -> tuple[bool | None, ...]:
+    """Per command of the change whether the profile shows its effect; None where it cannot prove it.
+
+    Bookings of calendars are in no profile (API reference, 6.2). Points are proven by the score before and
+    after; one that changed otherwise meanwhile proves nothing.
+    """
+    head = (_profile_landed(change, profile),) if change.writes_profile else ()
+    return (*head, *(_step_landed(step, change, profile) for step in change.steps))
+
+
+def after_unknown(
+    change: Change,
+    desired: DesiredLead,
+    snapshot: Snapshot | None,
+    profile: LeadProfile,
+    existing: Existing,
+    sent_at: datetime,
+    now: datetime,
+) -> tuple[Snapshot, Origin | None]:
+    """The snapshot a profile proves after a try without an answer, and the origin where it is a new lead.
+
+    `sent_at` is the intent of a creation: a lead that had joined before it was there before us, and
+    Kartra refused to create it, with all that was chained to it.
+    """
+    flags = landed(change, profile)
+    unproven = frozenset(
+        step.effect
+        for step, flag in zip(change.steps, flags[len(flags) - len(change.steps) :], strict=True)
+        if flag is None
+    )
+    if change.create:
+        ours = joined_after(profile.joined, sent_at)
+        if not (flags[0] if ours is None else ours):
+            adopted = adopt(desired, profile, existing)
+            return replace(adopted, unproven=unproven if ours is None else frozenset()), "adopted"
+        flags = (True, *flags[1:])
+    known = snapshot or created_lead(desired)
+    after = apply_change(known, change, [bool(flag) for flag in flags])
+    after = replace(after, unproven=known.unproven | unproven)
+    if change.create:  # as it is now: somebody may have edited it since
+        after = replace(after, **_values(desired, profile))
+    left = _left(desired, profile)
+    if _never_carried_out(change, known, flags, now - sent_at):  # inactive is how we left them
+        left -= {("lists", name) for name in known.taken}
+    after = replace(after, lead_id=profile.id or after.lead_id, kept=after.kept | left)
+    return after, "created" if change.create else None
+
+
+def _never_carried_out(change: Change, known: Snapshot, flags: Sequence[bool | None], age: timedelta) -> bool:
+    """Whether a call left no trace. A list alone is none, if its person had the time to leave it again.
+
+    Neither is taking away what the lead may never have had.
+    """
+    head = flags[: len(flags) - len(change.steps)]
+    ours = {("tags", name) for name in known.tags} | {("lists", name) for name in known.lists}
+    told = [
+        (step.cmd, flag)
+        for step, flag in zip(change.steps, flags[len(head) :], strict=True)
+        if not step.takes or step.effect in ours
+    ]
+    traces = [flag for cmd, flag in told if cmd != "subscribe_lead_to_list"]
+    shown = any(head) or any(flag for _, flag in told)
+    return not shown and (age < JUST_NOW or False in (*head, *traces))
+
+
+def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Snapshot:
+    """The snapshot of a lead that Kartra had before us, as far as the record speaks of it."""
+    values = _values(desired, profile)
+    absent = frozenset(one for one in desired.unwanted if not _shows(one, profile))
+    kept = {("tags", name) for name in profile.tags} | {("lists", name) for name in profile.lists}
+    kept -= desired.unwanted - absent
+    if existing == "fill_blanks":
+        kept |= {(kind, name) for kind, known in values.items() for name, value in known.items() if value}
+    return Snapshot(
+        email=desired.email,
+        lead_id=profile.id or None,
+        sequences=frozenset(profile.sequences),
+        kept=frozenset(kept),
+        unwanted=absent,
+        **values,
+    )
+
+
+def _shows(one: Unwanted, profile: LeadProfile) -> bool:
+    """Whether the lead has such a tag, list or sequence now."""
+    match one:
+        case "tags", name:
+            return name in profile.tags
+        case "lists", name:
+            return profile.lists.get(name, False)
+        case _, name:
+            return name in profile.sequences and name not in profile.left_sequences
+
+
+def _values(desired: DesiredLead, profile: LeadProfile) -> dict[str, Any]:
+    """What the profile has where the record has a wish."""
+    return {
+        "fields": {name: profile.fields.get(name, "") for name in desired.fields},
+        "custom_fields": {name: profile.custom_fields.get(name, "") for name in desired.custom_fields},
+    }
+
+
+def joined_after(joined: datetime | None, sent_at: datetime) -> bool | None:
+    """Whether a lead joined after an intent; None where its clock leaves that open.
+
+    Kartra writes EST and does not say whether its summer knows daylight saving (API reference, 8.5):
+    for an hour a lead may seem younger than it is.
+    """
+    if joined is None:
+        return None
+    age = joined.replace(tzinfo=EST) - sent_at
+    if age < -CLOCKS_DIFFER:
+        return False
+    return None if CLOCKS_DIFFER < age < timedelta(hours=1) - CLOCKS_DIFFER else True
+
+
+def _left(desired: DesiredLead, profile: LeadProfile) -> frozenset[tuple[str, str]]:
+    """Lists the person has left: they stay in the profile, inactive."""
+    return frozenset(("lists", name) for name in desired.lists if profile.lists.get(name) is False)
+
+
+def _profile_landed(change: Change, profile: LeadProfile) -> bool:
+    return (
+        (change.create or change.email is None or same_address(change.email, profile.email))
+        and all(value == profile.fields.get(name, "") for name, value in change.fields.items())
+        and all(
+            same_value(value, profile.custom_fields.get(name, ""))
+            for name, value in change.custom_fields.items()
+        )
+    )
+
+
+def same_address(sent: str, stored: str) -> bool:
+    """Whether they are one, as Test mode may have stored it."""
+    return stored.lower() in (sent, test_address(sent))
+
+
+def _step_landed(step: Step, change: Change, profile: LeadProfile) -> bool | None:
+    match step.cmd:
+        case "calendar_subscribe":
+            return None
+        case "give_points_to_lead" | "remove_points_from_lead":
+            if change.score is None or profile.score is None:
+                return None
+            if profile.score == change.score:
+                return False
+            return True if profile.score == change.score + int(step.label) else None
+        case "subscribe_lead_to_sequence_at_step":  # it stays there when the lead has left it
+            return step.name in profile.sequences
+        case _:
+            return _shows(step.effect, profile) is not step.takes

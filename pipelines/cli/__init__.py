@@ -1,0 +1,1 @@
+"""The command line: one module for each verb, and the screens. It alone knows click and rich."""

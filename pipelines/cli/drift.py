@@ -1,0 +1,121 @@
+"""The verb `drift`: what somebody changed in Kartra of what this program sent there."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipelines.cli.options import FILE, common, print_json, read_file, start_log, stop_on_signals
+
+if TYPE_CHECKING:
+    from pipelines.verbs.drift import Looked
+
+_COMES = {
+    "": "nothing",
+    "left": "stays left",
+    "keep": "stays as it is in Kartra",
+    "restore": "the next run sends it again",
+    "again": "stays: it came back after it was sent again",
+}
+
+
+def _span(_context: click.Context, _parameter: click.Parameter, text: str) -> timedelta:
+    from pipelines.config.scalars import period
+
+    try:
+        return period(text)
+    except ValueError as error:
+        raise click.BadParameter("a span of time is expected, such as 30m, 12h or 1d") from error
+
+
+@click.command(epilog="Example:  kartra-sync drift newsletter.yaml --max-calls 1000")
+@click.argument("file", type=FILE)
+@click.option(
+    "--within",
+    default="1d",
+    show_default=True,
+    callback=_span,
+    metavar="SPAN",
+    help="Leave out leads that were looked at within it; 0s looks at all.",
+)
+@click.option(
+    "--max-calls",
+    default=1_000_000,
+    type=click.IntRange(0, 1_000_000),
+    metavar="N",
+    help="Ask for so many leads at most, one call each; 0 shows what is known.",
+)
+@click.option("--show", is_flag=True, help="Show keys; without it they are masked.")
+@common
+def drift(file: Path, *, within: timedelta, max_calls: int, show: bool, as_json: bool, verbose: int) -> None:
+    """What somebody changed in Kartra: tags taken away, lists left, fields edited, leads deleted.
+
+    Reads each lead's profile; a pull of leads does that, too. Writes nothing to Kartra: what the next run
+    does about it stands in `load.on_drift`. A list its person has left stays left in any case.
+    """
+    start_log(verbose)
+    with stop_on_signals() as stop:
+        from rich.console import Console
+
+        from pipelines.cli.screens import progress_bar
+        from pipelines.verbs.drift import look
+
+        config = read_file(file)
+        with progress_bar(Console(stderr=True)) as progress:
+            looked = look(config, within=within, max_calls=max_calls, stopping=stop.asked, progress=progress)
+    lines = _lines(looked, show=show)
+    if as_json:
+        print_json(
+            {
+                "looked_at": looked.leads,
+                "failed": looked.failed,
+                "fresh": looked.fresh,
+                "complete": not looked.is_cut and not looked.failed and stop.number is None,
+                "calls": looked.calls,
+                "leads": len(looked.drifted),
+                "drift": lines,
+            }
+        )
+    else:
+        _tell(looked, lines)
+    if stop.number is not None:
+        sys.exit(128 + stop.number)
+    sys.exit(1 if looked.failed else 0)
+
+
+def _lines(looked: "Looked", *, show: bool) -> list[dict[str, Any]]:
+    from connectors.privacy import mask_address
+
+    return [
+        {
+            "key": lead.key if show else mask_address(lead.key),
+            "lead_id": lead.lead_id,
+            "kind": one.kind,
+            "name": one.name,
+            "told": one.told,
+            "decision": one.decision,
+            "looked_at": lead.looked_at,
+        }
+        for lead in looked.drifted
+        for one in lead.found
+    ]
+
+
+def _tell(looked: "Looked", lines: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+
+    from pipelines.cli.screens import drift_table
+
+    told = f"{looked.leads:,} leads looked at, {len(looked.drifted):,} are not as Kartra acknowledged them"
+    if lines:
+        rows = [{**line, "comes": _COMES[line["decision"]]} for line in lines]
+        Console(width=None if sys.stdout.isatty() else 160).print(drift_table(rows))
+    click.echo(told)
+    if looked.fresh:
+        click.echo(f"  {looked.fresh:,} were left alone: looked at lately (--within), or changed just now")
+    if looked.failed:
+        click.echo(f"  {looked.failed:,} gave no usable answer: look again later", err=True)
+    if looked.is_cut:
+        click.echo("  more wait for the next look (--max-calls)")

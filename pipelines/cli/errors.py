@@ -1,0 +1,90 @@
+"""The verb `errors`: what Kartra's error types mean, from the table that gives every message its words."""
+
+import re
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipelines.cli.options import common, print_json, start_log
+
+if TYPE_CHECKING:
+    from connectors.kartra.error_types import ErrorType
+
+SUCCESSES = range(101, 116)
+"""Kartra numbers what succeeded as well (§3.4)."""
+_MORE = (
+    "What one of them means, its usual cause, what to do and whether repeating helps: kartra-sync errors TYPE"
+)
+
+
+@click.command(epilog="Example:  kartra-sync errors 212")
+@click.argument("type", required=False)
+@common
+def errors(type: str | None, *, as_json: bool, verbose: int) -> None:  # noqa: A002 - Kartra's own word
+    """What an error type of Kartra means, what usually causes it, what to do; without TYPE all of them.
+
+    Messages, rejects and the journal say the same words.
+    """
+    start_log(verbose)
+    from connectors.kartra.error_types import ERROR_TYPES, TOO_MANY_REQUESTS
+
+    every = (*ERROR_TYPES.values(), TOO_MANY_REQUESTS)
+    if type is not None:
+        entry = _entry(type)
+        print_json(_json(entry)) if as_json else click.echo("\n".join(_lines(entry)))
+    elif as_json:
+        print_json({"errors": [_json(entry) for entry in every]})
+    else:
+        _print_table(every)
+
+
+def _entry(given: str) -> "ErrorType":
+    from connectors.kartra.error_types import TOO_MANY_REQUESTS, error_type
+
+    if not re.fullmatch(r"[0-9]{1,6}", given):
+        raise click.BadParameter(f"{given}: Kartra's error types are numbers, such as 212", param_hint="TYPE")
+    if int(given) in SUCCESSES:
+        raise click.BadParameter(
+            f"{given} is no error: with {SUCCESSES[0]} to {SUCCESSES[-1]} Kartra says what succeeded",
+            param_hint="TYPE",
+        )
+    return TOO_MANY_REQUESTS if given == TOO_MANY_REQUESTS.type else error_type(given)
+
+
+def _lines(entry: "ErrorType") -> Iterator[str]:
+    yield f"{entry.type}  {entry.message}"
+    yield f"  means      {entry.means}"
+    yield f"  cause      {entry.cause}"
+    yield f"  do         {entry.remedy}"
+    yield f"  repeating  {entry.repeating}"
+    if entry.commands:
+        yield f"  from       {', '.join(sorted(entry.commands))}"
+
+
+def _json(entry: "ErrorType") -> dict[str, Any]:
+    return {
+        "type": entry.type,
+        "documented": entry.is_documented,
+        "message": entry.message,
+        "category": entry.category,
+        "class": entry.error_class,
+        "commands": sorted(entry.commands),
+        "means": entry.means,
+        "cause": entry.cause,
+        "do": entry.remedy,
+        "repeating": entry.repeating,
+        "told": entry.told,
+    }
+
+
+def _print_table(entries: "tuple[ErrorType, ...]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("type", "Kartra says", "what to do", box=None, pad_edge=False)
+    for entry in entries:
+        table.add_row(entry.type, entry.message, entry.remedy)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    click.echo(_MORE, err=True)

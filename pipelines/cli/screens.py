@@ -1,0 +1,269 @@
+"""What people read: summaries, tables and progress. No personal data but masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from connectors.privacy import mask_text
+from pipelines import summary as counted
+from pipelines.summary import Summary
+
+if TYPE_CHECKING:  # pandas comes with them, and tables need none
+    from pipelines.operations.job import OperationsPlan
+    from pipelines.tables.reports import ReportRows
+    from pipelines.verbs.run import PlanResult, RunResult
+
+TRIGGERS_SHOWN = 10
+RATE_SHOWN_FROM = 20
+"""A rate over fewer calls says nothing."""
+
+_ROWS = {
+    "invalid": "invalid",
+    "duplicate": "same key as another row",
+    "blocked": "without consent, opted out or forgotten",
+}
+_LEADS = {
+    "unchanged": "unchanged",
+    "created": "created",
+    "edited": "edited",
+    "removed": "removed",
+    "skipped": "left alone",
+    "rejected": "refused by Kartra",
+    "parked": "parked",
+    "deferred": "left for the next run",
+}
+
+
+def run_lines(result: RunResult) -> Iterator[str]:
+    """The summary a run ends with."""
+    summary = result.summary
+    yield f"{result.pipeline}: {result.status} in {summary.seconds:.1f} s (run {result.run_id})"
+    if result.has_loaded:
+        yield from _counted(summary)
+    if summary.operations is not None:
+        yield from _operated(summary, rows=not result.has_loaded)
+    label = "pulled"
+    for table, count in summary.pulled.items():
+        yield f"  {label:<7}{count:>8,} {table.replace('_', ' ')}"
+        label = ""
+    calls = f"  {'calls':<7}{summary.sent:>8,} sent"
+    if summary.sent >= RATE_SHOWN_FROM and summary.seconds:
+        calls += f", {summary.sent / summary.seconds:.1f} a second"
+    for name, count in (
+        ("asked to wait", summary.throttled),
+        ("sent again", summary.retried),
+        ("to read a lead", summary.read_back),
+    ):
+        calls += f", {count:,} {name}" if count else ""
+    yield calls
+    if summary.not_removed:
+        yield f"  {summary.not_removed:,} leads that are gone from the source could not be removed"
+    for note in summary.notes:
+        yield f"  note: {note}"
+
+
+def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
+    """What a run would do."""
+    yield f"{pipeline}: plan, nothing was sent"
+    is_load = result.operations is None and (result.pull is None or bool(result.summary.read))
+    if is_load or result.plan.changes:
+        yield from _counted(result.summary)
+    if result.operations is not None:
+        yield from operations_plan_lines(result.operations)
+    for name, count in sorted(result.plan.actions.items()):
+        yield f"  {count:>15,} × {name}"
+    for number, (what, count) in enumerate(result.plan.triggered.most_common(TRIGGERS_SHOWN)):
+        yield f"  {'gives' if number == 0 else '':<7}{count:>8,} leads {mask_text(what)}"
+    if new := result.plan.new_fields:
+        yield f"  {'creates':<7}{len(new):>8,} custom fields: {', '.join(map(str, new))}"
+    if result.pull is not None:
+        yield f"  {'pull':<7}{result.pull.leads:>8,} leads to read, and the sales that show up with them"
+    yield f"  {'calls':<7}{result.calls:>8,} estimated, {duration(result.seconds)} at the set rate"
+    for note in result.summary.notes:
+        yield f"  note: {note}"
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Any]:
+    """Gives a function that takes a `Progress` of `summary`; draws only on a terminal."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]} calls/s"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("leads", total=None, rate="0.0")
+
+        def update(progress: counted.Progress) -> None:
+            elapsed_s = bar.tasks[0].elapsed or 0.0
+            rate = f"{progress.calls / elapsed_s:.1f}" if elapsed_s else "0.0"
+            bar.update(task, completed=progress.settled, total=progress.total, rate=rate)
+
+        yield update
+
+
+def runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table("run", "pipeline", "mode", "started (UTC)", "status", "read", "sent", "message")
+    for row in rows:
+        summary = row["summary"] or {}
+        table.add_row(
+            row["run_id"],
+            row["pipeline"],
+            row["mode"],
+            minute(row["started_at"]),
+            row["status"],
+            f"{summary.get('rows', {}).get('read', 0):,}",
+            f"{summary.get('calls', {}).get('sent', 0):,}",
+            (row["message"] or "").splitlines()[0] if row["message"] else "",
+        )
+    return table
+
+
+def parked_table(leads: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table("key", "lead id", "mode", "what", "since (UTC)", "why")
+    for lead in leads:
+        table.add_row(
+            lead["key"],
+            lead["lead_id"] or "",
+            lead["mode"],
+            lead["what"] or "the lead",
+            minute(lead["since"]),
+            lead["reason"] or "sent once, not proven",
+        )
+    return table
+
+
+def parked_operations_table(operations: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table("key", "row", "mode", "operation", "on", "amount", "since (UTC)", "why")
+    for one in operations:
+        table.add_row(
+            escape(one["key"]),
+            str(one["row"] or ""),
+            one["mode"],
+            one["operation"],
+            escape(one["target"]),
+            one["amount"] or "",
+            minute(one["since"]),
+            escape(one["reason"] or ""),
+        )
+    return table
+
+
+def drift_table(lines: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table("key", "lead id", "in Kartra", "looked at (UTC)", "what comes of it")
+    for line in lines:
+        table.add_row(line["key"], line["lead_id"], line["told"], minute(line["looked_at"]), line["comes"])
+    return table
+
+
+def report_table(found: ReportRows) -> Table:
+    """Numbers stand on the right."""
+    table = Table()
+    for place, column in enumerate(found.columns):
+        values = [row[place] for row in found.rows]
+        is_number = all(isinstance(value, int) or _is_amount(value) for value in values if value is not None)
+        table.add_column(column.replace("_", " "), justify="right" if is_number and values else "left")
+    for row in found.rows:
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+    return table
+
+
+def rejects_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table("row", "line", "kind", "type", "reason")
+    for row in rows:
+        table.add_row(str(row["row"]), str(row["line"] or ""), row["kind"], row["type"] or "", row["reason"])
+    return table
+
+
+def _is_amount(value: str | int) -> bool:
+    whole, point, parts = str(value).removeprefix("-").partition(".")
+    return bool(point) and whole.isdigit() and parts.isdigit()
+
+
+def minute(stored: str) -> str:
+    return f"{datetime.fromisoformat(stored):%Y-%m-%d %H:%M:%S}"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+_OPERATIONS = {
+    "done": "done",
+    "already_done": "done before, or so already",
+    "refused": "refused",
+    "refused_before": "refused before, not sent again",
+    "parked": "parked: nobody can prove what became of them",
+    "unknown": "without an answer: the next run reads back what became of them",
+    "deferred": "not sent",
+    "to_do": "to be sent",
+    "invalid": "invalid",
+    "duplicate": "the same as another row",
+    "blocked": "of people who were forgotten",
+}
+
+
+def operations_plan_lines(plan: OperationsPlan) -> Iterator[str]:
+    """What would be done, and the money of it."""
+    told = plan.to_json()
+    yield from _outcome_lines(told["outcomes"])
+    for number, (name, count) in enumerate(told["operations"].items()):
+        yield f"  {'sends' if number == 0 else '':<11}{count:>8,} × {name}"
+    if plan.bill.total:
+        yield f"  {'money':<11}{told['money']['to_refund']:>8} to refund"
+
+
+def _operated(summary: Summary, *, rows: bool) -> Iterator[str]:
+    told = dict(summary.operations or {})
+    money = told.pop("money", {})
+    if rows:
+        yield f"  {'rows':<11}{summary.read:>8,} read"
+    yield from _outcome_lines(told)
+    words = {
+        "refunded": "refunded",
+        "refunded_before": "refunded before",
+        "parked": "of refunds that are parked",
+    }
+    label = "money"
+    for name, word in words.items():
+        if (amount := money.get(name, "0.00")) != "0.00":
+            yield f"  {label:<11}{amount:>8} {word}"
+            label = ""
+
+
+def _outcome_lines(outcomes: Mapping[str, int]) -> Iterator[str]:
+    label = "operations"
+    for name, words in _OPERATIONS.items():
+        if count := outcomes.get(name, 0):
+            yield f"  {label:<11}{count:>8,} {words}"
+            label = ""
+
+
+def _counted(summary: Summary) -> Iterator[str]:
+    yield f"  {'rows':<7}{summary.read:>8,} read"
+    for name, words in _ROWS.items():
+        if count := getattr(summary, name):
+            yield f"  {count:>15,} {words}"
+    label = "leads"
+    for name, words in _LEADS.items():
+        if count := summary.leads[name]:
+            yield f"  {label:<7}{count:>8,} {words}"
+            label = ""
+    if label:
+        yield "  leads         0 to send"

@@ -1,0 +1,121 @@
+"""The verbs of `kartra-sync state`: what a person does with the state file itself."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from pipelines.cli.options import FILE, common, print_json, read_one, start_log
+
+
+@click.group(epilog="Example:  kartra-sync state backup newsletter.yaml")
+def state() -> None:
+    """Look after the state file: copy it, check it, erase a person."""
+
+
+@state.command(epilog="Example:  kartra-sync state backup newsletter.yaml --to kartra.backup")
+@click.argument("file", required=False, type=FILE)
+@click.option(
+    "--to",
+    "target",
+    type=FILE,
+    help="A new file, or a folder; without it, beside the state. Nothing is overwritten.",
+)
+@common
+def backup(file: Path | None, *, target: Path | None, as_json: bool, verbose: int) -> None:
+    """Copy the state, whole, also while a run goes on. Like the state, the copy holds personal data."""
+    start_log(verbose)
+    from pipelines.verbs.state import back_up
+
+    config = read_one(file)
+    copy = back_up(config, target)
+    if as_json:
+        print_json({"state": str(config.state), "backup": str(copy), "bytes": copy.stat().st_size})
+    else:
+        click.echo(f"{config.state} copied to {copy}")
+
+
+@state.command(epilog="Example:  kartra-sync state verify newsletter.yaml")
+@click.argument("file", required=False, type=FILE)
+@common
+def verify(file: Path | None, *, as_json: bool, verbose: int) -> None:
+    """Is the state whole? Every page, reference and text of it is read."""
+    start_log(verbose)
+    from pipelines.verbs.state import verify as verify_state
+
+    found = verify_state(read_one(file))
+    if as_json:
+        print_json(
+            {
+                "ok": not found.problems,
+                "state": str(found.state),
+                "leads": found.leads,
+                "problems": found.problems,
+                "notes": found.notes,
+                "backups": [str(one) for one in found.backups],
+            }
+        )
+    elif found.problems:
+        for problem in found.problems:
+            click.echo(f"{found.state}: {problem}")
+        click.echo(_advice(found.backups))
+    else:
+        click.echo("; ".join([f"{found.state}: whole, {found.leads:,} leads", *found.notes]))
+    sys.exit(1 if found.problems else 0)
+
+
+@state.command(epilog="Example:  kartra-sync state forget newsletter.yaml ann@example.org")
+@click.argument("words", nargs=-1, required=True, metavar="[FILE] KEY")
+@click.option("--yes", is_flag=True, help="Do not ask; on a terminal you are asked without it.")
+@common
+def forget(words: tuple[str, ...], *, yes: bool, as_json: bool, verbose: int) -> None:
+    """Erase a person from the state file, in all its pipelines, and never send them again.
+
+    KEY is the person's key or address. A salted hash of it stays, by which the person is known again. From
+    the tables of a pull the person goes as well; what they bought stays, without a name.
+    """
+    if len(words) > 2:
+        raise click.UsageError("a pipeline file and one KEY are expected")
+    *files, key = words
+    start_log(verbose)
+    from connectors.privacy import mask_address
+    from pipelines.verbs.state import forget as forget_person
+
+    config = read_one(Path(files[0]) if files else None)
+    shown = mask_address(key.strip())
+    if not yes and sys.stdin.isatty():
+        click.confirm(
+            f"Erase {shown} from {config.state}, in all its pipelines, for good?", abort=True, err=True
+        )
+    gone = forget_person(config, key)
+    still = [
+        "Kartra's own lead: delete it in Kartra",
+        "the source: its row is not sent any more, delete it there",
+        *(f"the backup {one}" for one in gone.backups),
+        "copies made elsewhere",
+    ]
+    if as_json:
+        print_json(
+            {
+                "state": str(gone.state),
+                "key": shown,
+                "pipelines": gone.pipelines,
+                "erased": gone.rows,
+                "backups": [str(one) for one in gone.backups],
+                "still_held_by": still,
+            }
+        )
+        return
+    erased = ", ".join(f"{count:,} of {table}" for table, count in gone.rows.items() if count)
+    click.echo(f"{shown} is forgotten: {f'erased {erased}' if erased else 'nothing was known here'}")
+    click.echo("Never sent again from this state file. The person is still in")
+    for one in still:
+        click.echo(f"  {one}")
+
+
+def _advice(backups: list[Path]) -> str:
+    named = f" ({', '.join(str(one) for one in backups)})" if backups else ""
+    return (
+        f"Put a backup in its place{named}, or move the file away: nothing breaks, but each lead then costs"
+        " up to three calls once. In both cases forget again whoever was forgotten since."
+    )

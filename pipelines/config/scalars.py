@@ -1,0 +1,168 @@
+"""What models of the pipeline file are made of: scalars that may arrive as text, and faults in our words."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from pipelines.words.nearest import nearest
+
+Fault = tuple[tuple[str | int, ...], PydanticCustomError]
+"""Where below the checked value, and what is wrong there."""
+
+VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}
+TEXT = {"type": ["string", "number", "boolean"]}
+AnyText = Annotated[Any, WithJsonSchema(TEXT)]
+"""What editors are told of text: YAML takes `2024` and `yes` for something else, we do not."""
+
+
+def wrong(message: str) -> PydanticCustomError:
+    return PydanticCustomError("wrong", message)
+
+
+def misplaced(message: str) -> PydanticCustomError:
+    """Like `wrong`, but shown at the key instead of the value."""
+    return PydanticCustomError("misplaced", message)
+
+
+def unknown_key() -> PydanticCustomError:
+    return PydanticCustomError("extra_forbidden", "unknown key")
+
+
+def absent(message: str = "missing") -> PydanticCustomError:
+    return PydanticCustomError("absent", message)
+
+
+def offer(word: object, known: Iterable[str]) -> str:
+    """The end of a message: `; did you mean "x"?`, or nothing where no known word is near."""
+    match = nearest(word, known) if isinstance(word, str) else None
+    return f'; did you mean "{match}"?' if match else ""
+
+
+def read_by(parse: Callable[..., object], schema: dict[str, Any]) -> BeforeValidator:
+    return BeforeValidator(parse, json_schema_input_type=Annotated[Any, WithJsonSchema(schema)])
+
+
+def also(check: Callable[[Any], Iterator[Fault]]) -> WrapValidator:
+    """Adds the faults that only the whole raw value shows to those of its parts, so that all are listed."""
+
+    def validate(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        faults: list[InitErrorDetails] = []
+        result: object = None
+        try:
+            result = handler(value)
+        except ValidationError as error:
+            faults = restated(error)
+        faults += [detail(where, fault) for where, fault in check(value)]
+        if faults:
+            raise ValidationError.from_exception_data("pipeline", faults)
+        return result
+
+    return WrapValidator(validate)
+
+
+def restated(error: ValidationError, *below: str) -> list[InitErrorDetails]:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return [
+        detail((*below, *fault["loc"]), PydanticCustomError(fault["type"], fault["msg"])) for fault in faults
+    ]
+
+
+def detail(where: tuple[str | int, ...], fault: PydanticCustomError) -> InitErrorDetails:
+    return InitErrorDetails(type=fault, loc=where, input=None)
+
+
+# Scalars
+
+
+def plain_text(value: object) -> str:
+    if isinstance(value, Mapping | list | tuple):
+        raise wrong("text is expected")
+    if value is None or not str(value).strip():
+        raise wrong("must not be empty")
+    return str(value)
+
+
+def cell_text(value: object) -> str:
+    """As `plain_text`, but it may be blank."""
+    return "" if value is None else plain_text(value) if str(value).strip() else str(value)
+
+
+def truth(value: object) -> bool:
+    if str(value).lower() not in ("true", "false"):
+        raise wrong("true or false is expected")
+    return str(value).lower() == "true"
+
+
+def one_of(kind: object) -> BeforeValidator:
+    words: tuple[str, ...] = get_args(kind)
+
+    def parse(value: object) -> object:
+        if value not in words:
+            raise wrong(f"not one of {', '.join(words)}{offer(value, words)}")
+        return value
+
+    return read_by(parse, {"anyOf": [{"enum": list(words)}, VARIABLE]})
+
+
+def number_between(low: int, high: int, *, whole: bool = False, word: str | None = None) -> BeforeValidator:
+    kind = "whole number" if whole else "number"
+    expected = f"a {kind} from {low} to {high}{f', or {word},' if word else ''} is expected"
+
+    def parse(value: object) -> object:
+        if word is not None and value == word:
+            return value
+        if re.fullmatch(r"[0-9]{1,9}" if whole else r"[0-9]{1,9}(\.[0-9]{1,9})?", str(value)):
+            number = int(str(value)) if whole else float(str(value))
+            if low <= number <= high:
+                return number
+        raise wrong(expected)
+
+    number = {"type": "integer" if whole else "number", "minimum": low, "maximum": high}
+    text = {"type": "string", "pattern": rf"^{word or '[0-9.]+'}$|^[0-9.]+$|\$\{{[A-Za-z_]"}
+    return read_by(parse, {"anyOf": [number, text]})
+
+
+def beside(value: object, info: ValidationInfo) -> Path:
+    """Relative paths start at the pipeline file's folder, which the reader passes as context."""
+    folder = (info.context or {}).get("folder", Path.cwd())
+    return Path(folder / plain_text(value)).absolute()
+
+
+Text = Annotated[str, read_by(plain_text, TEXT)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+_PERIOD = r"([0-9]{1,5}) ?(s|m|h|d|w)"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def period(value: object) -> timedelta:
+    """Raises ValueError for a text that is no span of time, as 30m, 12h or 1d."""
+    if isinstance(value, timedelta):
+        return value
+    found = re.fullmatch(_PERIOD, str(value))
+    if not found:
+        raise wrong("a span of time is expected, such as 30m, 12h or 1d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+Period = Annotated[
+    timedelta, read_by(period, {"type": "string", "pattern": rf"^{_PERIOD}$|\\$\\{{[A-Za-z_]"})
+]

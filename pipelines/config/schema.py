@@ -1,0 +1,67 @@
+"""The JSON Schema of a pipeline file, for editors. What a key is for stands in the text under it.
+
+pydantic could read those texts itself, each time a model is made: a tenth of every verb's start.
+"""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipelines.config.load import PipelineConfig
+from pipelines.config.scalars import Section
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of what one writes in a pipeline file."""
+    schema = PipelineConfig.model_json_schema()
+    described = {model.__name__: model for model in _models(Section)}
+    for name, definition in ((PipelineConfig.__name__, schema), *schema["$defs"].items()):
+        if name in described:
+            _describe(definition, described[name])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "kartra-sync pipeline",
+    }
+
+
+def _describe(definition: dict[str, Any], model: type[Section]) -> None:
+    texts = {name: text for base in reversed(model.__mro__) for name, text in _texts(base).items()}
+    for name, field in model.model_fields.items():
+        place = definition.get("properties", {}).get(field.alias or name)
+        if place is not None and name in texts:
+            place.setdefault("description", texts[name])
+
+
+def _models(base: type[Section]) -> Iterator[type[Section]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _models(model)
+
+
+def _texts(model: type) -> dict[str, str]:
+    """By field what is written under it."""
+    if not issubclass(model, Section):
+        return {}
+    return _texts_of(inspect.getfile(model)).get(model.__name__, {})
+
+
+@cache
+def _texts_of(file: str) -> dict[str, dict[str, str]]:
+    """By class."""
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    return {one.name: dict(_pairs(one)) for one in classes}
+
+
+def _pairs(model: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for field, text in zip(model.body, model.body[1:], strict=False):
+        match field, text:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str() as told)),
+            ):
+                yield name, inspect.cleandoc(told)

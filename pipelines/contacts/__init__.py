@@ -1,0 +1,1 @@
+"""What a record says of a lead: mapping, values, merging. Pure."""

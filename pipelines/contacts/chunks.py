@@ -1,0 +1,173 @@
+"""A chunk of the source becomes what is staged of it: leads, and rejects with the reason. Pure."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import repeat
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from connectors.sources import BadRow, Chunk
+from pipelines.config.load import LoadConfig
+from pipelines.contacts.by_column import ColumnMapper
+from pipelines.contacts.fingerprint import HASH_BYTES
+from pipelines.contacts.forgotten import REASON, Forgotten, cells_of
+from pipelines.contacts.lead import digest, shape
+from pipelines.contacts.mapping import Invalid, mapper
+from pipelines.contacts.originals import pack
+from pipelines.contacts.text_columns import chosen_of, text_columns
+from pipelines.contacts.values import Record
+from pipelines.state.store import Reject, Staged, StagedColumns
+
+_record_text = json.JSONEncoder(ensure_ascii=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class MappedChunk:
+    """What is staged of a chunk of `count` records: not those that are known.
+
+    `originals`: from which row on, and what `pipelines.contacts.originals` packed of those that have no text.
+    """
+
+    count: int
+    staged: list[StagedColumns]
+    rejects: list[Reject]
+    originals: tuple[int, bytes] | None
+
+
+class ChunkMapper:
+    """The mapping of a load section for a source with these columns. Raises ConfigError as `mapper` does."""
+
+    def __init__(
+        self,
+        load: LoadConfig,
+        columns: tuple[str, ...],
+        own_columns: tuple[str, ...],
+        forgotten: Forgotten | None,
+    ) -> None:
+        """`own_columns`: those of the source itself, where `columns` are what a hook made of them."""
+        self._map_record = mapper(load, columns)
+        self._columns = ColumnMapper(load, columns)
+        self._own_columns, self._forgotten = own_columns, forgotten
+
+    def map(self, chunk: Chunk, hashes: bytes, is_new: npt.NDArray[np.bool_] | None) -> MappedChunk:
+        """`hashes`: those of all its records, one behind the other; `is_new`: which to map, None for all."""
+        count = len(chunk.frame) + len(chunk.bad_rows)
+        if is_new is not None and not is_new.any() and not chunk.bad_rows:
+            return MappedChunk(count, [], [], None)
+        left = np.ones(len(chunk.frame), dtype=np.bool_) if is_new is None else is_new.copy()
+        staged, originals = self._by_columns(chunk, hashes, left)
+        rejects = [_bad_row(bad, self._own_columns) for bad in chunk.bad_rows]
+        for one in self._by_themselves(chunk, hashes, left) if left.any() else ():
+            rejects.append(one) if isinstance(one, Reject) else staged.append(one)
+        if self._forgotten is not None:
+            staged = [_unless_forgotten(Staged._make(one), self._forgotten) for one in staged]
+            rejects = [_without_forgotten(reject, self._forgotten) for reject in rejects]
+        return MappedChunk(count, staged, rejects, originals)
+
+    def _by_columns(
+        self, chunk: Chunk, hashes: bytes, left: npt.NDArray[np.bool_]
+    ) -> tuple[list[StagedColumns], tuple[int, bytes] | None]:
+        """Those that can be mapped by columns are not left any more."""
+        columns = text_columns(chunk.frame)
+        originals = columns if chunk.originals is None else text_columns(chunk.originals)
+        if columns is None or originals is None:
+            return [], None
+        places, rows = np.flatnonzero(left), chunk.frame.index.to_numpy()
+        mapped = self._columns.map(chosen_of(columns, left), rows[places])
+        places = places[mapped.places]
+        if not len(places):
+            return [], None
+        is_mapped = np.zeros(len(left), dtype=np.bool_)
+        is_mapped[places] = True
+        left &= ~is_mapped
+        staged = zip(  # the columns of Staged, which would take as long again to make as the rest of this
+            rows[places].tolist(),
+            [chunk.lines[place] for place in places.tolist()],
+            mapped.keys,
+            mapped.ranks,
+            mapped.digests,
+            mapped.wishes,
+            mapped.blocked,
+            repeat(None, len(places)),
+            [hashes[at : at + HASH_BYTES] for at in (places * HASH_BYTES).tolist()],
+            mapped.shapes,
+            strict=True,
+        )
+        packed = pack(chosen_of(originals, is_mapped), rows[places])
+        return list(staged), (int(rows[places].min()), packed)
+
+    def _by_themselves(
+        self, chunk: Chunk, hashes: bytes, left: npt.NDArray[np.bool_]
+    ) -> Iterator[Staged | Reject]:
+        originals = {} if chunk.originals is None else _by_place(chunk.originals, left)
+        for place, row, record in records_of(chunk.frame, left):
+            line = chunk.lines[place]
+            mapped = self._map_record(record, row)
+            text = _record_text(originals.get(place, record))
+            if isinstance(mapped, Invalid):
+                yield Reject(row, line, "invalid", mapped.reason, record=text, key=mapped.key)
+                continue
+            wish = mapped.lead.to_json()
+            yield Staged(
+                row=row,
+                line=line,
+                key=mapped.key,
+                rank=mapped.rank,
+                digest=digest(wish),
+                wish=wish,
+                blocked=mapped.blocked,
+                record=text,
+                raw=hashes[place * HASH_BYTES : (place + 1) * HASH_BYTES],
+                shape=shape(mapped.lead),
+            )
+
+
+def records_of(
+    frame: pd.DataFrame, chosen: npt.NDArray[np.bool_] | None = None
+) -> Iterator[tuple[int, int, Record]]:
+    """(place, row, record) of all of a frame, or of those that are chosen."""
+    places = list(range(len(frame))) if chosen is None else np.flatnonzero(chosen).tolist()
+    if len(places) < len(frame):
+        frame = frame.iloc[places]
+    columns = [str(name) for name in frame.columns]
+    cells = [_texts(frame.iloc[:, number]) for number in range(len(columns))]
+    rows = frame.index.tolist()
+    for place, row, *record in zip(places, rows, *cells, strict=True):
+        yield place, row, dict(zip(columns, record, strict=True))
+
+
+def _by_place(frame: pd.DataFrame, chosen: npt.NDArray[np.bool_] | None) -> dict[int, Record]:
+    return {place: record for place, _, record in records_of(frame, chosen)}
+
+
+def _texts(column: pd.Series) -> list[str]:
+    """By pyarrow, where it holds them: pandas makes each a text by itself, at ten times the price."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        texts: list[str] = pa.array(column).to_pylist()
+        return texts
+    return column.to_list()
+
+
+def _unless_forgotten(record: Staged, forgotten: Forgotten) -> Staged:
+    """A forgotten person is not sent, whatever else the source says of them, and not written down."""
+    if not forgotten.holds(record.key, json.loads(record.wish)["email"]):
+        return record
+    return record._replace(rank=math.inf, blocked=REASON, record="")
+
+
+def _without_forgotten(reject: Reject, forgotten: Forgotten) -> Reject:
+    """A record that maps to no lead has no key: any of its cells may be that of a forgotten person."""
+    if reject.record is None or not forgotten.holds_one_of(cells_of(reject.record)):
+        return reject
+    return replace(reject, record=None)
+
+
+def _bad_row(bad: BadRow, columns: tuple[str, ...]) -> Reject:
+    """Its record is a pair, the header and the cells, because they do not fit each other."""
+    record = json.dumps([columns, bad.cells], ensure_ascii=False)
+    return Reject(bad.row, bad.line, "invalid", bad.reason, record=record)

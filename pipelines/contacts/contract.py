@@ -1,0 +1,36 @@
+"""Columns of a source that come and go: what a pipeline file wants to be done about them. Pure."""
+
+from collections.abc import Iterator
+
+from connectors.errors import ConfigError
+from pipelines.config.load import LoadConfig
+from pipelines.contacts.mapping import used_columns
+
+
+def contract_notes(load: LoadConfig, columns: tuple[str, ...]) -> list[str]:
+    """What a person should know of columns that are missing or new. Raises ConfigError where that stops it.
+
+    `columns` are those of a source that has what the mapping cannot do without, so they are a header.
+    """
+    contract = load.contract
+    used = list(used_columns(load))
+    known = {*(column for _, column in used), *contract.unused}
+    extra = [column for column in dict.fromkeys(columns) if column not in known]
+    told = {"missing": list(_missing(load, columns, used)), "extra": [_told_extra(one) for one in extra]}
+    problems = [line for kind, lines in told.items() if getattr(contract, kind) == "error" for line in lines]
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return [line for kind, lines in told.items() if getattr(contract, kind) == "warn" for line in lines]
+
+
+def _missing(load: LoadConfig, columns: tuple[str, ...], used: list[tuple[str, str]]) -> Iterator[str]:
+    for place, column in used:
+        if column not in columns:
+            yield f'{place}: the source has no column "{column}": it is left as it is in Kartra'
+    for column in load.contract.unused:
+        if column not in columns:
+            yield f'load.contract.unused: the source has no column "{column}"'
+
+
+def _told_extra(column: str) -> str:
+    return f'load.contract: the source has a column "{column}" that the pipeline does not know'

@@ -1,0 +1,214 @@
+"""What a value of the mapping is for one record: its column, constant or template, shaped step by step. Pure.
+
+A blank goes through every step untouched but `default`. A step that cannot make sense of a value says so,
+unless its `else` keeps or blanks it. Modules with large libraries behind them are imported by the steps that
+need them: most pipelines have none of these.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import assert_never
+
+from pipelines.config.values import (
+    PLACEHOLDER,
+    CountryStep,
+    DateStep,
+    DefaultStep,
+    MapStep,
+    NameStep,
+    Otherwise,
+    PhoneStep,
+    ReplaceStep,
+    SplitStep,
+    Step,
+    StripStep,
+    Value,
+    WordStep,
+)
+from pipelines.contacts.lead import CustomValue
+from pipelines.contacts.normalise import normal_cell
+from pipelines.contacts.steps.dates import rewritten_date
+
+Record = Mapping[str, str]
+Read = Callable[[Record], CustomValue]
+_Shape = Callable[[str, Record], str | None]
+"""None: no sense can be made of the text."""
+
+
+class UnusableError(ValueError):
+    """Its text says what is wrong with the record, without its values."""
+
+
+def reader(value: Value) -> Read:
+    """How to read it off a record: "" where it is blank, a tuple where it is several.
+
+    What it gives raises UnusableError for a record of which a step can make no sense.
+    """
+    origin = _origin(value)
+    first = () if value.split is None else (SplitStep(split=value.split),)
+    steps = [_compiled(step, value) for step in (*first, *value.do)]
+    if not steps:
+        return origin
+
+    def read(record: Record) -> CustomValue:
+        shaped: CustomValue = origin(record)
+        for step in steps:
+            shaped = step(shaped, record)
+        return shaped or ""  # several of which none is left are a blank
+
+    return read
+
+
+def split_cell(cell: str, separator: str) -> tuple[str, ...]:
+    """`csv` as a separator: the cell is a record of its own, names with commas in quotes."""
+    pieces = (
+        next(csv.reader([cell], skipinitialspace=True), []) if separator == "csv" else cell.split(separator)
+    )
+    return _distinct(part for piece in pieces if (part := piece.strip()))
+
+
+def _origin(value: Value) -> Callable[[Record], str]:
+    if value.constant is not None:
+        constant = normal_cell(value.constant)
+        return lambda _: constant
+    if value.template is not None:
+        return _template(value.template)
+    column = value.column or ""
+    return lambda record: normal_cell(record[column])
+
+
+def _template(template: str) -> Callable[[Record], str]:
+    """Blank where all its columns are; what a blank column leaves is no double space."""
+    names = [name for name in PLACEHOLDER.findall(template) if name]
+
+    def filled(record: Record) -> str:
+        cells = {name: normal_cell(record[name]) for name in names}
+        if not any(cells.values()):
+            return ""
+        text = PLACEHOLDER.sub(lambda found: cells[found[1]] if found[1] else found[0][0], template)
+        return normal_cell(re.sub(r" {2,}", " ", text))
+
+    return filled
+
+
+def _compiled(step: Step, value: Value) -> Callable[[CustomValue, Record], CustomValue]:
+    match step:
+        case DefaultStep():
+            return lambda shaped, _: shaped or step.default
+        case SplitStep():
+            return lambda shaped, _: split_cell(shaped, step.split) if isinstance(shaped, str) else shaped
+        case WordStep(word="first"):
+            return lambda shaped, _: shaped if isinstance(shaped, str) else next(iter(shaped), "")
+        case WordStep(word="last"):
+            return lambda shaped, _: shaped if isinstance(shaped, str) else next(reversed(shaped), "")
+    shape = _shape(step)
+    otherwise: Otherwise = getattr(step, "otherwise", "reject")
+    told = _told(step, value)
+
+    def one(text: str, record: Record) -> str:
+        shaped = shape(text, record)
+        if shaped is not None:
+            return normal_cell(shaped)
+        match otherwise:
+            case "keep":
+                return text
+            case "blank":
+                return ""
+            case "reject":
+                raise UnusableError(told)
+        assert_never(otherwise)
+
+    def every(shaped: CustomValue, record: Record) -> CustomValue:
+        if isinstance(shaped, str):
+            return one(shaped, record) if shaped else ""
+        return _distinct(filter(None, (one(text, record) for text in shaped)))
+
+    return every
+
+
+def _shape(step: Step) -> _Shape:
+    match step:
+        case WordStep(word="lower"):
+            return lambda text, _: text.lower()
+        case WordStep(word="upper"):
+            return lambda text, _: text.upper()
+        case WordStep(word="title"):
+            return lambda text, _: _titled(text)
+        case WordStep(word="time_zone"):
+            from pipelines.contacts.steps.time_zones import time_zone
+
+            return lambda text, _: time_zone(text)
+        case StripStep():
+            return lambda text, _: text.strip(step.strip)
+        case ReplaceStep():
+            return lambda text, _: _replaced(text, step.replace)
+        case MapStep():
+            others = {normal_cell(one).casefold(): other for one, other in step.map.items()}
+            return lambda text, _: others.get(text.casefold())
+        case DateStep():
+            return lambda text, _: rewritten_date(
+                text,
+                forms=step.date,
+                day_first=step.day_first,
+                to=step.to,
+                zone=step.zone,
+                to_zone=step.to_zone,
+            )
+        case CountryStep():
+            from pipelines.words.countries import country_in
+
+            return lambda text, _: country_in(step.country, text)
+        case PhoneStep():
+            from pipelines.contacts.steps.phones import phone_part
+
+            region = _region(step)
+            return lambda text, record: phone_part(step.phone, text, region(record))
+        case NameStep():
+            from pipelines.contacts.steps.names import name_part
+
+            return lambda text, _: name_part(step.name, text)
+    raise TypeError(f"no step of one text: {step!r}")
+
+
+def _region(step: PhoneStep) -> Callable[[Record], str | None]:
+    column = step.country
+    if column is None:
+        return lambda _: step.region
+    from pipelines.words.countries import country_code
+
+    return lambda record: country_code(normal_cell(record[column])) or step.region
+
+
+_FAULTS: dict[type[Step], str] = {
+    MapStep: "has a value that is not in its map",
+    DateStep: "holds no date, or one that could be two",
+    CountryStep: "holds no country that is known",
+    PhoneStep: "holds no possible telephone number",
+    WordStep: "holds no time zone that is known",
+}
+"""What is told of a text of which a step can make no sense; of words only time_zone comes to that."""
+
+
+def _told(step: Step, value: Value) -> str:
+    origin = f'the column "{value.column}"' if value.column else f'"{value.template or "the constant"}"'
+    return f"{origin} {_FAULTS.get(type(step), '')}"
+
+
+def _titled(text: str) -> str:
+    """As names are written: O'Neil, Anne-Marie; not Don'T. A word in both cases, as McDonald, stays so."""
+    return re.sub(r"[^\W\d_]+(?:['\u2019][^\W\d_]{1,2}\b)?", lambda word: _title_word(word[0]), text)
+
+
+def _title_word(word: str) -> str:
+    return word.capitalize() if word in (word.lower(), word.upper()) else word
+
+
+def _replaced(text: str, replacements: Mapping[str, str]) -> str:
+    for old, new in replacements.items():
+        text = text.replace(old, new)
+    return text
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))

@@ -1,0 +1,1 @@
+"""Drafts a first pipeline file from a source."""

@@ -1,0 +1,132 @@
+"""What is in a source, column by column: how full, how many values, what they look like. Keeps no value."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from connectors.privacy import mask_address
+from connectors.sources import Source
+from pipelines.contacts.card_numbers import SECRET_NAMES, is_card_number
+from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+
+COUNTED = 10_000
+"""Different values are counted up to here."""
+YES_OR_NO = frozenset(
+    ("yes", "no", "y", "n", "true", "false", "ja", "nein", "nee", "oui", "non", "sí", "si", "sim", "não")
+)
+SAMPLES = 3
+PROBLEMS = 20
+
+
+@dataclass(slots=True)
+class ColumnProfile:
+    """`looks` counts what values look like: address, number, date, card; `samples` are masked."""
+
+    name: str
+    filled: int = 0
+    longest: int = 0
+    values: set[bytes] = field(default_factory=set)
+    looks: Counter[str] = field(default_factory=Counter)
+    samples: list[str] = field(default_factory=list)
+
+    @property
+    def distinct(self) -> int:
+        return len(self.values)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether it is called as card numbers or passwords are, or holds what could be card numbers."""
+        return bool(SECRET_NAMES.search(self.name)) or self.share("card") > 0.5
+
+    def share(self, look: str) -> float:
+        return self.looks[look] / self.filled if self.filled else 0.0
+
+    def see(self, cell: str) -> None:
+        value = normal_cell(cell)
+        if not value:
+            return
+        self.filled += 1
+        self.longest = max(self.longest, len(value))
+        if len(self.values) < COUNTED:
+            self.values.add(blake2b(value.encode(), digest_size=8).digest())
+        look = looks_like(value)
+        self.looks[look] += 1
+        if len(self.samples) < SAMPLES and (masked := _masked(value, look)) not in self.samples:
+            self.samples.append(masked)
+
+
+@dataclass(slots=True)
+class Profile:
+    """`problems` are (row, reason), the first of them; `bad` how many there are."""
+
+    columns: list[ColumnProfile]
+    rows: int = 0
+    bad: int = 0
+    problems: list[tuple[int, str]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> ColumnProfile | None:
+        """The column that holds most addresses, where one holds mostly such."""
+        best = max(self.columns, key=lambda column: (column.share("address"), column.filled), default=None)
+        return best if best is not None and best.share("address") > 0.5 else None
+
+
+def profile_of(source: Source, *, rows: int | None = None) -> Profile:
+    """Of the whole source, or its first `rows`. Raises SourceError."""
+    profile = Profile([], notes=source.notes)
+    for chunk in source.chunks():
+        if not profile.columns:
+            profile.columns = [ColumnProfile(str(name)) for name in chunk.frame.columns]
+        for place, column in enumerate(profile.columns):
+            for cell in chunk.frame.iloc[:, place]:
+                column.see(cell)
+        profile.rows += len(chunk.frame) + len(chunk.bad_rows)
+        profile.bad += len(chunk.bad_rows)
+        profile.problems += [(bad.row, bad.reason) for bad in chunk.bad_rows][
+            : max(0, PROBLEMS - len(profile.problems))
+        ]
+        if rows is not None and profile.rows >= rows:
+            break
+    if not profile.columns:
+        profile.columns = [ColumnProfile(name) for name in source.columns]
+    return profile
+
+
+def address_problems(source: Source, column: str) -> Iterator[tuple[int, str]]:
+    """(row, reason) of every record whose address could not be sent."""
+    for chunk in source.chunks():
+        for row, cell in chunk.frame[column].items():
+            try:
+                normal_address(normal_cell(cell))
+            except InvalidAddressError as error:
+                yield int(str(row)), str(error)
+
+
+def looks_like(value: str) -> str:
+    """One word for it: address, card, yes/no, number, date, text."""
+    if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+        return "address"
+    if is_card_number(value):
+        return "card"
+    if value.casefold() in YES_OR_NO:
+        return "yes/no"
+    if re.fullmatch(r"[+-]?[0-9][0-9.,]*", value):
+        return "number"
+    if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}", value):
+        return "date"
+    return "text"
+
+
+def _masked(value: str, look: str) -> str:
+    """The form of a value: an address masked as everywhere, letters and digits of the rest as a and 9."""
+    if look == "address":
+        return mask_address(value)
+    if look == "card":
+        return "a card number"
+    if look == "yes/no":
+        return value  # a word that says nothing of who it is about
+    shape = re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", " ".join(value.split())))
+    return shape if len(shape) <= 24 else f"{shape[:23]}…"

@@ -1,0 +1,154 @@
+"""A source as `init` and `inspect` are told of it on the command line, and how a pipeline file has it."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from connectors.errors import ConfigError
+from connectors.sources import Source
+from connectors.sources.files.places import member_names
+from pipelines.config.file import URL_WITH_PASSWORD
+from pipelines.config.sources import SOURCE_OPTIONS, SourceConfig
+from pipelines.extract.sources import open_source
+
+SUFFIXES = {
+    **dict.fromkeys((".csv", ".tsv", ".txt", ".zip"), "csv"),
+    **dict.fromkeys((".xlsx", ".xlsm"), "excel"),
+    ".parquet": "parquet",
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+}
+_YAML_WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file; `member` chooses among the files of an archive."""
+
+    path: Path
+    kind: str
+    member: str | None
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def open(self) -> Source:
+        """Raises SourceError."""
+        options = {"path": self.path, **({"member": self.member} if self.member is not None else {})}
+        return open_source(
+            SourceConfig(kind=self.kind, options=SOURCE_OPTIONS[self.kind].model_validate(options))
+        )
+
+    def written(self, folder: Path) -> str:
+        """The body of the map that a pipeline file in `folder` has for it."""
+        place = yaml_scalar(_seen_from(folder, self.path))
+        if self.member is None:
+            return f"{self.kind}: {place}"
+        return f"{self.kind}: {{path: {place}, member: {yaml_scalar(self.member)}}}"
+
+    def other_members(self) -> list["NamedFile"]:
+        """The files of the people in Mailchimp's archive who must not be mailed."""
+        if self.member is None:
+            return []
+        names = member_names(self.path)
+        return [
+            NamedFile(self.path, self.kind, f"{word}*")
+            for word in ("unsubscribed", "cleaned")
+            if _has_member(names, word)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedQuery:
+    """A query of a database. `url` may be that of a variable, `shown_url` is how it is written."""
+
+    url: str
+    shown_url: str
+    query: str | Path
+    name: str
+
+    def open(self) -> Source:
+        """Raises ConfigError, SourceError."""
+        try:
+            options = SOURCE_OPTIONS["sql"].model_validate({"url": self.url, "query": str(self.query)})
+        except ValidationError as error:
+            raise ConfigError(f"{self.shown_url}: {error.errors()[0]['msg']}") from None
+        return open_source(SourceConfig(kind="sql", options=options))
+
+    def written(self, folder: Path) -> str:
+        query = self.query if isinstance(self.query, str) else _seen_from(folder, self.query)
+        return f"sql: {{url: {json.dumps(self.shown_url)}, query: {yaml_scalar(query)}}}"
+
+
+NamedSource = NamedFile | NamedQuery
+
+
+def named_source(place: str, query: str | None, environ: Mapping[str, str]) -> NamedSource:
+    """Raises ConfigError for what cannot be one."""
+    if query is None:
+        path = Path(place)
+        kind = _kind(path)
+        is_mailchimps = path.suffix.lower() == ".zip" and _has_member(member_names(path), "subscribed")
+        return NamedFile(path, kind, "subscribed*" if is_mailchimps else None)
+    url, shown = _database(place, environ)
+    query = query.strip()
+    if re.fullmatch(r"\S+\.sql", query):
+        return NamedQuery(url, shown, Path(query).absolute(), Path(query).stem)
+    if re.fullmatch(r"\w+(\.\w+)*", query):
+        return NamedQuery(url, shown, f"SELECT * FROM {query}", query)  # noqa: S608 - a name, and read only
+    return NamedQuery(url, shown, query, "contacts")
+
+
+def pipeline_name(source: NamedSource) -> str:
+    first = source.name.partition(".")[0] if isinstance(source, NamedFile) else source.name
+    return re.sub(r"[^a-z0-9_-]+", "_", first.lower()).strip("_")[:64] or "contacts"
+
+
+def yaml_scalar(text: str) -> str:
+    """A scalar that YAML and the variables of a pipeline leave alone."""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*", text):
+        return text if text.lower() not in _YAML_WORDS else json.dumps(text)
+    return json.dumps(text.replace("${", "$${"), ensure_ascii=False)
+
+
+def _database(place: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The URL, and how it may be written down."""
+    if variable := re.fullmatch(r"\$\{(\w+)\}", place):
+        if not environ.get(variable[1]):
+            raise ConfigError(f"{variable[1]} is not set in the environment")
+        return environ[variable[1]], place
+    if URL_WITH_PASSWORD.match(place):
+        raise ConfigError(
+            "the URL holds a password, which must not stand in a pipeline file: put it in a variable of the"
+            " environment and name that, as '${CRM_URL}'"
+        )
+    url = place if "://" in place else f"sqlite:///{place}"
+    return url, url
+
+
+def _kind(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    kind = SUFFIXES.get(suffixes[-1]) if suffixes else None
+    if kind is None:
+        raise ConfigError(
+            f"{path.name}: a file that ends in one of {', '.join(SUFFIXES)} is expected, or a database with"
+            " --query"
+        )
+    return kind
+
+
+def _has_member(names: list[str], word: str) -> bool:
+    return any(Path(name).name.startswith(word) for name in names)
+
+
+def _seen_from(folder: Path, path: Path) -> str:
+    try:
+        return str(path.absolute().relative_to(folder.absolute()))
+    except ValueError:
+        return str(path.absolute())

@@ -1,0 +1,1 @@
+"""Reads a source and stages what it says."""

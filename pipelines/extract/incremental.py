@@ -1,0 +1,87 @@
+"""An extract that reads only what came since the last one, and when its watermark may move."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from connectors.errors import ConfigError
+from connectors.sources import Source
+from connectors.sources.database.query import NewRows, SqlQuery
+from connectors.sources.database.watermark import from_json, to_json
+from pipelines.config.load import LoadConfig
+from pipelines.config.sources import IncrementalOptions, SqlOptions
+from pipelines.extract.transform import Transformed
+from pipelines.state.store import Store, utc_now
+from pipelines.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What a run reads: the whole source, or its new rows, with the load as it is for those."""
+
+    source: Source
+    load: LoadConfig
+    _new: NewRows | None = None
+    _digest: bytes = b""
+    _is_full: bool = True
+
+    def settled(self, store: Store, summary: Summary) -> None:
+        """To be called after a run without an error: the watermark moves if nothing waits to be read again.
+
+        A row that Kartra refused for good has had its answer; one that is parked or left for the next run
+        has not.
+        """
+        if self._new is None or self._new.highest is None:
+            return
+        if summary.leads["deferred"] or summary.leads["parked"]:
+            return
+        store.move_watermark(self._digest, to_json(self._new.highest), is_full=self._is_full)
+
+
+def extract_of(source: Source, load: LoadConfig, store: Store) -> Extract:
+    """Raises ConfigError for a column or an overlap that do not fit the query."""
+    options = load.source.options
+    if not isinstance(options, SqlOptions) or options.incremental is None:
+        return Extract(source, load)
+    query = source.source if isinstance(source, Transformed) else source
+    assert isinstance(query, SqlQuery)  # noqa: S101 - the options are those of one
+    incremental = options.incremental
+    _refuse_removals(load, incremental)
+    digest = _digest(options, incremental)
+    known = store.watermark()
+    is_known = known is not None and known.source == digest
+    is_full = not is_known or (
+        incremental.full_every is not None
+        and known is not None
+        and utc_now() - known.full_at >= incremental.full_every
+    )
+    since = None if is_full or known is None else from_json(known.highest)
+    new = query.since(incremental.column, since, incremental.overlap)
+    read = source.over(new) if isinstance(source, Transformed) else new
+    return Extract(read, load if is_full else _for_new_rows(load), new, digest, is_full)
+
+
+def _for_new_rows(load: LoadConfig) -> LoadConfig:
+    """Rows that are not read have not gone, and none at all is as it should be."""
+    guards = load.guards.model_copy(update={"min_rows": 0})
+    return load.model_copy(update={"on_removed": (), "guards": guards})
+
+
+def _refuse_removals(load: LoadConfig, incremental: IncrementalOptions) -> None:
+    if load.on_removed and incremental.full_every is None:
+        raise ConfigError(
+            "load.on_removed: who is gone shows only when everything is read; say how often with"
+            " incremental: {full_every: 1d}"
+        )
+
+
+def _digest(options: SqlOptions, incremental: IncrementalOptions) -> bytes:
+    """Of what is asked, and of whom; a password may change."""
+    asked = "\n".join(
+        (
+            str(options.url).rpartition("@")[2],
+            options.query if isinstance(options.query, str) else options.query.read_text(encoding="utf-8"),
+            *(f"{name}={value}" for name, value in sorted(options.parameters.items())),
+            incremental.column,
+        )
+    )
+    return blake2b(asked.encode(), digest_size=16).digest()

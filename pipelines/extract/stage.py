@@ -1,0 +1,176 @@
+"""The source becomes the staging table: it is read, mapped and staged, each a chunk ahead of the next."""
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+from connectors.errors import GuardError
+from connectors.sources import Chunk, Source
+from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.contacts.card_numbers import without_secrets
+from pipelines.contacts.chunks import ChunkMapper, MappedChunk, records_of
+from pipelines.contacts.columns import naming_file
+from pipelines.contacts.contract import contract_notes
+from pipelines.contacts.fingerprint import fingerprint, raw_hashes
+from pipelines.contacts.known_records import KnownRecords
+from pipelines.contacts.lead import DesiredLead, digest, shape
+from pipelines.contacts.mapping import Invalid, Mapped, mapper, merge_leads
+from pipelines.contacts.originals import unpack
+from pipelines.contacts.values import Record
+from pipelines.extract.read_ahead import one_ahead
+from pipelines.extract.suppression import suppressed_addresses, suppressed_by
+from pipelines.extract.transform import source_columns
+from pipelines.state.store import Store
+from pipelines.summary import Summary
+
+
+def stage(
+    source: Source,
+    load: LoadConfig,
+    store: Store,
+    summary: Summary,
+    *,
+    run_id: str | None,
+    between: Callable[[], None] = lambda: None,
+    skip_known: bool = False,
+) -> None:
+    """Fill the staging table; one record per key is left in it. Counts rows in `summary`.
+
+    With `skip_known` records that are known to be as Kartra acknowledged them are counted as unchanged leads
+    and not staged: nothing else differs. `between` is called after each chunk. Raises SourceError,
+    ConfigError, and GuardError for `duplicates: error`.
+    """
+    staging = _Staging(source, load, store, summary, run_id, between)
+    store.begin_staging(unpack)
+    for suppress in load.suppress:
+        for addresses in suppressed_addresses(suppress):
+            store.suppress(addresses, suppressed_by(suppress))
+            between()
+    with summary.timed("known"):
+        known = _known_records(load, store) if skip_known else None
+    rejects = store.count_rejects(run_id)
+    staging.read(known)
+    # Several records of one key have to be compared, so all of them are staged.
+    while known is not None and known.leave_out_shared():
+        store.stage_again(run_id, rejects)
+        staging.read(known)
+    with summary.timed("duplicates"):
+        _settle(load, store, summary, run_id)
+    if known is not None and known.seen_count:
+        summary.leads["unchanged"] = known.seen_count
+        if load.on_removed:
+            store.note_unseen(known.unseen())
+
+
+def _settle(load: LoadConfig, store: Store, summary: Summary, run_id: str | None) -> None:
+    """One record speaks for each key."""
+    summary.duplicate = store.end_staging()
+    merged: Iterator[dict[str, Any]] = iter(())
+    if summary.duplicate and load.duplicates.how == "error":
+        rows = ", ".join(
+            " = ".join(str(row.row) for row in group)
+            for group, _ in zip(store.duplicate_groups(), range(5), strict=False)
+        )
+        raise GuardError(
+            f"{summary.duplicate:,} records have the key of another (rows {rows}) and load.duplicates is"
+            " error: nothing was sent"
+        )
+    if summary.duplicate and load.duplicates.how == "merge":
+        merged = _merged(store)
+    summary.blocked = store.settle_staging(merged, run_id)
+
+
+def _known_records(load: LoadConfig, store: Store) -> KnownRecords | None:
+    """None where a record that did not change may have to be stopped now, and its address is not its key."""
+    if load.suppress and load.key.column is not None:
+        return None
+    known = KnownRecords(store.raw_hashes())
+    known.leave_out(store.raw_hashes_of_suppressed())
+    return known
+
+
+class _Staging:
+    """Reads a source into the staging table, as often as it has to."""
+
+    def __init__(
+        self,
+        source: Source,
+        load: LoadConfig,
+        store: Store,
+        summary: Summary,
+        run_id: str | None,
+        between: Callable[[], None],
+    ) -> None:
+        self._source, self._load, self._store, self._summary = source, load, store, summary
+        self._run_id, self._between = run_id, between
+        forgotten = store.forgotten()
+        self._under = fingerprint(load, source.columns, forgotten)
+        self._mapper = ChunkMapper(load, source.columns, source_columns(source), forgotten)
+
+    def read(self, known: KnownRecords | None) -> None:
+        """Known records that are not the only ones of their key are shared after it."""
+        self._summary.read = self._summary.invalid = 0
+        with one_ahead(self._chunks()) as chunks, one_ahead(self._mapped(chunks, known)) as mapped:
+            for one in mapped:
+                self._summary.read += one.count
+                self._summary.invalid += len(one.rejects)
+                if one.staged or one.rejects:
+                    with self._summary.timed("stage"):
+                        self._store.stage(one.staged, one.rejects, self._run_id, one.originals)
+                self._between()
+        if known is not None and known.seen_count:
+            for hashes in self._store.raw_hashes_of_staged():
+                known.share(hashes)
+
+    def _chunks(self) -> Generator[Chunk]:
+        yield from self._summary.timed_each("read", without_secrets(self._source.chunks(), self._load))
+
+    def _mapped(self, chunks: Iterator[Chunk], known: KnownRecords | None) -> Generator[MappedChunk]:
+        timed = self._summary.timed
+        for chunk in chunks:
+            with timed("hash"):
+                hashes = raw_hashes(chunk.frame, self._under)
+            with timed("compare"):
+                is_new = None if known is None else ~known.see(hashes)
+            with timed("map"):
+                mapped = self._mapper.map(chunk, hashes, is_new)
+            yield mapped
+
+
+def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped | Invalid]]:
+    """(row, mapped) of every record, without staging it."""
+    map_record = mapper(load, source.columns)
+    for chunk in without_secrets(source.chunks(), load):
+        for bad in chunk.bad_rows:
+            yield bad.row, Invalid(bad.reason)
+        for _, row, record in records_of(chunk.frame):
+            yield row, map_record(record, row)
+
+
+def find_record(source: Source, load: LoadConfig, key: str) -> Iterator[tuple[int, Record, Mapped]]:
+    """(row, record, mapped) of every record with this key."""
+    map_record = mapper(load, source.columns)
+    for chunk in source.chunks():
+        for _, row, record in records_of(chunk.frame):
+            mapped = map_record(record, row)
+            if isinstance(mapped, Mapped) and mapped.key == key:
+                yield row, record, mapped
+
+
+def check_columns(source: Source, config: PipelineConfig, load: LoadConfig) -> list[str]:
+    """What a person should know of its columns. Raises ConfigError where they do not fit the mapping."""
+    with naming_file(config.path.name):
+        mapper(load, source.columns)
+        return contract_notes(load, source.columns)
+
+
+def _merged(store: Store) -> Iterator[dict[str, Any]]:
+    """Per key the merged wish, on the row that speaks for it: the last. One blocked record blocks all."""
+    for group in store.duplicate_groups():
+        lead = DesiredLead.from_json(group[0].wish)
+        for record in group[1:]:
+            lead = merge_leads(lead, DesiredLead.from_json(record.wish))
+        wish = lead.to_json()
+        blocked = next((record.blocked for record in group if record.blocked), None)
+        merged = {"wish": wish, "digest": digest(wish), "shape": shape(lead), "blocked": blocked}
+        for record in group:
+            yield {"row": record.row, **merged}

@@ -1,0 +1,203 @@
+"""A hook of the user between source and mapping: a Python function that takes and gives a DataFrame.
+
+It is given the records of a chunk at a time, as text, indexed by their row. It may change, add and take away
+columns, and leave records out; a record that it gives keeps the row it came with. Other values than text
+become text by the rules of `connectors.sources.values`. Imports pandas: not for `--help` or `status`.
+"""
+
+import importlib.util
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from connectors.errors import ConfigError, SourceError
+from connectors.sources import BadRow, Chunk, Source
+from connectors.sources.records import unique_names
+from connectors.sources.values import text_of
+from pipelines.config.load import LoadConfig, TransformConfig
+from pipelines.extract.sources import open_source
+
+log = logging.getLogger("kartra_sync.transform")
+
+
+def open_records(load: LoadConfig) -> Source:
+    """What the mapping reads: the source, through the hook where there is one.
+
+    A hook is played on the first chunk, which tells its columns. Raises SourceError, ConfigError.
+    """
+    source = open_source(load.source)
+    if load.transform is None:
+        return source
+    hook = _Hook(load.transform, _function(load.transform))
+    columns = tuple(hook(_first_records(source)).columns)
+    return Transformed(columns, (*source.notes, f"through {load.transform.name}"), source, hook)
+
+
+def source_columns(source: Source) -> tuple[str, ...]:
+    """As they stand in the source itself."""
+    return source.source.columns if isinstance(source, Transformed) else source.columns
+
+
+@dataclass(frozen=True, slots=True)
+class Transformed:
+    """A Source: what a hook makes of another. What it leaves out is no record; the log tells how many."""
+
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    source: Source
+    _hook: "_Hook"
+
+    def over(self, source: Source) -> "Transformed":
+        """The same hook over another part of the source."""
+        return replace(self, source=source)
+
+    def chunks(self) -> Iterator[Chunk]:
+        read = left = 0
+        for chunk in self.source.chunks():
+            made = self._made_of(chunk)
+            read += len(chunk.frame)
+            left += len(made.frame) + len(made.bad_rows) - len(chunk.bad_rows)
+            yield made
+        if left < read:
+            log.info("%s left out %s of %s records", self._hook.config.name, f"{read - left:,}", f"{read:,}")
+
+    def _made_of(self, chunk: Chunk) -> Chunk:
+        if not len(chunk.frame):
+            return Chunk(chunk.frame.reindex(columns=list(self.columns)), (), chunk.bad_rows)
+        frame = self._hook(chunk.frame)
+        if tuple(frame.columns) != self.columns:
+            raise ConfigError(
+                f"{self._hook.config.name} gives other columns for {_rows(chunk.frame)} than for the first"
+                " records: they have to be the same for all"
+            )
+        texts, faults = _as_text(frame)
+        lines = dict(zip(chunk.frame.index, chunk.lines, strict=True))
+        bad_rows = [
+            BadRow(row, lines[row], fault, tuple(map(str, chunk.frame.loc[row])))
+            for row, fault in faults.items()
+        ]
+        return Chunk(
+            texts,
+            tuple(lines[row] for row in texts.index),
+            (*chunk.bad_rows, *bad_rows),
+            chunk.frame.loc[texts.index],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Hook:
+    """The function, held to its rules."""
+
+    config: TransformConfig
+    function: Callable[[pd.DataFrame], object]
+
+    def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """What it makes of a copy of the frame, in the order of its rows."""
+        try:
+            with redirect_stdout(sys.stderr):  # stdout is for results
+                made = self.function(frame.copy())
+        except Exception as error:  # noqa: BLE001 - it is not our code, whatever it raises
+            raise SourceError(f"{_place_of(error, self.config)}, for {_rows(frame)}") from None
+        if not isinstance(made, pd.DataFrame):
+            raise ConfigError(f"{self.config.name} has to return a DataFrame, not {type(made).__name__}")
+        self._refuse_columns(made)
+        if made.index.name != "row" or not made.index.isin(frame.index).all():
+            raise ConfigError(
+                f"{self.config.name} has to keep the index of its records, which is the row they stand on:"
+                ' set_index("row") after reset_index() and merge(), and no records of its own'
+            )
+        if made.index.has_duplicates:
+            raise ConfigError(f"{self.config.name} makes several records of one, for {_rows(frame)}")
+        return made.sort_index()
+
+    def _refuse_columns(self, made: pd.DataFrame) -> None:
+        if not all(isinstance(name, str) for name in made.columns):
+            raise ConfigError(f"{self.config.name}: names of columns have to be text")
+        if not made.columns.is_unique:
+            repeated = made.columns[made.columns.duplicated()][0]
+            raise ConfigError(f'{self.config.name} gives the column "{repeated}" more than once')
+
+
+def _first_records(source: Source) -> pd.DataFrame:
+    for chunk in source.chunks():
+        if len(chunk.frame):
+            return chunk.frame
+    return pd.DataFrame(columns=unique_names(source.columns), index=pd.Index([], name="row"), dtype=object)
+
+
+def _function(config: TransformConfig) -> Callable[[pd.DataFrame], object]:
+    """Raises ConfigError for a file or a function that is not there."""
+    if not config.file.is_file():
+        raise ConfigError(f"load.transform: there is no {config.file.name} in {config.file.parent}")
+    spec = importlib.util.spec_from_file_location(f"transform_{config.file.stem}", config.file)
+    assert spec is not None  # noqa: S101 - the file is there, and ends in .py
+    assert spec.loader is not None  # noqa: S101 - so does a loader
+    module = importlib.util.module_from_spec(spec)
+    try:
+        with redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
+    except Exception as error:  # noqa: BLE001 - it is not our code, whatever it raises
+        raise ConfigError(f"load.transform: {_place_of(error, config)}") from None
+    function = getattr(module, config.function, None)
+    if not callable(function):
+        raise ConfigError(f"load.transform: {config.file.name} has no function {config.function}")
+    return function  # type: ignore[no-any-return]
+
+
+def _place_of(error: Exception, config: TransformConfig) -> str:
+    """Where it was raised, without its text: that may be about a person. A word of the file itself may go."""
+    if isinstance(error, SyntaxError):
+        return f"{Path(error.filename or '').name}, line {error.lineno}: {error.msg}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if _is_in(frame, config)]
+    where = f"{config.file.name}, line {lines[-1]}" if lines else config.file.name
+    word = str(error.args[0]) if isinstance(error, KeyError | ImportError) and error.args else ""
+    of_file = f" {word}" if word and (isinstance(error, ImportError) or _stands_in(word, config.file)) else ""
+    return f"{where}: {type(error).__name__}{of_file}"
+
+
+def _is_in(frame: traceback.FrameSummary, config: TransformConfig) -> bool:
+    return frame.filename == str(config.file)
+
+
+def _stands_in(word: str, file: Path) -> bool:
+    return word in file.read_text(encoding="utf-8", errors="replace")
+
+
+def _as_text(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:
+    """The frame as text, and by row what is wrong with those that cannot be text."""
+    rows, index, faults = [], [], {}
+    for row, *values in frame.itertuples(name=None):
+        try:
+            cells = [value if type(value) is str else _text(value) for value in values]
+            fault = "NUL byte in the record" if "\0" in "".join(cells) else ""
+        except UnicodeDecodeError:
+            fault = "the hook gives bytes that are no text"
+        if fault:
+            faults[row] = fault
+            continue
+        rows.append(cells)
+        index.append(row)
+    texts = pd.DataFrame(
+        rows, columns=frame.columns, index=pd.Index(index, name="row", dtype="int64"), dtype=object
+    )
+    return texts, faults
+
+
+def _text(value: Any) -> str:
+    """As of a database; what pandas has for nothing (NaN, NaT, NA) is nothing."""
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return ""
+    return text_of(value.item() if hasattr(value, "item") else value)
+
+
+def _rows(frame: pd.DataFrame) -> str:
+    if not len(frame):
+        return "a source without records"
+    return f"the records of rows {frame.index[0]:,} to {frame.index[-1]:,}"

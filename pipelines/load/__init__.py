@@ -1,0 +1,1 @@
+"""Plans what to send to Kartra, and delivers it."""

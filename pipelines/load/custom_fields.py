@@ -1,0 +1,157 @@
+"""Custom fields that a load needs and the account lacks: what they have to be, and making them in Kartra.
+
+They are made after all that may stop a run and before the first lead is sent. Kartra refuses to make one
+twice (264), so a run that died in between, or another that was faster, leaves nothing to mend.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from connectors.errors import ConfigError, RetryableApiError
+from connectors.kartra import commands
+from connectors.kartra.answers import Effect
+from connectors.kartra.client import KartraClient, refusal
+from connectors.kartra.commands import CHOICE_TYPES, Call, CustomFieldType
+from connectors.kartra.profile import CustomFieldDefinition
+from connectors.privacy import mask_text
+from pipelines.config.custom_fields import MOST_OPTIONS, CreatableField, NewField
+from pipelines.config.load import LoadConfig
+from pipelines.contacts.lead import CustomValue
+
+LONGEST_LINE = 255
+"""Characters. Kartra names no limit; what is longer, or has lines, gets a text area."""
+LOOK_AGAIN_S = 0.5
+
+
+def creatable_fields(load: LoadConfig) -> dict[str, NewField]:
+    """The custom fields that this load may create, by identifier."""
+    found = {}
+    for identifier, value in load.custom_fields.items():
+        if isinstance(value, CreatableField):
+            if value.create is not None:
+                found[identifier] = value.create
+        elif load.create_custom_fields:
+            found[identifier] = NewField()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class FieldToCreate:
+    """A custom field as it is to be made. Its options are text of the pipeline file or of the source."""
+
+    identifier: str
+    type: CustomFieldType
+    options: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        options = f", {len(self.options)} options" if self.options else ""
+        return f"{mask_text(self.identifier)} ({self.type}{options})"
+
+
+class FieldDraft:
+    """What the values of all leads make of a field: `add` them, then ask."""
+
+    def __init__(self, identifier: str, asked: NewField) -> None:
+        self.lead_count = 0
+        self._identifier = identifier
+        self._asked = asked
+        self._is_long = False
+        self._options: dict[str, str] = {}  # by casefold: the first way of writing counts
+
+    def add(self, value: CustomValue, leads: int = 1) -> None:
+        self.lead_count += leads
+        labels = value if isinstance(value, tuple) else (value,) if value else ()
+        self._is_long = self._is_long or any(len(text) > LONGEST_LINE or "\n" in text for text in labels)
+        if self._asked.options == "from_source" and len(self._options) <= MOST_OPTIONS:
+            for label in labels:
+                self._options.setdefault(label.casefold(), label)
+
+    @property
+    def fault(self) -> str | None:
+        """Why Kartra would not make it. What the pipeline file says was checked, what the source has not."""
+        if self._asked.options != "from_source":
+            return None
+        if len(self._options) < 2:
+            return f"a {self._asked.type} takes two options or more, the source has {len(self._options)}"
+        if len(self._options) > MOST_OPTIONS:
+            return f"the source has more than {MOST_OPTIONS} options; is it a text?"
+        return None
+
+    @property
+    def field(self) -> FieldToCreate:
+        text: CustomFieldType = "text_area" if self._is_long else "input_field"
+        told = self._asked.options
+        options = tuple(self._options.values()) if told == "from_source" else told
+        return FieldToCreate(self._identifier, self._asked.type or text, options)
+
+
+def create_fields(
+    fields: Iterable[FieldToCreate],
+    client: KartraClient,
+    listed: Callable[[], Mapping[str, CustomFieldDefinition]],
+    *,
+    settle_s: float,
+) -> list[FieldToCreate]:
+    """Make them, and wait until `listed` shows them as they were to be; those that were not there yet.
+
+    Raises ConfigError where Kartra makes none of that name, or somebody made another one meanwhile;
+    FatalApiError, and RetryableApiError after tries without a usable answer.
+    """
+    made: list[FieldToCreate] = []
+    there: list[FieldToCreate] = []
+    for field in fields:
+        answer = client.read(Call((_creation(field),)))  # safe to repeat: the second time it is refused
+        if answer.effect is Effect.DONE:
+            made.append(field)
+        elif answer.type == "264":
+            there.append(field)
+        else:
+            raise refusal("create_custom_field", answer.type)
+    deadline = time.monotonic() + settle_s
+    while missing := _not_listed((*made, *there), known := listed()):
+        if time.monotonic() > deadline:
+            raise _never_listed(missing[0], is_made=missing[0] in made)
+        time.sleep(LOOK_AGAIN_S)
+    for field in (*made, *there):
+        _compare(field, known[field.identifier])
+    return made
+
+
+def _creation(field: FieldToCreate) -> commands.Action:
+    return commands.create_custom_field(field.identifier, field.type, field.options)
+
+
+def _not_listed(
+    fields: Iterable[FieldToCreate], known: Mapping[str, CustomFieldDefinition]
+) -> list[FieldToCreate]:
+    return [field for field in fields if field.identifier not in known]
+
+
+def _never_listed(field: FieldToCreate, *, is_made: bool) -> ConfigError | RetryableApiError:
+    name = mask_text(field.identifier)
+    if is_made:
+        return RetryableApiError(
+            f'custom field "{name}" was created, and Kartra does not list it yet: no lead was sent. Run again'
+        )
+    return ConfigError(
+        f'Kartra makes no custom field "{name}": the name is taken or reserved (264). No lead was sent.'
+        " Choose another under custom_fields"
+    )
+
+
+def _compare(field: FieldToCreate, known: CustomFieldDefinition) -> None:
+    """What Kartra lists, whoever made it."""
+    name = mask_text(field.identifier)
+    if known.type != field.type:
+        raise ConfigError(
+            f'custom field "{name}" was made meanwhile, as {known.type} and not as {field.type}: no lead was'
+            " sent"
+        )
+    there = {label.casefold() for label in known.options}
+    lacking = [option for option in field.options if option.casefold() not in there]
+    if field.type in CHOICE_TYPES and lacking:
+        raise ConfigError(
+            f'custom field "{name}" was made meanwhile, without the option "{mask_text(lacking[0])}": no lead'
+            " was sent. Add it in Kartra"
+        )

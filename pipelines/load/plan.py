@@ -1,0 +1,254 @@
+"""What a run has to do: each staged lead decided, what the account lacks named, nothing sent yet."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from connectors.errors import ConfigError
+from pipelines.changes.diff import (
+    Change,
+    diff_lead,
+    remembered,
+    removal,
+    theirs,
+    unproven_wishes,
+    why_parked,
+)
+from pipelines.config.load import LoadConfig
+from pipelines.contacts.lead import Snapshot, Unwanted
+from pipelines.load.account_names import Missing, Shortfall, needs_inventory
+from pipelines.load.custom_fields import FieldToCreate
+from pipelines.state.store import BATCH, Difference, Store
+from pipelines.summary import Summary
+
+MISSING_SHOWN = 30
+NOTHING = Change()
+_TRIGGERS = {
+    "assign_tag": "tag",
+    "subscribe_lead_to_list": "list",
+    "subscribe_lead_to_sequence_at_step": "sequence",
+    "calendar_subscribe": "class",
+}
+"""What an account's automations commonly wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a difference is to end. `change` is empty where nothing is to be sent, `reason` then why."""
+
+    outcome: str
+    change: Change = NOTHING
+    calls: int = 0
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Plan:
+    """Counts of what is to be sent; `calls` without those that ask for lists of names.
+
+    `edited_known` are the edits of leads we created or adopted, as opposed to leads Kartra had before.
+    `triggered` counts the leads that get the same thing, which may send them mail.
+    """
+
+    created: int = 0
+    edited: int = 0
+    edited_known: int = 0
+    removed: int = 0
+    calls: int = 0
+    needs_names: bool = False
+    actions: Counter[str] = field(default_factory=Counter)
+    triggered: Counter[str] = field(default_factory=Counter)
+    missing: Counter[Missing] = field(default_factory=Counter)
+    new_fields: tuple[FieldToCreate, ...] = ()
+
+    @property
+    def changes(self) -> int:
+        return self.created + self.edited + self.removed
+
+    def forget_names(self) -> None:
+        """Nothing is known of the account: what it lacks cannot be told."""
+        self.missing.clear()
+        self.new_fields = ()
+        self.actions.pop("create_custom_field", None)
+
+
+def decide(difference: Difference, load: LoadConfig) -> Decision:
+    """Pure. A lead Kartra may have had before us counts as created until Kartra says otherwise."""
+    if difference.refused is not None:
+        return Decision("parked", reason=difference.refused[1])
+    if difference.origin == "skipped":
+        if load.existing == "skip" or load.sync_mode == "create_only":
+            return Decision("skipped")
+        return Decision("edited", diff_lead(difference.desired, Snapshot(difference.desired.email)), 2)
+    if difference.snapshot is None:
+        change = diff_lead(difference.desired, None)
+        if load.sync_mode == "update_only":
+            return Decision("edited", change, calls=2)
+        return Decision("created", change, calls=1)
+    change = diff_lead(difference.desired, difference.snapshot)
+    if not change:
+        unproven = unproven_wishes(difference.desired, difference.snapshot)
+        return Decision("parked", reason=why_parked(unproven)) if unproven else Decision("unchanged")
+    if load.sync_mode == "create_only":
+        return Decision("skipped")
+    return Decision("edited", change, calls=2 if change.gives_points else 1)
+
+
+def make_plan(
+    store: Store,
+    load: LoadConfig,
+    shortfall: Shortfall,
+    summary: Summary,
+    *,
+    run_id: str | None,
+    unknown: frozenset[str] = frozenset(),
+    between: Callable[[], None] = lambda: None,
+) -> Plan:
+    """Decide every staged lead, and count it in `summary` where nothing is to be sent, beside those known.
+
+    With a `run_id` the changes are written to the outbox. Leads in `unknown` have a try whose outcome
+    nobody knows yet: they are left alone.
+    """
+    plan = Plan()
+    with summary.timed("diff"):
+        unchanged, skipped = store.count_unchanged()
+        store.set_new_apart()
+        _plan_new(store, load, plan, shortfall)
+    summary.leads.update(unchanged=unchanged, skipped=skipped)
+    if run_id is not None:
+        for _ in summary.timed_each("enqueue", store.enqueue_new(run_id)):
+            between()
+    for batch in summary.timed_each("diff", _batches(_decided(store, load, unknown))):
+        enqueued: list[dict[str, Any]] = []
+        same: list[tuple[str, bytes, Snapshot]] = []
+        for difference, decision in batch:
+            if not decision.change:
+                summary.leads[decision.outcome] += 1
+                if decision.outcome == "unchanged" and difference.snapshot is not None:
+                    kept = remembered(difference.snapshot, difference.desired)
+                    same.append((difference.key, difference.digest, kept))
+                elif decision.outcome == "parked" and run_id:
+                    number = difference.refused[0] if difference.refused else None
+                    store.reject_known(run_id, difference.row, number, decision.reason)
+                continue
+            gone = theirs(difference.desired, difference.snapshot)
+            _count(plan, decision, gone)
+            is_ours = difference.origin in ("created", "adopted") and not difference.was_removed
+            plan.edited_known += is_ours
+            shortfall.check(decision.change, gone)
+            enqueued.append(_entry(difference))
+        if run_id is not None:
+            with summary.timed("enqueue"):
+                store.mark_same(same)
+                store.enqueue(run_id, enqueued)
+        between()
+    for batch in summary.timed_each("removed", _batches(_removals(store, load, unknown))):
+        for _, change in batch:
+            plan.removed += 1
+            plan.calls += 1
+            plan.actions.update(change.commands)
+        if run_id is not None:
+            store.enqueue(run_id, [_removal_entry(key) for key, _ in batch])
+    plan.missing, plan.new_fields = shortfall.leads, shortfall.new_fields
+    if plan.new_fields:
+        plan.actions["create_custom_field"] = len(plan.new_fields)
+    return plan
+
+
+def missing_message(missing: Counter[Missing]) -> str:
+    """One line per thing the account lacks."""
+    shown = sorted(missing)[:MISSING_SHOWN]
+    lines = [f"  {thing} ({missing[thing]:,} leads)" for thing in shown]
+    if len(missing) > len(shown):
+        lines.append(f"  and {len(missing) - len(shown):,} more")
+    return "not in the Kartra account:\n" + "\n".join(lines)
+
+
+def refuse_missing(plan: Plan) -> None:
+    """Raises ConfigError, before anything was written."""
+    if plan.missing:
+        raise ConfigError(
+            missing_message(plan.missing) + "\nNothing was sent. Create them in Kartra, or mend the names"
+        )
+
+
+def _decided(
+    store: Store, load: LoadConfig, unknown: frozenset[str]
+) -> Iterator[tuple[Difference, Decision]]:
+    for difference in store.differences():
+        if difference.key in unknown:
+            yield difference, Decision("deferred")
+        else:
+            yield difference, decide(difference, load)
+
+
+def _removals(store: Store, load: LoadConfig, unknown: frozenset[str]) -> Iterator[tuple[str, Change]]:
+    if not load.on_removed:
+        return
+    for key, snapshot in store.removed():
+        if key not in unknown and (change := removal(snapshot, load.on_removed)):
+            yield key, change
+
+
+def _plan_new(store: Store, load: LoadConfig, plan: Plan, shortfall: Shortfall) -> None:
+    """Many leads and few shapes: each shape is decided once, and each value that can be an option."""
+    looked_at: set[str] = set()
+    for leads, difference in store.new_shapes():
+        decision = decide(difference, load)
+        gone = theirs(difference.desired, None)
+        _count(plan, decision, gone, leads)
+        fields = decision.change.custom_fields
+        by_value = {name for name in fields if shortfall.depends_on_value(name)}
+        looked_at |= by_value
+        others = {name: value for name, value in fields.items() if name not in by_value}
+        shortfall.check(replace(decision.change, custom_fields=others), gone, leads=leads)
+    for name in sorted(looked_at):
+        for value, leads in store.new_values(name):
+            shortfall.check(Change(custom_fields={name: value}), leads=leads)
+
+
+def _count(plan: Plan, decision: Decision, gone: Collection[Unwanted], leads: int = 1) -> None:
+    """So many leads with that decision, which have to be without what is `gone` and was not given by us."""
+    change = decision.change
+    if decision.outcome == "created":
+        plan.created += leads
+    else:
+        plan.edited += leads
+    plan.calls += decision.calls * leads
+    plan.needs_names = plan.needs_names or bool(gone) or needs_inventory(change)
+    for command in change.commands:
+        plan.actions[command] += leads
+    for name in _triggered(change):
+        plan.triggered[name] += leads
+
+
+def _triggered(change: Change) -> Iterator[str]:
+    for step in change.steps:
+        if word := _TRIGGERS.get(step.cmd):
+            yield f'{word} "{step.label}"'
+
+
+def _entry(difference: Difference) -> dict[str, Any]:
+    return {
+        "key": difference.key,
+        "kind": "load",
+        "row": difference.row,
+        "line": difference.line,
+        "digest": difference.digest,
+    }
+
+
+def _removal_entry(key: str) -> dict[str, Any]:
+    return {"key": key, "kind": "removal", "row": None, "line": None, "digest": b""}
+
+
+def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,1 @@
+"""Carries out operations on money and bookings, each at most once."""

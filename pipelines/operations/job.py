@@ -1,0 +1,236 @@
+"""Operations as a part of a run: the source, what a person has to agree to, and what is told in the end."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from connectors.errors import ConfigError, GuardError
+from connectors.kartra.client import KartraClient
+from connectors.kartra.clock import EST
+from connectors.kartra.money import money_text
+from pipelines.config.load import PipelineConfig
+from pipelines.config.operations import Do, OperationsConfig
+from pipelines.contacts.columns import check_used, naming_file
+from pipelines.extract.sources import open_source
+from pipelines.load.account_names import Missing, read_inventory
+from pipelines.load.plan import missing_message
+from pipelines.operations.carry_out import Open, Operations
+from pipelines.operations.journal import OperationStore
+from pipelines.operations.operation import used_columns
+from pipelines.operations.results import count_rows, outcomes_of, told_of, write_results
+from pipelines.operations.rows import Bill, Row, bill_of, read_rows
+from pipelines.private_file import refuse_unwritable
+from pipelines.state.store import Reject, Store
+from pipelines.summary import Progress, Summary
+from pipelines.words.nearest import nearest
+
+_NAMES = {"tag": "tags", "list": "lists", "sequence": "sequences"}
+"""Parameters that name something of the account, and the inventory it has to stand in."""
+
+
+@dataclass(slots=True)
+class OperationsPlan:
+    """What a run would do: the rows, the money of them, and how many calls its writes take."""
+
+    rows: list[Row] = field(default_factory=list)
+    bill: Bill = field(default_factory=lambda: Bill({}, Decimal(0), Decimal(0)))
+    opened: Counter[Do] = field(default_factory=Counter)
+    calls: int = 0
+    refusal: GuardError | None = None
+
+    def count(self, summary: Summary) -> None:
+        """As a run would: what is to be sent counts as edited."""
+        count_rows(summary, self.rows, to_do="edited")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "operations": {str(do): count for do, count in sorted(self.opened.items())},
+            "outcomes": outcomes_of(self.rows),
+            "money": {**self.bill.to_json(), "to_refund": money_text(self.bill.total)},
+        }
+
+
+def check_operations(config: PipelineConfig) -> tuple[int, Counter[str]]:
+    """Reads every row and sends nothing: how many there are, and why some ask for nothing sensible.
+
+    Raises ConfigError, SourceError.
+    """
+    operations = config.needs_operations()
+    with Store(None) as store:
+        rows = read_rows(open_source(operations.source), _limitless(operations), OperationStore(store), None)
+    return len(rows), Counter(row.reason or "" for row in rows if row.outcome == "invalid")
+
+
+def check_operation_columns(config: PipelineConfig) -> None:
+    """Raises ConfigError where the source lacks a column, SourceError where it cannot be read."""
+    operations = config.needs_operations()
+    source = open_source(operations.source)
+    with naming_file(config.path.name):
+        check_used(list(used_columns(operations)), source.columns)
+
+
+def plan_operations(config: PipelineConfig, store: Store, client: KartraClient) -> OperationsPlan:
+    """What a run would do now. Asks Kartra whose each transaction is, and how much; sends no write."""
+    operations = config.needs_operations()
+    work = Operations(
+        store,
+        client,
+        operations,
+        config.kartra,
+        run_id="",
+        keep_records=False,
+        stopping=lambda: False,
+        halt=lambda: None,
+    )
+    plan = OperationsPlan()
+    try:
+        plan.rows = _read(operations, store)
+        opened = _checked(work, plan.rows, client)
+        plan.bill = bill_of(plan.rows)
+        plan.opened = Counter(one.asked.do for one in opened)
+        plan.calls = len(opened) + plan.opened[Do.GIVE_POINTS] + plan.opened[Do.REMOVE_POINTS]
+        _guard(config, plan.bill, approved=False)
+    except GuardError as error:
+        plan.refusal = error
+    return plan
+
+
+def run_operations(
+    config: PipelineConfig,
+    store: Store,
+    client: KartraClient,
+    run_id: str,
+    summary: Summary,
+    *,
+    approved: bool,
+    stopping: Callable[[], bool],
+    halt: Callable[[], None],
+    progress: Callable[[Progress], None],
+) -> None:
+    """Settle what is unknown, read the rows, check them, and carry them out once a person has agreed.
+
+    Raises SyncError. Counts every row in `summary`, and writes the results, whatever happens.
+    """
+    operations = config.needs_operations()
+    work = Operations(
+        store,
+        client,
+        operations,
+        config.kartra,
+        run_id=run_id,
+        keep_records=config.load is None,  # else rejects of two sources would stand in one file
+        stopping=stopping,
+        halt=halt,
+        progress=progress,
+    )
+    rows: list[Row] = []
+    bill = bill_of(rows)
+    is_agreed = False
+    try:
+        work.recover()
+        _raise(work)
+        rows = _read(operations, store)
+        journal = OperationStore(store)
+        journal.reject(run_id, list(_rejects(rows, keep_records=config.load is None)))
+        opened = _checked(work, rows, client)
+        bill = bill_of(rows)
+        _guard(config, bill, approved=approved)
+        if operations.results is not None:
+            refuse_unwritable(operations.results)
+        is_agreed = True
+        work.keep(rows)
+        work.carry_out(opened)
+        _raise(work)
+    finally:
+        if not is_agreed:
+            found = [row for row in rows if row.outcome == "refused" and row.run_id is None]
+            OperationStore(store).reject(run_id, list(_rejects(found, keep_records=config.load is None)))
+        for row in rows:
+            if row.is_open:
+                row.outcome, row.amount = "deferred", None
+        count_rows(summary, rows)
+        summary.operations = told_of(rows, bill, run_id)
+        summary.actions.update(work.actions)
+        summary.retried += work.retried
+        if is_agreed and operations.results is not None:
+            write_results(rows, operations.results)
+
+
+def bill_lines(bill: Bill) -> Iterator[str]:
+    """The money of operations that are not sent yet, for a person to agree to."""
+    for do, count in sorted(bill.counts.items()):
+        if count:
+            yield f"{count:>8,} {do}" + (f", {money_text(bill.total)} altogether" if do is Do.REFUND else "")
+
+
+def _raise(work: Operations) -> None:
+    if work.failure is not None:
+        raise work.failure
+
+
+def _read(operations: OperationsConfig, store: Store) -> list[Row]:
+    rows = read_rows(open_source(operations.source), operations, OperationStore(store), store.forgotten())
+    now = datetime.now(UTC).astimezone(EST).replace(tzinfo=None)
+    for row in rows:
+        if row.is_open and row.operation and (name := row.operation.in_the_past(now)):
+            row.outcome, row.reason = "invalid", f"{name} is in the past by Kartra's clock"
+            row.operation = None
+    return rows
+
+
+def _checked(work: Operations, rows: list[Row], client: KartraClient) -> list[Open]:
+    """Raises ConfigError for names that the account does not have, GuardError, ApiError."""
+    _refuse_unknown_names(rows, client)
+    opened = work.check(rows)
+    _raise(work)
+    return opened
+
+
+def _refuse_unknown_names(rows: list[Row], client: KartraClient) -> None:
+    asked: Counter[tuple[str, str]] = Counter(
+        (kind, row.operation.values[kind])
+        for row in rows
+        if row.is_open and row.operation
+        for kind in _NAMES
+        if kind in row.operation.values
+    )
+    missing: Counter[Missing] = Counter()
+    for kind in dict.fromkeys(kind for kind, _ in asked):
+        known = frozenset(read_inventory(client, _NAMES[kind]))
+        for (other, name), count in asked.items():
+            if other == kind and name not in known:
+                missing[Missing(f'{kind} "{name}"', nearest(name, known))] += count
+    if missing:
+        raise ConfigError(
+            missing_message(missing) + "\nNothing was sent. Create them in Kartra, or mend the names"
+        )
+
+
+def _guard(config: PipelineConfig, bill: Bill, *, approved: bool) -> None:
+    limit = config.needs_operations().guards.max_total
+    whole = bill.total + bill.before
+    if limit is not None and whole > limit:
+        earlier = f" ({money_text(bill.before)} of it in earlier runs)" if bill.before else ""
+        raise GuardError(
+            f"the refunds of the source add up to {money_text(whole)}{earlier}, more than"
+            f" operations.guards.max_total allows ({money_text(limit)}): nothing was sent"
+        )
+    if bill.moves_money and not approved:
+        lines = "\n".join(bill_lines(bill))
+        raise GuardError(
+            f"these operations move money and wait for your word; nothing was sent:\n{lines}\n"
+            f"If it is meant: kartra-sync run {config.path.name} --yes"
+        )
+
+
+def _rejects(rows: list[Row], *, keep_records: bool) -> Iterator[Reject]:
+    for row in rows:
+        if (reject := row.reject) is not None:
+            yield reject if keep_records else replace(reject, record=None)
+
+
+def _limitless(operations: OperationsConfig) -> OperationsConfig:
+    return operations.model_copy(update={"guards": operations.guards.model_copy(update={"max_rows": 10**9})})

@@ -1,0 +1,213 @@
+"""What the state knows of operations: one row per key, for good. Each transition is one transaction.
+
+It belongs to the thread of its store. A key that stands here as done, parked or sent is not carried out.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import Row
+
+from connectors.errors import StateError
+from connectors.kartra.commands import Lead
+from connectors.kartra.money import money_text
+from pipelines.operations.operation import Operation, named_lead, place_of
+from pipelines.state.store import Reject, Store, utc_now
+
+Outcome = Literal["done", "already done", "refused", "parked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What became of an operation; without an `outcome` it may have been carried out."""
+
+    digest: bytes
+    do: str
+    target: str
+    outcome: Outcome | None
+    type: str | None
+    reason: str | None
+    amount: Decimal | None
+    refund_id: str | None
+    settled_at: str | None
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """An operation without an outcome. `before`, `lead` and `amount` are those of its last try."""
+
+    operation: Operation
+    digest: bytes
+    row: int | None
+    lead: Lead
+    before: Mapping[str, Any]
+    amount: Decimal | None
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an operation ended."""
+
+    outcome: Outcome
+    type: str | None = None
+    reason: str | None = None
+    amount: Decimal | None = None
+    refund_id: str | None = None
+
+
+class OperationStore:
+    """The operations of one scope of a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def known(self, keys: Iterable[str]) -> dict[str, Known]:
+        rows = self._store.execute(
+            "operations_known", scope_id=self._store.scope_id, keys=json.dumps(list(keys))
+        )
+        return {row.key: _known(row) for row in rows}
+
+    def unsettled(self) -> list[Unsettled]:
+        rows = self._store.execute("operations_open", scope_id=self._store.scope_id)
+        return [_unsettled(row) for row in rows]
+
+    def held_places(self) -> frozenset[str]:
+        """What parked and unknown operations act on, as `Operation.place`."""
+        rows = self._store.execute("operations_held", scope_id=self._store.scope_id)
+        return frozenset(place_of(row.lead, row.target) for row in rows)
+
+    def claimed(self, refund_ids: Sequence[str]) -> frozenset[str]:
+        """Those of Kartra's refunds that belong to an operation of any pipeline of the account."""
+        rows = self._store.execute(
+            "operations_claimed", scope_id=self._store.scope_id, refund_ids=json.dumps(list(refund_ids))
+        )
+        return frozenset(row.refund_id for row in rows)
+
+    def intend(
+        self,
+        operation: Operation,
+        lead: Lead,
+        before: Mapping[str, Any],
+        amount: Decimal | None,
+        *,
+        row: int | None,
+        run_id: str,
+    ) -> None:
+        """Commit the intent. Only after this may the call leave. Raises StateError for a key that is done."""
+        intent = {
+            **operation.to_json(),
+            "known_as": {"id": lead.id, "email": lead.email},
+            "before": dict(before),
+            "amount": None if amount is None else money_text(amount),
+        }
+        with self._store.transaction():
+            written = self._store.execute(
+                "operations_intend",
+                **self._named(operation, row=row, run_id=run_id),
+                intent=json.dumps(intent, ensure_ascii=False),
+                amount=intent["amount"],
+                now=utc_now().isoformat(),
+            )
+            if not written:
+                raise StateError(
+                    "an operation was about to be sent whose key has an outcome: nothing was sent"
+                )
+
+    def withdraw(self, key: str) -> None:
+        """It was proven never to have been carried out."""
+        self._store.execute("operations_withdraw", scope_id=self._store.scope_id, key=key)
+
+    def settle(
+        self,
+        operation: Operation,
+        ended: Ended,
+        *,
+        row: int | None,
+        run_id: str,
+        reject: Reject | None = None,
+    ) -> None:
+        """The outcome, and the reject where it did not get through, in one transaction."""
+        with self._store.transaction():
+            self._store.execute(
+                "operations_settle",
+                **self._named(operation, row=row, run_id=run_id),
+                outcome=ended.outcome,
+                type=ended.type,
+                reason=ended.reason,
+                amount=None if ended.amount is None else money_text(ended.amount),
+                refund_id=ended.refund_id,
+                now=utc_now().isoformat(),
+            )
+            if reject is not None:
+                self._store.reject(run_id, [reject])
+
+    def reject(self, run_id: str, rejects: Sequence[Reject]) -> None:
+        with self._store.transaction():
+            self._store.reject(run_id, rejects)
+
+    # --- what a person asks
+
+    def parked(self, pipeline: str) -> list[Row[Any]]:
+        """(key, mode, row, do, target, lead, amount, type, reason, since, kind), the oldest first."""
+        return self._store.execute("operations_parked", pipeline=pipeline)
+
+    def resolve(self, key: str, *, landed: bool) -> bool:
+        """Take a person's word. Not landed: the next run sends it. False where there is nothing to say."""
+        named = {"scope_id": self._store.scope_id, "key": key}
+        with self._store.transaction():
+            if landed:
+                return bool(self._store.execute("operations_resolve", **named, now=utc_now().isoformat()))
+            return bool(self._store.execute("operations_release", **named))
+
+    def counts(self, pipeline: str) -> list[Row[Any]]:
+        """(do, outcome, operations) of everything that is known."""
+        return self._store.execute("operations_counts", pipeline=pipeline)
+
+    def journal(self, pipeline: str, key: str) -> list[Row[Any]]:
+        return self._store.execute("operations_journal", pipeline=pipeline, key=key)
+
+    def _named(self, operation: Operation, *, row: int | None, run_id: str) -> dict[str, Any]:
+        return {
+            "scope_id": self._store.scope_id,
+            "key": operation.key,
+            "digest": operation.digest,
+            "run_id": run_id,
+            "row": row,
+            "do": str(operation.do),
+            "target": operation.target,
+            "lead": named_lead(operation.lead),
+        }
+
+
+def _known(row: Row[Any]) -> Known:
+    return Known(
+        digest=row.digest,
+        do=row.do,
+        target=row.target,
+        outcome=row.outcome,
+        type=row.type,
+        reason=row.reason,
+        amount=None if row.amount is None else Decimal(row.amount),
+        refund_id=row.refund_id,
+        settled_at=row.settled_at,
+        run_id=row.run_id,
+    )
+
+
+def _unsettled(row: Row[Any]) -> Unsettled:
+    intent = json.loads(row.intent)
+    return Unsettled(
+        Operation.from_json(row.key, intent),
+        digest=row.digest,
+        row=row.row,
+        lead=Lead(**intent["known_as"]),
+        before=intent["before"],
+        amount=None if intent["amount"] is None else Decimal(intent["amount"]),
+        sent_at=datetime.fromisoformat(row.sent_at),
+    )

@@ -1,0 +1,90 @@
+"""What became of rows: counted for a run, and as a file with a line for each of them."""
+
+import csv
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from connectors.kartra.money import money_text
+from pipelines.config.operations import Do
+from pipelines.operations.rows import DECIDED, Bill, Row
+from pipelines.private_file import replaced_private
+from pipelines.summary import Summary
+
+RESULT_COLUMNS = (
+    *("row", "key", "operation", "target", "outcome", "type", "reason"),
+    *("amount", "refund_id", "run_id", "at"),
+)
+_TOLD = (
+    *("done", "already_done", "refused", "refused_before", "parked", "unknown"),
+    *("deferred", "invalid", "duplicate", "blocked"),
+)
+
+
+def write_results(rows: list[Row], path: Path) -> None:
+    """A line for each row, whole or not at all, readable by its owner alone. Raises ConfigError."""
+    with replaced_private(path) as handle:
+        writer = csv.writer(handle)
+        writer.writerow(RESULT_COLUMNS)
+        for row in rows:
+            asked = row.operation
+            writer.writerow(
+                [
+                    row.number,
+                    row.key or "",
+                    str(asked.do) if asked else "",
+                    asked.target if asked else "",
+                    "refused" if row.outcome == "refused before" else row.outcome,
+                    row.type or "",
+                    row.reason or "",
+                    "" if row.amount is None else money_text(row.amount),
+                    row.refund_id or "",
+                    row.run_id or "",
+                    row.at or "",
+                ]
+            )
+
+
+def outcomes_of(rows: list[Row]) -> dict[str, int]:
+    counted = Counter(row.outcome or "to do" for row in rows)
+    return {name.replace(" ", "_"): count for name, count in sorted(counted.items())}
+
+
+def count_rows(summary: Summary, rows: list[Row], *, to_do: str = "deferred") -> None:
+    """Every row in one of the counters of a run."""
+    summary.read += len(rows)
+    for row in rows:
+        match row.outcome:
+            case "invalid":
+                summary.invalid += 1
+            case "duplicate":
+                summary.duplicate += 1
+            case "blocked":
+                summary.blocked += 1
+            case outcome:
+                summary.leads[DECIDED.get(outcome, to_do)] += 1
+
+
+def told_of(rows: list[Row], bill: Bill, run_id: str) -> dict[str, Any]:
+    """What `run --json` has under operations."""
+    refunds = [
+        row for row in rows if row.amount is not None and row.operation and row.operation.do is Do.REFUND
+    ]
+    now = [row for row in refunds if row.outcome == "done" and row.run_id == run_id]
+    earlier = [row for row in refunds if row.outcome in ("done", "already done") and row not in now]
+    parked = [row for row in refunds if row.outcome == "parked"]
+    return {
+        **dict.fromkeys(_TOLD, 0),
+        **outcomes_of(rows),
+        "money": {
+            "refunded": _sum(now),
+            "refunded_before": _sum(earlier),
+            "parked": _sum(parked),
+            "asked_for": money_text(bill.total),
+        },
+    }
+
+
+def _sum(rows: list[Row]) -> str:
+    return money_text(sum((row.amount or Decimal(0) for row in rows), Decimal(0)))

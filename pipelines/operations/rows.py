@@ -1,0 +1,181 @@
+"""The rows of a source as operations, each with what is known of it. Nothing is sent here."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from connectors.errors import GuardError
+from connectors.sources import Chunk, Source
+from pipelines.config.operations import MONEY, Do, OperationsConfig
+from pipelines.contacts.forgotten import REASON, Forgotten, cells_of
+from pipelines.contacts.mapping import Invalid
+from pipelines.operations.journal import Known, OperationStore
+from pipelines.operations.operation import Operation, ReadRow, operation_reader
+from pipelines.state.store import Reject
+
+DECIDED = {
+    "done": "edited",
+    "already done": "unchanged",
+    "refused": "rejected",
+    "refused before": "parked",
+    "parked": "parked",
+    "unknown": "deferred",
+    "deferred": "deferred",
+}
+"""What a row came to, and the counter of a run that it is."""
+
+
+@dataclass(slots=True)
+class Row:
+    """A row of the source. Without an `outcome` it is to be carried out. `record` is its text as JSON."""
+
+    number: int
+    line: int | None
+    record: str | None
+    key: str | None
+    operation: Operation | None = None
+    outcome: str = ""
+    type: str | None = None
+    reason: str | None = None
+    amount: Decimal | None = None
+    refund_id: str | None = None
+    run_id: str | None = None
+    at: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.operation is not None and not self.outcome
+
+    @property
+    def reject(self) -> Reject | None:
+        """For the rejects of a run, where it did not get through and no operation of this run says so."""
+        kinds = {"refused before": "parked", "refused": "rejected"}
+        kind = kinds.get(self.outcome, self.outcome)
+        if kind not in ("invalid", "duplicate", "blocked", "parked", "rejected"):
+            return None
+        return Reject(self.number, self.line, kind, self.reason or "", self.type, self.record, self.key)
+
+
+def read_rows(
+    source: Source, operations: OperationsConfig, store: OperationStore, forgotten: Forgotten | None
+) -> list[Row]:
+    """Every row, in order. Raises SourceError, ConfigError, and GuardError beyond `guards.max_rows`."""
+    read = operation_reader(operations, source.columns)
+    rows: list[Row] = []
+    first: dict[str, Row] = {}
+    for chunk in source.chunks():
+        fresh = list(_rows(chunk, read, source.columns))
+        for row in fresh:
+            _forget(row, forgotten)
+            if row.is_open:
+                _once(row, first)
+        _decide(fresh, store)
+        rows += sorted(fresh, key=lambda row: row.number)  # bad rows come before the others
+        if len(first) > operations.guards.max_rows:
+            raise GuardError(
+                f"the source asks for more than {operations.guards.max_rows:,} operations"
+                " (operations.guards.max_rows): nothing was sent"
+            )
+    return rows
+
+
+def _rows(chunk: Chunk, read: ReadRow, columns: tuple[str, ...]) -> Iterator[Row]:
+    for bad in chunk.bad_rows:
+        text = json.dumps([columns, bad.cells], ensure_ascii=False)
+        yield Row(bad.row, bad.line, text, None, outcome="invalid", reason=bad.reason)
+    names = [str(name) for name in chunk.frame.columns]
+    for (number, *cells), line in zip(chunk.frame.itertuples(name=None), chunk.lines, strict=True):
+        record = dict(zip(names, cells, strict=True))
+        asked = read(record)
+        row = Row(number, line, json.dumps(record, ensure_ascii=False), asked.key)
+        if isinstance(asked, Invalid):
+            row.outcome, row.reason = "invalid", asked.reason
+        else:
+            row.operation = asked
+        yield row
+
+
+def _forget(row: Row, forgotten: Forgotten | None) -> None:
+    """A forgotten person is not written down again, and nothing is done for them."""
+    if forgotten is None or row.record is None or not forgotten.holds_one_of(cells_of(row.record)):
+        return
+    row.record = row.operation = None
+    row.outcome, row.reason = "blocked", REASON
+
+
+def _once(row: Row, first: dict[str, Row]) -> None:
+    """The first row of a key counts. Another one that asks for something else is a mistake, not a copy."""
+    assert row.operation is not None  # noqa: S101 - by the caller
+    earlier = first.setdefault(row.operation.key, row)
+    if earlier is row:
+        return
+    assert earlier.operation is not None  # noqa: S101 - by the line above
+    if earlier.operation.digest == row.operation.digest:
+        row.outcome, row.reason = "duplicate", f"the same as row {earlier.number}"
+    else:
+        row.outcome = "invalid"
+        row.reason = f"the key of row {earlier.number}, which asks for something else"
+    row.operation = None
+
+
+def _decide(rows: list[Row], store: OperationStore) -> None:
+    """By what is known of their keys."""
+    open_rows = [row for row in rows if row.is_open]
+    known = store.known([row.key for row in open_rows if row.key is not None])
+    for row in open_rows:
+        if (found := known.get(row.key or "")) is not None:
+            _decide_one(row, found)
+
+
+def _decide_one(row: Row, known: Known) -> None:
+    assert row.operation is not None  # noqa: S101 - by the caller
+    is_same = known.digest == row.operation.digest
+    if known.outcome == "refused" and not is_same:
+        return  # another wish under the key of one that was never carried out
+    row.type, row.reason, row.run_id, row.at = known.type, known.reason, known.run_id, known.settled_at
+    row.amount, row.refund_id = known.amount, known.refund_id
+    match known.outcome:
+        case None:
+            row.outcome, row.reason = "unknown", "a try of it has no outcome yet"
+        case "parked":
+            row.outcome = "parked"
+        case "refused":
+            row.outcome = "refused before"
+        case _ if is_same:
+            row.outcome = "already done"
+        case _:
+            row.outcome, row.operation, row.amount = "invalid", None, None
+            row.reason = (
+                f"the key stands for another operation, {known.outcome} {(known.settled_at or '')[:10]}:"
+                " give the row a key of its own"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """The money of what is to be carried out: how many operations of each kind, and what refunds add up to.
+
+    `before` is the money of the same source's refunds of earlier runs, parked ones included.
+    """
+
+    counts: Mapping[Do, int]
+    total: Decimal
+    before: Decimal
+
+    @property
+    def moves_money(self) -> bool:
+        return any(self.counts.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {str(do): count for do, count in sorted(self.counts.items())}
+
+
+def bill_of(rows: list[Row]) -> Bill:
+    open_rows = [row.operation for row in rows if row.is_open and row.operation]
+    counts = Counter(asked.do for asked in open_rows if asked.do in MONEY)
+    total = sum((row.amount or Decimal(0) for row in rows if row.is_open), Decimal(0))
+    before = sum((row.amount or Decimal(0) for row in rows if not row.is_open), Decimal(0))
+    return Bill(counts, total, before)

@@ -1,0 +1,1 @@
+"""Reads leads, sales and names back from Kartra."""

@@ -1,0 +1,187 @@
+"""A pull as a part of a run: what the pipeline file says of it, and the state store behind it."""
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+
+from connectors.errors import ConfigError, TablesError
+from connectors.kartra.client import KartraClient
+from connectors.kartra.clock import zone_of
+from connectors.sources import Source
+from pipelines.config.load import PipelineConfig, PullConfig, RosterConfig
+from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.extract.sources import open_source
+from pipelines.pull.details import CHAINED, Chains
+from pipelines.pull.pull import INVENTORIES, Pull, PullOrder
+from pipelines.state.store import Store, utc_now
+from pipelines.summary import Progress, Summary
+from pipelines.tables.answers import Waiting
+from pipelines.tables.warehouse import Warehouse
+from pipelines.verbs.drift import Looking
+
+log = logging.getLogger("kartra_sync.pull")
+
+
+def pull_tables(
+    config: PipelineConfig,
+    store: Store,
+    client: KartraClient,
+    account: str,
+    run_id: str,
+    summary: Summary,
+    *,
+    approved: bool,
+    stopping: Callable[[], bool],
+    progress: Callable[[Progress], None],
+) -> None:
+    """Pull into the tables what is not fresh. Raises SyncError; what was answered before is in the tables."""
+    pull = config.needs_pull()
+    forgotten = store.forgotten()
+    workers = config.kartra.workers
+
+    def is_forgotten(name: str) -> bool:
+        return forgotten is not None and forgotten.holds(name.lower())
+
+    lookups = roster(pull.leads, store, account)
+    with Warehouse(pull.into) as warehouse:
+        started = utc_now()
+        sent_before = client.counts.sent
+        order = order_of(pull, started - pull.refresh_after)
+        warehouse.begin_pull(run_id, config.pipeline, account, started, other_account=approved)
+        chains = StoredChains(store, account)
+        run = Pull(
+            client,
+            warehouse,
+            order,
+            chains,
+            calls_per_second=config.kartra.calls_per_second,
+            workers=None if workers == "auto" else workers,
+            is_forgotten=is_forgotten,
+            see=Looking(config, store).see if config.load is not None else lambda *_: None,
+            stopping=stopping,
+            beat=lambda: store.beat(run_id),
+            progress=progress,
+        )
+        status = "failed"
+        try:
+            run.run(lookup for lookup in lookups if not is_forgotten(_name(lookup)))
+            status = "interrupted" if stopping() else "partial" if run.is_out_of_budget else "succeeded"
+        finally:
+            chains.keep()
+            waiting = warehouse.waiting(order.before, profiles=order.profiles, sales=order.sales)
+            if run.is_out_of_budget:
+                run.notes.append(
+                    f"{waiting.leads:,} leads and {waiting.details:,} details wait for the next run:"
+                    f" this one had {pull.max_calls:,} calls (pull.max_calls)"
+                )
+            run.notes += [
+                f"{count:,} answers were left out, because the tables cannot hold them: {said}"
+                for said, count in warehouse.left_out.items()
+            ]
+            calls = client.counts.sent - sent_before
+            warehouse.finish_pull(utc_now(), status, calls=calls, waiting=waiting.leads, notes=run.notes)
+            summary.pulled.update({table: warehouse.pulled[table] for table in pull.tables})
+            summary.notes += run.notes
+
+
+def order_of(pull: PullConfig, before: datetime) -> PullOrder:
+    return PullOrder(pull.tables, before, pull.max_calls, zone_of(pull.time_zone))
+
+
+@dataclass(frozen=True, slots=True)
+class PullEstimate:
+    """What a pull would ask for now. Details of sales that nobody knows yet come on top."""
+
+    leads: int
+    details: int
+    calls: int
+
+
+def estimate_pull(config: PipelineConfig, store: Store, account: str) -> PullEstimate:
+    """Reads the roster and the tables; makes no call and writes nothing."""
+    pull = config.needs_pull()
+    order = order_of(pull, utc_now() - pull.refresh_after)
+    names = len([name for name in INVENTORIES if name in pull.tables])
+    if not order.profiles and not order.sales:
+        return PullEstimate(0, 0, min(names, pull.max_calls))
+    lookups = roster(pull.leads, store, account)
+    waiting = Waiting(profiles=0, sales=0, leads=0, details=0, roster=0)
+    try:
+        with Warehouse(pull.into, create=False) as warehouse:
+            is_there = warehouse.is_there()
+            new = warehouse.count_unknown(lookups) if is_there else len(set(lookups))
+            if is_there:
+                waiting = warehouse.waiting(order.before, profiles=order.profiles, sales=order.sales)
+    except TablesError:  # a file that is not there yet
+        new = len(set(lookups))
+    calls = names + waiting.profiles + waiting.sales + new * (order.profiles + order.sales)
+    calls += math.ceil(waiting.details / CHAINED)
+    return PullEstimate(waiting.leads + new, waiting.details, min(calls, pull.max_calls))
+
+
+class StoredChains(Chains):
+    """What the state store knows of an account's chains."""
+
+    def __init__(self, store: Store, account: str) -> None:
+        self._store, self._account = store, account
+        found = store.inventory(account, "chains")
+        self._works: bool | None = found[1]["without_lead"] if found else None
+        self._stored = self._works
+
+    def known(self) -> bool | None:
+        return self._works
+
+    def learn(self, works: bool) -> None:
+        self._works = works
+
+    def keep(self) -> None:
+        if self._works is not None and self._works != self._stored:
+            self._store.keep_inventory(self._account, "chains", {"without_lead": self._works})
+
+
+def roster(leads: RosterConfig, store: Store, account: str) -> Iterator[str]:
+    """How Kartra is asked for each lead. Raises SourceError and, before the first, ConfigError."""
+    if leads.source is None:
+        return chain(
+            (f"id:{lead_id}" for lead_id in store.lead_ids(account)),
+            (f"email:{address}" for address in store.lead_addresses(account)),
+        )
+    source = open_source(leads.source)
+    return _lookups(leads, source, _column(leads, source))
+
+
+def _lookups(leads: RosterConfig, source: Source, column: str) -> Iterator[str]:
+    for chunk in source.chunks():
+        for cell in chunk.frame[column]:
+            name = normal_cell(str(cell))
+            if not name:
+                continue
+            if leads.id:
+                yield f"id:{name}"
+                continue
+            try:
+                yield f"email:{normal_address(name)}"
+            except InvalidAddressError:
+                log.info("a row of the roster has no address that Kartra could know")
+
+
+def check_roster(leads: RosterConfig) -> None:
+    """Raises ConfigError where the roster's source lacks the column that names the leads; SourceError."""
+    if leads.source is not None:
+        _column(leads, open_source(leads.source))
+
+
+def _column(leads: RosterConfig, source: Source) -> str:
+    column = leads.email or leads.id or ""
+    if column not in source.columns:
+        raise ConfigError(
+            f'pull.leads: the source has no column "{column}"; it has {", ".join(source.columns)}'
+        )
+    return column
+
+
+def _name(lookup: str) -> str:
+    return lookup.partition(":")[2]

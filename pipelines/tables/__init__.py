@@ -1,0 +1,1 @@
+"""The tables that a pull fills, their reports and exports."""

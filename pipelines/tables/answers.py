@@ -1,0 +1,90 @@
+"""What a pull hands to the warehouse, answer by answer, and what it is told of the roster."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from connectors.kartra.cells import TableRow
+from pipelines.tables.lead_rows import LeadRows
+
+UNSTORABLE = "unstorable"
+"""Stands where Kartra's error type would, for an answer that the database refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class RosterEntry:
+    """A lead to be pulled: `lookup` is how Kartra is asked for it, as `id:39260` or `email:ann@…`."""
+
+    lookup: str
+    lead_id: str | None
+    profile_at: datetime | None
+    sales_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PulledProfile:
+    """What get_lead gave for a lookup: rows, or Kartra's error type."""
+
+    lookup: str
+    rows: LeadRows | None
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PulledSales:
+    """What a lead's lists of transactions and subscriptions told; None where they were not asked for."""
+
+    lookup: str
+    transactions: Sequence[TableRow] | None
+    subscriptions: Sequence[TableRow] | None
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PulledDetails:
+    """Rows of transactions and subscriptions, and those of which Kartra refused the details, by id: type."""
+
+    transactions: Sequence[TableRow] = ()
+    subscriptions: Sequence[TableRow] = ()
+    refused_transactions: Mapping[str, str] = field(default_factory=dict)
+    refused_subscriptions: Mapping[str, str] = field(default_factory=dict)
+
+
+Pulled = PulledProfile | PulledSales | PulledDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is not fresh: profiles and sales to be asked for, leads among them, details owed; the roster."""
+
+    profiles: int
+    sales: int
+    leads: int
+    details: int
+    roster: int
+
+
+def apart(answer: Pulled) -> list[Pulled]:
+    """The same in as many answers as it has rows of details."""
+    if not isinstance(answer, PulledDetails):
+        return [answer]
+    refusals = replace(answer, transactions=(), subscriptions=())
+    return [
+        *(PulledDetails(transactions=[row]) for row in answer.transactions),
+        *(PulledDetails(subscriptions=[row]) for row in answer.subscriptions),
+        *([refusals] if refusals.refused_transactions or refusals.refused_subscriptions else []),
+    ]
+
+
+def refused(answer: Pulled) -> Pulled:
+    """What is noted of an answer, of one row, that the database refused."""
+    match answer:
+        case PulledProfile():
+            return PulledProfile(answer.lookup, None, UNSTORABLE)
+        case PulledSales():
+            return PulledSales(answer.lookup, None, None, UNSTORABLE)
+        case PulledDetails():
+            return PulledDetails(
+                refused_transactions={row["transaction_id"]: UNSTORABLE for row in answer.transactions},
+                refused_subscriptions={row["subscription_id"]: UNSTORABLE for row in answer.subscriptions},
+            )

@@ -1,0 +1,235 @@
+"""The tables of a pull as files, one each, for programs that read no database.
+
+Every database gives the same files: the rows in the order of their keys, money and times in one form, JSON
+with its names in order. Here: what is read, and CSV. Parquet is in `export_parquet`.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, inspect, text
+
+from connectors.databases.tables import as_utc
+from connectors.errors import ConfigError
+from connectors.kartra.money import money_text
+from pipelines.config.load import PipelineConfig
+from pipelines.private_file import create_private, refuse_existing, written_aside
+from pipelines.tables.warehouse import MIGRATIONS, migrations, open_warehouse
+from pipelines.words.nearest import nearest
+
+CHUNK_ROWS = 5_000
+
+_CREATED = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)^\)", re.DOTALL | re.MULTILINE)
+_COLUMN = re.compile(r"^    (\w+) \{\{ (\w+) \}\}", re.MULTILINE)
+_ADDED = re.compile(r"ALTER TABLE (\w+) ADD COLUMN \{\{ new_column \}\} (\w+) \{\{ (\w+) \}\}")
+_REPORT = re.compile(r"report_[a-z0-9_]+")
+_SNAPSHOT = {
+    "sqlite": "BEGIN",
+    "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    "mysql": "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+    "mariadb": "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+}
+"""All tables as they were at one moment, while a pull goes on."""
+
+Kinds = Mapping[str, str]
+"""Columns, in order, and for each what stands in it: money, utc, integer, json, or text of some kind."""
+Values = Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that is whole."""
+
+    table: str
+    path: Path
+    rows: int
+
+
+class TableFile(Protocol):
+    """A file of rows, open for writing."""
+
+    def write(self, rows: Values) -> None:
+        """Values: Decimal for money, aware datetime for utc, int for integer, else str; None for NULL."""
+
+    def close(self) -> None: ...
+
+
+OpenFile = Callable[[Path, Kinds], TableFile]
+
+
+def export_tables(
+    config: PipelineConfig,
+    folder: Path,
+    form: str,
+    *,
+    names: Sequence[str] = (),
+    reports: bool = False,
+    replace: bool = False,
+) -> list[Written]:
+    """Write all tables, or those named, to `folder/<table>.<form>`; `form` is csv or parquet.
+
+    No file is put in its place before all of them are whole. Raises ConfigError, TablesError.
+    """
+    if config.pull is None:
+        raise ConfigError(f"{config.path.name}: without `pull:` there are no tables")
+    with open_warehouse(config.pull.into, create=False) as tables, tables.begin() as connection:
+        connection.exec_driver_sql(_SNAPSHOT[tables.dialect])
+        chosen = _chosen(connection, names, reports=reports)
+        paths = {name: folder / f"{name}.{form}" for name in chosen}
+        refuse_existing([] if replace else list(paths.values()))
+        with written_aside(folder) as aside:
+            counts = {
+                name: _write(connection, tables.dialect, name, kinds, aside / paths[name].name, form)
+                for name, kinds in chosen.items()
+            }
+            for path in paths.values():
+                (aside / path.name).replace(path)
+    return [Written(name, paths[name], counts[name]) for name in chosen]
+
+
+def kinds_of_tables() -> dict[str, dict[str, str]]:
+    """Every table of the warehouse, in order, and what stands in its columns, as the migrations say."""
+    kinds: dict[str, dict[str, str]] = {}
+    for _, template in migrations(MIGRATIONS):
+        for table, columns in _CREATED.findall(template):
+            kinds[table] = dict(_COLUMN.findall(columns))
+        for table, column, kind in _ADDED.findall(template):
+            kinds[table][column] = kind
+    return kinds
+
+
+def _chosen(connection: Connection, names: Sequence[str], *, reports: bool) -> dict[str, Kinds | None]:
+    """The tables asked for and what stands in their columns, which of a report is not known."""
+    tables: dict[str, Kinds | None] = {**kinds_of_tables()}
+    views = sorted(name for name in inspect(connection).get_view_names() if _REPORT.fullmatch(name))
+    known = tables | dict.fromkeys(views)
+    for name in names:
+        if name not in known:
+            near = nearest(name, known)
+            raise ConfigError(f'there is no table "{name}"' + (f'; did you mean "{near}"?' if near else ""))
+    asked = {*(names or tables), *(views if reports else ())}
+    return {name: kinds for name, kinds in known.items() if name in asked}
+
+
+def _write(
+    connection: Connection, dialect: str, name: str, kinds: Kinds | None, path: Path, form: str
+) -> int:
+    """One table to one file; gives its rows."""
+    if kinds is None:
+        columns = [found["name"] for found in inspect(connection).get_columns(name)]
+        chunks = _chunks(connection, _select_report(name, columns))
+        first = next(chunks, [])
+        kinds = {column: _kind_seen(row[place] for row in first) for place, column in enumerate(columns)}
+        chunks = chain([first] if first else [], chunks)
+    else:
+        chunks = _chunks(connection, _select_table(connection, dialect, name, kinds))
+    count = 0
+    file = _opener(form)(path, kinds)
+    try:
+        for rows in chunks:
+            file.write(_canonical(rows, kinds))
+            count += len(rows)
+    finally:
+        file.close()
+    return count
+
+
+def _opener(form: str) -> OpenFile:
+    if form == "csv":
+        return CsvFile
+    from pipelines.tables.export_parquet import ParquetFile  # pyarrow, for whoever asks for it
+
+    return ParquetFile
+
+
+def _select_table(connection: Connection, dialect: str, name: str, kinds: Kinds) -> str:
+    """In the order of the bytes of the primary key, which every database can."""
+    collate = ' COLLATE "C"' if dialect == "postgresql" else ""
+    keys = inspect(connection).get_pk_constraint(name)["constrained_columns"]
+    order = ", ".join(f"{key}{collate}" for key in keys)
+    return f"SELECT {', '.join(kinds)} FROM {name} ORDER BY {order}"  # noqa: S608 - the names are ours
+
+
+def _select_report(name: str, columns: Sequence[str]) -> str:
+    places = ", ".join(str(place) for place in range(1, len(columns) + 1))
+    return f"SELECT * FROM {name} ORDER BY {places}"  # noqa: S608 - one of our views
+
+
+def _chunks(connection: Connection, statement: str) -> Iterator[Values]:
+    options = {"stream_results": True, "yield_per": CHUNK_ROWS}
+    with connection.execute(text(statement), execution_options=options) as result:
+        yield from result.partitions(CHUNK_ROWS)  # without it a row at a time on some drivers
+
+
+def _kind_seen(values: Iterable[object]) -> str:
+    """What stands in a column of a report: views have no types that all databases share."""
+    found = [value for value in values if value is not None]
+    return "integer" if found and all(isinstance(value, int) for value in found) else "text"
+
+
+def _canonical(rows: Values, kinds: Kinds) -> list[list[Any]]:
+    changed = [(place, _CANONICAL[kind]) for place, kind in enumerate(kinds.values()) if kind in _CANONICAL]
+    written = [list(row) for row in rows]
+    for row in written:
+        for place, change in changed:
+            if row[place] is not None:
+                row[place] = change(row[place])
+    return written
+
+
+def _json_text(value: Any) -> str:
+    """PostgreSQL gives values and keeps no order of names, the others give the text that was written."""
+    value = json.loads(value) if isinstance(value, str) else value
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _plain_text(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return money_text(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+_CANONICAL: dict[str, Callable[[Any], Any]] = {
+    "money": Decimal,
+    "utc": as_utc,
+    "json": _json_text,
+    "text": _plain_text,
+}
+
+
+class CsvFile:
+    """UTF-8 with a header; NULL is an empty cell, times are ISO 8601 in UTC."""
+
+    def __init__(self, path: Path, kinds: Kinds) -> None:
+        self._handle = create_private(path)
+        self._writer = csv.writer(self._handle)
+        self._writer.writerow(kinds)
+        self._texts = [
+            (place, _CSV_TEXTS[kind]) for place, kind in enumerate(kinds.values()) if kind in _CSV_TEXTS
+        ]
+
+    def write(self, rows: Values) -> None:
+        for row in rows:
+            cells = list(row)
+            for place, as_text in self._texts:
+                if cells[place] is not None:
+                    cells[place] = as_text(cells[place])
+            self._writer.writerow(cells)
+
+    def close(self) -> None:
+        self._handle.close()
+
+
+def _utc_text(at: datetime) -> str:
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
+_CSV_TEXTS: dict[str, Callable[[Any], str]] = {"money": money_text, "utc": _utc_text}

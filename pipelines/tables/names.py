@@ -1,0 +1,72 @@
+"""Names of tags, lists, sequences, pages and custom fields, and their history: first seen, last seen, gone.
+
+Everything here happens within one transaction of the warehouse.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row
+
+from connectors.databases.tables import Tables
+from connectors.kartra.cells import TableRow
+from pipelines.words.nearest import nearest
+
+NameTable = Literal["tags", "lists", "sequences", "pages", "custom_fields", "custom_field_options"]
+
+_ONE = {"tags": "tag", "lists": "list", "sequences": "sequence", "pages": "page"}
+_KEYS: Mapping[NameTable, tuple[str, ...]] = {
+    "tags": ("name",),
+    "lists": ("name",),
+    "sequences": ("name",),
+    "pages": ("name",),
+    "custom_fields": ("field_identifier",),
+    "custom_field_options": ("field_identifier", "option_id"),
+}
+
+_Names = Sequence[tuple[str, ...]]
+
+
+def keep_names(
+    tables: Tables, connection: Connection, kind: NameTable, rows: Sequence[TableRow], now: datetime
+) -> list[str]:
+    """All names of a kind that the account has now; those it lacks are gone. Gives what looks renamed."""
+    keys = _KEYS[kind]
+    known = {
+        tuple(getattr(row, key) for key in keys): row
+        for row in tables.read(connection, f"SELECT * FROM {kind}")  # noqa: S608 - the names are ours
+    }
+    there = {tuple(row[key] for key in keys) for row in rows}
+    gone = [name for name, row in known.items() if name not in there and row.gone_at is None]
+    come = [name for name in there if name not in known or known[name].gone_at is not None]
+    seen = {"first_seen_at": now, "last_seen_at": now, "gone_at": None}
+    tables.upsert(connection, kind, [{**row, **seen} for row in rows], keep=frozenset({"first_seen_at"}))
+    where = " AND ".join(f"{key} = :{key}" for key in keys)
+    tables.run(
+        connection,
+        f"UPDATE {kind} SET gone_at = :now WHERE {where}",  # noqa: S608
+        [{**dict(zip(keys, name, strict=True)), "now": now} for name in gone],
+    )
+    if kind == "custom_fields":
+        return _renamed_fields(known, rows, gone)
+    return _renamed(_ONE[kind], gone, come) if kind in _ONE else []
+
+
+def _renamed(word: str, gone: _Names, come: _Names) -> list[str]:
+    """Kartra shows no ids with names, so a rename can only be suspected: one gone, one new and alike."""
+    olds, news = [name for (name,) in gone], [name for (name,) in come]
+    pairs = [(old, news[0] if len(olds) == len(news) == 1 else nearest(old, news)) for old in olds]
+    return [f'{word} "{old}" is gone and "{new}" is new: renamed?' for old, new in pairs if new]
+
+
+def _renamed_fields(
+    known: Mapping[tuple[str, ...], Row[Any]], rows: Sequence[TableRow], gone: _Names
+) -> list[str]:
+    """Custom fields have numbers, which stay."""
+    by_number = {row["field_id"]: row["field_identifier"] for row in rows if row["field_id"]}
+    return [
+        f'custom field "{name[0]}" is called "{new}" now'
+        for name in gone
+        if (new := by_number.get(known[name].field_id))
+    ]

@@ -1,0 +1,1 @@
+"""Compares the pulled sales with Kartra's own export."""

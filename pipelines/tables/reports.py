@@ -1,0 +1,104 @@
+"""Reports over the tables of a pull: a query each, in `sql/reports`, and a view of the same text beside them.
+
+The queries are Jinja templates over macros per database, so that all of them give the same numbers.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connectors.databases.tables import Tables
+from connectors.errors import ConfigError
+from connectors.kartra.money import money_text
+from pipelines.shipped import ROOT, read_sql
+from pipelines.words.nearest import nearest
+
+FOLDER = ROOT / "sql" / "reports"
+_MACROS = {"mariadb": "mysql"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRows:
+    """What a report tells. Amounts are texts, the same from every database; numbers are int."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | None, ...], ...]
+
+
+def report_names() -> list[str]:
+    return sorted(file.stem for file in FOLDER.glob("*.sql"))
+
+
+def told(name: str) -> str:
+    """What a report tells, in a sentence: the first of the comment it opens with."""
+    comment = " ".join(re.findall(r"^-- (.*)$", read_sql(f"reports/{name}"), re.MULTILINE))
+    return re.split(r"(?<=\.) (?=[A-Z`])", comment)[0]
+
+
+def report_named(name: str) -> str:
+    """With dashes or underscores. Raises ConfigError."""
+    known = name.lower().replace("-", "_").removeprefix("report_")
+    if known not in report_names():
+        near = nearest(known, report_names())
+        hint = f'; did you mean "{near}"?' if near else "; kartra-sync reports lists them"
+        raise ConfigError(f'there is no report "{name}"{hint}')
+    return known
+
+
+def read_report(tables: Tables, name: str) -> ReportRows:
+    """Needs the tables, not the view. Raises TablesError."""
+    with tables.begin() as connection:
+        result = connection.execution_options(no_parameters=True).exec_driver_sql(_query(tables, name))
+        return ReportRows(
+            name, tuple(result.keys()), tuple(tuple(_plain(value) for value in row) for row in result)
+        )
+
+
+def create_views(tables: Tables, now: datetime) -> None:
+    """The views `report_<name>`, made anew where their text has changed."""
+    texts = {f"report_{name}": _query(tables, name) for name in report_names()}
+    digests = {name: blake2b(query.encode(), digest_size=16).hexdigest() for name, query in texts.items()}
+    with tables.begin() as connection:
+        known = {
+            row.name: row.digest for row in tables.read(connection, "SELECT name, digest FROM report_views")
+        }
+    for name in sorted({*texts, *known}):
+        if digests.get(name) == known.get(name):
+            continue
+        with tables.begin() as connection:
+            _replace(tables, connection, name, texts.get(name))
+            if name not in texts:
+                tables.delete(connection, "report_views", [{"name": name}])
+                continue
+            row = {"name": name, "digest": digests[name], "created_at": now}
+            tables.upsert(connection, "report_views", [row])
+
+
+def _replace(tables: Tables, connection: Connection, name: str, query: str | None) -> None:
+    """A view whose report is gone goes."""
+    if tables.dialect == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # its driver would commit between the two
+    plain = connection.execution_options(no_parameters=True)
+    plain.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+    if query is not None:
+        plain.exec_driver_sql(f"CREATE VIEW {name} AS {query}")
+
+
+def _query(tables: Tables, name: str) -> str:
+    macros = _MACROS.get(tables.dialect, tables.dialect)
+    parts: Sequence[str] = (f"reports/macros/{macros}", "reports/macros/common", f"reports/{name}")
+    text = tables.render("\n".join(read_sql(part) for part in parts))
+    return re.sub(r"^-- .*\n", "", text.strip(), flags=re.MULTILINE).strip()
+
+
+def _plain(value: Any) -> str | int | None:
+    if isinstance(value, Decimal):
+        return money_text(value)
+    return value if value is None or isinstance(value, int) else str(value)

@@ -1,0 +1,53 @@
+"""The Kartra account that a pipeline speaks to: its name in the state, and its client."""
+
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+
+from connectors.errors import ConfigError
+from connectors.kartra.client import KARTRA_URL, KartraClient
+from connectors.kartra.limiter import limiter_for
+from connectors.kartra.transport import secure_url
+from connectors.kartra.wire import Credentials
+from pipelines.config.file import SECRETS, read_dotenv, require_credentials
+from pipelines.config.load import PipelineConfig
+
+CALLS_PER_SECOND = 20
+
+
+def account_of(config: PipelineConfig) -> str:
+    """A hash that names the Kartra account: the endpoint and the user's API key, never in clear."""
+    credentials = require_credentials(config)
+    named = f"{config.kartra.url.rstrip('/')}\n{credentials.api_key}"
+    return blake2b(named.encode(), digest_size=16).hexdigest()
+
+
+def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: False) -> KartraClient:
+    """Raises ConfigError where credentials are missing."""
+    credentials = require_credentials(config)
+    kartra = config.kartra
+    limiter = limiter_for(kartra.url, credentials.app_id, calls_per_second=kartra.calls_per_second)
+    return KartraClient(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=stopping)
+
+
+def open_client_of_environment(
+    environ: Mapping[str, str], dotenv: Path, stopping: Callable[[], bool] = lambda: False
+) -> KartraClient:
+    """Of the account in KARTRA_APP_ID, KARTRA_API_KEY, KARTRA_API_PASSWORD; KARTRA_URL is another endpoint.
+
+    What the environment lacks is taken from the .env. Raises ConfigError where something is missing or wrong.
+    """
+    variables = {**read_dotenv(dotenv), **{name: value for name, value in environ.items() if value}}
+    names = {key: f"KARTRA_{key.upper()}" for key in SECRETS}
+    if missing := [name for name in names.values() if not variables.get(name)]:
+        raise ConfigError(
+            f"{', '.join(missing)} not set, neither in the environment nor in a .env of this folder;"
+            " or name a pipeline file with --file"
+        )
+    credentials = Credentials(**{key: variables[name] for key, name in names.items()})
+    try:
+        url = secure_url(variables.get("KARTRA_URL") or KARTRA_URL)
+    except ValueError as error:
+        raise ConfigError(f"KARTRA_URL: {error}") from error
+    limiter = limiter_for(url, credentials.app_id, calls_per_second=CALLS_PER_SECOND)
+    return KartraClient(url, credentials, limiter, given_up=stopping)

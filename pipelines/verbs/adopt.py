@@ -1,0 +1,174 @@
+"""Taking over what Kartra has already, after its own import of a file: acknowledged as the source has it.
+
+The source is staged as for a run; its new leads become leads that Kartra acknowledged, step by step, so that
+after a kill the same again ends in the same state. What an import does not give counts as given unless it is
+said to be owed, because it could not be taken back if it came twice.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import get_args
+
+from pipelines.calls import guards
+from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.extract.incremental import extract_of
+from pipelines.extract.stage import check_columns, stage
+from pipelines.extract.transform import open_records
+from pipelines.state.store import OnceOnly, Standing, Store
+from pipelines.summary import Progress, Summary
+from pipelines.verbs.account import account_of, open_client
+from pipelines.verbs.verify_adoption import Verified, verify
+from pipelines.verbs.work import Recorded, recorded
+
+
+@dataclass(slots=True)
+class Adoption:
+    """What was taken over. `left` are new records that wait for the next run, by what stands in between."""
+
+    run_id: str = ""
+    pipeline: str = ""
+    status: str = ""
+    summary: Summary = field(default_factory=Summary)
+    adopted: int = 0
+    known: int = 0
+    left: Counter[Standing] = field(default_factory=Counter)
+    imported: int = 0
+    """Leads in the files of `export-import`, where only those were taken over; else 0."""
+    given: tuple[OnceOnly, ...] = ()
+    """What the records ask for once and counts as given."""
+    owed: tuple[OnceOnly, ...] = ()
+    """What of it the next run gives."""
+    verified: Verified | None = None
+
+
+def adopt_source(
+    config: PipelineConfig,
+    *,
+    owed: Collection[str] = (),
+    whole_source: bool = False,
+    verify_count: int = 0,
+    seed: int = 0,
+    stopping: Callable[[], bool] = lambda: False,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Adoption:
+    """Take over the records of the source that Kartra does not have from us, and look at some in Kartra.
+
+    Where `export-import` wrote files, only what stands in them, as it does, unless `whole_source`. Raises
+    SyncError; LockedError while the pipeline is being run.
+    """
+    load = config.needs_load()
+    account = account_of(config)
+    source = open_records(load)
+    check_columns(source, config, load)
+    adoption = Adoption(pipeline=config.pipeline)
+    with Store(config.state) as store:
+        store.enter_scope(config.pipeline, account, config.kartra.mode)
+        extract = extract_of(source, load, store)
+        with recorded(store, config.pipeline, "adopt", stopping) as work:
+            adoption.run_id, adoption.summary = work.run_id, work.summary
+            stage(
+                extract.source,
+                extract.load,
+                store,
+                work.summary,
+                run_id=work.run_id,
+                between=work.between,
+            )
+            guards.check_before(
+                extract.load.guards,
+                rows=work.summary.read,
+                known=store.count_leads(),
+                edited=0,
+                removed=0,
+            )
+            _take_over(adoption, work, store, load, owed, progress, whole_source=whole_source)
+            if verify_count:
+                _verify(adoption, work, store, config, verify_count, seed, progress)
+            if not adoption.owed:
+                extract.settled(store, work.summary)
+        adoption.status = work.status
+    return adoption
+
+
+def undo_adoption(config: PipelineConfig) -> int:
+    """Forget what was taken over and never sent to since; gives how many leads. The next run sends them.
+
+    Raises LockedError while the pipeline is being run.
+    """
+    account = account_of(config)
+    if not config.state.exists():
+        return 0
+    with Store(config.state) as store:
+        store.enter_scope(config.pipeline, account, config.kartra.mode)
+        with recorded(store, config.pipeline, "adopt --undo") as work:
+            count = store.give_up_all()
+            work.told = f"adopt --undo: {count:,} leads"
+    return count
+
+
+def _take_over(
+    adoption: Adoption,
+    work: Recorded,
+    store: Store,
+    load: LoadConfig,
+    owed: Collection[str],
+    progress: Callable[[Progress], None],
+    *,
+    whole_source: bool,
+) -> None:
+    adoption.imported = 0 if whole_source else store.count_imports()
+    standing = store.decide_adoption(
+        by_address=load.key.column is None, only_imported=bool(adoption.imported)
+    )
+    asked = once_only(load)
+    adoption.owed = tuple(kind for kind in asked if kind in owed)
+    adoption.given = tuple(kind for kind in asked if kind not in owed)
+    adoption.known = standing.pop("known", 0)
+    total = standing.pop("new", 0)
+    adoption.left = standing
+    work.between()
+    for count in store.take_over(adoption.owed):
+        adoption.adopted += count
+        _count(adoption, work)
+        progress(Progress(adoption.adopted, total, 0))
+        work.between()
+    _count(adoption, work)
+    store.keep_raw_hashes()
+
+
+def _count(adoption: Adoption, work: Recorded) -> None:
+    """What is taken over is unchanged to a run, and what is left is the next one's."""
+    leads = work.summary.leads
+    leads["unchanged"] = adoption.adopted + adoption.known
+    leads["deferred"] = work.summary.difference + leads["deferred"]
+    work.told = f"adopt: {adoption.adopted:,} leads taken over"
+
+
+def once_only(load: LoadConfig) -> tuple[OnceOnly, ...]:
+    """What the mapping asks for of those things."""
+    asked = {"sequences": load.sequences, "points": load.points, "calendars": load.calendars}
+    return tuple(kind for kind in get_args(OnceOnly) if asked[kind])
+
+
+def _verify(
+    adoption: Adoption,
+    work: Recorded,
+    store: Store,
+    config: PipelineConfig,
+    count: int,
+    seed: int,
+    progress: Callable[[Progress], None],
+) -> None:
+    adoption.verified = Verified()
+    client = open_client(config, work.is_stopped)
+    try:
+        verify(adoption.verified, store, client, config, count, seed, between=work.between, progress=progress)
+    finally:
+        counts, leads = client.counts, work.summary.leads
+        client.close()
+        work.summary.sent, work.summary.throttled = counts.sent, counts.throttled
+        work.summary.read_back = counts.read_back
+        gone = adoption.verified.unknown  # they are the next run's
+        leads["unchanged"], leads["deferred"] = leads["unchanged"] - gone, leads["deferred"] + gone
+    work.is_partial = not adoption.verified.agrees

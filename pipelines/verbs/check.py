@@ -1,0 +1,159 @@
+"""Is a pipeline file right? Its syntax, its columns, every row and, with credentials, the account's names."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from connectors.errors import ConfigError, SyncError, TablesError
+from pipelines.changes.diff import diff_lead
+from pipelines.config.file import read_pipeline
+from pipelines.config.load import LoadConfig, PipelineConfig, PullConfig
+from pipelines.contacts.examples import broken_examples
+from pipelines.contacts.mapping import Mapped
+from pipelines.extract.stage import check_columns, read_mapped
+from pipelines.extract.suppression import check_suppression
+from pipelines.extract.transform import open_records
+from pipelines.load.account_names import Inventory, Missing, Shortfall, kinds_used, read_inventory
+from pipelines.load.custom_fields import creatable_fields
+from pipelines.load.plan import missing_message
+from pipelines.operations.job import check_operation_columns, check_operations
+from pipelines.pull.job import check_roster
+from pipelines.tables.warehouse import Warehouse
+from pipelines.verbs.account import open_client
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was found in one file. `problem` is what makes a run impossible."""
+
+    file: Path
+    pipeline: str | None = None
+    notes: list[str] = field(default_factory=list)
+    records: int = 0
+    invalid: Counter[str] = field(default_factory=Counter)
+    blocked: int = 0
+    missing: Counter[Missing] = field(default_factory=Counter)
+    names_checked: bool = False
+    problem: str | None = None
+    exit_code: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_code == 0
+
+    def lines(self) -> Iterator[str]:
+        if self.problem:
+            yield from self.problem.splitlines()
+        else:
+            yield f"{self.file}: {'ok' if self.ok else 'not ok'}, {self.records:,} records"
+        for note in self.notes:
+            yield f"  {note}"
+        for reason, count in self.invalid.most_common():
+            yield f"  {count:,} invalid: {reason}"
+        if self.blocked:
+            yield f"  {self.blocked:,} without consent, opted out or forgotten"
+        if self.missing:
+            yield missing_message(self.missing)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "file": str(self.file),
+            "pipeline": self.pipeline,
+            "ok": self.ok,
+            "problems": self.problem.splitlines() if self.problem else [],
+            "notes": self.notes,
+            "rows": {
+                "read": self.records,
+                "invalid": sum(self.invalid.values()),
+                "blocked": self.blocked,
+            },
+            "names_checked": self.names_checked,
+            "missing": {str(thing): count for thing, count in sorted(self.missing.items())},
+        }
+
+
+def check_file(file: Path, environ: Mapping[str, str]) -> Checked:
+    """Never raises SyncError: it becomes the `problem`."""
+    checked = Checked(file)
+    try:
+        config = read_pipeline(file, environ)
+        checked.pipeline = config.pipeline
+        _check(config, checked)
+    except ConfigError as error:
+        checked.problem, checked.exit_code = str(error), 2
+    except SyncError as error:
+        checked.problem, checked.exit_code = f"{file}: {error}", 1
+    if checked.missing:
+        checked.exit_code = 2
+    return checked
+
+
+def _check(config: PipelineConfig, checked: Checked) -> None:
+    if config.pull is not None:
+        _check_pull(config.pull, checked)
+    if config.operations is not None:
+        _check_operations(config, checked)
+    load = config.load
+    if load is None:
+        return
+    source = open_records(load)
+    checked.notes += [*source.notes, *check_columns(source, config, load)]
+    for suppress in load.suppress:
+        check_suppression(suppress)
+    if broken := list(broken_examples(load, source.columns)):
+        raise ConfigError("\n".join(f"{config.path.name}: {line}" for line in broken))
+    if load.examples:
+        checked.notes.append(f"{len(load.examples):,} examples hold")
+    inventory = _inventory(config, load, checked)
+    shortfall = Shortfall(lambda: inventory, lambda: inventory, creatable_fields(load))
+    for _, record in read_mapped(source, load):
+        checked.records += 1
+        if not isinstance(record, Mapped):
+            checked.invalid[record.reason] += 1
+        elif record.blocked:
+            checked.blocked += 1
+        elif checked.names_checked:
+            shortfall.check(diff_lead(record.lead, None), record.lead.unwanted)
+    checked.missing = shortfall.leads
+    checked.notes += [
+        f"custom field {new} is not there yet; a run creates it" for new in shortfall.new_fields
+    ]
+
+
+def _check_pull(pull: PullConfig, checked: Checked) -> None:
+    """Can the tables be reached, and is there a column that names the leads?"""
+    if pull.leads.source is not None:
+        check_roster(pull.leads)
+    try:
+        with Warehouse(pull.into, create=False) as warehouse:
+            is_there = warehouse.is_there()
+    except TablesError:
+        if not isinstance(pull.into, Path):
+            raise
+        is_there = False
+    if not is_there:
+        checked.notes.append("the tables of the pull are not there yet; a run makes them")
+
+
+def _check_operations(config: PipelineConfig, checked: Checked) -> None:
+    check_operation_columns(config)
+    read, invalid = check_operations(config)
+    checked.records += read
+    checked.invalid += invalid
+
+
+def _inventory(config: PipelineConfig, load: LoadConfig, checked: Checked) -> Inventory:
+    """The account's lists, asked for now; empty where there are no credentials to ask with."""
+    kartra = config.kartra
+    if not (kartra.app_id and kartra.api_key and kartra.api_password):
+        checked.notes.append("credentials are not set: names were not compared with the account")
+        return Inventory()
+    client = open_client(config)
+    try:
+        contents = {kind: read_inventory(client, kind) for kind in kinds_used(load)}
+    finally:
+        client.close()
+    checked.names_checked = True
+    return Inventory.of(contents, fresh=True)

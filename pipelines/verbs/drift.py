@@ -1,0 +1,182 @@
+"""Looks at leads in Kartra for what somebody changed there. Reads only; what is found goes into the state.
+
+A pull looks at the profiles it reads anyway (`Looking`); `look` asks for the others, one call each.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+
+from connectors.errors import LockedError, RetryableApiError
+from connectors.kartra.client import KartraClient, ProfileRead, profile_of, refusal
+from connectors.kartra.commands import Call
+from connectors.kartra.profile import LeadProfile
+from pipelines.changes.drift import DELETED, UNKNOWN, Drift, decided, from_json, to_json
+from pipelines.changes.readback import reads_of
+from pipelines.config.load import PipelineConfig
+from pipelines.state.lease import this_process
+from pipelines.state.store import Comparable, Store, new_run_id, utc_now
+from pipelines.summary import Progress
+from pipelines.verbs.account import account_of, open_client
+
+log = logging.getLogger("kartra_sync.drift")
+
+MAX_WORKERS = 32
+_GONE = {DELETED: "deleted", UNKNOWN: "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class DriftedLead:
+    """A lead that is not as Kartra acknowledged it."""
+
+    key: str
+    lead_id: str | None
+    looked_at: str
+    found: tuple[Drift, ...]
+
+
+@dataclass(slots=True)
+class Looked:
+    """What came of a look: leads asked for, those without a usable answer, all that drifted."""
+
+    leads: int = 0
+    failed: int = 0
+    fresh: int = 0
+    """Leads that were left alone: looked at `within` the time, or changed just now."""
+    is_cut: bool = False
+    """Whether `max_calls` left leads for the next look."""
+    calls: int = 0
+    drifted: tuple[DriftedLead, ...] = ()
+
+
+class Looking:
+    """Compares profiles with what was acknowledged, and keeps what differs."""
+
+    def __init__(self, config: PipelineConfig, store: Store) -> None:
+        load = config.needs_load()
+        self._store = store
+        self._on_drift = "report" if load.sync_mode == "create_only" else load.on_drift
+        self._settle = timedelta(seconds=config.kartra.settle_s)
+
+    @property
+    def settled_before(self) -> datetime:
+        """Effects of a later call may not be in a profile yet."""
+        return utc_now() - self._settle
+
+    def see(self, profile: LeadProfile, asked_at: datetime) -> None:
+        """A profile that was asked for at `asked_at`, of a lead that may be ours or not."""
+        for lead in self._store.comparable_lead(profile.id, asked_at - self._settle):
+            self.compare(lead, ProfileRead(profile))
+
+    def compare(self, lead: Comparable, read: ProfileRead) -> None:
+        before = from_json(lead.found)
+        if read.profile is not None:
+            snapshot, found = decided(lead.snapshot, read.profile, before, self._on_drift)
+        else:
+            snapshot, found = lead.snapshot, (Drift("lead", _GONE[read.type or UNKNOWN]),)
+        self._store.keep_drift(lead, snapshot, to_json(found))
+        if not lead.snapshot.lead_id and read.profile is not None and read.profile.id:
+            self._store.learn_id(lead.key, read.profile.id)
+
+
+def look(
+    config: PipelineConfig,
+    *,
+    within: timedelta,
+    max_calls: int,
+    stopping: Callable[[], bool] = lambda: False,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Looked:
+    """Ask Kartra for our leads that nobody looked at `within` that time. Raises SyncError.
+
+    LockedError while the pipeline is being run. What was looked at before an error is kept.
+    """
+    account = account_of(config)
+    config.needs_load()
+    looked = Looked()
+    if not config.state.exists():
+        return looked
+    with Store(config.state) as store, _leased(config, store) as beat:
+        store.find_scope(config.pipeline, account, config.kartra.mode)
+        looking = Looking(config, store)
+        client = open_client(config, stopping)
+        total = min(store.count_leads(), max_calls)
+        waiting = _waiting(store, looking.settled_before, utc_now() - within)
+        try:
+            with ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="look") as pool:
+                while not stopping() and (
+                    batch := list(islice(waiting, side_by_side(config, client, max_calls)))
+                ):
+                    reads = [tuple(reads_of(lead.snapshot, config.kartra.mode)) for lead in batch]
+                    for lead, read in zip(batch, pool.map(partial(read_lead, client), reads), strict=True):
+                        if read is None:
+                            looked.failed += 1
+                        else:
+                            looked.leads += 1
+                            looking.compare(lead, read)
+                    max_calls -= len(batch)
+                    beat()
+                    progress(Progress(looked.leads + looked.failed, total, client.counts.sent))
+            looked.is_cut = max_calls <= 0 and next(waiting, None) is not None
+            if not looked.is_cut and not stopping():
+                looked.fresh = store.count_leads() - looked.leads - looked.failed
+        finally:
+            looked.calls = client.counts.sent
+            client.close()
+        looked.drifted = tuple(
+            DriftedLead(row.key, row.lead_id, row.looked_at, from_json(row.found)) for row in store.drift()
+        )
+    return looked
+
+
+def _waiting(store: Store, settled_before: datetime, looked_before: datetime) -> Iterator[Comparable]:
+    after = ""
+    while page := store.comparable(settled_before, looked_before, after=after):
+        yield from page
+        after = page[-1].key
+
+
+def read_lead(client: KartraClient, reads: Sequence[Call]) -> ProfileRead | None:
+    """In a worker; the first call that finds the lead counts.
+
+    None without a usable answer. Raises FatalApiError where no lead may be read.
+    """
+    read = None
+    for call in reads:
+        try:
+            read = profile_of(client.read(call))
+        except RetryableApiError as error:
+            log.info("a lead waits for the next look: %s", error)
+            return None
+        if read.profile is not None:
+            break
+        if read.type not in _GONE:
+            raise refusal("get_lead", read.type)
+    return read
+
+
+def side_by_side(config: PipelineConfig, client: KartraClient, max_calls: int) -> int:
+    """Calls made side by side and then compared: some for each worker."""
+    workers = config.kartra.workers
+    if workers == "auto":  # as in a pull: rate times latency, and a few that wait for their permit
+        workers = math.ceil(config.kartra.calls_per_second * client.counts.latency_s) + 4
+    return min(4 * min(workers, MAX_WORKERS), max_calls)
+
+
+@contextmanager
+def _leased(config: PipelineConfig, store: Store) -> Iterator[Callable[[], None]]:
+    """The pipeline's lease, and how to say that it is still wanted."""
+    run_id = new_run_id()
+    holder = store.take_lease(config.pipeline, this_process(run_id, utc_now()))
+    if holder is not None:
+        raise LockedError(holder.told(config.pipeline))
+    try:
+        yield partial(store.beat, run_id)
+    finally:
+        store.release_lease(run_id)

@@ -1,0 +1,197 @@
+"""One lead from end to end: its rows, what is wished, what Kartra acknowledged, the decision and why."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from connectors.errors import SyncError
+from connectors.privacy import mask_address
+from pipelines.changes.diff import Change, diff_lead, unproven_wishes, why_parked
+from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.contacts.forgotten import REASON
+from pipelines.contacts.lead import Snapshot, digest
+from pipelines.contacts.mapping import Mapped
+from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.extract.stage import find_record
+from pipelines.extract.suppression import suppressed_addresses, suppressed_by
+from pipelines.extract.transform import open_records
+from pipelines.state.store import Store
+
+
+def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, Any]:
+    """Values are masked unless `show`. Needs no credentials, makes no call."""
+    load = config.needs_load()
+    key = normal_key(key, by_address=load.key.column is None)
+    found: list[Mapped] = []
+    rows: list[dict[str, Any]] = []
+    unreadable = None
+    try:
+        for row, record, mapped in find_record(open_records(load), load, key):
+            found.append(mapped)
+            rows.append({"row": row, "record": _masked(dict(record), show=show)})
+    except SyncError as error:
+        unreadable = str(error)
+    winner = max(found, key=lambda mapped: mapped.rank, default=None)
+    if winner is not None:  # of equal rank, the last
+        winner = next(mapped for mapped in reversed(found) if mapped.rank == winner.rank)
+    with Store(config.state if config.state.exists() else None) as store:
+        known = store.known(config.pipeline, key)
+        refusals = {row.digest: row.reason for row in store.refusals(config.pipeline, key)}
+        journal = store.journal(config.pipeline, key)
+        forgotten = store.forgotten()
+    if winner and forgotten and forgotten.holds(key, winner.lead.email):
+        winner = replace(winner, blocked=REASON)
+    if winner and not winner.blocked:
+        winner = replace(winner, blocked=_suppressed(load, winner.lead.email))
+    states = [
+        {
+            "mode": row.mode,
+            "origin": row.origin,
+            "lead_id": row.lead_id,
+            "changed_at": row.changed_at,
+            "removed_at": row.removed_at,
+            "acknowledged": _masked(json.loads(row.snapshot), show=show),
+            "decision": _decision(winner, row, refusals),
+        }
+        for row in known
+    ]
+    return {
+        "key": key if show else _mask(key),
+        "source": rows,
+        "source_problem": unreadable,
+        "mapped": _masked(json.loads(winner.lead.to_json()), show=show) if winner else None,
+        "blocked": winner.blocked if winner else None,
+        "states": states,
+        "decision": None if states else _first_decision(winner, refusals),
+        "journal": [
+            {
+                "run_id": row.run_id,
+                "mode": row.mode,
+                "kind": row.kind,
+                "state": row.state,
+                "attempts": row.attempts,
+                "sent_at": row.sent_at,
+                "settled_at": row.settled_at,
+                "outcome": row.outcome,
+                "type": row.type,
+                "reason": row.reason,
+                "done": row.done,
+            }
+            for row in journal
+        ],
+    }
+
+
+def explain_lines(explained: dict[str, Any]) -> Iterator[str]:
+    if explained["source_problem"]:
+        yield f"source: {explained['source_problem']}"
+    elif not explained["source"]:
+        yield "source: no record has this key"
+    for one in explained["source"]:
+        yield f"source: row {one['row']}"
+        yield from _values(one["record"])
+    if explained["mapped"]:
+        yield "mapped to"
+        yield from _values(explained["mapped"])
+    for state in explained["states"]:
+        yield f"acknowledged ({state['mode']}, {state['origin']}, {state['changed_at'][:19]})"
+        yield from _values(state["acknowledged"])
+        yield f"decision: {state['decision']}"
+    if explained["decision"]:
+        yield f"decision: {explained['decision']}"
+    for entry in explained["journal"]:
+        told = entry["outcome"] or entry["state"]
+        what = f" {entry['done']}" if entry["done"] else ""
+        why = ": ".join(filter(None, (entry["type"], entry["reason"])))
+        yield f"journal: {(entry['sent_at'] or '')[:19]:19} {told}{what}{f' ({why})' if why else ''}"
+
+
+def normal_key(key: str, *, by_address: bool) -> str:
+    """A sync key as a person types it, in the form the state knows."""
+    if not by_address:
+        return normal_cell(key)
+    try:
+        return normal_address(key)
+    except InvalidAddressError:
+        return normal_cell(key).lower()
+
+
+def _first_decision(winner: Mapped | None, refusals: Mapping[bytes, str]) -> str:
+    if winner is None:
+        return "nothing: neither the source nor Kartra's answers know this key"
+    if winner.blocked:
+        return f"not sent: {winner.blocked}"
+    if reason := refusals.get(digest(winner.lead.to_json())):
+        return f"was refused: {reason}; sent again when its row changes"
+    return f"create: {_told(diff_lead(winner.lead, None))}"
+
+
+def _decision(winner: Mapped | None, row: Any, refusals: Mapping[bytes, str]) -> str:
+    if winner is None:
+        return "gone from the source" + (", removed" if row.removed_at else "")
+    if winner.blocked:
+        return f"not sent: {winner.blocked}"
+    wished = digest(winner.lead.to_json())
+    if row.digest == wished and not row.removed_at:
+        return "nothing: as Kartra acknowledged it"
+    if reason := refusals.get(wished):
+        return f"was refused: {reason}; sent again when its row changes"
+    snapshot = Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
+    unproven = unproven_wishes(winner.lead, snapshot)
+    parked = f"parked: {why_parked(unproven)}" if unproven else ""
+    if change := diff_lead(winner.lead, snapshot):
+        return f"edit: {_told(change)}" + (f"; {parked}" if parked else "")
+    return parked or "nothing: no difference in what is sent"
+
+
+def _told(change: Change) -> str:
+    parts = [*change.fields, *change.custom_fields]
+    if change.email and not change.create:
+        parts.append("new address")
+    return ", ".join([*parts, *(f"{step.cmd} {step.label}" for step in change.steps)]) or "the address alone"
+
+
+def _values(values: dict[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _values(value)
+        elif value not in ("", []):
+            yield f"  {name}: {', '.join(map(_told_one, value)) if isinstance(value, list) else value}"
+
+
+def _told_one(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _suppressed(load: LoadConfig, address: str) -> str | None:
+    for suppress in load.suppress:
+        if any(address in addresses for addresses in suppressed_addresses(suppress)):
+            return suppressed_by(suppress)
+    return None
+
+
+def _masked(values: dict[str, Any], *, show: bool) -> dict[str, Any]:
+    if show:
+        return values
+    return {name: value if name in _NAMES else _mask_deep(value) for name, value in values.items()}
+
+
+_NAMES = frozenset(
+    {"tags", "lists", "sequences", "calendars", "points", "silent", "kept", "unproven", "taken", "unwanted"}
+)
+"""Parts of a lead that hold names of the account, not of people."""
+
+
+def _mask_deep(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _mask_deep(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_mask_deep(inner) for inner in value]
+    return _mask(value) if isinstance(value, str) else value
+
+
+def _mask(value: str) -> str:
+    if not value:
+        return ""
+    return mask_address(value) if "@" in value else f"{value[0]}***"

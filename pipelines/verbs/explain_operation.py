@@ -1,0 +1,117 @@
+"""One operation from end to end: its rows, what they ask for, what became of it, what the next run does."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from connectors.errors import SyncError
+from connectors.privacy import mask_address
+from pipelines.config.load import PipelineConfig
+from pipelines.contacts.normalise import normal_cell
+from pipelines.extract.sources import open_source
+from pipelines.operations.journal import OperationStore
+from pipelines.operations.rows import Row, read_rows
+from pipelines.state.store import Store
+
+
+def explain_operation(config: PipelineConfig, key: str, *, show: bool) -> dict[str, Any] | None:
+    """Needs no credentials, makes no call. None where the pipeline has no operation with this key."""
+    operations = config.operations
+    if operations is None:
+        return None
+    key = normal_cell(key)
+    problem, rows = None, []
+    with Store(config.state if config.state.exists() else None) as store:
+        journal = OperationStore(store).journal(config.pipeline, key)
+        try:
+            found = read_rows(
+                open_source(operations.source), operations, OperationStore(store), store.forgotten()
+            )
+            rows = [row for row in found if row.key == key]
+        except SyncError as error:
+            problem = str(error)
+    if not rows and not journal and config.load is not None:
+        return None
+    return {
+        "key": key if show else mask_address(key),
+        "source": [_row(row, show=show) for row in rows],
+        "source_problem": problem,
+        "decision": _decision(rows, journal),
+        "journal": [
+            {
+                "run_id": entry.run_id,
+                "mode": entry.mode,
+                "operation": entry.do,
+                "target": entry.target,
+                "state": entry.state,
+                "attempts": entry.attempts,
+                "sent_at": entry.sent_at,
+                "settled_at": entry.settled_at,
+                "outcome": entry.outcome,
+                "type": entry.type,
+                "reason": entry.reason,
+                "amount": entry.amount,
+                "refund_id": entry.refund_id,
+            }
+            for entry in journal
+        ],
+    }
+
+
+def explain_operation_lines(explained: dict[str, Any]) -> Iterator[str]:
+    if explained["source_problem"]:
+        yield f"source: {explained['source_problem']}"
+    elif not explained["source"]:
+        yield "source: no row has this key"
+    for row in explained["source"]:
+        yield f"source: row {row['row']}"
+        for name, value in row["record"].items():
+            if value:
+                yield f"  {name}: {value}"
+        if row["operation"]:
+            yield f"asks for: {row['operation']}, {row['target']}"
+        if row["problem"]:
+            yield f"is not sent: {row['problem']}"
+    for entry in explained["journal"]:
+        money = f" {entry['amount']}" if entry["amount"] else ""
+        why = f" ({entry['reason']})" if entry["reason"] else ""
+        at = (entry["settled_at"] or entry["sent_at"] or "")[:19]
+        told = entry["outcome"] or "sent, without an outcome"
+        yield f"journal: {at:19} {entry['operation']} {entry['target']}{money}: {told}{why}"
+    yield f"decision: {explained['decision']}"
+
+
+def _row(row: Row, *, show: bool) -> dict[str, Any]:
+    record = json.loads(row.record) if row.record else {}
+    cells = record if isinstance(record, dict) else dict(enumerate(record[1], 1))
+    is_told = row.outcome in ("invalid", "duplicate", "blocked")
+    return {
+        "row": row.number,
+        "record": {str(name): cell if show else _mask(str(cell)) for name, cell in cells.items()},
+        "operation": str(row.operation.do) if row.operation else None,
+        "target": row.operation.target if row.operation else None,
+        "problem": row.reason if is_told else None,
+    }
+
+
+def _decision(rows: list[Row], journal: list[Any]) -> str:
+    """The mode and account of the last journal entry decide: a row is read under those of no scope."""
+    asked = next((row.operation for row in rows if row.operation), None)
+    last = journal[-1] if journal else None
+    if last is None:
+        return "send it" if asked else "nothing"
+    match last.outcome:
+        case None:
+            return "read back what became of it"
+        case "parked":
+            return "nothing until somebody says what became of it: kartra-sync resolve"
+        case "refused":
+            return "nothing until its row changes, or kartra-sync resolve KEY --not-landed"
+        case _:
+            return "nothing: it is done, and the key is never carried out again"
+
+
+def _mask(text: str) -> str:
+    if not text:
+        return ""
+    return mask_address(text) if "@" in text else f"{text[0]}***"

@@ -1,0 +1,321 @@
+"""Files for Kartra's own import of leads, which can carry the consent that leads made by the API never have.
+
+What that import takes is in Kartra's help, "Importing leads in bulk": fewer than 20,000 contacts and 55
+columns at most in a file, no empty columns, 255 characters in a cell, names of tags and lists in letters,
+digits and spaces with a semicolon between them, and of several rows with one address the first.
+"""
+
+import csv
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Literal, TextIO
+
+from connectors.errors import ConfigError
+from connectors.privacy import mask_text
+from pipelines.calls import guards
+from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.contacts.lead import DesiredLead, Snapshot
+from pipelines.extract.stage import check_columns, stage
+from pipelines.extract.transform import open_records
+from pipelines.private_file import create_private, refuse_existing, written_aside
+from pipelines.state.store import BATCH, Importable, OnceOnly, Store
+from pipelines.summary import Progress, Summary
+from pipelines.verbs.account import account_of
+from pipelines.verbs.adopt import once_only
+from pipelines.verbs.work import Recorded, recorded
+
+MAX_LEADS = 19_999
+MAX_COLUMNS = 55
+MAX_CHARACTERS = 255
+BETWEEN_NAMES = ";"
+
+_NAME = re.compile(r"[^\W_]+(?: +[^\W_]+)*")
+_IN_THE_WAY = {
+    "unknown": "a call for it has no outcome yet: run the pipeline first",
+    "shared": "has the address of an earlier record, and the import takes the first",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the files; `name` is that of a field."""
+
+    kind: Literal["email", "fields", "custom_fields", "tags", "lists"]
+    name: str = ""
+
+    @property
+    def header(self) -> str:
+        """As Kartra names it; the import lets a person match columns and fields anyway."""
+        return self.name or self.kind
+
+    def cell(self, lead: DesiredLead) -> str:
+        match self.kind:
+            case "email":
+                return lead.email
+            case "fields":
+                return lead.fields.get(self.name, "")
+            case "custom_fields":
+                value = lead.custom_fields.get(self.name, "")
+                return value if isinstance(value, str) else BETWEEN_NAMES.join(value)
+            case "tags":
+                return BETWEEN_NAMES.join(lead.tags)
+            case "lists":
+                return BETWEEN_NAMES.join(lead.lists)
+
+
+Judged = tuple[Importable, DesiredLead, str | None]
+"""A staged lead, what is to be written of it, and the reason where nothing is."""
+
+
+@dataclass(slots=True)
+class ImportFiles:
+    """What was written: (file, leads) each. `known` leads were left out because Kartra has them from us."""
+
+    run_id: str = ""
+    pipeline: str = ""
+    status: str = ""
+    summary: Summary = field(default_factory=Summary)
+    files: list[tuple[Path, int]] = field(default_factory=list)
+    columns: tuple[str, ...] = ()
+    known: int = 0
+    misfits: int = 0
+    left_out: Path | None = None
+    """The list of all records that are in no file, with the reason."""
+    not_carried: tuple[OnceOnly, ...] = ()
+    """What the records ask for and the import does not give."""
+
+    @property
+    def leads(self) -> int:
+        return sum(count for _, count in self.files)
+
+
+def columns_of(load: LoadConfig) -> tuple[Column, ...]:
+    """All that the mapping can fill, the address first."""
+    return (
+        Column("email"),
+        *(Column("fields", name) for name in load.fields if name != "email"),
+        *(Column("custom_fields", name) for name in load.custom_fields),
+        *([Column("tags")] if load.tags else []),
+        *([Column("lists")] if load.lists else []),
+    )
+
+
+def misfit(lead: DesiredLead, columns: Iterable[Column]) -> str | None:
+    """Why the import would not take a lead whole. Pure; tells no value but names of the account."""
+    for name in (*lead.tags, *lead.lists):
+        if not _NAME.fullmatch(name):
+            return f'"{mask_text(name)}": the import takes names of letters, digits and spaces'
+    for column in columns:
+        if len(cell := column.cell(lead)) > MAX_CHARACTERS:
+            return f"{column.header}: {len(cell):,} characters, and the import takes {MAX_CHARACTERS}"
+    for identifier, value in lead.custom_fields.items():
+        if not isinstance(value, str) and any(BETWEEN_NAMES in label for label in value):
+            return f"{identifier}: an option holds a semicolon, which the import takes for the end of it"
+    return None
+
+
+def for_known(lead: DesiredLead, snapshot: Snapshot) -> DesiredLead:
+    """The wish for a lead that Kartra has from us: no tag and no list, it has them or has left them."""
+    kept = snapshot.kept
+    return replace(
+        lead,
+        fields={name: value for name, value in lead.fields.items() if ("fields", name) not in kept},
+        custom_fields={
+            name: value for name, value in lead.custom_fields.items() if ("custom_fields", name) not in kept
+        },
+        tags=(),
+        lists=(),
+    )
+
+
+def export_import(
+    config: PipelineConfig,
+    folder: Path,
+    *,
+    everything: bool = False,
+    replace_files: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> ImportFiles:
+    """Write the leads that Kartra does not have, or `everything`, to numbered files in `folder`.
+
+    They are put in their place together, and what they hold is remembered for `adopt` before that. Raises
+    SyncError; LockedError while the pipeline is being run.
+    """
+    load = config.needs_load()
+    _refuse_unfit(load)
+    account = account_of(config)
+    source = open_records(load)
+    check_columns(source, config, load)
+    there = _files_there(folder, config.pipeline)
+    refuse_existing([] if replace_files else there)
+    written = ImportFiles(pipeline=config.pipeline, not_carried=once_only(load))
+    with Store(config.state) as store:
+        store.enter_scope(config.pipeline, account, config.kartra.mode)
+        with recorded(store, config.pipeline, "export-import", stopping) as work:
+            written.run_id, written.summary = work.run_id, work.summary
+            stage(source, load, store, work.summary, run_id=work.run_id, between=work.between)
+            rows = work.summary.read
+            guards.check_before(load.guards, rows=rows, known=store.count_leads(), edited=0, removed=0)
+            store.decide_adoption(by_address=load.key.column is None, only_imported=False)
+            with written_aside(folder) as aside:
+                _write(written, work, store, load, aside, progress, everything=everything)
+                _put_in_place(written, aside, folder, there)
+            work.told = f"export-import: {written.leads:,} leads in {len(written.files):,} files"
+            work.is_partial = bool(written.misfits)
+        written.status = work.status
+        if work.status == "interrupted":
+            written.files, written.left_out = [], None
+    return written
+
+
+def _write(
+    written: ImportFiles,
+    work: Recorded,
+    store: Store,
+    load: LoadConfig,
+    aside: Path,
+    progress: Callable[[Progress], None],
+    *,
+    everything: bool,
+) -> None:
+    judge = _judged(columns_of(load))
+    columns = _used(columns_of(load), map(judge, store.importable(everything=everything)))
+    written.columns = tuple(column.header for column in columns)
+    store.begin_import()
+    new = 0
+    with closing(_Files(aside, written.pipeline, written.columns)) as files:
+        for batch in _batches(store.importable(everything=everything)):
+            kept: list[tuple[str, bytes]] = []
+            left_out: list[tuple[int, str]] = []
+            for one, lead, reason in map(judge, batch):
+                if reason is not None:
+                    left_out.append((one.row, reason))
+                    continue
+                files.add([column.cell(lead) for column in columns])
+                if one.standing == "new":
+                    kept.append((one.key, one.digest))
+            store.leave_out(work.run_id, left_out)
+            store.add_import(kept)
+            new += len(kept)
+            written.misfits += len(left_out)
+            written.files = files.written
+            progress(Progress(written.leads + written.misfits, work.summary.read, 0))
+            work.between()
+    written.known = work.summary.difference - written.leads - written.misfits
+    work.summary.leads["unchanged"] = written.known
+    work.summary.leads["deferred"] = work.summary.difference
+    written.left_out = _write_reasons(store.reasons(work.run_id), aside / f"{written.pipeline}-left-out.csv")
+    if new:
+        store.keep_imports()
+
+
+def _used(columns: Sequence[Column], judged: Iterable[Judged]) -> tuple[Column, ...]:
+    """The columns that are not empty throughout. Raises ConfigError where they are too many."""
+    empty = list(columns)
+    for _, lead, reason in judged:
+        if reason is None:
+            empty = [column for column in empty if not column.cell(lead)]
+        if not empty:
+            break
+    used = tuple(column for column in columns if column not in empty)
+    if len(used) > MAX_COLUMNS:
+        raise ConfigError(
+            f"{len(used)} columns have values, and Kartra's import takes {MAX_COLUMNS}: leave some of"
+            " load.fields or load.custom_fields to a run after it"
+        )
+    return used
+
+
+def _judged(columns: Sequence[Column]) -> Callable[[Importable], Judged]:
+
+    def judge(one: Importable) -> Judged:
+        lead = for_known(one.desired, one.snapshot) if one.snapshot is not None else one.desired
+        if one.refused is not None:
+            return one, lead, f"was refused by Kartra before: {one.refused}"
+        return one, lead, _IN_THE_WAY.get(one.standing) or misfit(lead, columns)
+
+    return judge
+
+
+def _write_reasons(reasons: Iterator[Sequence[object]], path: Path) -> Path | None:
+    """(row, line, kind, reason) each; no file where there are none."""
+    first = next(reasons, None)
+    if first is None:
+        return None
+    with create_private(path) as handle:
+        writer = csv.writer(handle)
+        writer.writerow(("row", "line", "kind", "reason"))
+        for row, line, kind, reason in chain([first], reasons):
+            writer.writerow((row, line, kind, mask_text(str(reason))))
+    return path
+
+
+def _put_in_place(written: ImportFiles, aside: Path, folder: Path, before: Iterable[Path]) -> None:
+    """What was there goes first: files of two exports side by side would be uploaded together."""
+    for path in before:
+        path.unlink(missing_ok=True)
+    for path in sorted(aside.iterdir()):
+        path.replace(folder / path.name)
+    written.files = [(folder / path.name, count) for path, count in written.files]
+    written.left_out = folder / written.left_out.name if written.left_out else None
+
+
+def _files_there(folder: Path, pipeline: str) -> list[Path]:
+    """What an earlier export of this pipeline left in the folder."""
+    ours = re.compile(rf"{re.escape(pipeline)}-(import-\d{{3,}}|left-out)\.csv")
+    return sorted(path for path in folder.glob("*.csv") if ours.fullmatch(path.name))
+
+
+def _refuse_unfit(load: LoadConfig) -> None:
+    """Raises ConfigError for what would leave out every lead."""
+    if load.sync_mode == "update_only":
+        raise ConfigError("load.sync_mode is update_only: there are no new leads to import")
+    for place, names in (("tags", load.tags), ("lists", load.lists)):
+        for name in names:
+            if isinstance(name, str) and not _NAME.fullmatch(name):
+                raise ConfigError(
+                    f'load.{place}: "{name}" is for every lead, and Kartra\'s import takes names of letters,'
+                    " digits and spaces alone: rename it in Kartra, or leave it to the run after the import"
+                )
+
+
+def _batches(leads: Iterator[Importable]) -> Iterator[list[Importable]]:
+    while batch := list(islice(leads, BATCH)):
+        yield batch
+
+
+class _Files:
+    """Numbered files, none with more leads than the import takes; on disk when closed."""
+
+    def __init__(self, folder: Path, pipeline: str, header: Sequence[str]) -> None:
+        self._folder, self._pipeline, self._header = folder, pipeline, header
+        self._handle: TextIO | None = None
+        self._write: Callable[[Sequence[str]], object] = len  # nothing is written before a file is begun
+        self.written: list[tuple[Path, int]] = []
+
+    def add(self, cells: Sequence[str]) -> None:
+        if not self.written or self.written[-1][1] == MAX_LEADS:
+            self._begin()
+        path, count = self.written[-1]
+        self._write(cells)
+        self.written[-1] = path, count + 1
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._handle.flush()
+            os.fsync(self._handle.fileno())
+            self._handle.close()
+
+    def _begin(self) -> None:
+        self.close()
+        path = self._folder / f"{self._pipeline}-import-{len(self.written) + 1:03}.csv"
+        self._handle = create_private(path)
+        self._write = csv.writer(self._handle).writerow
+        self._write(self._header)
+        self.written.append((path, 0))

@@ -1,0 +1,433 @@
+"""A run reads as its sentence: settle what is unknown, stage the source, plan, guard, deliver, report."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from connectors.errors import (
+    ApiError,
+    ConfigError,
+    GuardError,
+    LockedError,
+    RetryableApiError,
+    SyncError,
+)
+from connectors.kartra.client import KartraClient
+from connectors.privacy import mask_address
+from connectors.sources import Source
+from pipelines.calls import guards
+from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.extract.incremental import Extract, extract_of
+from pipelines.extract.stage import check_columns, stage
+from pipelines.extract.transform import open_records
+from pipelines.load.account_names import AccountInventory, Inventory, Shortfall
+from pipelines.load.custom_fields import creatable_fields, create_fields
+from pipelines.load.delivery import Delivery
+from pipelines.load.plan import Plan, make_plan, refuse_missing
+from pipelines.operations.job import (
+    OperationsPlan,
+    check_operation_columns,
+    plan_operations,
+    run_operations,
+)
+from pipelines.operations.journal import OperationStore
+from pipelines.pull.job import PullEstimate, estimate_pull, pull_tables
+from pipelines.state.lease import this_process
+from pipelines.state.store import Store, new_run_id, utc_now
+from pipelines.summary import Progress, Summary
+from pipelines.verbs.account import account_of, open_client
+
+log = logging.getLogger("kartra_sync.run")
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended. `error` is what stopped it; an interrupted run has none."""
+
+    run_id: str
+    pipeline: str
+    status: str
+    summary: Summary
+    error: SyncError | None = None
+    has_loaded: bool = True
+
+    @property
+    def message(self) -> str | None:
+        return str(self.error) if self.error else None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """What a run would do. `unchecked` says why the account's names could not be compared."""
+
+    plan: Plan
+    summary: Summary
+    calls: int
+    seconds: float
+    collapsing: list[tuple[int, str]]
+    waiting: int
+    unchecked: str | None
+    refusal: GuardError | None
+    pull: PullEstimate | None = None
+    operations: OperationsPlan | None = None
+
+
+class _StoppedError(SyncError):
+    """A stop was asked for between two chunks."""
+
+
+def run_pipeline(
+    config: PipelineConfig,
+    *,
+    approved: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> RunResult:
+    """Load one pipeline, carry out its operations, then pull.
+
+    Raises SyncError only before the run began; LockedError: another runs. `approved`: a person has agreed to
+    how many leads get what (`guards.max_triggered`), to the money of operations, and to another account in
+    the tables of the pull.
+    """
+    account = account_of(config)
+    summary = Summary()
+    with summary.timed("open source"):
+        source = _open_source(config, summary)
+        if config.operations is not None:
+            check_operation_columns(config)
+    started = time.monotonic()
+    run_id = new_run_id()
+    with summary.timed("open state"):
+        opened = Store(config.state)
+    with opened as store:
+        store.enter_scope(config.pipeline, account, config.kartra.mode)
+        holder = store.take_lease(config.pipeline, this_process(run_id, utc_now()))
+        if holder is not None:
+            raise LockedError(holder.told(config.pipeline))
+        store.begin_run(run_id, config.pipeline)
+        halted = threading.Event()
+        client = open_client(config, lambda: stopping() or halted.is_set())
+        error: SyncError | None = None
+        extract: Extract | None = None
+        try:
+            if source is not None:
+                extract = extract_of(source, config.needs_load(), store)
+                error = _load(
+                    config,
+                    extract,
+                    store,
+                    client,
+                    account,
+                    run_id,
+                    summary,
+                    approved=approved,
+                    stopping=stopping,
+                    halt=halted.set,
+                    progress=progress,
+                )
+            if config.operations is not None and error is None and not stopping():
+                run_operations(
+                    config,
+                    store,
+                    client,
+                    run_id,
+                    summary,
+                    approved=approved,
+                    stopping=stopping,
+                    halt=halted.set,
+                    progress=progress,
+                )
+            if config.pull is not None and not stopping() and not isinstance(error, ApiError):
+                with summary.timed("pull"):
+                    pull_tables(
+                        config,
+                        store,
+                        client,
+                        account,
+                        run_id,
+                        summary,
+                        approved=approved,
+                        stopping=stopping,
+                        progress=progress,
+                    )
+        except SyncError as caught:
+            error = caught
+        except BaseException:
+            error = SyncError("stopped by an error of the program's own")
+            raise
+        finally:
+            client.close()
+            summary.seconds = time.monotonic() - started
+            _count_calls(summary, client)
+            store.defer(run_id)
+            is_complete = error is None and not stopping()
+            _count_outcomes(summary, store, run_id, complete=is_complete)
+            if extract is not None and is_complete:
+                extract.settled(store, summary)
+            status, error = _status(summary, error, stopped=stopping())
+            message = str(error) if error else None
+            store.finish_run(run_id, status, message, summary.to_json())
+            log.info("%s took %s", config.pipeline, summary.spent_told())
+    return RunResult(run_id, config.pipeline, status, summary, error, has_loaded=source is not None)
+
+
+def plan_pipeline(config: PipelineConfig) -> PlanResult:
+    """What a run would do now. Sends no write; asks Kartra for lists of names at most."""
+    account = account_of(config)
+    summary = Summary()
+    with summary.timed("open source"):
+        source = _open_source(config, summary)
+        if config.operations is not None:
+            check_operation_columns(config)
+    result = PlanResult(Plan(), summary, 0, 0.0, [], 0, None, None)
+    with summary.timed("open state"):
+        opened = Store(config.state if config.state.exists() else None, check_beside=True)
+    with opened as store:
+        store.find_scope(config.pipeline, account, config.kartra.mode)
+        if source is not None:
+            result = _plan_load(
+                config, extract_of(source, config.needs_load(), store), store, account, summary
+            )
+        store.check_is_whole()
+        if config.operations is not None:
+            result = _plan_operations(config, store, result)
+        if config.pull is None:
+            return result
+        pull = estimate_pull(config, store, account)
+    calls = result.calls + pull.calls
+    return replace(result, calls=calls, seconds=calls / config.kartra.calls_per_second, pull=pull)
+
+
+def _plan_operations(config: PipelineConfig, store: Store, result: PlanResult) -> PlanResult:
+    """What operations add to a plan. Their checks ask Kartra, once now and once in the run."""
+    client = open_client(config)
+    try:
+        planned = plan_operations(config, store, client)
+        waiting = len(OperationStore(store).unsettled())
+        calls = result.calls + planned.calls + client.counts.sent
+    finally:
+        client.close()
+    planned.count(result.summary)
+    return replace(
+        result,
+        calls=calls,
+        seconds=calls / config.kartra.calls_per_second,
+        operations=planned,
+        refusal=result.refusal or planned.refusal,
+        waiting=result.waiting + waiting,
+    )
+
+
+def _plan_load(
+    config: PipelineConfig, extract: Extract, store: Store, account: str, summary: Summary
+) -> PlanResult:
+    source, load = extract.source, extract.load
+    unchecked: list[str] = []
+    client = open_client(config)
+    try:
+        inventory = AccountInventory(store, client, account, load, keep=False)
+        known = _Lenient(inventory, unchecked)
+        stage(source, load, store, summary, run_id=None, skip_known=_may_skip(config))
+        with summary.timed("check state"):
+            store.check_is_whole()
+        shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
+        plan = make_plan(store, load, shortfall, summary, run_id=None)
+        with summary.timed("guard"):
+            refusal = _guard(load, store, summary, plan, approved=False)
+        if unchecked:
+            plan.forget_names()
+        creating = len(plan.new_fields)
+        asking = inventory.calls_needed(creating=creating) if plan.needs_names else 0
+        collapsing = store.collapsing() if config.kartra.mode == "test" else []
+        waiting = len(store.unsettled())
+    finally:
+        client.close()
+    log.info("%s took %s", config.pipeline, summary.spent_told())
+    for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
+        summary.leads[name] += count
+    calls = plan.calls + asking
+    return PlanResult(
+        plan,
+        summary,
+        calls,
+        calls / config.kartra.calls_per_second,
+        collapsing,
+        waiting,
+        unchecked[0] if unchecked else None,
+        refusal,
+    )
+
+
+class _Lenient:
+    """Lists of names for a plan: where Kartra does not answer, the plan is made without comparing them."""
+
+    def __init__(self, inventory: AccountInventory, unchecked: list[str]) -> None:
+        self._inventory = inventory
+        self._unchecked = unchecked
+
+    def current(self) -> Inventory:
+        return self._try(self._inventory.current)
+
+    def asked(self) -> Inventory:
+        return self._try(self._inventory.asked)
+
+    def _try(self, ask: Callable[[], Inventory]) -> Inventory:
+        if not self._unchecked:
+            try:
+                return ask()
+            except RetryableApiError as error:
+                self._unchecked.append(str(error))
+        return Inventory()
+
+
+def _load(
+    config: PipelineConfig,
+    extract: Extract,
+    store: Store,
+    client: KartraClient,
+    account: str,
+    run_id: str,
+    summary: Summary,
+    *,
+    approved: bool,
+    stopping: Callable[[], bool],
+    halt: Callable[[], None],
+    progress: Callable[[Progress], None],
+) -> SyncError | None:
+    source, load = extract.source, extract.load
+    inventory = AccountInventory(store, client, account, load)
+    workers = config.kartra.workers
+    delivery = Delivery(
+        store,
+        client,
+        inventory,
+        load,
+        run_id=run_id,
+        mode=config.kartra.mode,
+        calls_per_second=config.kartra.calls_per_second,
+        workers=None if workers == "auto" else workers,
+        settle_s=config.kartra.settle_s,
+        stopping=stopping,
+        halt=halt,
+        progress=progress,
+    )
+
+    def between() -> None:
+        store.beat(run_id)
+        if stopping():
+            raise _StoppedError("stopped")
+
+    with summary.timed("recover"):
+        delivery.recover()
+    if delivery.failure is not None:
+        return delivery.failure
+    unknown = frozenset(entry.key for entry in store.unsettled())
+    stage(source, load, store, summary, run_id=run_id, between=between, skip_known=_may_skip(config))
+    plan = make_plan(
+        store,
+        load,
+        Shortfall(inventory.current, inventory.asked, creatable_fields(load)),
+        summary,
+        run_id=run_id,
+        unknown=unknown,
+        between=between,
+    )
+    refuse_missing(plan)
+    with summary.timed("guard"):
+        refusal = _guard(load, store, summary, plan, approved=approved)
+    if refusal:
+        return refusal
+    if config.kartra.mode == "test":
+        _warn_of_collapsing(store.collapsing())
+    if plan.new_fields:
+        between()
+        made = create_fields(
+            plan.new_fields, client, inventory.custom_fields, settle_s=config.kartra.settle_s
+        )
+        summary.actions["create_custom_field"] += len(made)
+        summary.notes += [f"custom field {field} created" for field in made]
+    with summary.timed("keep"):
+        store.keep_raw_hashes()
+    if plan.changes:
+        with summary.timed("deliver"):
+            delivery.deliver(plan.changes)
+        with summary.timed("keep"):
+            store.keep_raw_hashes()
+    summary.actions.update(delivery.actions)
+    summary.retried += delivery.retried
+    return delivery.failure
+
+
+def _may_skip(config: PipelineConfig) -> bool:
+    """In Test mode all addresses are compared with each other."""
+    return config.kartra.mode != "test"
+
+
+def _guard(
+    load: LoadConfig, store: Store, summary: Summary, plan: Plan, *, approved: bool
+) -> GuardError | None:
+    is_share = plan.removed or (plan.edited_known and not load.guards.max_edited.is_whole)
+    try:
+        guards.check_before(
+            load.guards,
+            rows=summary.read,
+            known=store.count_leads() if is_share else 0,
+            edited=plan.edited_known,
+            removed=plan.removed,
+            triggered=plan.triggered,
+            approved=approved,
+        )
+    except GuardError as error:
+        return error
+    return None
+
+
+def _count_calls(summary: Summary, client: KartraClient) -> None:
+    counts = client.counts
+    summary.sent, summary.throttled, summary.read_back = counts.sent, counts.throttled, counts.read_back
+
+
+def _count_outcomes(summary: Summary, store: Store, run_id: str, *, complete: bool) -> None:
+    for (kind, outcome), count in store.outcomes(run_id).items():
+        if kind == "load":
+            summary.leads[outcome] += count
+        elif outcome == "removed":
+            summary.leads["removed"] += count
+        elif outcome in ("rejected", "parked"):
+            summary.not_removed += count
+    if not complete:  # stopped before everything was decided: the rest waits for the next run
+        summary.leads["deferred"] += max(0, summary.difference)
+
+
+def _status(summary: Summary, error: SyncError | None, *, stopped: bool) -> tuple[str, SyncError | None]:
+    if isinstance(error, _StoppedError) or (stopped and isinstance(error, RetryableApiError | None)):
+        return "interrupted", None
+    if error is not None:
+        return ("refused" if isinstance(error, GuardError | ConfigError) else "failed"), error
+    if summary.difference:
+        return "failed", SyncError(
+            f"the counters do not add up: {summary.difference:+,} records. Please report this"
+        )
+    if summary.refused or summary.leads["deferred"]:
+        return "partial", None
+    return "succeeded", None
+
+
+def _warn_of_collapsing(collapsing: list[tuple[int, str]]) -> None:
+    for row, address in collapsing:
+        log.warning(
+            "Test mode stores row %d (%s) under an address others have too", row, mask_address(address)
+        )
+
+
+def _open_source(config: PipelineConfig, summary: Summary) -> Source | None:
+    """The contacts, if the pipeline loads any."""
+    if config.load is None:
+        return None
+    source = open_records(config.load)
+    summary.notes += check_columns(source, config, config.load)
+    for note in source.notes:
+        log.info("%s", note)
+    return source

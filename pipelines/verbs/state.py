@@ -1,0 +1,152 @@
+"""Looking after a state file: copy it, check it, erase a person from it, and from what was pulled.
+
+Makes no call to Kartra.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connectors.errors import ConfigError, StateError, TablesError
+from pipelines.changes.compile import change_from_json
+from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.contacts.forgotten import cells_of
+from pipelines.contacts.lead import DesiredLead, Snapshot
+from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.state.file import PART, backups_beside, copy_state, holds_any
+from pipelines.state.store import Store, TextKind, utc_now
+from pipelines.tables.warehouse import Warehouse
+
+
+def back_up(config: PipelineConfig, target: Path | None) -> Path:
+    """Copy the state of a pipeline, also while it is being run; gives where the copy lies.
+
+    A folder as `target` gets a copy named after the state and the time; without one it is that of the
+    state. Raises ConfigError where `target` is there already.
+    """
+    state = _existing(config)
+    if target is not None and target.exists() and not target.is_dir():
+        raise ConfigError(f"{target}: is there already, and nothing is overwritten")
+    if target is None or target.is_dir():
+        named = f"{state.name}.{utc_now():%Y%m%dT%H%M%SZ}.backup"
+        return copy_state(state, (target or state.parent) / named, numbered=True)
+    return copy_state(state, target)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found. Without problems the state is whole; `notes` are what a run mends itself."""
+
+    state: Path
+    leads: int
+    problems: list[str]
+    notes: list[str]
+    backups: list[Path]
+
+
+def verify(config: PipelineConfig) -> Verified:
+    """Check every page, index, reference and text of the state. Raises StateError where there is none."""
+    state = _existing(config)
+    backups = [file for file in backups_beside(state) if PART not in file.suffix]
+    try:
+        with Store(state) as store:
+            problems = store.damage()
+            counts = {kind: _unreadable(store, kind, read) for kind, read in _READERS.items()}
+            problems += [f"{bad:,} {kind} texts cannot be read" for kind, (_, bad) in counts.items() if bad]
+            notes = [
+                f"the lease of {pipeline} is that of a run that died; the next run takes over"
+                for pipeline in store.dead_leases()
+            ]
+    except StateError as error:
+        return Verified(state, 0, [str(error).removeprefix(f"{state}: ")], [], backups)
+    return Verified(state, counts["snapshot"][0], problems, notes, backups)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenPerson:
+    """What went, by table, and which backups beside the state still hold the person."""
+
+    state: Path
+    pipelines: list[str]
+    rows: dict[str, int]
+    backups: list[Path]
+
+
+def forget(config: PipelineConfig, key: str) -> ForgottenPerson:
+    """Erase a person from every pipeline of the state file, for good, and never send them again.
+
+    Where there is no state yet, one is made that knows this alone. Raises LockedError while a pipeline of
+    the file is being run, and StateError where rows went and their bytes could not be wiped out yet.
+    """
+    names = _names(config.load, key)
+    with Store(config.state) as store:
+        pipelines = store.pipelines()
+        erased = store.forget(names)
+        try:
+            store.wipe()
+        except StateError as error:
+            raise StateError(
+                f"{error}. The person is forgotten, but traces may still stand in the file: forget them"
+                " again once this is mended"
+            ) from error
+    rows = dict(erased.rows) | _erase_pulled(config, erased.names)
+    backups = [file for file in backups_beside(config.state) if holds_any(file, erased.names)]
+    return ForgottenPerson(config.state, pipelines, rows, backups)
+
+
+def _erase_pulled(config: PipelineConfig, names: frozenset[str]) -> dict[str, int]:
+    """From the tables of this pipeline's pull; how many rows by table."""
+    if config.pull is None:
+        return {}
+    try:
+        with Warehouse(config.pull.into, create=False) as warehouse:
+            return warehouse.erase(sorted(names)) if warehouse.is_there() else {}
+    except TablesError as error:
+        if isinstance(config.pull.into, Path) and not config.pull.into.exists():
+            return {}
+        raise TablesError(
+            f"{error}. The person is forgotten in the state; forget them again once this is mended"
+        ) from error
+
+
+def _existing(config: PipelineConfig) -> Path:
+    if not config.state.is_file():
+        raise StateError(f"{config.state}: there is no state yet; the first run makes it")
+    return config.state
+
+
+def _names(load: LoadConfig | None, key: str) -> frozenset[str]:
+    """A key as the mapping makes it, and the address that it may be."""
+    given = normal_cell(key)
+    if not given:
+        raise ConfigError("KEY is blank: nobody has that")
+    by_address = load is None or load.key.column is None
+    try:
+        address = normal_address(key)
+    except InvalidAddressError:
+        return frozenset({given.lower() if by_address else given})
+    return frozenset({address} if by_address else {given, address})
+
+
+def _unreadable(store: Store, kind: TextKind, read: Callable[[str], Any]) -> tuple[int, int]:
+    """How many texts of a kind there are, and how many cannot be read."""
+    found = bad = 0
+    for text in store.texts(kind):
+        found += 1
+        try:
+            read(text)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            bad += 1
+    return found, bad
+
+
+_READERS: dict[TextKind, Callable[[str], Any]] = {
+    "snapshot": lambda text: Snapshot.from_json(text, lead_id=None),
+    "wish": DesiredLead.from_json,
+    "change": change_from_json,
+    "summary": lambda text: json.loads(text)["leads"],
+    "inventory": json.loads,
+    "record": lambda text: list(cells_of(text)),
+}

@@ -1,0 +1,100 @@
+"""Looking without touching: the last runs, what waits, who was refused. Needs no credentials."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from connectors.errors import TablesError
+from pipelines.config.load import PipelineConfig, PullConfig
+from pipelines.state.store import Store
+
+
+def status_of(config: PipelineConfig) -> dict[str, Any]:
+    """The last run, what waits, and who runs the pipeline now."""
+    with _store(config) as store:
+        waiting = store.waiting(config.pipeline)
+        holder = store.holder(config.pipeline)
+        last = _runs(store, config.pipeline, 1)
+        return {
+            "pipeline": config.pipeline,
+            "leads": waiting.leads,
+            "waiting": {
+                "unknown": waiting.unknown,
+                "parked": waiting.parked,
+                "rejected": waiting.rejected,
+            },
+            "last_run": last[0] if last else None,
+            "running": {
+                "run_id": holder.run_id,
+                "since": holder.taken_at.isoformat(),
+                "pid": holder.pid,
+                "host": holder.host,
+            }
+            if holder
+            else None,
+            **({"operations": _operations(store, config)} if config.operations is not None else {}),
+            **({"tables": _tables(config.pull)} if config.pull is not None else {}),
+        }
+
+
+def _operations(store: Store, config: PipelineConfig) -> dict[str, dict[str, int]]:
+    """Of each operation how many are done, already done, refused, parked, unknown: of all runs together."""
+    from pipelines.operations.journal import OperationStore  # whoever does no operations need not wait for it
+
+    counts: dict[str, dict[str, int]] = {}
+    for row in OperationStore(store).counts(config.pipeline):
+        counts.setdefault(row.do, {})[row.outcome] = row.operations
+    return counts
+
+
+def _tables(pull: PullConfig) -> dict[str, Any]:
+    """How fresh the tables of a pull are; `problem` where they cannot be read, or are not there yet."""
+    from pipelines.tables.reports import read_report  # whoever pulls nothing need not wait for it
+    from pipelines.tables.warehouse import Warehouse
+
+    try:
+        with Warehouse(pull.into, create=False) as warehouse:
+            fresh = read_report(warehouse.tables, "freshness")
+    except TablesError as error:
+        return {"problem": str(error)}
+    return dict(zip(fresh.columns, fresh.rows[0], strict=True))
+
+
+def runs_of(config: PipelineConfig, count: int) -> list[dict[str, Any]]:
+    with _store(config) as store:
+        return _runs(store, config.pipeline, count)
+
+
+def rejects_of(config: PipelineConfig) -> Iterator[dict[str, Any]]:
+    """The rejects of the last run; `record` is the original text: an object, or header and cells."""
+    with _store(config) as store:
+        for last in _runs(store, config.pipeline, 1):
+            for row in store.rejects(last["run_id"]):
+                yield {
+                    "row": row.row,
+                    "line": row.line,
+                    "kind": row.kind,
+                    "type": row.type,
+                    "reason": row.reason,
+                    "record": json.loads(row.record) if row.record else None,
+                }
+
+
+def _store(config: PipelineConfig) -> Store:
+    return Store(config.state if config.state.exists() else None)
+
+
+def _runs(store: Store, pipeline: str, count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "run_id": row.run_id,
+            "pipeline": row.pipeline,
+            "mode": row.mode,
+            "started_at": row.started_at,
+            "finished_at": row.finished_at,
+            "status": row.status,
+            "message": row.message,
+            "summary": json.loads(row.summary) if row.summary else None,
+        }
+        for row in store.runs(pipeline, count)
+    ]

@@ -1,0 +1,135 @@
+"""A look at leads that were taken over: is Kartra as their records say? Reads only.
+
+What is learned stays: the leads' numbers. One that Kartra does not know is no longer taken over, so that the
+next run sends it. What differs is told and left alone; it is drift from then on.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from random import Random
+
+from connectors.kartra.client import KartraClient, ProfileRead
+from connectors.kartra.profile import LeadProfile
+from pipelines.changes.drift import DELETED, Drift, find_drift
+from pipelines.changes.readback import reads_of
+from pipelines.config.load import PipelineConfig
+from pipelines.contacts.lead import Snapshot
+from pipelines.state.store import Store
+from pipelines.summary import Progress
+from pipelines.verbs.drift import MAX_WORKERS, read_lead, side_by_side
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """A lead that is not in Kartra as its record says; `row` is that of the source."""
+
+    key: str
+    row: int | None
+    lead_id: str
+    found: tuple[Drift, ...]
+
+
+@dataclass(slots=True)
+class Verified:
+    """What came of the look: `unknown` leads never were in Kartra, `failed` gave no answer."""
+
+    asked: int = 0
+    same: int = 0
+    unknown: int = 0
+    deleted: int = 0
+    failed: int = 0
+    differing: list[Differing] = field(default_factory=list)
+
+    @property
+    def agrees(self) -> bool:
+        return self.same == self.asked
+
+
+def differences(snapshot: Snapshot, profile: LeadProfile) -> Iterator[Drift]:
+    """What the profile does not show of what was taken over. Points and classes are in no profile."""
+    yield from find_drift(snapshot, profile)
+    for name in sorted(snapshot.sequences - profile.sequences.keys()):
+        yield Drift("sequences", name)
+
+
+def told(difference: Drift) -> str:
+    """In words for people, without values."""
+    match difference.kind:
+        case "email":
+            return "another address"
+        case "tags":
+            return f'without the tag "{difference.name}"'
+        case "lists":
+            return f'not on the list "{difference.name}"'
+        case "sequences":
+            return f'not in the sequence "{difference.name}"'
+        case "custom_fields":
+            return f"custom field {difference.name} differs"
+        case _:
+            return f"field {difference.name} differs"
+
+
+def verify(
+    verified: Verified,
+    store: Store,
+    client: KartraClient,
+    config: PipelineConfig,
+    count: int,
+    seed: int,
+    *,
+    between: Callable[[], None],
+    progress: Callable[[Progress], None],
+) -> None:
+    """Ask Kartra for so many of the leads that were taken over; the same `seed` asks for the same ones.
+
+    What comes of it is counted in `verified` as it goes. Raises FatalApiError; what was seen before is kept.
+    """
+    total = store.count_adopted()
+    wanted = min(count, total)
+    places = sorted(Random(seed).sample(range(total), wanted))  # noqa: S311 - nobody is to be surprised
+    leads = _at(places, store.adopted())
+    with ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="verify") as pool:
+        while batch := list(islice(leads, side_by_side(config, client, MAX_WORKERS))):
+            snapshots = [_snapshot(store, key) for key, _ in batch]
+            calls = [tuple(reads_of(snapshot, config.kartra.mode)) for snapshot in snapshots]
+            reads = pool.map(partial(read_lead, client), calls)
+            for (key, row), snapshot, read in zip(batch, snapshots, reads, strict=True):
+                verified.asked += 1
+                _see(store, verified, key, row, snapshot, read)
+            progress(Progress(verified.asked, wanted, client.counts.sent))
+            between()
+
+
+def _see(
+    store: Store, verified: Verified, key: str, row: int | None, snapshot: Snapshot, read: ProfileRead | None
+) -> None:
+    if read is None:
+        verified.failed += 1
+    elif read.profile is not None:
+        if not snapshot.lead_id and read.profile.id:
+            store.learn_id(key, read.profile.id)
+        if found := tuple(differences(snapshot, read.profile)):
+            verified.differing.append(Differing(key, row, read.profile.id, found))
+        else:
+            verified.same += 1
+    elif read.type == DELETED:
+        verified.deleted += 1
+    else:
+        verified.unknown += 1
+        store.give_up(key)
+
+
+def _at(places: Iterable[int], leads: Iterator[tuple[str, int | None]]) -> Iterator[tuple[str, int | None]]:
+    passed = 0
+    for place in places:
+        yield from islice(leads, place - passed, place - passed + 1)
+        passed = place + 1
+
+
+def _snapshot(store: Store, key: str) -> Snapshot:
+    known = store.lead(key)
+    assert known is not None  # noqa: S101 - this process alone works on the pipeline
+    return known.snapshot

@@ -1,0 +1,1 @@
+"""Words that are looked up: countries, near matches."""
