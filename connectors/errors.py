@@ -19,24 +19,12 @@ class SourceError(SyncError):
     """The contacts could not be read. Nothing was sent."""
 
 
-class StateError(SyncError):
-    """The state store cannot be used as it is (damaged, read-only, from a newer version)."""
-
-
 class TablesError(SyncError):
     """The database a pull writes to cannot be used. What was committed before stays."""
 
 
 class RefusedValueError(TablesError):
     """A value does not fit into a column of the database. What else was to be written with it is not."""
-
-
-class LockedError(SyncError):
-    """Another run of this pipeline holds the lease."""
-
-
-class GuardError(SyncError):
-    """A guard stopped the run."""
 
 
 class ActionOutcome(NamedTuple):

@@ -1,6 +1,7 @@
 """How personal data is shown where people read along: logs, messages, reports."""
 
 import re
+from typing import Any
 
 _ADDRESS = re.compile(r"[^\s@<>\"(),;:]+@[^\s@<>\"'(),;:]+")
 
@@ -17,3 +18,17 @@ def mask_address(address: str) -> str:
 def mask_text(text: str) -> str:
     """A foreign message with every address in it masked."""
     return _ADDRESS.sub(lambda match: mask_address(match.group()), text)
+
+
+def mask_deep(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: mask_deep(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [mask_deep(inner) for inner in value]
+    return mask_value(value) if isinstance(value, str) else value
+
+
+def mask_value(value: str) -> str:
+    if not value:
+        return ""
+    return mask_address(value) if "@" in value else f"{value[0]}***"

@@ -14,7 +14,12 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from connectors.errors import SyncError
-from pipelines.load.delivery import STOP_WITHIN_S
+from connectors.kartra.client import KartraClient
+from pipelines.calls.patience import STOP_WITHIN_S
+from pipelines.config.pipeline import PipelineConfig
+
+MAX_WORKERS = 32
+
 
 MAX_WORKERS = 64
 
@@ -159,3 +164,11 @@ class _Desk:
             while not self._asked.empty():
                 done, _ = self._asked.get()
                 done.set_exception(_ClosedError())
+
+
+def side_by_side(config: PipelineConfig, client: KartraClient, max_calls: int) -> int:
+    """Calls made side by side and then compared: some for each worker."""
+    workers = config.kartra.workers
+    if workers == "auto":  # as in a pull: rate times latency, and a few that wait for their permit
+        workers = math.ceil(config.kartra.calls_per_second * client.counts.latency_s) + 4
+    return min(4 * min(workers, MAX_WORKERS), max_calls)

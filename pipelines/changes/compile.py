@@ -6,8 +6,8 @@ from datetime import datetime
 from connectors.kartra import commands
 from connectors.kartra.commands import Action, Call, CustomFieldValue, Lead
 from pipelines.changes.diff import Change, Step
+from pipelines.changes.inventory import Inventory
 from pipelines.contacts.lead import Snapshot
-from pipelines.load.account_names import Inventory
 
 _BY_NAME = {
     "assign_tag": commands.assign_tag,

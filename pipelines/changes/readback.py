@@ -8,9 +8,9 @@ from typing import Any
 from connectors.kartra.commands import Call, get_lead
 from connectors.kartra.profile import LeadProfile
 from pipelines.changes.diff import Change, Step, apply_change, created_lead, same_value
-from pipelines.config.load import Existing, Mode
-from pipelines.contacts.lead import DesiredLead, Snapshot, Unwanted
-from pipelines.state.store import Origin
+from pipelines.config.kartra import Mode
+from pipelines.config.load import Existing
+from pipelines.contacts.lead import DesiredLead, Origin, Snapshot, Unwanted
 
 EST = timezone(timedelta(hours=-5))
 CLOCKS_DIFFER = timedelta(minutes=5)

@@ -16,7 +16,8 @@ from pipelines.config.file import read_pipeline
 from pipelines.shipped import ROOT
 from pipelines.tables.reports import ReportRows, read_report
 from pipelines.tables.warehouse import open_warehouse
-from pipelines.verbs.run import RunResult, plan_pipeline, run_pipeline
+from pipelines.verbs.plan import plan_pipeline
+from pipelines.verbs.run import RunResult, run_pipeline
 
 LATENCY_S = 0.12
 CHANGED_CITIES = 5

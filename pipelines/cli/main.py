@@ -14,12 +14,7 @@ from typing import Any
 
 import click
 
-from connectors.errors import (
-    ConfigError,
-    GuardError,
-    LockedError,
-    SyncError,
-)
+from connectors.errors import ConfigError, SyncError
 from pipelines.cli.adopt import adopt, export_import
 from pipelines.cli.call import call
 from pipelines.cli.drift import drift
@@ -38,6 +33,7 @@ from pipelines.cli.options import (
 )
 from pipelines.cli.reports import report, reports
 from pipelines.cli.state import state
+from pipelines.errors import GuardError, LockedError
 
 DONE, FAILED, USAGE, PARTIAL, GUARDED, LOCKED, BUG = 0, 1, 2, 3, 4, 5, 70
 """Exit codes: done · failed, safe to run again · usage or configuration · done, some leads refused ·
@@ -104,9 +100,9 @@ def plan(file: Path, *, as_json: bool, verbose: int) -> None:
     """What a run would send: counts per action, calls, minutes. Sends no write."""
     start_log(verbose)
     from connectors.privacy import mask_address, mask_text
+    from pipelines.changes.inventory import missing_message
     from pipelines.cli.screens import plan_lines
-    from pipelines.load.plan import missing_message
-    from pipelines.verbs.run import plan_pipeline
+    from pipelines.verbs.plan import plan_pipeline
 
     config = read_file(file)
     result = plan_pipeline(config)
@@ -288,8 +284,7 @@ def rejects(file: Path, *, csv_file: str | None, as_json: bool, verbose: int) ->
     from rich.console import Console
 
     from pipelines.cli.screens import rejects_table
-    from pipelines.verbs.rejects import write_rejects
-    from pipelines.verbs.status import rejects_of
+    from pipelines.verbs.rejects import rejects_of, write_rejects
 
     config = read_file(file)
     if csv_file is not None:
@@ -370,7 +365,7 @@ def resolve(
     With --not-landed what Kartra refused is tried again, too.
     """
     start_log(verbose)
-    from pipelines.verbs.parked import resolve_key
+    from pipelines.verbs.resolve import resolve_key
 
     if answer is None:
         raise click.UsageError("say --landed or --not-landed")

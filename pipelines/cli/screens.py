@@ -19,7 +19,8 @@ from pipelines.summary import Summary
 if TYPE_CHECKING:  # pandas comes with them, and tables need none
     from pipelines.operations.job import OperationsPlan
     from pipelines.tables.reports import ReportRows
-    from pipelines.verbs.run import PlanResult, RunResult
+    from pipelines.verbs.plan import PlanResult
+    from pipelines.verbs.run import RunResult
 
 TRIGGERS_SHOWN = 10
 RATE_SHOWN_FROM = 20

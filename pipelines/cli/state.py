@@ -79,7 +79,7 @@ def forget(words: tuple[str, ...], *, yes: bool, as_json: bool, verbose: int) ->
     *files, key = words
     start_log(verbose)
     from connectors.privacy import mask_address
-    from pipelines.verbs.state import forget as forget_person
+    from pipelines.verbs.forget import forget as forget_person
 
     config = read_one(Path(files[0]) if files else None)
     shown = mask_address(key.strip())

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipelines.config.load import PipelineConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.scalars import Section
 
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import CustomValue, DesiredLead, digests, shape
-from pipelines.contacts.mapping import Part, Parts, Standing, parts_of
+from pipelines.contacts.mapping import parts_of
 from pipelines.contacts.normalise import (
     MAX_ADDRESS,
     PLAIN_ADDRESS,
@@ -24,6 +24,7 @@ from pipelines.contacts.normalise import (
     is_normal_domain,
     normal_address,
 )
+from pipelines.contacts.parts import Part, Parts, Standing
 from pipelines.contacts.text_columns import (
     Columns,
     Flags,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from connectors.errors import ConfigError
 from connectors.sources import Chunk
 from pipelines.config.load import LoadConfig
-from pipelines.contacts.mapping import used_columns
+from pipelines.contacts.columns import used_columns
 from pipelines.contacts.normalise import normal_cell
 
 LOOKED_AT = 1_000

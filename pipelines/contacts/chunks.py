@@ -19,9 +19,9 @@ from pipelines.contacts.forgotten import REASON, Forgotten, cells_of
 from pipelines.contacts.lead import digest, shape
 from pipelines.contacts.mapping import Invalid, mapper
 from pipelines.contacts.originals import pack
+from pipelines.contacts.staged import Reject, Staged, StagedColumns
 from pipelines.contacts.text_columns import chosen_of, text_columns
 from pipelines.contacts.values import Record
-from pipelines.state.store import Reject, Staged, StagedColumns
 
 _record_text = json.JSONEncoder(ensure_ascii=False).encode
 

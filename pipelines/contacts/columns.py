@@ -4,7 +4,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from connectors.errors import ConfigError
+from pipelines.config.load import LoadConfig
+from pipelines.config.values import Value
 from pipelines.words.nearest import nearest
+
+INDISPENSABLE = ("load.fields.email", "load.key", "load.consent", "load.duplicates")
+"""Places of the mapping whose columns have to be there, whatever the contract says."""
 
 
 def check_used(used: Sequence[tuple[str, str]], columns: tuple[str, ...]) -> None:
@@ -32,3 +37,46 @@ def naming_file(file_name: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise ConfigError("\n".join(f"{file_name}: {line}" for line in str(error).splitlines())) from None
+
+
+def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:
+    """Each (place in the pipeline file, column) that the mapping reads."""
+    for place, value in _values(load):
+        yield from ((place, column) for column in value.columns)
+    if load.points is not None and load.points.column is not None:
+        yield "load.points", load.points.column
+    if load.key.column is not None:
+        yield "load.key", load.key.column
+    if load.consent.column is not None:
+        yield "load.consent", load.consent.column
+    if load.duplicates.column is not None:
+        yield "load.duplicates", load.duplicates.column
+
+
+def needed_columns(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """As `used_columns`, without what is missing and may be."""
+    for place, column in used_columns(load):
+        if column in columns or load.contract.missing == "error" or place in INDISPENSABLE:
+            yield place, column
+
+
+def _values(load: LoadConfig) -> Iterator[tuple[str, Value]]:
+    for name, value in load.fields.items():
+        yield f"load.fields.{name}", value
+    for name, value in load.custom_fields.items():
+        yield f"load.custom_fields.{name}", value
+    for place, elements in (
+        ("tags", load.tags),
+        ("lists", load.lists),
+        ("sequences", [part for one in load.sequences for part in (one.name, one.step)]),
+        ("untag", load.untag),
+        ("unsubscribe", load.unsubscribe),
+        ("unsubscribe_from_sequences", load.unsubscribe_from_sequences),
+    ):
+        for element in elements:
+            if isinstance(element, Value):
+                yield f"load.{place}", element
+
+
+def can_be_read(value: str | Value, columns: tuple[str, ...]) -> bool:
+    return isinstance(value, str) or all(column in columns for column in value.columns)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from connectors.errors import ConfigError
 from pipelines.config.load import LoadConfig
-from pipelines.contacts.mapping import used_columns
+from pipelines.contacts.columns import used_columns
 
 
 def contract_notes(load: LoadConfig, columns: tuple[str, ...]) -> list[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pipelines.config.load import ExpectConfig, LoadConfig
+from pipelines.config.examples import ExpectConfig
+from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import DesiredLead
 from pipelines.contacts.mapping import Invalid, Mapped, mapper
 

@@ -8,7 +8,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
+
+Origin = Literal["created", "adopted", "skipped"]
+
 
 CustomValue = str | tuple[str, ...]
 """Text, or the labels of the options chosen in a checkbox field (in the source's order)."""

@@ -86,3 +86,13 @@ def _what_is_wrong(text: str) -> str:
     if "." not in text.rpartition("@")[2]:
         return "not an e-mail address: the domain has no dot"
     return "not an e-mail address"
+
+
+def normal_key(key: str, *, by_address: bool) -> str:
+    """A sync key as a person types it, in the form the state knows."""
+    if not by_address:
+        return normal_cell(key)
+    try:
+        return normal_address(key)
+    except InvalidAddressError:
+        return normal_cell(key).lower()

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from connectors.errors import ConfigError
 from connectors.sources import Source
 from connectors.sources.files.places import member_names
-from pipelines.config.file import URL_WITH_PASSWORD
+from pipelines.config.document import URL_WITH_PASSWORD
 from pipelines.config.sources import SOURCE_OPTIONS, SourceConfig
 from pipelines.extract.sources import open_source
 

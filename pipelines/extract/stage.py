@@ -3,9 +3,9 @@
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from connectors.errors import GuardError
 from connectors.sources import Chunk, Source
-from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.config.load import LoadConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.card_numbers import without_secrets
 from pipelines.contacts.chunks import ChunkMapper, MappedChunk, records_of
 from pipelines.contacts.columns import naming_file
@@ -13,9 +13,11 @@ from pipelines.contacts.contract import contract_notes
 from pipelines.contacts.fingerprint import fingerprint, raw_hashes
 from pipelines.contacts.known_records import KnownRecords
 from pipelines.contacts.lead import DesiredLead, digest, shape
-from pipelines.contacts.mapping import Invalid, Mapped, mapper, merge_leads
+from pipelines.contacts.mapping import Invalid, Mapped, mapper
+from pipelines.contacts.merge import merge_leads
 from pipelines.contacts.originals import unpack
 from pipelines.contacts.values import Record
+from pipelines.errors import GuardError
 from pipelines.extract.read_ahead import one_ahead
 from pipelines.extract.suppression import suppressed_addresses, suppressed_by
 from pipelines.extract.transform import source_columns

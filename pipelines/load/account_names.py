@@ -7,35 +7,27 @@ per lead.
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
-from functools import lru_cache, partial
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from connectors.kartra import commands
 from connectors.kartra.client import KartraClient
-from connectors.kartra.commands import Call
-from connectors.kartra.profile import CustomFieldDefinition, parse_custom_fields, parse_names
-from connectors.privacy import mask_text
-from pipelines.changes.diff import Change, joined
+from connectors.kartra.profile import CustomFieldDefinition
+from pipelines.calls.inventories import read_inventory
+from pipelines.changes.diff import Change
+from pipelines.changes.inventory import NOTHING, Inventory, Missing, missing_in, needs_inventory
 from pipelines.config.custom_fields import NewField
 from pipelines.config.load import LoadConfig
-from pipelines.contacts.lead import CustomValue, Unwanted
+from pipelines.contacts.lead import Unwanted
 from pipelines.load.custom_fields import FieldDraft, FieldToCreate
 from pipelines.state.store import Store, utc_now
-from pipelines.words.nearest import nearest
 
 FRESH_FOR = timedelta(hours=1)
 """How long a list of names is taken for true without asking again. A name it lacks is asked for anyway."""
 
-_READS = {
-    "tags": (commands.retrieve_account_tags, "account_tags"),
-    "lists": (commands.retrieve_account_lists, "account_lists"),
-    "sequences": (commands.retrieve_account_sequences, "account_sequences"),
-    "custom_fields": (commands.retrieve_custom_fields, "custom_fields"),
-}
-_WORDS = {"tags": "tag", "lists": "list", "sequences": "sequence"}
 _MAPPED = {
     "tags": ("tags", "untag"),
     "lists": ("lists", "unsubscribe"),
@@ -43,98 +35,6 @@ _MAPPED = {
     "custom_fields": ("custom_fields",),
 }
 """Which keys of a load section need which inventory."""
-NOTHING: frozenset[Unwanted] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """What Kartra listed. `fresh` is false where the lists come from an earlier run."""
-
-    tags: frozenset[str] = frozenset()
-    lists: frozenset[str] = frozenset()
-    sequences: frozenset[str] = frozenset()
-    custom_fields: Mapping[str, CustomFieldDefinition] = field(default_factory=dict)
-    fresh: bool = True
-
-    @classmethod
-    def of(cls, contents: Mapping[str, Any], *, fresh: bool) -> "Inventory":
-        """From what `read_inventory` gave, by kind."""
-        return cls(
-            tags=frozenset(contents.get("tags", ())),
-            lists=frozenset(contents.get("lists", ())),
-            sequences=frozenset(contents.get("sequences", ())),
-            custom_fields={
-                known["identifier"]: CustomFieldDefinition(**known)
-                for known in contents.get("custom_fields", ())
-            },
-            fresh=fresh,
-        )
-
-    def has_room_for(self, identifier: str) -> bool:
-        """Whether a custom field of that name may be created: names that differ in case alone are taken."""
-        taken = {known.casefold() for known in self.custom_fields}
-        return identifier.casefold() not in taken
-
-    def wire_value(self, identifier: str, value: CustomValue) -> str | tuple[str, ...]:
-        """A custom value as Kartra takes it: option ids instead of labels. KeyError where it has none."""
-        definition = self.custom_fields[identifier]
-        if not value or definition.type not in commands.CHOICE_TYPES:
-            return joined(value)
-        labels = value if isinstance(value, tuple) else (value,)
-        ids = tuple(_option_id(definition, label) for label in labels)
-        return ids if definition.type == "checkbox" else ids[0]
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Missing:
-    """One thing that is wished for and does not exist: `tag "Importd"`, with what is near."""
-
-    what: str
-    near: str | None = None
-
-    def __str__(self) -> str:
-        return mask_text(self.what) + (f'; did you mean "{self.near}"?' if self.near else "")
-
-
-def missing_in(
-    change: Change,
-    inventory: Inventory,
-    theirs: Collection[Unwanted] = NOTHING,
-    creatable: Mapping[str, NewField] = MappingProxyType({}),
-) -> Iterator[Missing]:
-    """What this change needs and the account does not have.
-
-    What is taken away need not exist, but for `theirs`: a name that only the record tells may be misspelt.
-    """
-    given = [step.effect for step in change.steps if not step.takes and step.effect[0] in _WORDS]
-    for collection, name in (*given, *sorted(theirs)):
-        known: frozenset[str] = getattr(inventory, collection)
-        if name not in known:
-            yield Missing(f'{_WORDS[collection]} "{name}"', _near(name, known))
-    for identifier, value in change.custom_fields.items():
-        definition, new = inventory.custom_fields.get(identifier), creatable.get(identifier)
-        if definition is None and new is not None and inventory.has_room_for(identifier):
-            definition = _as_created(identifier, new)
-        elif definition is None:
-            yield Missing(
-                f'custom field "{identifier}"', _near(identifier, frozenset(inventory.custom_fields))
-            )
-            continue
-        elif new is not None and new.type not in (None, definition.type):
-            yield Missing(f'custom field "{identifier}" as {new.type}: there it is {definition.type}')
-            continue
-        if definition is not None and definition.type in commands.CHOICE_TYPES:
-            yield from _missing_options(definition, value)
-
-
-@lru_cache(maxsize=1024)
-def _near(name: str, known: frozenset[str]) -> str | None:
-    """Looked for once: a misspelt tag is missed by as many leads as have it."""
-    return nearest(name, known)
-
-
-def needs_inventory(change: Change) -> bool:
-    return bool(change.steps or change.custom_fields)
 
 
 class AccountInventory:
@@ -206,18 +106,6 @@ def kinds_used(load: LoadConfig) -> Iterator[str]:
             yield kind
 
 
-def read_inventory(client: KartraClient, kind: str) -> Any:
-    """One inventory as JSON values."""
-    build, key = _READS[kind]
-    answer = client.inventory(Call((build(),)))
-    if kind == "custom_fields":
-        return [
-            {"identifier": known.identifier, "type": known.type, "options": dict(known.options)}
-            for known in parse_custom_fields(answer.body)
-        ]
-    return list(parse_names(answer.body, key))
-
-
 class Shortfall:
     """Collects what is missing over all changes: each thing once, with how many leads wish for it.
 
@@ -279,34 +167,3 @@ class Shortfall:
         return [
             name for name in change.custom_fields if name in self._creatable and inventory.has_room_for(name)
         ]
-
-
-def _as_created(identifier: str, new: NewField) -> CustomFieldDefinition | None:
-    """With its options, where the pipeline file tells them: Kartra has given them no ids yet."""
-    if new.type is None or new.options == "from_source":
-        return None
-    return CustomFieldDefinition(identifier, new.type, dict.fromkeys(new.options, ""))
-
-
-def _missing_options(definition: CustomFieldDefinition, value: CustomValue) -> Iterator[Missing]:
-    labels = value if isinstance(value, tuple) else (value,) if value else ()
-    if len(labels) > 1 and definition.type != "checkbox":
-        yield Missing(f'custom field "{definition.identifier}" takes one option, several are given')
-    for label in labels:
-        try:
-            _option_id(definition, label)
-        except KeyError:
-            yield Missing(
-                f'option "{label}" of custom field "{definition.identifier}"',
-                _near(label, frozenset(definition.options)),
-            )
-
-
-def _option_id(definition: CustomFieldDefinition, label: str) -> str:
-    """By the label as it is; failing that by the only one that differs in case alone."""
-    if label in definition.options:
-        return definition.options[label]
-    alike = [option for known, option in definition.options.items() if known.casefold() == label.casefold()]
-    if len(alike) != 1:
-        raise KeyError(label)
-    return alike[0]

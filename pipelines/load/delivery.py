@@ -15,17 +15,26 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
-from connectors.errors import ConfigError, GuardError, RetryableApiError, SyncError
+from connectors.errors import ConfigError, RetryableApiError, SyncError
 from connectors.kartra.answers import Answer, Effect
 from connectors.kartra.client import KartraClient, ProfileRead, fatal, profile_of
 from connectors.kartra.commands import Call, get_lead
 from connectors.kartra.error_types import error_type
 from connectors.privacy import mask_text
 from pipelines.calls.guards import Breakers, FailureGuard
+from pipelines.calls.patience import (
+    FIRST_LOOK_S,
+    LEFT_WITHIN,
+    MAX_TRIES,
+    MAX_WORKERS,
+    STOP_WITHIN_S,
+    UNANSWERED_IN_A_ROW,
+    UNREACHABLE_IN_A_ROW,
+)
 from pipelines.changes.compile import change_from_json, change_to_json, compile_change
 from pipelines.changes.diff import (
     Cause,
@@ -40,80 +49,21 @@ from pipelines.changes.diff import (
     remaining,
     remembered,
     removal,
-    unproven_wishes,
     why_parked,
     without,
 )
+from pipelines.changes.inventory import Inventory
 from pipelines.changes.readback import adopt, after_unknown, joined_after, landed, reads_of, test_address
-from pipelines.config.load import LoadConfig, Mode
-from pipelines.contacts.lead import Snapshot
-from pipelines.load.account_names import AccountInventory, Inventory
+from pipelines.config.kartra import Mode
+from pipelines.config.load import LoadConfig
+from pipelines.errors import GuardError
+from pipelines.load.account_names import AccountInventory
+from pipelines.load.task import ALREADY_SO, NO_LEAD, NO_SUCH_NAME, Task
 from pipelines.state.lease import HEARTBEAT_S
-from pipelines.state.store import Acknowledged, Entry, Origin, Outcome, Store, utc_now
+from pipelines.state.store import Acknowledged, Entry, Outcome, Store, utc_now
 from pipelines.summary import Progress
 
 log = logging.getLogger("kartra_sync.deliver")
-
-FIRST_LOOK_S = 1.0
-STOP_WITHIN_S = 9.0
-"""How long calls in flight may take once a stop was asked for."""
-MAX_TRIES = 6
-LEFT_WITHIN = timedelta(hours=1)
-"""A call leaves this long after its intent at most: permits and storms of 429 can make it wait."""
-UNREACHABLE_IN_A_ROW = 20
-UNANSWERED_IN_A_ROW = 25
-MAX_WORKERS = 64
-
-_NO_LEAD = frozenset({"234", "243"})
-_NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
-_ALREADY_SO = {
-    ("unassign_tag", "214"),
-    ("unsubscribe_lead_from_list", "209"),
-    ("unsubscribe_lead_from_sequence", "220"),
-}
-"""Taking away what the account does not even have: nobody has it, so the goal is reached."""
-
-
-@dataclass(slots=True)
-class Task:
-    """One entry on its way. `change` is what the next call has to effect."""
-
-    entry: Entry
-    snapshot: Snapshot | None
-    origin: Origin | None
-    change: Change
-    read_next: bool = False
-    adopting: bool = False
-    recovering: bool = False
-    one_by_one: bool = False
-    scoring: bool = False  # the next read is for the score alone
-    scored: bool = False  # the lead was read, and nothing was written since
-    score: int | None = None
-    seen: bool = False  # the lead it created has shown up
-    tries: int = 0
-    reads: int = 0
-    open_until: float = 0.0  # time.monotonic at which every effect of the last write has to show
-    intended_at: datetime | None = None  # of the first try
-    wrote: bool = False
-    refused: dict[Cause, str] = field(default_factory=dict)  # by this error type
-    held: dict[Cause, str] = field(default_factory=dict)  # not sent, because of this error type
-    done: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def needs_score(self) -> bool:
-        """Points are proven by the score before and after; a new lead has none before."""
-        return self.change.gives_points and not self.change.create and not self.scored
-
-    @property
-    def unproven(self) -> list[str]:
-        """What of the wish may have landed, and nothing proves it."""
-        desired = self.entry.desired
-        return unproven_wishes(desired, self.snapshot) if desired and self.snapshot else []
-
-    @property
-    def window_open(self) -> bool:
-        """Whether effects of the last write may still be on their way."""
-        return time.monotonic() < self.open_until
 
 
 class Delivery:
@@ -410,7 +360,7 @@ class Delivery:
             self._begin_anew(task)
             return
         done = [
-            action.effect is Effect.DONE or (cmd, action.type) in _ALREADY_SO
+            action.effect is Effect.DONE or (cmd, action.type) in ALREADY_SO
             for cmd, action in zip(task.change.commands, answer.actions, strict=True)
         ]
         self._take(task, done, answer.lead_id)
@@ -476,7 +426,7 @@ class Delivery:
     def _stop_where_a_name_is_missing(self, task: Task) -> None:
         """Every lead that wishes for it would be refused: one message, not one for each."""
         for (_, name), number in task.refused.items():
-            if number in _NO_SUCH_NAME:
+            if number in NO_SUCH_NAME:
                 self._inventory.forget()
                 known = error_type(number)
                 self._fail(
@@ -636,7 +586,7 @@ class Delivery:
         """Whether it was taken over by a person's word alone, and Kartra has never heard of it."""
         known = task.snapshot
         return (
-            number in _NO_LEAD
+            number in NO_LEAD
             and task.entry.kind == "load"
             and task.origin == "adopted"
             and (known is not None and not known.lead_id)
@@ -690,7 +640,7 @@ class Delivery:
 
     def _settle(self, task: Task) -> None:
         """Nothing is owed any more, but for what Kartra refused."""
-        no_such_name = next((number for number in task.refused.values() if number in _NO_SUCH_NAME), None)
+        no_such_name = next((number for number in task.refused.values() if number in NO_SUCH_NAME), None)
         if no_such_name is not None:
             self._finish(task, Outcome("deferred", no_such_name, error_type(no_such_name).told))
         elif task.refused:

@@ -15,14 +15,14 @@ from pipelines.changes.diff import (
     unproven_wishes,
     why_parked,
 )
+from pipelines.changes.inventory import Missing, missing_message, needs_inventory
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Snapshot, Unwanted
-from pipelines.load.account_names import Missing, Shortfall, needs_inventory
+from pipelines.load.account_names import Shortfall
 from pipelines.load.custom_fields import FieldToCreate
 from pipelines.state.store import BATCH, Difference, Store
 from pipelines.summary import Summary
 
-MISSING_SHOWN = 30
 NOTHING = Change()
 _TRIGGERS = {
     "assign_tag": "tag",
@@ -154,15 +154,6 @@ def make_plan(
     if plan.new_fields:
         plan.actions["create_custom_field"] = len(plan.new_fields)
     return plan
-
-
-def missing_message(missing: Counter[Missing]) -> str:
-    """One line per thing the account lacks."""
-    shown = sorted(missing)[:MISSING_SHOWN]
-    lines = [f"  {thing} ({missing[thing]:,} leads)" for thing in shown]
-    if len(missing) > len(shown):
-        lines.append(f"  and {len(missing) - len(shown):,} more")
-    return "not in the Kartra account:\n" + "\n".join(lines)
 
 
 def refuse_missing(plan: Plan) -> None:

@@ -14,16 +14,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from connectors.errors import GuardError, RetryableApiError, SyncError
+from connectors.errors import RetryableApiError, SyncError
 from connectors.kartra.answers import Answer, Effect
 from connectors.kartra.client import KartraClient, fatal
 from connectors.kartra.commands import Lead
 from connectors.kartra.profile import text_of
 from pipelines.calls.guards import FailureGuard
+from pipelines.calls.patience import MAX_TRIES, UNANSWERED_IN_A_ROW, UNREACHABLE_IN_A_ROW
 from pipelines.calls.workers import MAX_WORKERS, Workers
-from pipelines.config.load import GuardsConfig, KartraConfig
+from pipelines.config.guards import GuardsConfig
+from pipelines.config.kartra import KartraConfig
 from pipelines.config.operations import Do, OperationsConfig
-from pipelines.load.delivery import MAX_TRIES, UNANSWERED_IN_A_ROW, UNREACHABLE_IN_A_ROW
+from pipelines.errors import GuardError
 from pipelines.operations.checks import GUARDED, Checked, Checks, above, ended_by
 from pipelines.operations.journal import Ended, OperationStore, Unsettled
 from pipelines.operations.operation import Operation

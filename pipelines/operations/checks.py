@@ -22,7 +22,7 @@ from connectors.kartra.payments import (
     parse_transaction_list,
 )
 from pipelines.changes.readback import same_address, test_address
-from pipelines.config.load import Mode
+from pipelines.config.kartra import Mode
 from pipelines.config.operations import Do
 from pipelines.operations.journal import Ended
 from pipelines.operations.operation import Operation

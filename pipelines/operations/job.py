@@ -7,23 +7,25 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.errors import ConfigError, GuardError
+from connectors.errors import ConfigError
 from connectors.kartra.client import KartraClient
 from connectors.kartra.clock import EST
 from connectors.kartra.money import money_text
-from pipelines.config.load import PipelineConfig
+from pipelines.calls.inventories import read_inventory
+from pipelines.changes.inventory import Missing, missing_message
 from pipelines.config.operations import Do, OperationsConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.columns import check_used, naming_file
+from pipelines.contacts.staged import Reject
+from pipelines.errors import GuardError
 from pipelines.extract.sources import open_source
-from pipelines.load.account_names import Missing, read_inventory
-from pipelines.load.plan import missing_message
 from pipelines.operations.carry_out import Open, Operations
 from pipelines.operations.journal import OperationStore
 from pipelines.operations.operation import used_columns
 from pipelines.operations.results import count_rows, outcomes_of, told_of, write_results
 from pipelines.operations.rows import Bill, Row, bill_of, read_rows
 from pipelines.private_file import refuse_unwritable
-from pipelines.state.store import Reject, Store
+from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.words.nearest import nearest
 

@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 from sqlalchemy import Row
 
-from connectors.errors import StateError
 from connectors.kartra.commands import Lead
 from connectors.kartra.money import money_text
+from pipelines.contacts.staged import Reject
+from pipelines.errors import StateError
 from pipelines.operations.operation import Operation, named_lead, place_of
-from pipelines.state.store import Reject, Store, utc_now
+from pipelines.state.store import Store, utc_now
 
 Outcome = Literal["done", "already done", "refused", "parked"]
 

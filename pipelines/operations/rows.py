@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from connectors.errors import GuardError
 from connectors.sources import Chunk, Source
 from pipelines.config.operations import MONEY, Do, OperationsConfig
 from pipelines.contacts.forgotten import REASON, Forgotten, cells_of
 from pipelines.contacts.mapping import Invalid
+from pipelines.contacts.staged import Reject
+from pipelines.errors import GuardError
 from pipelines.operations.journal import Known, OperationStore
 from pipelines.operations.operation import Operation, ReadRow, operation_reader
-from pipelines.state.store import Reject
 
 DECIDED = {
     "done": "edited",

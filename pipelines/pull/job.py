@@ -11,11 +11,13 @@ from connectors.errors import ConfigError, TablesError
 from connectors.kartra.client import KartraClient
 from connectors.kartra.clock import zone_of
 from connectors.sources import Source
-from pipelines.config.load import PipelineConfig, PullConfig, RosterConfig
+from pipelines.calls.inventories import INVENTORIES
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.pull import PullConfig, RosterConfig
 from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
 from pipelines.extract.sources import open_source
 from pipelines.pull.details import CHAINED, Chains
-from pipelines.pull.pull import INVENTORIES, Pull, PullOrder
+from pipelines.pull.pull import Pull, PullOrder
 from pipelines.state.store import Store, utc_now
 from pipelines.summary import Progress, Summary
 from pipelines.tables.answers import Waiting

@@ -8,7 +8,7 @@ its sales, then details (`pull_details`). Workers make the calls
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
@@ -18,8 +18,9 @@ from connectors.errors import RetryableApiError
 from connectors.kartra import commands
 from connectors.kartra.answers import Answer, Effect, found
 from connectors.kartra.client import KartraClient, refusal
-from connectors.kartra.commands import Action, Call, Lead
+from connectors.kartra.commands import Call, Lead
 from connectors.kartra.profile import LeadProfile, parse_names, parse_profile
+from pipelines.calls.inventories import INVENTORIES
 from pipelines.pull.budget import NOT_PERMITTED, PullCalls
 from pipelines.pull.details import Chains, Details, Owed
 from pipelines.pull_workers import MAX_WORKERS, Brought, PullStoppedError, Workers
@@ -38,14 +39,6 @@ PAGE = 2_000
 IN_A_ROW = 25
 """Calls in a row without a usable answer end the pull: Kartra is out of order."""
 BEAT_EVERY_S = 5.0
-
-INVENTORIES: Mapping[NameTable, tuple[Callable[[], Action], str]] = {
-    "tags": (commands.retrieve_account_tags, "account_tags"),
-    "lists": (commands.retrieve_account_lists, "account_lists"),
-    "sequences": (commands.retrieve_account_sequences, "account_sequences"),
-    "pages": (commands.retrieve_account_pages, "account_pages"),
-    "custom_fields": (commands.retrieve_custom_fields, "custom_fields"),
-}
 
 
 @dataclass(frozen=True, slots=True)

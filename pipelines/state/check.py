@@ -5,7 +5,7 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from connectors.errors import StateError
+from pipelines.errors import StateError
 from pipelines.state.file import BUSY_TIMEOUT_S, what_is_wrong
 
 

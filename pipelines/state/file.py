@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from connectors.errors import StateError
+from pipelines.errors import StateError
 
 NETWORK = frozenset(
     {

@@ -18,15 +18,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 from sqlalchemy import URL, ExceptionContext, Row, TextClause, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from connectors.errors import LockedError, StateError
 from pipelines.contacts.forgotten import SALT_BYTES, Forgotten, cells_of, hash_name, names_in
-from pipelines.contacts.lead import CustomValue, DesiredLead, Snapshot
+from pipelines.contacts.lead import CustomValue, DesiredLead, Origin, Snapshot
+from pipelines.contacts.staged import Reject, StagedColumns
+from pipelines.errors import LockedError, StateError
 from pipelines.shipped import ROOT, read_sql
 from pipelines.state.check import StateCheck
 from pipelines.state.file import BUSY_TIMEOUT_S, copy_state, refuse_network, what_is_wrong
@@ -38,51 +39,12 @@ BATCH = 1_000
 ADOPTED_AT_ONCE = 1_000
 STAGED_AT_ONCE = 1_000
 
-Origin = Literal["created", "adopted", "skipped"]
 OnceOnly = Literal["sequences", "points", "calendars"]
 """What Kartra gives again each time it is asked, and its own import of a file does not give."""
 Standing = Literal["new", "known", "changed", "unknown", "shared", "not_imported"]
 """How a staged lead stands before it is taken over: see `sql/state/adopt_decide.sql`."""
 
 log = logging.getLogger("kartra_sync.state")
-
-
-StagedColumns = tuple[int, int, str, float, bytes, str, str | None, str | None, bytes, bytes]
-
-
-class Staged(NamedTuple):
-    """A record as it goes into the staging table, in the order of its columns.
-
-    `record` is its original text as JSON, None where that stands in the originals; `raw` is its hash in the
-    columns that the mapping reads, `shape` that of its lead (see `pipelines.contacts.lead`).
-    """
-
-    row: int
-    line: int
-    key: str
-    rank: float
-    digest: bytes
-    wish: str
-    blocked: str | None
-    record: str | None
-    raw: bytes
-    shape: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A record that did not become a lead. `record` is its original text as JSON, if there is any.
-
-    A `key` that could be read is still in the source: its lead has not gone.
-    """
-
-    row: int
-    line: int | None
-    kind: str
-    reason: str
-    type: str | None = None
-    record: str | None = None
-    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

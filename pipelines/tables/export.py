@@ -20,7 +20,7 @@ from sqlalchemy import Connection, inspect, text
 from connectors.databases.tables import as_utc
 from connectors.errors import ConfigError
 from connectors.kartra.money import money_text
-from pipelines.config.load import PipelineConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.private_file import create_private, refuse_existing, written_aside
 from pipelines.tables.warehouse import MIGRATIONS, migrations, open_warehouse
 from pipelines.words.nearest import nearest

@@ -9,8 +9,9 @@ from connectors.kartra.client import KARTRA_URL, KartraClient
 from connectors.kartra.limiter import limiter_for
 from connectors.kartra.transport import secure_url
 from connectors.kartra.wire import Credentials
-from pipelines.config.file import SECRETS, read_dotenv, require_credentials
-from pipelines.config.load import PipelineConfig
+from pipelines.config.document import SECRETS
+from pipelines.config.file import read_dotenv, require_credentials
+from pipelines.config.pipeline import PipelineConfig
 
 CALLS_PER_SECOND = 20
 

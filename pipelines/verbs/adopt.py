@@ -10,11 +10,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import get_args
 
-from pipelines.calls import guards
-from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.config.load import LoadConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.extract.incremental import extract_of
 from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
+from pipelines.load.guards import check_before
 from pipelines.state.store import OnceOnly, Standing, Store
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.account import account_of, open_client
@@ -75,7 +76,7 @@ def adopt_source(
                 run_id=work.run_id,
                 between=work.between,
             )
-            guards.check_before(
+            check_before(
                 extract.load.guards,
                 rows=work.summary.read,
                 known=store.count_leads(),

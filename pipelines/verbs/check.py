@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from connectors.errors import ConfigError, SyncError, TablesError
+from pipelines.calls.inventories import read_inventory
 from pipelines.changes.diff import diff_lead
+from pipelines.changes.inventory import Inventory, Missing, missing_message
 from pipelines.config.file import read_pipeline
-from pipelines.config.load import LoadConfig, PipelineConfig, PullConfig
+from pipelines.config.load import LoadConfig
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.pull import PullConfig
 from pipelines.contacts.examples import broken_examples
 from pipelines.contacts.mapping import Mapped
 from pipelines.extract.stage import check_columns, read_mapped
 from pipelines.extract.suppression import check_suppression
 from pipelines.extract.transform import open_records
-from pipelines.load.account_names import Inventory, Missing, Shortfall, kinds_used, read_inventory
+from pipelines.load.account_names import Shortfall, kinds_used
 from pipelines.load.custom_fields import creatable_fields
-from pipelines.load.plan import missing_message
 from pipelines.operations.job import check_operation_columns, check_operations
 from pipelines.pull.job import check_roster
 from pipelines.tables.warehouse import Warehouse

@@ -3,9 +3,7 @@
 A pull looks at the profiles it reads anyway (`Looking`); `look` asks for the others, one call each.
 """
 
-import logging
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,22 +11,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from connectors.errors import LockedError, RetryableApiError
-from connectors.kartra.client import KartraClient, ProfileRead, profile_of, refusal
-from connectors.kartra.commands import Call
+from connectors.kartra.client import ProfileRead
 from connectors.kartra.profile import LeadProfile
-from pipelines.changes.drift import DELETED, UNKNOWN, Drift, decided, from_json, to_json
+from pipelines.calls.profiles import GONE, read_lead
+from pipelines.calls.workers import MAX_WORKERS, side_by_side
+from pipelines.changes.drift import UNKNOWN, Drift, decided, from_json, to_json
 from pipelines.changes.readback import reads_of
-from pipelines.config.load import PipelineConfig
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.errors import LockedError
 from pipelines.state.lease import this_process
 from pipelines.state.store import Comparable, Store, new_run_id, utc_now
 from pipelines.summary import Progress
 from pipelines.verbs.account import account_of, open_client
-
-log = logging.getLogger("kartra_sync.drift")
-
-MAX_WORKERS = 32
-_GONE = {DELETED: "deleted", UNKNOWN: "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +73,7 @@ class Looking:
         if read.profile is not None:
             snapshot, found = decided(lead.snapshot, read.profile, before, self._on_drift)
         else:
-            snapshot, found = lead.snapshot, (Drift("lead", _GONE[read.type or UNKNOWN]),)
+            snapshot, found = lead.snapshot, (Drift("lead", GONE[read.type or UNKNOWN]),)
         self._store.keep_drift(lead, snapshot, to_json(found))
         if not lead.snapshot.lead_id and read.profile is not None and read.profile.id:
             self._store.learn_id(lead.key, read.profile.id)
@@ -140,33 +134,6 @@ def _waiting(store: Store, settled_before: datetime, looked_before: datetime) ->
     while page := store.comparable(settled_before, looked_before, after=after):
         yield from page
         after = page[-1].key
-
-
-def read_lead(client: KartraClient, reads: Sequence[Call]) -> ProfileRead | None:
-    """In a worker; the first call that finds the lead counts.
-
-    None without a usable answer. Raises FatalApiError where no lead may be read.
-    """
-    read = None
-    for call in reads:
-        try:
-            read = profile_of(client.read(call))
-        except RetryableApiError as error:
-            log.info("a lead waits for the next look: %s", error)
-            return None
-        if read.profile is not None:
-            break
-        if read.type not in _GONE:
-            raise refusal("get_lead", read.type)
-    return read
-
-
-def side_by_side(config: PipelineConfig, client: KartraClient, max_calls: int) -> int:
-    """Calls made side by side and then compared: some for each worker."""
-    workers = config.kartra.workers
-    if workers == "auto":  # as in a pull: rate times latency, and a few that wait for their permit
-        workers = math.ceil(config.kartra.calls_per_second * client.counts.latency_s) + 4
-    return min(4 * min(workers, MAX_WORKERS), max_calls)
 
 
 @contextmanager

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.errors import SyncError
-from connectors.privacy import mask_address
+from connectors.privacy import mask_deep, mask_value
 from pipelines.changes.diff import Change, diff_lead, unproven_wishes, why_parked
-from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.config.load import LoadConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.forgotten import REASON
 from pipelines.contacts.lead import Snapshot, digest
 from pipelines.contacts.mapping import Mapped
-from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.contacts.normalise import normal_key
 from pipelines.extract.stage import find_record
 from pipelines.extract.suppression import suppressed_addresses, suppressed_by
 from pipelines.extract.transform import open_records
@@ -57,7 +58,7 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
         for row in known
     ]
     return {
-        "key": key if show else _mask(key),
+        "key": key if show else mask_value(key),
         "source": rows,
         "source_problem": unreadable,
         "mapped": _masked(json.loads(winner.lead.to_json()), show=show) if winner else None,
@@ -105,16 +106,6 @@ def explain_lines(explained: dict[str, Any]) -> Iterator[str]:
         what = f" {entry['done']}" if entry["done"] else ""
         why = ": ".join(filter(None, (entry["type"], entry["reason"])))
         yield f"journal: {(entry['sent_at'] or '')[:19]:19} {told}{what}{f' ({why})' if why else ''}"
-
-
-def normal_key(key: str, *, by_address: bool) -> str:
-    """A sync key as a person types it, in the form the state knows."""
-    if not by_address:
-        return normal_cell(key)
-    try:
-        return normal_address(key)
-    except InvalidAddressError:
-        return normal_cell(key).lower()
 
 
 def _first_decision(winner: Mapped | None, refusals: Mapping[bytes, str]) -> str:
@@ -174,24 +165,10 @@ def _suppressed(load: LoadConfig, address: str) -> str | None:
 def _masked(values: dict[str, Any], *, show: bool) -> dict[str, Any]:
     if show:
         return values
-    return {name: value if name in _NAMES else _mask_deep(value) for name, value in values.items()}
+    return {name: value if name in _NAMES else mask_deep(value) for name, value in values.items()}
 
 
 _NAMES = frozenset(
     {"tags", "lists", "sequences", "calendars", "points", "silent", "kept", "unproven", "taken", "unwanted"}
 )
 """Parts of a lead that hold names of the account, not of people."""
-
-
-def _mask_deep(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _mask_deep(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_mask_deep(inner) for inner in value]
-    return _mask(value) if isinstance(value, str) else value
-
-
-def _mask(value: str) -> str:
-    if not value:
-        return ""
-    return mask_address(value) if "@" in value else f"{value[0]}***"

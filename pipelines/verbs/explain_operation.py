@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from connectors.errors import SyncError
-from connectors.privacy import mask_address
-from pipelines.config.load import PipelineConfig
+from connectors.privacy import mask_address, mask_value
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.normalise import normal_cell
 from pipelines.extract.sources import open_source
 from pipelines.operations.journal import OperationStore
@@ -87,7 +87,7 @@ def _row(row: Row, *, show: bool) -> dict[str, Any]:
     is_told = row.outcome in ("invalid", "duplicate", "blocked")
     return {
         "row": row.number,
-        "record": {str(name): cell if show else _mask(str(cell)) for name, cell in cells.items()},
+        "record": {str(name): cell if show else mask_value(str(cell)) for name, cell in cells.items()},
         "operation": str(row.operation.do) if row.operation else None,
         "target": row.operation.target if row.operation else None,
         "problem": row.reason if is_told else None,
@@ -109,9 +109,3 @@ def _decision(rows: list[Row], journal: list[Any]) -> str:
             return "nothing until its row changes, or kartra-sync resolve KEY --not-landed"
         case _:
             return "nothing: it is done, and the key is never carried out again"
-
-
-def _mask(text: str) -> str:
-    if not text:
-        return ""
-    return mask_address(text) if "@" in text else f"{text[0]}***"

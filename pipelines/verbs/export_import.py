@@ -17,11 +17,12 @@ from typing import Literal, TextIO
 
 from connectors.errors import ConfigError
 from connectors.privacy import mask_text
-from pipelines.calls import guards
-from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.config.load import LoadConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.lead import DesiredLead, Snapshot
 from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
+from pipelines.load.guards import check_before
 from pipelines.private_file import create_private, refuse_existing, written_aside
 from pipelines.state.store import BATCH, Importable, OnceOnly, Store
 from pipelines.summary import Progress, Summary
@@ -161,7 +162,7 @@ def export_import(
             written.run_id, written.summary = work.run_id, work.summary
             stage(source, load, store, work.summary, run_id=work.run_id, between=work.between)
             rows = work.summary.read
-            guards.check_before(load.guards, rows=rows, known=store.count_leads(), edited=0, removed=0)
+            check_before(load.guards, rows=rows, known=store.count_leads(), edited=0, removed=0)
             store.decide_adoption(by_address=load.key.column is None, only_imported=False)
             with written_aside(folder) as aside:
                 _write(written, work, store, load, aside, progress, everything=everything)

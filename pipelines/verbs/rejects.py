@@ -1,12 +1,15 @@
 """The rejects of a run as a file to mend and load again. Holds people's data: readable by its owner alone."""
 
 import csv
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.sources import CsvOptions, SourceConfig
 from pipelines.private_file import open_private
+from pipelines.verbs.status import last_runs, store_of
 
 
 def write_rejects(
@@ -49,3 +52,18 @@ def _header(records: Iterator[Any]) -> list[str]:
             return list(record)
         found = found or record[0]
     return found
+
+
+def rejects_of(config: PipelineConfig) -> Iterator[dict[str, Any]]:
+    """The rejects of the last run; `record` is the original text: an object, or header and cells."""
+    with store_of(config) as store:
+        for last in last_runs(store, config.pipeline, 1):
+            for row in store.rejects(last["run_id"]):
+                yield {
+                    "row": row.row,
+                    "line": row.line,
+                    "kind": row.kind,
+                    "type": row.type,
+                    "reason": row.reason,
+                    "record": json.loads(row.record) if row.record else None,
+                }

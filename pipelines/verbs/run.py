@@ -4,36 +4,28 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from connectors.errors import (
-    ApiError,
-    ConfigError,
-    GuardError,
-    LockedError,
-    RetryableApiError,
-    SyncError,
-)
+from connectors.errors import ApiError, ConfigError, RetryableApiError, SyncError
 from connectors.kartra.client import KartraClient
 from connectors.privacy import mask_address
 from connectors.sources import Source
-from pipelines.calls import guards
-from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.config.load import LoadConfig
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.errors import GuardError, LockedError
 from pipelines.extract.incremental import Extract, extract_of
 from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
-from pipelines.load.account_names import AccountInventory, Inventory, Shortfall
+from pipelines.load.account_names import AccountInventory, Shortfall
 from pipelines.load.custom_fields import creatable_fields, create_fields
 from pipelines.load.delivery import Delivery
+from pipelines.load.guards import check_before
 from pipelines.load.plan import Plan, make_plan, refuse_missing
 from pipelines.operations.job import (
-    OperationsPlan,
     check_operation_columns,
-    plan_operations,
     run_operations,
 )
-from pipelines.operations.journal import OperationStore
-from pipelines.pull.job import PullEstimate, estimate_pull, pull_tables
+from pipelines.pull.job import pull_tables
 from pipelines.state.lease import this_process
 from pipelines.state.store import Store, new_run_id, utc_now
 from pipelines.summary import Progress, Summary
@@ -58,22 +50,6 @@ class RunResult:
         return str(self.error) if self.error else None
 
 
-@dataclass(frozen=True, slots=True)
-class PlanResult:
-    """What a run would do. `unchecked` says why the account's names could not be compared."""
-
-    plan: Plan
-    summary: Summary
-    calls: int
-    seconds: float
-    collapsing: list[tuple[int, str]]
-    waiting: int
-    unchecked: str | None
-    refusal: GuardError | None
-    pull: PullEstimate | None = None
-    operations: OperationsPlan | None = None
-
-
 class _StoppedError(SyncError):
     """A stop was asked for between two chunks."""
 
@@ -94,7 +70,7 @@ def run_pipeline(
     account = account_of(config)
     summary = Summary()
     with summary.timed("open source"):
-        source = _open_source(config, summary)
+        source = contacts_of(config, summary)
         if config.operations is not None:
             check_operation_columns(config)
     started = time.monotonic()
@@ -173,115 +149,6 @@ def run_pipeline(
     return RunResult(run_id, config.pipeline, status, summary, error, has_loaded=source is not None)
 
 
-def plan_pipeline(config: PipelineConfig) -> PlanResult:
-    """What a run would do now. Sends no write; asks Kartra for lists of names at most."""
-    account = account_of(config)
-    summary = Summary()
-    with summary.timed("open source"):
-        source = _open_source(config, summary)
-        if config.operations is not None:
-            check_operation_columns(config)
-    result = PlanResult(Plan(), summary, 0, 0.0, [], 0, None, None)
-    with summary.timed("open state"):
-        opened = Store(config.state if config.state.exists() else None, check_beside=True)
-    with opened as store:
-        store.find_scope(config.pipeline, account, config.kartra.mode)
-        if source is not None:
-            result = _plan_load(
-                config, extract_of(source, config.needs_load(), store), store, account, summary
-            )
-        store.check_is_whole()
-        if config.operations is not None:
-            result = _plan_operations(config, store, result)
-        if config.pull is None:
-            return result
-        pull = estimate_pull(config, store, account)
-    calls = result.calls + pull.calls
-    return replace(result, calls=calls, seconds=calls / config.kartra.calls_per_second, pull=pull)
-
-
-def _plan_operations(config: PipelineConfig, store: Store, result: PlanResult) -> PlanResult:
-    """What operations add to a plan. Their checks ask Kartra, once now and once in the run."""
-    client = open_client(config)
-    try:
-        planned = plan_operations(config, store, client)
-        waiting = len(OperationStore(store).unsettled())
-        calls = result.calls + planned.calls + client.counts.sent
-    finally:
-        client.close()
-    planned.count(result.summary)
-    return replace(
-        result,
-        calls=calls,
-        seconds=calls / config.kartra.calls_per_second,
-        operations=planned,
-        refusal=result.refusal or planned.refusal,
-        waiting=result.waiting + waiting,
-    )
-
-
-def _plan_load(
-    config: PipelineConfig, extract: Extract, store: Store, account: str, summary: Summary
-) -> PlanResult:
-    source, load = extract.source, extract.load
-    unchecked: list[str] = []
-    client = open_client(config)
-    try:
-        inventory = AccountInventory(store, client, account, load, keep=False)
-        known = _Lenient(inventory, unchecked)
-        stage(source, load, store, summary, run_id=None, skip_known=_may_skip(config))
-        with summary.timed("check state"):
-            store.check_is_whole()
-        shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
-        plan = make_plan(store, load, shortfall, summary, run_id=None)
-        with summary.timed("guard"):
-            refusal = _guard(load, store, summary, plan, approved=False)
-        if unchecked:
-            plan.forget_names()
-        creating = len(plan.new_fields)
-        asking = inventory.calls_needed(creating=creating) if plan.needs_names else 0
-        collapsing = store.collapsing() if config.kartra.mode == "test" else []
-        waiting = len(store.unsettled())
-    finally:
-        client.close()
-    log.info("%s took %s", config.pipeline, summary.spent_told())
-    for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
-        summary.leads[name] += count
-    calls = plan.calls + asking
-    return PlanResult(
-        plan,
-        summary,
-        calls,
-        calls / config.kartra.calls_per_second,
-        collapsing,
-        waiting,
-        unchecked[0] if unchecked else None,
-        refusal,
-    )
-
-
-class _Lenient:
-    """Lists of names for a plan: where Kartra does not answer, the plan is made without comparing them."""
-
-    def __init__(self, inventory: AccountInventory, unchecked: list[str]) -> None:
-        self._inventory = inventory
-        self._unchecked = unchecked
-
-    def current(self) -> Inventory:
-        return self._try(self._inventory.current)
-
-    def asked(self) -> Inventory:
-        return self._try(self._inventory.asked)
-
-    def _try(self, ask: Callable[[], Inventory]) -> Inventory:
-        if not self._unchecked:
-            try:
-                return ask()
-            except RetryableApiError as error:
-                self._unchecked.append(str(error))
-        return Inventory()
-
-
 def _load(
     config: PipelineConfig,
     extract: Extract,
@@ -324,7 +191,7 @@ def _load(
     if delivery.failure is not None:
         return delivery.failure
     unknown = frozenset(entry.key for entry in store.unsettled())
-    stage(source, load, store, summary, run_id=run_id, between=between, skip_known=_may_skip(config))
+    stage(source, load, store, summary, run_id=run_id, between=between, skip_known=may_skip(config))
     plan = make_plan(
         store,
         load,
@@ -336,7 +203,7 @@ def _load(
     )
     refuse_missing(plan)
     with summary.timed("guard"):
-        refusal = _guard(load, store, summary, plan, approved=approved)
+        refusal = guard_plan(load, store, summary, plan, approved=approved)
     if refusal:
         return refusal
     if config.kartra.mode == "test":
@@ -360,17 +227,17 @@ def _load(
     return delivery.failure
 
 
-def _may_skip(config: PipelineConfig) -> bool:
+def may_skip(config: PipelineConfig) -> bool:
     """In Test mode all addresses are compared with each other."""
     return config.kartra.mode != "test"
 
 
-def _guard(
+def guard_plan(
     load: LoadConfig, store: Store, summary: Summary, plan: Plan, *, approved: bool
 ) -> GuardError | None:
     is_share = plan.removed or (plan.edited_known and not load.guards.max_edited.is_whole)
     try:
-        guards.check_before(
+        check_before(
             load.guards,
             rows=summary.read,
             known=store.count_leads() if is_share else 0,
@@ -422,7 +289,7 @@ def _warn_of_collapsing(collapsing: list[tuple[int, str]]) -> None:
         )
 
 
-def _open_source(config: PipelineConfig, summary: Summary) -> Source | None:
+def contacts_of(config: PipelineConfig, summary: Summary) -> Source | None:
     """The contacts, if the pipeline loads any."""
     if config.load is None:
         return None

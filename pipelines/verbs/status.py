@@ -1,20 +1,20 @@
 """Looking without touching: the last runs, what waits, who was refused. Needs no credentials."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from connectors.errors import TablesError
-from pipelines.config.load import PipelineConfig, PullConfig
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.pull import PullConfig
 from pipelines.state.store import Store
 
 
 def status_of(config: PipelineConfig) -> dict[str, Any]:
     """The last run, what waits, and who runs the pipeline now."""
-    with _store(config) as store:
+    with store_of(config) as store:
         waiting = store.waiting(config.pipeline)
         holder = store.holder(config.pipeline)
-        last = _runs(store, config.pipeline, 1)
+        last = last_runs(store, config.pipeline, 1)
         return {
             "pipeline": config.pipeline,
             "leads": waiting.leads,
@@ -61,30 +61,15 @@ def _tables(pull: PullConfig) -> dict[str, Any]:
 
 
 def runs_of(config: PipelineConfig, count: int) -> list[dict[str, Any]]:
-    with _store(config) as store:
-        return _runs(store, config.pipeline, count)
+    with store_of(config) as store:
+        return last_runs(store, config.pipeline, count)
 
 
-def rejects_of(config: PipelineConfig) -> Iterator[dict[str, Any]]:
-    """The rejects of the last run; `record` is the original text: an object, or header and cells."""
-    with _store(config) as store:
-        for last in _runs(store, config.pipeline, 1):
-            for row in store.rejects(last["run_id"]):
-                yield {
-                    "row": row.row,
-                    "line": row.line,
-                    "kind": row.kind,
-                    "type": row.type,
-                    "reason": row.reason,
-                    "record": json.loads(row.record) if row.record else None,
-                }
-
-
-def _store(config: PipelineConfig) -> Store:
+def store_of(config: PipelineConfig) -> Store:
     return Store(config.state if config.state.exists() else None)
 
 
-def _runs(store: Store, pipeline: str, count: int) -> list[dict[str, Any]]:
+def last_runs(store: Store, pipeline: str, count: int) -> list[dict[str, Any]]:
     return [
         {
             "run_id": row.run_id,

@@ -13,13 +13,14 @@ from random import Random
 
 from connectors.kartra.client import KartraClient, ProfileRead
 from connectors.kartra.profile import LeadProfile
+from pipelines.calls.profiles import read_lead
+from pipelines.calls.workers import MAX_WORKERS, side_by_side
 from pipelines.changes.drift import DELETED, Drift, find_drift
 from pipelines.changes.readback import reads_of
-from pipelines.config.load import PipelineConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.lead import Snapshot
 from pipelines.state.store import Store
 from pipelines.summary import Progress
-from pipelines.verbs.drift import MAX_WORKERS, read_lead, side_by_side
 
 
 @dataclass(frozen=True, slots=True)

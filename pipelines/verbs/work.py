@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from connectors.errors import ConfigError, GuardError, LockedError, SyncError
+from connectors.errors import ConfigError, SyncError
+from pipelines.errors import GuardError, LockedError
 from pipelines.state.lease import this_process
 from pipelines.state.store import Store, new_run_id, utc_now
 from pipelines.summary import Summary

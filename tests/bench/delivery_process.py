@@ -18,7 +18,7 @@ from connectors.kartra.commands import Call, Lead
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.wire import Credentials, encode_call
 from pipelines.config.file import read_pipeline, require_credentials
-from pipelines.config.load import PipelineConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.load.delivery import Delivery
 from pipelines.state.store import Store
 from pipelines.verbs import run

@@ -9,7 +9,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from pipelines.config.load import PipelineConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.extract.sources import open_source
 from pipelines.extract.stage import stage
 from pipelines.shipped import ROOT

@@ -14,22 +14,23 @@ import psycopg
 
 from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.changes.diff import apply_change, diff_lead
+from pipelines.changes.inventory import Inventory
 from pipelines.cli.main import cli
 from pipelines.config.file import read_pipeline
-from pipelines.config.load import PipelineConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.sources import SqlOptions
 from pipelines.contacts.chunks import ChunkMapper
 from pipelines.contacts.fingerprint import fingerprint, raw_hashes
 from pipelines.contacts.lead import Snapshot
 from pipelines.extract.sources import open_source
 from pipelines.extract.stage import stage
-from pipelines.load.account_names import Inventory, Shortfall
+from pipelines.load.account_names import Shortfall
 from pipelines.load.plan import make_plan
 from pipelines.state.store import Acknowledged, Outcome, Store
 from pipelines.summary import Summary
 from pipelines.verbs.account import account_of
 from pipelines.verbs.adopt import adopt_source
-from pipelines.verbs.run import plan_pipeline
+from pipelines.verbs.plan import plan_pipeline
 from tests.bench import floor
 from tests.bench.contacts import account
 from tests.bench.seed import seed

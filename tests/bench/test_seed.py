@@ -6,7 +6,8 @@ from pathlib import Path
 
 from connectors.kartra.sandbox import Sandbox
 from pipelines.config.file import read_pipeline
-from pipelines.verbs.run import plan_pipeline, run_pipeline
+from pipelines.verbs.plan import plan_pipeline
+from pipelines.verbs.run import run_pipeline
 from tests.bench.contacts import account, contacts_csv, pipeline_text
 from tests.bench.seed import seed, sort_contacts
 

@@ -84,7 +84,7 @@ STAGES: dict[str, tuple[Point, ...]] = {
         Point("pipelines.state.store:Store.mark_same", "return"),
         Point("pipelines.state.store:Store.enqueue", "call"),
         Point("pipelines.state.store:Store.enqueue", "return", 2),
-        Point("pipelines.calls.guards:check_before", "return"),
+        Point("pipelines.load.guards:check_before", "return"),
     ),
     "between intent and call": (
         Point(_INTENDED, "call", 8),

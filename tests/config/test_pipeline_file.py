@@ -13,21 +13,14 @@ from pydantic import SecretStr
 from connectors.errors import ConfigError
 from connectors.kartra.wire import Credentials
 from pipelines.config.file import read_pipeline, require_credentials
-from pipelines.config.load import (
-    ConsentConfig,
-    Duplicates,
-    GuardsConfig,
-    KartraConfig,
-    KeyConfig,
-    LoadConfig,
-    PipelineConfig,
-    PointsConfig,
-    SequenceConfig,
-    Share,
-)
+from pipelines.config.guards import GuardsConfig
+from pipelines.config.kartra import KartraConfig
+from pipelines.config.load import ConsentConfig, Duplicates, KeyConfig, LoadConfig, Share
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.schema import json_schema
 from pipelines.config.sources import CsvOptions, IncrementalOptions, SourceConfig, SqlOptions
 from pipelines.config.values import Value
+from pipelines.config.wishes import PointsConfig, SequenceConfig
 
 ENVIRON = {"KARTRA_APP_ID": "app", "KARTRA_API_KEY": "key", "KARTRA_API_PASSWORD": "pass"}
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from pipelines.changes.diff import apply_change, created_lead, diff_lead
 from pipelines.contacts.lead import DesiredLead, Snapshot, digest
-from pipelines.state.store import OnceOnly, Staged, Store
+from pipelines.contacts.staged import Staged
+from pipelines.state.store import OnceOnly, Store
 from pipelines.verbs.export_import import Column, columns_of, for_known, misfit
 from tests.pipelines import load_config, whole_leads
 

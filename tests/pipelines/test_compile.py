@@ -10,8 +10,8 @@ from connectors.kartra.commands import Call, CustomFieldValue, Lead
 from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.changes.compile import change_from_json, change_to_json, compile_change
 from pipelines.changes.diff import Change, Step, diff_lead
+from pipelines.changes.inventory import Inventory
 from pipelines.contacts.lead import DesiredLead, Snapshot
-from pipelines.load.account_names import Inventory
 from tests.pipelines import changes, whole_leads, whole_snapshots
 
 INVENTORY = Inventory(

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from connectors.errors import ConfigError, GuardError, SourceError
+from connectors.errors import ConfigError, SourceError
 from connectors.sources.files.csv_file import open_csv
-from pipelines.config.load import LoadConfig, PipelineConfig
+from pipelines.config.load import LoadConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.lead import DesiredLead, digest
 from pipelines.contacts.mapping import Invalid, Mapped
+from pipelines.errors import GuardError
 from pipelines.extract.sources import open_source
 from pipelines.extract.stage import check_columns, find_record, read_mapped, stage
 from pipelines.extract.transform import open_records

@@ -4,16 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.errors import GuardError
-from pipelines.calls.guards import (
-    FAILED_IN_A_ROW,
-    OPENS_AFTER,
-    PROBE_AFTER_S,
-    Breakers,
-    FailureGuard,
-    check_before,
-)
-from pipelines.config.load import GuardsConfig
+from pipelines.calls.guards import FAILED_IN_A_ROW, OPENS_AFTER, PROBE_AFTER_S, Breakers, FailureGuard
+from pipelines.config.guards import GuardsConfig
+from pipelines.errors import GuardError
+from pipelines.load.guards import check_before
 
 GUARDS = GuardsConfig.model_validate(
     {"min_rows": 10, "max_removed": "5%", "max_edited": "50%", "max_failed": "5%"}

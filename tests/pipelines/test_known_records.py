@@ -15,17 +15,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.errors import GuardError
 from connectors.sources import Chunk
 from connectors.sources.records import chunks_of, record_of, unique_names
 from pipelines.changes.diff import apply_change, diff_lead, removal
+from pipelines.changes.inventory import Inventory
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.fingerprint import Fingerprint, fingerprint, raw_hashes
 from pipelines.contacts.known_records import KnownRecords
 from pipelines.contacts.lead import Snapshot
 from pipelines.contacts.mapping import mapper, read_columns
+from pipelines.errors import GuardError
 from pipelines.extract.stage import stage
-from pipelines.load.account_names import Inventory, Shortfall
+from pipelines.load.account_names import Shortfall
 from pipelines.load.plan import make_plan
 from pipelines.state.store import Acknowledged, Entry, Outcome, Store, utc_now
 from pipelines.summary import Summary

@@ -11,8 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import ConfigError
+from pipelines.contacts.columns import used_columns
 from pipelines.contacts.lead import DesiredLead, Points
-from pipelines.contacts.mapping import Invalid, Mapped, mapper, merge_leads, used_columns
+from pipelines.contacts.mapping import Invalid, Mapped, mapper
+from pipelines.contacts.merge import merge_leads
 from pipelines.shipped import ROOT
 from tests.pipelines import desired_leads, load_config
 

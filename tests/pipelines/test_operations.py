@@ -8,8 +8,8 @@ import pytest
 from connectors.kartra.commands import Action
 from connectors.kartra.wire import Credentials, encode_call
 from pipelines.config.file import read_pipeline
-from pipelines.config.load import PipelineConfig
 from pipelines.config.operations import OperationsConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.mapping import Invalid
 from pipelines.operations.operation import Operation, operation_reader
 

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.sources.files.csv_file import open_csv
 from pipelines.changes.diff import theirs
+from pipelines.changes.inventory import Inventory, needs_inventory
 from pipelines.contacts.lead import DesiredLead, digest, shape
+from pipelines.contacts.staged import Staged
 from pipelines.extract.stage import stage
-from pipelines.load.account_names import Inventory, Shortfall, needs_inventory
+from pipelines.load.account_names import Shortfall
 from pipelines.load.custom_fields import creatable_fields
 from pipelines.load.plan import decide, make_plan
-from pipelines.state.store import Difference, Staged, Store
+from pipelines.state.store import Difference, Store
 from pipelines.summary import Summary
 from tests.pipelines import load_config, whole_leads
 

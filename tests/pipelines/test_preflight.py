@@ -15,18 +15,10 @@ from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sandbox import Account, Sandbox
 from connectors.kartra.wire import Credentials
+from pipelines.calls.inventories import read_inventory
 from pipelines.changes.diff import Change, Step
-from pipelines.load.account_names import (
-    FRESH_FOR,
-    AccountInventory,
-    Inventory,
-    Missing,
-    Shortfall,
-    kinds_used,
-    missing_in,
-    needs_inventory,
-    read_inventory,
-)
+from pipelines.changes.inventory import Inventory, Missing, missing_in, needs_inventory
+from pipelines.load.account_names import FRESH_FOR, AccountInventory, Shortfall, kinds_used
 from pipelines.state.store import Store, utc_now
 from tests.pipelines import load_config
 

@@ -22,8 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from connectors.errors import StateError
 from pipelines.contacts.lead import DesiredLead, Snapshot, digest, shape
+from pipelines.contacts.staged import Reject, Staged
+from pipelines.errors import StateError
 from pipelines.shipped import ROOT
 from pipelines.state.lease import DEAD_AFTER, Holder, this_process
 from pipelines.state.store import (
@@ -34,8 +35,6 @@ from pipelines.state.store import (
     Difference,
     Entry,
     Outcome,
-    Reject,
-    Staged,
     Store,
     new_run_id,
 )

@@ -26,7 +26,7 @@ from connectors.kartra.clock import zone_of
 from connectors.kartra.money import money_text, net_of
 from connectors.sources import Source
 from connectors.sources.files.csv_file import open_csv
-from pipelines.config.load import PipelineConfig
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.private_file import open_private
 from pipelines.shipped import read_sql
 from pipelines.state.store import Store, utc_now

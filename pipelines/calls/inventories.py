@@ -1,0 +1,36 @@
+"""The account's own lists of names: tags, lists, sequences, pages, custom fields."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from connectors.kartra import commands
+from connectors.kartra.client import KartraClient
+from connectors.kartra.commands import Action, Call
+from connectors.kartra.profile import parse_custom_fields, parse_names
+from pipelines.tables.names import NameTable
+
+INVENTORIES: Mapping[NameTable, tuple[Callable[[], Action], str]] = {
+    "tags": (commands.retrieve_account_tags, "account_tags"),
+    "lists": (commands.retrieve_account_lists, "account_lists"),
+    "sequences": (commands.retrieve_account_sequences, "account_sequences"),
+    "pages": (commands.retrieve_account_pages, "account_pages"),
+    "custom_fields": (commands.retrieve_custom_fields, "custom_fields"),
+}
+_READS = {
+    "tags": (commands.retrieve_account_tags, "account_tags"),
+    "lists": (commands.retrieve_account_lists, "account_lists"),
+    "sequences": (commands.retrieve_account_sequences, "account_sequences"),
+    "custom_fields": (commands.retrieve_custom_fields, "custom_fields"),
+}
+
+
+def read_inventory(client: KartraClient, kind: str) -> Any:
+    """One inventory as JSON values."""
+    build, key = _READS[kind]
+    answer = client.inventory(Call((build(),)))
+    if kind == "custom_fields":
+        return [
+            {"identifier": known.identifier, "type": known.type, "options": dict(known.options)}
+            for known in parse_custom_fields(answer.body)
+        ]
+    return list(parse_names(answer.body, key))

@@ -1,0 +1,31 @@
+"""Reads one lead back."""
+
+import logging
+from collections.abc import Sequence
+
+from connectors.errors import RetryableApiError
+from connectors.kartra.client import KartraClient, ProfileRead, profile_of, refusal
+from connectors.kartra.commands import Call
+from pipelines.changes.drift import DELETED, UNKNOWN
+
+log = logging.getLogger("kartra_sync.drift")
+GONE = {DELETED: "deleted", UNKNOWN: "unknown"}
+
+
+def read_lead(client: KartraClient, reads: Sequence[Call]) -> ProfileRead | None:
+    """In a worker; the first call that finds the lead counts.
+
+    None without a usable answer. Raises FatalApiError where no lead may be read.
+    """
+    read = None
+    for call in reads:
+        try:
+            read = profile_of(client.read(call))
+        except RetryableApiError as error:
+            log.info("a lead waits for the next look: %s", error)
+            return None
+        if read.profile is not None:
+            break
+        if read.type not in GONE:
+            raise refusal("get_lead", read.type)
+    return read

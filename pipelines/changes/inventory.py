@@ -1,0 +1,151 @@
+"""What an account has by name, and what a wish asks for that it lacks. Pure."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from connectors.kartra import commands
+from connectors.kartra.profile import CustomFieldDefinition
+from connectors.privacy import mask_text
+from pipelines.changes.diff import Change, joined
+from pipelines.config.custom_fields import NewField
+from pipelines.contacts.lead import CustomValue, Unwanted
+from pipelines.words.nearest import nearest
+
+MISSING_SHOWN = 30
+_WORDS = {"tags": "tag", "lists": "list", "sequences": "sequence"}
+NOTHING: frozenset[Unwanted] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What Kartra listed. `fresh` is false where the lists come from an earlier run."""
+
+    tags: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
+    sequences: frozenset[str] = frozenset()
+    custom_fields: Mapping[str, CustomFieldDefinition] = field(default_factory=dict)
+    fresh: bool = True
+
+    @classmethod
+    def of(cls, contents: Mapping[str, Any], *, fresh: bool) -> "Inventory":
+        """From what `read_inventory` gave, by kind."""
+        return cls(
+            tags=frozenset(contents.get("tags", ())),
+            lists=frozenset(contents.get("lists", ())),
+            sequences=frozenset(contents.get("sequences", ())),
+            custom_fields={
+                known["identifier"]: CustomFieldDefinition(**known)
+                for known in contents.get("custom_fields", ())
+            },
+            fresh=fresh,
+        )
+
+    def has_room_for(self, identifier: str) -> bool:
+        """Whether a custom field of that name may be created: names that differ in case alone are taken."""
+        taken = {known.casefold() for known in self.custom_fields}
+        return identifier.casefold() not in taken
+
+    def wire_value(self, identifier: str, value: CustomValue) -> str | tuple[str, ...]:
+        """A custom value as Kartra takes it: option ids instead of labels. KeyError where it has none."""
+        definition = self.custom_fields[identifier]
+        if not value or definition.type not in commands.CHOICE_TYPES:
+            return joined(value)
+        labels = value if isinstance(value, tuple) else (value,)
+        ids = tuple(_option_id(definition, label) for label in labels)
+        return ids if definition.type == "checkbox" else ids[0]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Missing:
+    """One thing that is wished for and does not exist: `tag "Importd"`, with what is near."""
+
+    what: str
+    near: str | None = None
+
+    def __str__(self) -> str:
+        return mask_text(self.what) + (f'; did you mean "{self.near}"?' if self.near else "")
+
+
+def missing_in(
+    change: Change,
+    inventory: Inventory,
+    theirs: Collection[Unwanted] = NOTHING,
+    creatable: Mapping[str, NewField] = MappingProxyType({}),
+) -> Iterator[Missing]:
+    """What this change needs and the account does not have.
+
+    What is taken away need not exist, but for `theirs`: a name that only the record tells may be misspelt.
+    """
+    given = [step.effect for step in change.steps if not step.takes and step.effect[0] in _WORDS]
+    for collection, name in (*given, *sorted(theirs)):
+        known: frozenset[str] = getattr(inventory, collection)
+        if name not in known:
+            yield Missing(f'{_WORDS[collection]} "{name}"', _near(name, known))
+    for identifier, value in change.custom_fields.items():
+        definition, new = inventory.custom_fields.get(identifier), creatable.get(identifier)
+        if definition is None and new is not None and inventory.has_room_for(identifier):
+            definition = _as_created(identifier, new)
+        elif definition is None:
+            yield Missing(
+                f'custom field "{identifier}"', _near(identifier, frozenset(inventory.custom_fields))
+            )
+            continue
+        elif new is not None and new.type not in (None, definition.type):
+            yield Missing(f'custom field "{identifier}" as {new.type}: there it is {definition.type}')
+            continue
+        if definition is not None and definition.type in commands.CHOICE_TYPES:
+            yield from _missing_options(definition, value)
+
+
+@lru_cache(maxsize=1024)
+def _near(name: str, known: frozenset[str]) -> str | None:
+    """Looked for once: a misspelt tag is missed by as many leads as have it."""
+    return nearest(name, known)
+
+
+def needs_inventory(change: Change) -> bool:
+    return bool(change.steps or change.custom_fields)
+
+
+def _as_created(identifier: str, new: NewField) -> CustomFieldDefinition | None:
+    """With its options, where the pipeline file tells them: Kartra has given them no ids yet."""
+    if new.type is None or new.options == "from_source":
+        return None
+    return CustomFieldDefinition(identifier, new.type, dict.fromkeys(new.options, ""))
+
+
+def _missing_options(definition: CustomFieldDefinition, value: CustomValue) -> Iterator[Missing]:
+    labels = value if isinstance(value, tuple) else (value,) if value else ()
+    if len(labels) > 1 and definition.type != "checkbox":
+        yield Missing(f'custom field "{definition.identifier}" takes one option, several are given')
+    for label in labels:
+        try:
+            _option_id(definition, label)
+        except KeyError:
+            yield Missing(
+                f'option "{label}" of custom field "{definition.identifier}"',
+                _near(label, frozenset(definition.options)),
+            )
+
+
+def _option_id(definition: CustomFieldDefinition, label: str) -> str:
+    """By the label as it is; failing that by the only one that differs in case alone."""
+    if label in definition.options:
+        return definition.options[label]
+    alike = [option for known, option in definition.options.items() if known.casefold() == label.casefold()]
+    if len(alike) != 1:
+        raise KeyError(label)
+    return alike[0]
+
+
+def missing_message(missing: Counter[Missing]) -> str:
+    """One line per thing the account lacks."""
+    shown = sorted(missing)[:MISSING_SHOWN]
+    lines = [f"  {thing} ({missing[thing]:,} leads)" for thing in shown]
+    if len(missing) > len(shown):
+        lines.append(f"  and {len(missing) - len(shown):,} more")
+    return "not in the Kartra account:\n" + "\n".join(lines)

@@ -1,0 +1,97 @@
+"""A pipeline file as a whole."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic.json_schema import SkipJsonSchema
+
+from connectors.errors import ConfigError
+from pipelines.config.kartra import KartraConfig
+from pipelines.config.load import LoadConfig, fits_together
+from pipelines.config.operations import OperationsConfig
+from pipelines.config.pull import PullConfig
+from pipelines.config.scalars import TEXT, Section, absent, also, beside, plain_text, read_by, wrong
+
+
+def _pipeline_name(value: object) -> str:
+    name = plain_text(value)
+    if not re.fullmatch(r"[a-z0-9_-]{1,64}", name):
+        raise wrong("1 to 64 of the characters a-z, 0-9, _ and - are expected")
+    return name
+
+
+def _state(value: object, info: ValidationInfo) -> Path:
+    text = plain_text(value)
+    url = re.fullmatch(r"sqlite(?:\+pysqlite)?:///([^?]+)", text)
+    if url:
+        text = url[1]
+    elif re.match(r"[A-Za-z][A-Za-z0-9+.]+:(//|$)", text):
+        raise wrong("the state is a SQLite file in this version")
+    if text == ":memory:":
+        raise wrong("the state has to outlive the run: a file is expected")
+    return beside(text, info)
+
+
+def _needed(load: object, info: ValidationInfo) -> object:
+    others = [info.data.get(name, ...) for name in ("pull", "operations")]
+    if load is None and all(other is None for other in others):
+        raise absent(
+            "missing; it says what is sent to Kartra, or operations: what is done there, or pull: what is"
+            " brought back"
+        )
+    return load
+
+
+class PipelineConfig(Section):
+    """A pipeline: what goes from where into which Kartra account, and what comes back."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "required": ["pipeline", "kartra"],
+            "allOf": [
+                {"anyOf": [{"required": [name]} for name in ("load", "pull", "operations")]},
+            ],
+        }
+    )
+
+    pipeline: Annotated[str, read_by(_pipeline_name, TEXT)]
+    """The pipeline's name, unique in its state store: 1 to 64 of a-z, 0-9, _ and -."""
+    kartra: KartraConfig
+    """The account, and how fast it is called."""
+    state: Annotated[Path, read_by(_state, TEXT)] = Field(
+        default=Path("state/kartra.db"),
+        validate_default=True,
+        json_schema_extra={"default": "state/kartra.db"},
+    )
+    """The SQLite file that remembers what Kartra acknowledged, relative to this file."""
+    pull: PullConfig | None = None
+    """Brings what Kartra has back into tables."""
+    operations: OperationsConfig | None = None
+    """Does one thing per row: refunds, changes of subscriptions, points, bookings, tags."""
+    load: Annotated[
+        LoadConfig | None,
+        also(fits_together),
+        BeforeValidator(_needed, json_schema_input_type=LoadConfig),
+    ] = Field(None, validate_default=True)
+    """Sends contacts to Kartra."""
+    path: SkipJsonSchema[Path]
+
+    def needs_load(self) -> LoadConfig:
+        """What the pipeline loads. Raises ConfigError where it loads nothing."""
+        if self.load is None:
+            raise ConfigError(f"{self.path}: this pipeline loads nothing; it has no `load`")
+        return self.load
+
+    def needs_operations(self) -> OperationsConfig:
+        """What the pipeline does row by row. Raises ConfigError where it has no such part."""
+        if self.operations is None:
+            raise ConfigError(f"{self.path}: this pipeline has no `operations`")
+        return self.operations
+
+    def needs_pull(self) -> PullConfig:
+        """What the pipeline pulls. Raises ConfigError where it pulls nothing."""
+        if self.pull is None:
+            raise ConfigError(f"{self.path}: this pipeline pulls nothing; it has no `pull`")
+        return self.pull

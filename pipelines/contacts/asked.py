@@ -1,0 +1,144 @@
+"""What a record asks for beside its fields: tags, lists, sequences, points, classes."""
+
+import re
+from collections.abc import Callable
+
+from connectors.privacy import mask_text
+from pipelines.config.load import LoadConfig
+from pipelines.config.values import Value
+from pipelines.config.wishes import PointsConfig
+from pipelines.contacts.columns import INDISPENSABLE, can_be_read, used_columns
+from pipelines.contacts.lead import CalendarClass, DesiredLead, Points, Unwanted
+from pipelines.contacts.normalise import normal_cell
+from pipelines.contacts.parts import Part, distinct
+from pipelines.contacts.values import Read, Record, UnusableError, reader
+
+_ONE = {"tags": "tag", "lists": "list", "sequences": "sequence"}
+
+
+def asked(load: LoadConfig, columns: tuple[str, ...]) -> Part[DesiredLead]:
+    tags, lists = _names(load, load.tags, columns), _names(load, load.lists, columns)
+    points = load.points if load.points and load.points.column in (None, *columns) else None
+    sequences, unwanted = _sequences(load, columns), _unwanted(load, columns)
+    calendars = tuple(
+        CalendarClass(one.name, one.class_name, one.starting_at or "") for one in load.calendars
+    )
+
+    def asked(record: Record) -> DesiredLead:
+        (tag_names, tags_silent), (list_names, lists_silent) = tags(record), lists(record)
+        silent = {"tags": tags_silent, "lists": lists_silent}
+        lead = DesiredLead(
+            email="",
+            tags=tag_names,
+            lists=list_names,
+            sequences=sequences(record),
+            points=_points(points, record),
+            calendars=calendars,
+            silent=frozenset(name for name, is_silent in silent.items() if is_silent),
+            unwanted=unwanted(record),
+        )
+        for collection, name in sorted(lead.unwanted & lead.wanted) if lead.unwanted else ():
+            what = f'{_ONE[collection]} "{mask_text(name)}"'
+            raise UnusableError(f"the {what} is asked for and is to be taken off as well")
+        return lead
+
+    elsewhere = ("load.fields.", "load.custom_fields.", *INDISPENSABLE)
+    read = [column for place, column in used_columns(load) if not place.startswith(elsewhere)]
+    return Part(distinct(column for column in read if column in columns), asked)
+
+
+def _sequences(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record], tuple[tuple[str, str], ...]]:
+    """(name, step) of each; blank names and steps start nothing. The first step of a name counts."""
+    if not any(isinstance(part, Value) for one in load.sequences for part in (one.name, one.step)):
+        constant = tuple((str(one.name), str(one.step)) for one in load.sequences)
+        return lambda _: constant
+    readers = [
+        (_texts(one.name), _texts(one.step), one.step)
+        for one in load.sequences
+        if can_be_read(one.name, columns) and can_be_read(one.step, columns)
+    ]
+
+    def sequences_of(record: Record) -> tuple[tuple[str, str], ...]:
+        started: dict[str, str] = {}
+        for names, steps, said in readers:
+            for step in steps(record):
+                if not re.fullmatch(r"[A-Za-z0-9]+", step):
+                    raise UnusableError(f"the step of a sequence, {_told(said)}, is no number of a step")
+                for name in names(record):
+                    started.setdefault(name, step)
+        return tuple(started.items())
+
+    return sequences_of
+
+
+def _unwanted(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record], frozenset[Unwanted]]:
+    readers = [
+        (collection, _texts(element))
+        for collection, elements in (
+            ("tags", load.untag),
+            ("lists", load.unsubscribe),
+            ("sequences", load.unsubscribe_from_sequences),
+        )
+        for element in elements
+        if can_be_read(element, columns)
+    ]
+    if not readers:
+        return lambda _: frozenset()
+    return lambda record: frozenset(
+        (collection, name) for collection, names in readers for name in names(record)
+    )
+
+
+def _texts(element: str | Value) -> Callable[[Record], tuple[str, ...]]:
+    """What is said, without blanks."""
+    if isinstance(element, str):
+        said = (element,)
+        return lambda _: said
+    read = reader(element)
+
+    def texts_of(record: Record) -> tuple[str, ...]:
+        value = read(record)
+        return ((value,) if value else ()) if isinstance(value, str) else value
+
+    return texts_of
+
+
+def _told(said: str | Value) -> str:
+    if isinstance(said, str):
+        return f'"{said}"'
+    return f'in the column "{said.column}"' if said.column else f'"{said.template or said.constant}"'
+
+
+def _points(wish: PointsConfig | None, record: Record) -> Points | None:
+    """A blank cell asks for nothing and takes nothing back."""
+    if wish is None:
+        return None
+    if wish.constant is not None:
+        return Points(wish.constant, wish.expiration_days)
+    cell = normal_cell(record[wish.column or ""])
+    if not cell:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", cell):
+        raise UnusableError(f'the column "{wish.column}" holds no whole number of points')
+    return Points(int(cell), wish.expiration_days)
+
+
+def _names(
+    load: LoadConfig, elements: tuple[str | Value, ...], columns: tuple[str, ...]
+) -> Callable[[Record], tuple[tuple[str, ...], bool]]:
+    """The names a record asks for, and whether it is silent on some of them."""
+    readable = [one for one in elements if can_be_read(one, columns)]
+    readers: list[str | Read] = [one if isinstance(one, str) else reader(one) for one in readable]
+    always_silent = not readers or len(readable) < len(elements)
+
+    def names_of(record: Record) -> tuple[tuple[str, ...], bool]:
+        names: list[str] = []
+        silent = always_silent
+        for element in readers:
+            value = element if isinstance(element, str) else element(record)
+            if value == "":
+                silent = silent or load.blank == "ignore"
+            names += [value] if isinstance(value, str) else value
+        return distinct(name for name in names if name), silent
+
+    return names_of

@@ -1,0 +1,52 @@
+"""Parts of a mapping: each reads few columns and gives a piece of a lead."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pipelines.contacts.lead import CustomValue, DesiredLead
+from pipelines.contacts.values import Record
+
+ValueT = TypeVar("ValueT", bound=CustomValue)
+PartT = TypeVar("PartT", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a record's person opted out, and why it may not be sent, if that is so."""
+
+    has_opted_out: bool = False
+    blocked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[PartT]):
+    """What is made of some columns of a record and of nothing else. `read` may raise UnusableError.
+
+    `is_cell`: it is the cell of its only column, as `normal_cell` gives it.
+    """
+
+    columns: tuple[str, ...]
+    read: Callable[[Record], PartT]
+    is_cell: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that a mapping makes of a record. Those that cannot be read are told in this order."""
+
+    key: Part[str] | None
+    """None: the address is."""
+    address: Part[str]
+    """As it is written."""
+    changed: Part[float] | None
+    """The rank under `duplicates: newest`."""
+    fields: Mapping[str, Part[str]]
+    custom_fields: Mapping[str, Part[CustomValue]]
+    asked: Part[DesiredLead]
+    """The lead without its address and what stands in its fields."""
+    standing: Part[Standing]
+
+
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))

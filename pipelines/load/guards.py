@@ -1,0 +1,51 @@
+"""Guards that look at a plan before anything is sent."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from connectors.privacy import mask_text
+from pipelines.config.guards import GuardsConfig
+from pipelines.errors import GuardError
+
+
+def check_before(
+    guards: GuardsConfig,
+    *,
+    rows: int,
+    known: int,
+    edited: int,
+    removed: int,
+    triggered: Mapping[str, int] = MappingProxyType({}),
+    approved: bool = False,
+) -> None:
+    """Raises GuardError. `known` are the leads we have in Kartra; `removed` those about to lose something.
+
+    `triggered` counts the leads that get the same thing, by words such as `tag "VIP"`; `approved` says that a
+    person has agreed to their number.
+    """
+    if rows < guards.min_rows:
+        raise GuardError(
+            f"the source has {rows:,} rows, guards.min_rows asks for {guards.min_rows:,}: nothing was sent"
+        )
+    if guards.max_removed.exceeded(removed, known):
+        raise GuardError(
+            f"{removed:,} of {known:,} leads have gone from the source, more than guards.max_removed allows:"
+            " nothing was sent. Is the source complete?"
+        )
+    if guards.max_edited.exceeded(edited, known):
+        raise GuardError(
+            f"{edited:,} of {known:,} leads would be edited, more than guards.max_edited allows:"
+            " nothing was sent"
+        )
+    limit = guards.max_triggered
+    if limit is not None and not approved:
+        over = [
+            f"{mask_text(what)} to {count:,} leads"
+            for what, count in triggered.items()
+            if limit.exceeded(count, rows)
+        ]
+        if over:
+            raise GuardError(
+                f"about to give {', '.join(over)}, more than guards.max_triggered allows: nothing was sent,"
+                " because each can send mail. If it is meant: kartra-sync run --yes"
+            )

@@ -1,0 +1,146 @@
+"""`plan`: what a run would send."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from connectors.errors import RetryableApiError
+from pipelines.changes.inventory import Inventory
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.errors import GuardError
+from pipelines.extract.incremental import Extract, extract_of
+from pipelines.extract.stage import stage
+from pipelines.load.account_names import AccountInventory, Shortfall
+from pipelines.load.custom_fields import creatable_fields
+from pipelines.load.plan import Plan, make_plan
+from pipelines.operations.job import OperationsPlan, check_operation_columns, plan_operations
+from pipelines.operations.journal import OperationStore
+from pipelines.pull.job import PullEstimate, estimate_pull
+from pipelines.state.store import Store
+from pipelines.summary import Summary
+from pipelines.verbs.account import account_of, open_client
+from pipelines.verbs.run import contacts_of, guard_plan, log, may_skip
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """What a run would do. `unchecked` says why the account's names could not be compared."""
+
+    plan: Plan
+    summary: Summary
+    calls: int
+    seconds: float
+    collapsing: list[tuple[int, str]]
+    waiting: int
+    unchecked: str | None
+    refusal: GuardError | None
+    pull: PullEstimate | None = None
+    operations: OperationsPlan | None = None
+
+
+def plan_pipeline(config: PipelineConfig) -> PlanResult:
+    """What a run would do now. Sends no write; asks Kartra for lists of names at most."""
+    account = account_of(config)
+    summary = Summary()
+    with summary.timed("open source"):
+        source = contacts_of(config, summary)
+        if config.operations is not None:
+            check_operation_columns(config)
+    result = PlanResult(Plan(), summary, 0, 0.0, [], 0, None, None)
+    with summary.timed("open state"):
+        opened = Store(config.state if config.state.exists() else None, check_beside=True)
+    with opened as store:
+        store.find_scope(config.pipeline, account, config.kartra.mode)
+        if source is not None:
+            result = _plan_load(
+                config, extract_of(source, config.needs_load(), store), store, account, summary
+            )
+        store.check_is_whole()
+        if config.operations is not None:
+            result = _plan_operations(config, store, result)
+        if config.pull is None:
+            return result
+        pull = estimate_pull(config, store, account)
+    calls = result.calls + pull.calls
+    return replace(result, calls=calls, seconds=calls / config.kartra.calls_per_second, pull=pull)
+
+
+def _plan_operations(config: PipelineConfig, store: Store, result: PlanResult) -> PlanResult:
+    """What operations add to a plan. Their checks ask Kartra, once now and once in the run."""
+    client = open_client(config)
+    try:
+        planned = plan_operations(config, store, client)
+        waiting = len(OperationStore(store).unsettled())
+        calls = result.calls + planned.calls + client.counts.sent
+    finally:
+        client.close()
+    planned.count(result.summary)
+    return replace(
+        result,
+        calls=calls,
+        seconds=calls / config.kartra.calls_per_second,
+        operations=planned,
+        refusal=result.refusal or planned.refusal,
+        waiting=result.waiting + waiting,
+    )
+
+
+def _plan_load(
+    config: PipelineConfig, extract: Extract, store: Store, account: str, summary: Summary
+) -> PlanResult:
+    source, load = extract.source, extract.load
+    unchecked: list[str] = []
+    client = open_client(config)
+    try:
+        inventory = AccountInventory(store, client, account, load, keep=False)
+        known = _Lenient(inventory, unchecked)
+        stage(source, load, store, summary, run_id=None, skip_known=may_skip(config))
+        with summary.timed("check state"):
+            store.check_is_whole()
+        shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
+        plan = make_plan(store, load, shortfall, summary, run_id=None)
+        with summary.timed("guard"):
+            refusal = guard_plan(load, store, summary, plan, approved=False)
+        if unchecked:
+            plan.forget_names()
+        creating = len(plan.new_fields)
+        asking = inventory.calls_needed(creating=creating) if plan.needs_names else 0
+        collapsing = store.collapsing() if config.kartra.mode == "test" else []
+        waiting = len(store.unsettled())
+    finally:
+        client.close()
+    log.info("%s took %s", config.pipeline, summary.spent_told())
+    for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
+        summary.leads[name] += count
+    calls = plan.calls + asking
+    return PlanResult(
+        plan,
+        summary,
+        calls,
+        calls / config.kartra.calls_per_second,
+        collapsing,
+        waiting,
+        unchecked[0] if unchecked else None,
+        refusal,
+    )
+
+
+class _Lenient:
+    """Lists of names for a plan: where Kartra does not answer, the plan is made without comparing them."""
+
+    def __init__(self, inventory: AccountInventory, unchecked: list[str]) -> None:
+        self._inventory = inventory
+        self._unchecked = unchecked
+
+    def current(self) -> Inventory:
+        return self._try(self._inventory.current)
+
+    def asked(self) -> Inventory:
+        return self._try(self._inventory.asked)
+
+    def _try(self, ask: Callable[[], Inventory]) -> Inventory:
+        if not self._unchecked:
+            try:
+                return ask()
+            except RetryableApiError as error:
+                self._unchecked.append(str(error))
+        return Inventory()

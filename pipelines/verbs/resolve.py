@@ -1,0 +1,81 @@
+"""`resolve`: a person says what became of an entry that was parked."""
+
+from dataclasses import replace
+from typing import Any
+
+from connectors.errors import ConfigError
+from pipelines.changes.diff import resolve
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.contacts.normalise import normal_cell, normal_key
+from pipelines.errors import LockedError
+from pipelines.operations.journal import OperationStore
+from pipelines.state.store import Store
+from pipelines.verbs.account import account_of
+
+
+def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[str, ...]) -> dict[str, Any]:
+    """Take a person's word for what happened to a lead; the next run goes on from there.
+
+    `only` narrows it to some of what is unproven, in the words of `parked_of`. Raises ConfigError where
+    there is nothing to resolve, LockedError while the pipeline is being run.
+    """
+    account = account_of(config)
+    if not config.state.exists():
+        raise ConfigError(f"{config.pipeline}: has not run yet")
+    if config.operations is not None and (
+        operation := _resolve_operation(config, account, normal_cell(key), landed=landed, only=only)
+    ):
+        return operation
+    load = config.needs_load()
+    key = normal_key(key, by_address=load.key.column is None)
+    with Store(config.state) as store:
+        store.find_scope(config.pipeline, account, config.kartra.mode)
+        if holder := store.holder(config.pipeline):
+            raise LockedError(holder.told(config.pipeline))
+        known = store.lead(key)
+        unproven = {" ".join(effect): effect for effect in known.snapshot.unproven} if known else {}
+        for word in only:
+            if word not in unproven:
+                raise ConfigError(f'"{word}" is not unproven for this lead; it has: {_told(unproven)}')
+        settled = {word: effect for word, effect in unproven.items() if not only or word in only}
+        if not settled:
+            return _try_again(store, key, landed=landed)
+        assert known is not None  # noqa: S101 - it has something unproven
+        resolved = resolve(known.snapshot, settled.values(), landed=landed)
+        store.resolve(key, replace(known, snapshot=resolved))
+    return {"resolved": sorted(settled), "landed": landed, "sent_again": not landed}
+
+
+def _resolve_operation(
+    config: PipelineConfig, account: str, key: str, *, landed: bool, only: tuple[str, ...]
+) -> dict[str, Any] | None:
+    """None where the key is that of a lead. An operation is one thing: `only` has nothing to choose from."""
+    with Store(config.state) as store:
+        store.find_scope(config.pipeline, account, config.kartra.mode)
+        operations = OperationStore(store)
+        known = operations.known([key]).get(key)
+        if known is None and config.load is not None:
+            return None
+        if holder := store.holder(config.pipeline):
+            raise LockedError(holder.told(config.pipeline))
+        told = f"{known.do} {known.target}" if known else ""
+        for word in only:
+            if word != told:
+                raise ConfigError(f'"{word}" is not parked under this key; it has: {told or "nothing"}')
+        if known is None or not operations.resolve(key, landed=landed):
+            unknown = known is not None and known.outcome is None
+            more = "; a call for it has no outcome yet: run first" if unknown else ""
+            raise ConfigError(f"no operation with this key waits{more}. `kartra-sync parked` lists what does")
+    return {"resolved": [told], "landed": landed, "sent_again": not landed}
+
+
+def _try_again(store: Store, key: str, *, landed: bool) -> dict[str, Any]:
+    """A refused wish is sent again when somebody says that it can work now."""
+    if landed or not store.resolve(key, None):
+        unknown = "; a call for it has no outcome yet: run first" if store.is_unknown(key) else ""
+        raise ConfigError(f"nothing of this lead is unproven{unknown}. `kartra-sync parked` lists what is")
+    return {"resolved": [], "landed": False, "sent_again": True}
+
+
+def _told(unproven: dict[str, Any]) -> str:
+    return ", ".join(sorted(unproven)) or "nothing"
