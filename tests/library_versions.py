@@ -20,9 +20,9 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = (
-    "tests/pipelines/test_golden_contacts.py",
-    "tests/pipelines/test_lead.py",
-    "tests/pipelines/test_known_records.py",
+    "tests/contacts/test_golden_contacts.py",
+    "tests/contacts/test_lead.py",
+    "tests/contacts/test_known_records.py",
 )
 NAMES = "never_change or stays_what_it_is"
 """By which golden tests are called."""

@@ -26,7 +26,7 @@ from pipelines.state.store import utc_now
 from pipelines.tables.answers import Pulled
 from pipelines.tables.warehouse import TABLES, Warehouse
 from tests.bench.report import Report, figure_table
-from tests.pull import busy_account
+from tests.pull.accounts import busy_account
 
 WORKERS = 8
 PART_TABLES = ("lead_tags", "lead_lists", "lead_sequences", "lead_memberships", "lead_custom_fields")

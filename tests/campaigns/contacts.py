@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.kartra.sandbox import Account, Calendar, CustomField, Sandbox
 from connectors.kartra.sandbox.account import SandboxLead
-from tests.promises import FRUITS, SIZES
+from tests.promises.scenes import FRUITS, SIZES
 
 LOAD = """
 source: {{csv: contacts.csv}}

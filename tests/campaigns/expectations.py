@@ -11,7 +11,7 @@ from typing import Any
 from connectors.kartra.sandbox import Account, CustomField
 from connectors.kartra.sandbox.account import SandboxLead
 from connectors.kartra.sandbox.emulator import ReceivedCall
-from tests.promises import about_leads, said
+from tests.promises.scenes import about_leads, said
 
 ELSEWHERE = "elsewhere"
 """Stands for the key of a contact whose address has changed since its call was interrupted."""

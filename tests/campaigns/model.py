@@ -58,7 +58,7 @@ from tests.campaigns.expectations import (
 )
 from tests.campaigns.tally import Tally
 from tests.conftest import Project, kill
-from tests.promises import about_leads, said, wait_until
+from tests.promises.scenes import about_leads, said, wait_until
 
 EXAMPLES = {"small": 8, "full": 90}
 STEPS = {"small": 24, "full": 32}

@@ -19,7 +19,7 @@ from connectors.kartra.sandbox.emulator import ReceivedCall
 from tests.campaigns.runs import DONE, Findings, side_by_side
 from tests.campaigns.tally import Tally
 from tests.conftest import Project, kill
-from tests.pull import busy_account, expected, read
+from tests.pull.accounts import busy_account, expected, read
 
 log = logging.getLogger("campaigns")
 

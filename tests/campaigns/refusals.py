@@ -17,7 +17,7 @@ from tests.campaigns.contacts import Contacts, account
 from tests.campaigns.runs import PARTIAL, RUN_ENDS_WITHIN_S, Findings, check_run
 from tests.campaigns.tally import Tally
 from tests.conftest import Project
-from tests.promises import about_leads, said
+from tests.promises.scenes import about_leads, said
 
 log = logging.getLogger("campaigns")
 

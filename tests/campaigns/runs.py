@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from connectors.kartra.sandbox import Sandbox
 from tests.conftest import Project, Result
-from tests.promises import adds_up
+from tests.promises.scenes import adds_up
 
 log = logging.getLogger("campaigns")
 

@@ -21,7 +21,7 @@ from pipelines.state.store import Store, utc_now
 from pipelines.verbs.export_import import export_import
 from tests.conftest import LOAD, Project, Result, contact, kill
 from tests.importing import import_into
-from tests.promises import Scenes, adds_up, all_wished, held, said, wait_until
+from tests.promises.scenes import Scenes, adds_up, all_wished, held, said, wait_until
 
 SCENES = Scenes()
 LEFT = {"changed": 0, "unknown": 0, "shared": 0, "not_imported": 0}

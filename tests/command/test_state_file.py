@@ -15,7 +15,7 @@ from pipelines.shipped import ROOT
 from pipelines.state.file import network_file_system
 from tests.command.several import adds_up, ended, together, wait_for, writes
 from tests.conftest import LOAD, Project, Result, contact, kill
-from tests.promises import all_wished, held
+from tests.promises.scenes import all_wished, held
 from tests.warm_start import COMMAND
 
 MIGRATIONS = sorted((ROOT / "sql" / "state" / "migrations").glob("*.sql"))

@@ -15,7 +15,7 @@ import pytest
 from connectors.kartra.sandbox import Faults, Sandbox
 from tests.command.several import adds_up, ended, named_pipeline, together, wait_for, writes
 from tests.conftest import LOAD, Project, Result, contact, kill
-from tests.promises import all_wished, held
+from tests.promises.scenes import all_wished, held
 from tests.warm_start import COMMAND
 
 ANN = "Ann.Gone@Wanderlust.example"

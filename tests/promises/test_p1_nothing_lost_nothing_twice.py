@@ -18,7 +18,7 @@ from connectors.kartra.sandbox import Faults, Sandbox
 from connectors.kartra.sandbox.emulator import ReceivedCall
 from connectors.kartra.wire import Credentials
 from tests.conftest import LOAD, Project, Result, contact, kill
-from tests.promises import (
+from tests.promises.scenes import (
     Held,
     Scene,
     Scenes,

@@ -10,7 +10,7 @@ from connectors.kartra.error_types import error_type
 from connectors.kartra.sandbox import Faults, Sandbox
 from connectors.kartra.sandbox.account import Booking, PointsChange, SandboxLead
 from tests.conftest import LOAD, Project, contact, kill
-from tests.promises import Scenes, Seen, adds_up, run_seen, wait_until
+from tests.promises.scenes import Scenes, Seen, adds_up, run_seen, wait_until
 
 SCENES = Scenes()
 LOADED = 12

@@ -13,7 +13,7 @@ import pytest
 from connectors.kartra.sandbox import Faults, Sandbox, Subscription, Transaction
 from connectors.kartra.sandbox.account import Booking, SandboxLead, SequenceEntry, est_now, est_text
 from tests.conftest import PIPELINE, Project, Result
-from tests.promises import Scenes, adds_up, wait_until
+from tests.promises.scenes import Scenes, adds_up, wait_until
 
 SCENES = Scenes()
 COLUMNS = (

@@ -13,7 +13,7 @@ import pytest
 
 from connectors.kartra.sandbox import Faults, Sandbox
 from tests.conftest import LOAD, Project, Result, contact
-from tests.promises import Scene, Scenes, Seen, adds_up, all_wished, run_seen, wait_until
+from tests.promises.scenes import Scene, Scenes, Seen, adds_up, all_wished, run_seen, wait_until
 
 SCENES = Scenes()
 ROWS = [contact(number) for number in range(24)]

@@ -11,7 +11,7 @@ from pathlib import Path
 from connectors.kartra.limiter import MARGIN_S
 from connectors.kartra.sandbox import Faults, Sandbox
 from tests.conftest import LOAD, Project, Result, contact, kill
-from tests.promises import Seen, account_without_leads, all_wished, held, run_seen, wait_until
+from tests.promises.scenes import Seen, account_without_leads, all_wished, held, run_seen, wait_until
 
 ATTEMPTS = 4
 TICK_S = 0.002

@@ -9,7 +9,7 @@ import pytest
 from connectors.kartra.sandbox import Faults, Sandbox
 from connectors.kartra.sandbox.account import SandboxLead, SequenceEntry
 from tests.conftest import LOAD, Project, contact
-from tests.promises import (
+from tests.promises.scenes import (
     Said,
     Scene,
     Scenes,

@@ -10,7 +10,7 @@ from connectors.kartra.sandbox import Faults, Sandbox
 from connectors.kartra.sandbox.account import SequenceEntry
 from tests.command.several import writes
 from tests.conftest import Project, Result, kill
-from tests.promises import Scenes, Seen, adds_up, calls_for, run_seen, said, wait_until
+from tests.promises.scenes import Scenes, Seen, adds_up, calls_for, run_seen, said, wait_until
 
 SCENES = Scenes()
 LOAD = """

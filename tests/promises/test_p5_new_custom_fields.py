@@ -10,7 +10,7 @@ import pytest
 from connectors.kartra.sandbox import Faults, Sandbox
 from tests.command.several import ended, writes
 from tests.conftest import Project, Result, kill
-from tests.promises import Scenes, Seen, inventories, run_seen, said, wait_until
+from tests.promises.scenes import Scenes, Seen, inventories, run_seen, said, wait_until
 
 SCENES = Scenes()
 LOAD = """

@@ -13,7 +13,7 @@ import pytest
 
 from connectors.kartra.sandbox import Account, Faults, Sandbox, SequenceEntry, Subscription, Transaction
 from tests.conftest import Project, contact
-from tests.pull import (
+from tests.pull.accounts import (
     PIPELINE,
     busy_account,
     expected,

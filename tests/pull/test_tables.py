@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, text
 
 from connectors.kartra.sandbox import Account, Membership, Sandbox, Transaction
 from tests.conftest import Project
-from tests.pull import busy_account, expected, read, until_the_next_second, write_pull
+from tests.pull.accounts import busy_account, expected, read, until_the_next_second, write_pull
 
 FULL = "KARTRA_SYNC_FULL" in os.environ
 LEADS, TRANSACTIONS, SUBSCRIPTIONS = (2_000, 3_000, 300) if FULL else (150, 220, 25)

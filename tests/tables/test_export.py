@@ -13,7 +13,7 @@ from pyarrow import parquet
 from connectors.kartra.sandbox import Sandbox
 from pipelines.tables.export import kinds_of_tables
 from tests.conftest import Project
-from tests.pull import COLUMNS, busy_account, read, write_pull
+from tests.pull.accounts import COLUMNS, busy_account, read, write_pull
 
 LEADS, TRANSACTIONS, SUBSCRIPTIONS = 40, 60, 10
 

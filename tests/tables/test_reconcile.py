@@ -12,8 +12,8 @@ from connectors.databases.tables import as_utc
 from connectors.kartra.sandbox import Account, Sandbox, Transaction
 from pipelines.tables.warehouse import open_warehouse
 from tests.conftest import Project, Result
-from tests.pull import write_pull, write_roster
-from tests.tables import HEADER, exported, shop, write_export
+from tests.pull.accounts import write_pull, write_roster
+from tests.tables.exports import HEADER, exported, shop, write_export
 
 NOTHING = {"not_pulled": [], "not_in_export": [], "disagrees": [], "unknown_type": [], "bad_row": []}
 

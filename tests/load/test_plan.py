@@ -22,7 +22,7 @@ from pipelines.load.custom_fields import creatable_fields
 from pipelines.load.plan import decide, make_plan
 from pipelines.state.store import Difference, Store
 from pipelines.summary import Summary
-from tests.pipelines import load_config, whole_leads
+from tests.contacts.strategies import load_config, whole_leads
 
 INVENTORIES = [
     Inventory(),

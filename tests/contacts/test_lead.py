@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contacts.lead import DesiredLead, Snapshot, digest
-from tests.pipelines import any_text, custom_fields, fields, whole_leads, whole_snapshots
+from tests.contacts.strategies import any_text, custom_fields, fields, whole_leads, whole_snapshots
 
 BARE = DesiredLead("ann@example.org")
 FULL = DesiredLead(

@@ -21,7 +21,7 @@ from pipelines.contacts.text_columns import (
     records_in_json,
     text_columns,
 )
-from tests.pipelines import load_config
+from tests.contacts.strategies import load_config
 
 COLUMNS = ("Email", "First", "City", "Note", "Tags", "Lists", "Status", "Changed", "Id", "Opt-in", "Step")
 

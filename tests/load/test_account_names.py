@@ -20,7 +20,7 @@ from pipelines.changes.diff import Change, Step
 from pipelines.changes.inventory import Inventory, Missing, missing_in, needs_inventory
 from pipelines.load.account_names import FRESH_FOR, AccountInventory, Shortfall, kinds_used
 from pipelines.state.store import Store, utc_now
-from tests.pipelines import load_config
+from tests.contacts.strategies import load_config
 
 SIZE = CustomFieldDefinition("size", "drop_down", {"small": "610", "Large": "612", "LARGE": "613"})
 FRUITS = CustomFieldDefinition("fruits", "checkbox", {"apple": "1", "pear": "2", "plum": "3"})

@@ -16,7 +16,7 @@ from pipelines.contacts.lead import DesiredLead, Points
 from pipelines.contacts.mapping import Invalid, Mapped, mapper
 from pipelines.contacts.merge import merge_leads
 from pipelines.shipped import ROOT
-from tests.pipelines import desired_leads, load_config
+from tests.contacts.strategies import desired_leads, load_config
 
 COLUMNS = ("Email", "First", "City", "Note", "Fruits", "Tags", "Lists", "Status", "Changed", "Id", "Opt-in")
 FULL: dict[str, Any] = {
@@ -352,7 +352,7 @@ def test_a_date_in_a_zone_that_cannot_be_is_a_reason_or_a_rank(cell: str) -> Non
 
 
 RANK = """
-from tests.pipelines.test_mapping import ANN, rank_of
+from tests.contacts.test_mapping import ANN, rank_of
 print(rank_of({**ANN, "Changed": "2026-03-01 10:00 EST"}, duplicates="newest:Changed"))
 """
 

@@ -9,7 +9,7 @@ from pipelines.contacts.lead import DesiredLead, Snapshot, digest
 from pipelines.contacts.staged import Staged
 from pipelines.state.store import OnceOnly, Store
 from pipelines.verbs.export_import import Column, columns_of, for_known, misfit
-from tests.pipelines import load_config, whole_leads
+from tests.contacts.strategies import load_config, whole_leads
 
 ANN = DesiredLead(
     "ann@example.org",

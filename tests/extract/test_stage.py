@@ -19,7 +19,7 @@ from pipelines.extract.stage import check_columns, find_record, read_mapped, sta
 from pipelines.extract.transform import open_records
 from pipelines.state.store import Store
 from pipelines.summary import Summary
-from tests.pipelines import load_config
+from tests.contacts.strategies import load_config
 
 CONSENT = {"consent": {"column": "OK", "accepted": ["yes"]}}
 SILENT = frozenset({"tags", "lists"})

@@ -30,7 +30,7 @@ from pipelines.load.account_names import Shortfall
 from pipelines.load.plan import make_plan
 from pipelines.state.store import Acknowledged, Entry, Outcome, Store, utc_now
 from pipelines.summary import Summary
-from tests.pipelines import load_config
+from tests.contacts.strategies import load_config
 
 COLUMNS = ("Email", "City", "Changed", "OK", "Status", "Tags", "Id", "Unused")
 Row = tuple[str, ...]
@@ -405,7 +405,7 @@ def test_a_fingerprint_is_that_of_the_mapping_and_of_nothing_else() -> None:
 
 def test_a_fingerprint_is_the_same_in_every_process() -> None:
     code = (
-        "from tests.pipelines.test_known_records import *\n"
+        "from tests.contacts.test_known_records import *\n"
         "print(fingerprint(load_config(**CONSENT, **TAGS), COLUMNS, None).digest.hex())"
     )
     found = {

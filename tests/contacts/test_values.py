@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipelines.config.file import read_pipeline
 from pipelines.contacts.lead import CustomValue, DesiredLead
 from pipelines.contacts.mapping import Invalid, Mapped, mapper
-from tests.pipelines import load_config
+from tests.contacts.strategies import load_config
 
 COLUMNS = ("Email", "Cell", "First", "Last", "Country")
 PIPELINE = """

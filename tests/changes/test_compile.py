@@ -12,7 +12,7 @@ from pipelines.changes.compile import change_from_json, change_to_json, compile_
 from pipelines.changes.diff import Change, Step, diff_lead
 from pipelines.changes.inventory import Inventory
 from pipelines.contacts.lead import DesiredLead, Snapshot
-from tests.pipelines import changes, whole_leads, whole_snapshots
+from tests.contacts.strategies import changes, whole_leads, whole_snapshots
 
 INVENTORY = Inventory(
     custom_fields={

@@ -11,7 +11,7 @@ from pipelines.contacts.fingerprint import HASH_BYTES, Fingerprint, raw_hashes
 from pipelines.extract.stage import stage
 from pipelines.state.store import Store
 from pipelines.summary import Summary
-from tests.pipelines import load_config
+from tests.contacts.strategies import load_config
 
 CONTACTS = '''\
 Name,Email,Phone,Country,Since,Score,Tags,Note

@@ -11,8 +11,8 @@ from connectors.kartra.sandbox import Account, Sandbox
 from pipelines.tables.reports import read_report, report_names
 from pipelines.tables.warehouse import open_warehouse
 from tests.conftest import LOAD, Project
-from tests.pull import write_pull
-from tests.reports.shop import EXPECTED, QUOTED, fill
+from tests.pull.accounts import write_pull
+from tests.tables.shop import EXPECTED, QUOTED, fill
 
 
 def test_every_report_is_as_worked_out_by_hand_and_its_view_as_well(database: str) -> None:

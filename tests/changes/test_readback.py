@@ -11,7 +11,7 @@ from connectors.kartra.profile import LeadProfile
 from pipelines.changes.diff import Change, Step, apply_change, created_lead, diff_lead
 from pipelines.changes.readback import adopt, after_unknown, landed
 from pipelines.contacts.lead import DesiredLead, Snapshot, Unwanted
-from tests.pipelines import desired_leads, names, snapshots
+from tests.contacts.strategies import desired_leads, names, snapshots
 
 WISH = DesiredLead(
     "ann@example.org",

@@ -14,7 +14,7 @@ from connectors.kartra.wire import Credentials
 from pipelines.config.custom_fields import MOST_OPTIONS, NewField
 from pipelines.contacts.lead import CustomValue
 from pipelines.load.custom_fields import FieldDraft, FieldToCreate, creatable_fields, create_fields
-from tests.pipelines import load_config
+from tests.contacts.strategies import load_config
 
 SHOE = FieldToCreate("shoe", "drop_down", ("S", "M"))
 

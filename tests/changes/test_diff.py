@@ -19,7 +19,7 @@ from pipelines.changes.diff import (
     unproven_wishes,
 )
 from pipelines.contacts.lead import CalendarClass, DesiredLead, Points, Snapshot
-from tests.pipelines import whole_leads, whole_snapshots
+from tests.contacts.strategies import whole_leads, whole_snapshots
 
 ANN = DesiredLead(
     "ann@example.org",

@@ -19,7 +19,7 @@ from connectors.kartra.sandbox import Faults, Sandbox
 from pipelines.state.lease import DEAD_AFTER, Holder, this_process
 from tests.command.several import adds_up, wait_for
 from tests.conftest import LOAD, Project, contact, kill
-from tests.promises import all_wished, held
+from tests.promises.scenes import all_wished, held
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
