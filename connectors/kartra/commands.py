@@ -13,6 +13,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+InventoryName = Literal["tags", "lists", "sequences", "pages", "custom_fields"]
+"""What an account lists by name, whole and without paging (§5.3)."""
+
 WireValue: TypeAlias = "str | int | Decimal | Mapping[str, WireValue] | Sequence[WireValue]"
 
 # §5.1.1, without email, new_email and custom_fields, which have places of their own in Lead

@@ -5,28 +5,22 @@ from typing import Any
 
 from connectors.kartra import commands
 from connectors.kartra.client import KartraClient
-from connectors.kartra.commands import Action, Call
+from connectors.kartra.commands import Action, Call, InventoryName
 from connectors.kartra.profile import parse_custom_fields, parse_names
-from pipelines.tables.names import NameTable
 
-INVENTORIES: Mapping[NameTable, tuple[Callable[[], Action], str]] = {
+INVENTORIES: Mapping[InventoryName, tuple[Callable[[], Action], str]] = {
     "tags": (commands.retrieve_account_tags, "account_tags"),
     "lists": (commands.retrieve_account_lists, "account_lists"),
     "sequences": (commands.retrieve_account_sequences, "account_sequences"),
     "pages": (commands.retrieve_account_pages, "account_pages"),
     "custom_fields": (commands.retrieve_custom_fields, "custom_fields"),
 }
-_READS = {
-    "tags": (commands.retrieve_account_tags, "account_tags"),
-    "lists": (commands.retrieve_account_lists, "account_lists"),
-    "sequences": (commands.retrieve_account_sequences, "account_sequences"),
-    "custom_fields": (commands.retrieve_custom_fields, "custom_fields"),
-}
+"""By name: the command that asks for it, and the key of its answer."""
 
 
-def read_inventory(client: KartraClient, kind: str) -> Any:
+def read_inventory(client: KartraClient, kind: InventoryName) -> Any:
     """One inventory as JSON values."""
-    build, key = _READS[kind]
+    build, key = INVENTORIES[kind]
     answer = client.inventory(Call((build(),)))
     if kind == "custom_fields":
         return [

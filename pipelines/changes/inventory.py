@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from connectors.kartra import commands
+from connectors.kartra.commands import InventoryName
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.privacy import mask_text
 from pipelines.changes.diff import Change, joined
@@ -31,7 +32,7 @@ class Inventory:
     fresh: bool = True
 
     @classmethod
-    def of(cls, contents: Mapping[str, Any], *, fresh: bool) -> "Inventory":
+    def of(cls, contents: Mapping[InventoryName, Any], *, fresh: bool) -> "Inventory":
         """From what `read_inventory` gave, by kind."""
         return cls(
             tags=frozenset(contents.get("tags", ())),

@@ -15,6 +15,7 @@ from typing import Any
 
 from connectors.kartra import commands
 from connectors.kartra.client import KartraClient
+from connectors.kartra.commands import InventoryName
 from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.calls.inventories import read_inventory
 from pipelines.changes.diff import Change
@@ -28,7 +29,7 @@ from pipelines.state.store import Store, utc_now
 FRESH_FOR = timedelta(hours=1)
 """How long a list of names is taken for true without asking again. A name it lacks is asked for anyway."""
 
-_MAPPED = {
+_MAPPED: Mapping[InventoryName, tuple[str, ...]] = {
     "tags": ("tags", "untag"),
     "lists": ("lists", "unsubscribe"),
     "sequences": ("sequences", "unsubscribe_from_sequences"),
@@ -95,11 +96,11 @@ class AccountInventory:
             contents[kind] = stored[1]
         return Inventory.of(contents, fresh=False)
 
-    def _read(self, kind: str) -> Any:
+    def _read(self, kind: InventoryName) -> Any:
         return read_inventory(self._client, kind)
 
 
-def kinds_used(load: LoadConfig) -> Iterator[str]:
+def kinds_used(load: LoadConfig) -> Iterator[InventoryName]:
     """Which inventories a mapping can need."""
     for kind, keys in _MAPPED.items():
         if any(getattr(load, key) for key in keys):

@@ -1,7 +1,7 @@
 """Operations as a part of a run: the source, what a person has to agree to, and what is told in the end."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from typing import Any
 from connectors.errors import ConfigError
 from connectors.kartra.client import KartraClient
 from connectors.kartra.clock import EST
+from connectors.kartra.commands import InventoryName
 from connectors.kartra.money import money_text
 from pipelines.calls.inventories import read_inventory
 from pipelines.changes.inventory import Missing, missing_message
@@ -29,7 +30,7 @@ from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.words.nearest import nearest
 
-_NAMES = {"tag": "tags", "list": "lists", "sequence": "sequences"}
+_NAMES: Mapping[str, InventoryName] = {"tag": "tags", "list": "lists", "sequence": "sequences"}
 """Parameters that name something of the account, and the inventory it has to stand in."""
 
 

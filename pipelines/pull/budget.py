@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from connectors.kartra.answers import ActionAnswer, Answer
 from connectors.kartra.client import KartraClient, is_answered, is_clear
 from connectors.kartra.commands import Action, Call, Lead
-from pipelines.pull_workers import PullStoppedError, Workers
+from pipelines.pull.workers import PullStoppedError, Workers
 
 NOT_PERMITTED = "262"
 """The App may not use the command: it would be refused for every lead."""

@@ -10,6 +10,7 @@ from itertools import chain
 from connectors.errors import ConfigError, TablesError
 from connectors.kartra.client import KartraClient
 from connectors.kartra.clock import zone_of
+from connectors.kartra.profile import LeadProfile
 from connectors.sources import Source
 from pipelines.calls.inventories import INVENTORIES
 from pipelines.config.pipeline import PipelineConfig
@@ -22,7 +23,6 @@ from pipelines.state.store import Store, utc_now
 from pipelines.summary import Progress, Summary
 from pipelines.tables.answers import Waiting
 from pipelines.tables.warehouse import Warehouse
-from pipelines.verbs.drift import Looking
 
 log = logging.getLogger("kartra_sync.pull")
 
@@ -36,10 +36,14 @@ def pull_tables(
     summary: Summary,
     *,
     approved: bool,
+    see: Callable[[LeadProfile, datetime], None],
     stopping: Callable[[], bool],
     progress: Callable[[Progress], None],
 ) -> None:
-    """Pull into the tables what is not fresh. Raises SyncError; what was answered before is in the tables."""
+    """Pull into the tables what is not fresh. Raises SyncError; what was answered before is in the tables.
+
+    `see` is handed each profile with the time it was asked for, so that drift costs no further call.
+    """
     pull = config.needs_pull()
     forgotten = store.forgotten()
     workers = config.kartra.workers
@@ -62,7 +66,7 @@ def pull_tables(
             calls_per_second=config.kartra.calls_per_second,
             workers=None if workers == "auto" else workers,
             is_forgotten=is_forgotten,
-            see=Looking(config, store).see if config.load is not None else lambda *_: None,
+            see=see,
             stopping=stopping,
             beat=lambda: store.beat(run_id),
             progress=progress,

@@ -18,17 +18,16 @@ from connectors.errors import RetryableApiError
 from connectors.kartra import commands
 from connectors.kartra.answers import Answer, Effect, found
 from connectors.kartra.client import KartraClient, refusal
-from connectors.kartra.commands import Call, Lead
+from connectors.kartra.commands import Call, InventoryName, Lead
 from connectors.kartra.profile import LeadProfile, parse_names, parse_profile
 from pipelines.calls.inventories import INVENTORIES
 from pipelines.pull.budget import NOT_PERMITTED, PullCalls
 from pipelines.pull.details import Chains, Details, Owed
-from pipelines.pull_workers import MAX_WORKERS, Brought, PullStoppedError, Workers
+from pipelines.pull.workers import MAX_WORKERS, Brought, PullStoppedError, Workers
 from pipelines.state.store import utc_now
 from pipelines.summary import Progress
 from pipelines.tables.answers import PulledProfile, PulledSales, RosterEntry
 from pipelines.tables.lead_rows import custom_field_rows, lead_rows
-from pipelines.tables.names import NameTable
 from pipelines.tables.sale_rows import subscription_stubs, transaction_stubs
 from pipelines.tables.warehouse import Warehouse
 
@@ -156,11 +155,11 @@ class Pull:
         wanted = [name for name in INVENTORIES if name in self._order.tables]
         self._workers.work([partial(self._pull_inventory, name) for name in wanted], self._keep_inventory)
 
-    def _pull_inventory(self, name: NameTable) -> tuple[NameTable, Answer]:
+    def _pull_inventory(self, name: InventoryName) -> tuple[InventoryName, Answer]:
         """In a worker."""
         return name, self._calls.inventory(INVENTORIES[name][0]())
 
-    def _keep_inventory(self, read: tuple[NameTable, Answer]) -> None:
+    def _keep_inventory(self, read: tuple[InventoryName, Answer]) -> None:
         name, answer = read
         now = utc_now()
         if name == "custom_fields":

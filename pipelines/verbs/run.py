@@ -5,9 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from connectors.errors import ApiError, ConfigError, RetryableApiError, SyncError
 from connectors.kartra.client import KartraClient
+from connectors.kartra.profile import LeadProfile
 from connectors.privacy import mask_address
 from connectors.sources import Source
 from pipelines.config.load import LoadConfig
@@ -30,6 +32,7 @@ from pipelines.state.lease import this_process
 from pipelines.state.store import Store, new_run_id, utc_now
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.account import account_of, open_client
+from pipelines.verbs.drift import Looking
 
 log = logging.getLogger("kartra_sync.run")
 
@@ -125,6 +128,7 @@ def run_pipeline(
                         run_id,
                         summary,
                         approved=approved,
+                        see=Looking(config, store).see if config.load is not None else _ignore,
                         stopping=stopping,
                         progress=progress,
                     )
@@ -287,6 +291,10 @@ def _warn_of_collapsing(collapsing: list[tuple[int, str]]) -> None:
         log.warning(
             "Test mode stores row %d (%s) under an address others have too", row, mask_address(address)
         )
+
+
+def _ignore(profile: LeadProfile, asked_at: datetime) -> None:
+    """Nothing was acknowledged that a profile could be compared with."""
 
 
 def contacts_of(config: PipelineConfig, summary: Summary) -> Source | None:

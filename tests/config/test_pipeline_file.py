@@ -15,9 +15,10 @@ from connectors.kartra.wire import Credentials
 from pipelines.config.file import read_pipeline, require_credentials
 from pipelines.config.guards import GuardsConfig
 from pipelines.config.kartra import KartraConfig
-from pipelines.config.load import ConsentConfig, Duplicates, KeyConfig, LoadConfig, Share
+from pipelines.config.load import ConsentConfig, Duplicates, KeyConfig, LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.schema import json_schema
+from pipelines.config.shares import Share
 from pipelines.config.sources import CsvOptions, IncrementalOptions, SourceConfig, SqlOptions
 from pipelines.config.values import Value
 from pipelines.config.wishes import PointsConfig, SequenceConfig

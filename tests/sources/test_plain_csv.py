@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import SourceError
-from connectors.sources.files.csv_file import open_csv, plain_csv
+from connectors.sources.files import plain_csv
+from connectors.sources.files.csv_file import open_csv
 from tests.sources.test_csv_files import DATA, Contents, contents
 
 MANY = 3_000
