@@ -1,0 +1,44 @@
+"""What every part of a run works with, passed down as one value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from connectors.kartra.client import KartraClient
+from pipelines.calls.clock import SYSTEM_CLOCK, Clock
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.state.store import Store
+from pipelines.summary import Progress, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One run of one pipeline: its load, its operations and its pull share this.
+
+    The store has entered the scope of the pipeline, and holds its lease. `client` gives up waiting for a
+    permit once `halt` was called or `stopping` says so. The store belongs to the thread that made this value;
+    workers use `client`, `clock` and `stopping` alone.
+    """
+
+    config: PipelineConfig
+    store: Store
+    client: KartraClient
+    account: str
+    """By which the state tells accounts apart (`verbs.account.account_of`)."""
+    run_id: str
+    summary: Summary = field(default_factory=Summary)
+    approved: bool = False
+    """Whether a person has agreed to what needs a word: many leads triggered, money, another account."""
+    stopping: Callable[[], bool] = lambda: False
+    """Asked between calls; true once a person or the system wants the run to end."""
+    halt: Callable[[], None] = lambda: None
+    """Called once no further call may leave."""
+    progress: Callable[[Progress], None] = lambda _: None
+    clock: Clock = SYSTEM_CLOCK
+
+    def beat(self) -> None:
+        """Says that the run is alive."""
+        self.store.beat(self.run_id)
+
+    def show(self, settled: int, total: int) -> None:
+        """Tells people how far the run is."""
+        self.progress(Progress(settled, total, self.client.counts.sent))
