@@ -19,8 +19,8 @@ from pipelines.cli.call import call
 COMMANDS = ("get_lead", *REPEAT)
 ROOT = Path(__file__).parents[1]
 COLUMNS = ("client method", "sandbox", "load, pull, operations", "call", "tests")
-BY_HAND = ("call_", "cli_call")
-"""Modules of `call`, which has a column of its own."""
+BY_HAND = ("call", "call_arguments", "call_answer")
+"""Modules of the command line that serve `call`, which has a column of its own."""
 
 REASONS: Mapping[str, Mapping[str, str]] = {
     "load, pull, operations": {
@@ -79,10 +79,12 @@ def _served() -> dict[str, str]:
 def _used() -> dict[str, set[str]]:
     """Modules of `pipelines/` that build a command: `commands.x`, an imported builder, `Call(get_lead=…)`."""
     modules = [
-        path for path in sorted((ROOT / "pipelines").glob("*.py")) if not path.stem.startswith(BY_HAND)
+        path
+        for path in sorted((ROOT / "pipelines").rglob("*.py"))
+        if path.parent.name != "cli" or path.stem not in BY_HAND
     ]
-    built = {path.stem: set(_built(_tree(path))) for path in modules}
-    return {cmd: {stem for stem, cmds in built.items() if cmd in cmds} for cmd in COMMANDS}
+    built = {f"{path.parent.name}.{path.stem}": set(_built(_tree(path))) for path in modules}
+    return {cmd: {module for module, cmds in built.items() if cmd in cmds} for cmd in COMMANDS}
 
 
 def _built(tree: ast.AST) -> Iterator[str]:

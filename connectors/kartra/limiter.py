@@ -151,7 +151,8 @@ class HostBucket(AbstractBucket):
 
     def count(self) -> int:
         now = time.monotonic()
-        return sum(now - self._seconds < stamp <= now for stamp in self._read().stamps)
+        since = max(0.0, now - self._seconds)  # the host may be up for less; a stamp of 0 is none
+        return sum(since < stamp <= now for stamp in self._read().stamps)
 
     def peek(self, index: int) -> RateItem | None:
         stamp = self._read().stamps[-1 - index] if index < STAMPS else 0.0

@@ -1020,7 +1020,7 @@ def test_every_statement_opens_with_a_comment_and_binds_nothing_in_it() -> None:
 
 
 def test_every_statement_is_used_and_every_name_has_a_statement() -> None:
-    code = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "pipelines").glob("*.py"))
+    code = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "pipelines").rglob("*.py"))
     named = set(re.findall(r"(?:_run(?:_many)?|_entries|_statement|\bexecute)\(\s*\"(\w+)\"", code))
     assert named == {file.stem for file in STATEMENTS}
 
