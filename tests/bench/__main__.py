@@ -56,6 +56,11 @@ def main() -> int:
     return 0
 
 
+def _as_help(text: str) -> str:
+    """argparse fills in what stands behind a percent sign."""
+    return text.replace("%", "%%")
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench",
@@ -70,7 +75,7 @@ def _arguments() -> argparse.Namespace:
         "--stages",
         type=lambda names: names.split("; "),
         default=(),
-        help=f'Of a load, these alone, as "plan, same; adopt". They are: {"; ".join(STAGES)}.',
+        help=f'Of a load, these alone, as "plan, same; adopt". They are: {_as_help("; ".join(STAGES))}.',
     )
     parser.add_argument("--leads", type=int, default=2_000, help="Of a delivery, and of a pull.")
     parser.add_argument("--profile", type=Path, help="A file for the profile of the delivering thread.")
