@@ -1,47 +1,20 @@
-"""Kartra's inbound API for one App and one account: a call leaves with a permit and comes back classified.
+"""Kartra's inbound API for one App and one account, a method for each command, for programs of your own.
 
-Two floors of one class. `send` and `read` take a `Call` and give its `Answer`, whatever that is: pipelines,
-which keep a journal, work with these. The methods named like Kartra's commands give a typed result, or raise
-an error that says what to do next. Nothing is ever sent twice by itself, except after a 429, which Kartra
-refuses before executing anything; `read` alone asks again, for it has no effect. Bodies hold the credentials
-and are never logged.
+Each method gives a typed result, or raises an error that says what to do next. Pipelines, which keep a
+journal, take the floor below: `sender` gives the answer to a call, whatever it is. The methods of money stand
+in `sales_client`, because thirty methods with their rules are too long to be read as one class.
 """
 
-import logging
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Literal, ParamSpec, Self, TypeVar
+from typing import Self
 
-from requests import PreparedRequest
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
-
-from connectors.errors import FatalApiError, RefusedApiError, RetryableApiError, UnknownOutcomeError
+from connectors.errors import UnknownOutcomeError
 from connectors.kartra import commands
-from connectors.kartra.answers import ActionAnswer, Answer, Effect, classify, uniform
+from connectors.kartra.answers import Answer
 from connectors.kartra.commands import Action, Call, CustomFieldType, Lead
-from connectors.kartra.error_types import error_type
-from connectors.kartra.limiter import CallLimiter, limiter_for
-from connectors.kartra.outcomes import SHOWN_BY, error_for
-from connectors.kartra.payments import (
-    Cancellation,
-    LeadSubscription,
-    LeadTransaction,
-    Refund,
-    Subscription,
-    Transaction,
-    parse_cancellation,
-    parse_refund,
-    parse_subscription,
-    parse_subscription_list,
-    parse_transaction,
-    parse_transaction_list,
-)
+from connectors.kartra.limiter import limiter_for
+from connectors.kartra.outcomes import SHOWN_BY
 from connectors.kartra.profile import (
     CustomFieldDefinition,
     LeadProfile,
@@ -49,60 +22,13 @@ from connectors.kartra.profile import (
     parse_names,
     parse_profile,
 )
-from connectors.kartra.transport import NoReplyError, NotSentError, Transport
-from connectors.kartra.wire import Credentials, encode_call
-
-log = logging.getLogger("kartra_sync.client")
-
-KARTRA_URL = "https://app.kartra.com/api"
-READ_ATTEMPTS = 5
-THROTTLED_PATIENCE_S = 600.0
-"""How long one call goes on being refused with 429 before it is given back as not executed."""
-LATENCY_WEIGHT = 0.1
-
-P = ParamSpec("P")
-Parsed = TypeVar("Parsed")
+from connectors.kartra.sales_client import SalesClient, rules
+from connectors.kartra.sender import Sender
+from connectors.kartra.transport import KARTRA_URL
+from connectors.kartra.wire import Credentials
 
 
-@dataclass(slots=True)
-class CallCounts:
-    """What left this client: every call, those answered 429, those that only read a lead."""
-
-    sent: int = 0
-    throttled: int = 0
-    read_back: int = 0
-    latency_s: float = 0.3
-    """A running mean over the answers."""
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def count(self, call: Call, *, throttled: bool, latency_s: float) -> None:
-        with self._lock:
-            self.sent += 1
-            self.throttled += throttled
-            self.read_back += call.get_lead is not None
-            if not throttled:
-                self.latency_s += LATENCY_WEIGHT * (latency_s - self.latency_s)
-
-
-def is_clear(answer: Answer | ActionAnswer) -> bool:
-    """Each action was done, or refused for good."""
-    return answer.effect in (Effect.DONE, Effect.REFUSED)
-
-
-def is_answered(answer: Answer) -> bool:
-    """Kartra answered in its own words, whatever is missing in them."""
-    return answer.effect is not Effect.RETRY_LATER and bool(answer.body)
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileRead:
-    """What reading a lead back gave: its profile, or why there is none (234 unknown, 245 deleted)."""
-
-    profile: LeadProfile | None
-    type: str | None = None
-
-
-class KartraClient:
+class KartraClient(SalesClient):
     """Kartra for one App and one account; any number of threads may use it, or several clients and processes:
     on one host they share the rate of the App.
 
@@ -118,29 +44,8 @@ class KartraClient:
     Any command may also be answered 201-204, 233, 238-240, 242 (fatal), 262 (the App lacks the permission for
     this command) and 223, 224, 236, 254 (a request built wrongly: a bug here). In the docstrings, "again" is
     what a second execution of the same does: safe (the same end state), guarded (refused) or once only (a
-    second effect). Times are Kartra's wall clock ("EST"), naive. Sections (§) are those of the API reference.
+    second effect). Times are Kartra's wall clock ("EST"), naive. Sections (§) are those of `reference.md`.
     """
-
-    def __init__(
-        self,
-        url: str,
-        credentials: Credentials,
-        limiter: CallLimiter,
-        *,
-        timeout_s: float = 30.0,
-        connections: int = 64,
-        given_up: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """`given_up` is asked while a call waits for its permit: once true, it comes back as not executed.
-
-        `timeout_s` bounds the wait for an answer; connecting is bounded apart.
-        """
-        self.counts = CallCounts()
-        self._credentials = credentials
-        self._limiter = limiter
-        self._given_up = given_up
-        self._transport = Transport(url, timeout_s=timeout_s, connections=connections)
-        self._readers = ThreadPoolExecutor(connections, thread_name_prefix="read")
 
     @classmethod
     def connect(
@@ -165,7 +70,7 @@ class KartraClient:
             raise ValueError("calls_per_second: more than 0, and 20 at most for one App")
         credentials = Credentials(app_id, api_key, api_password)
         limiter = limiter_for(url, app_id, calls_per_second=calls_per_second)
-        return cls(url, credentials, limiter, timeout_s=timeout_s)
+        return cls(Sender(url, credentials, limiter, timeout_s=timeout_s))
 
     def __enter__(self) -> Self:
         return self
@@ -174,43 +79,7 @@ class KartraClient:
         self.close()
 
     def close(self) -> None:
-        self._readers.shutdown(wait=False)
-        self._transport.close()
-        self._limiter.close()
-
-    # --- calls and answers
-
-    def send(self, call: Call) -> Answer:
-        """Send once. RETRY_LATER means it was proven not to have been executed, UNKNOWN that it may have."""
-        return self._send(call, self._prepared(call))
-
-    def read(self, call: Call, *, usable: Callable[[Answer], bool] = is_clear) -> Answer:
-        """Send a call that only reads, again and again while nothing usable comes back.
-
-        Raises FatalApiError, and RetryableApiError after READ_ATTEMPTS.
-        """
-        retrying = Retrying(
-            retry=retry_if_result(lambda answer: answer.effect is not Effect.FATAL and not usable(answer)),
-            stop=stop_after_attempt(READ_ATTEMPTS),
-            wait=wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5),
-            sleep=self._sleep,
-        )
-        try:
-            answer = retrying(self._send_or_give_up, call)
-        except RetryError:
-            raise RetryableApiError(
-                f"Kartra gave no usable answer to {call.commands[0]} in {READ_ATTEMPTS} tries"
-            ) from None
-        if answer.effect is Effect.FATAL:
-            raise fatal(answer)
-        return answer
-
-    def inventory(self, call: Call) -> Answer:
-        """`read`, of what the account has. Raises FatalApiError (refused), RetryableApiError."""
-        answer = self.read(call)
-        if answer.effect is not Effect.DONE:
-            raise refusal(call.commands[0], answer.type)
-        return answer
+        self._sender.close()
 
     def chain(self, lead: Lead | None, *actions: Action) -> Answer:
         """Several actions on one lead in one call, such as create_lead, assign_tag, subscribe_lead_to_list.
@@ -221,7 +90,7 @@ class KartraClient:
         became of each, for there is no transaction: those before a refused one were carried out, and of
         those whose entry is missing nobody knows. Again: as its most delicate action. §3.3, §4
         """
-        with _rules():
+        with rules():
             call = Call(actions, lead)
         return self._carried_out(call)
 
@@ -263,7 +132,7 @@ class KartraClient:
 
         Refused: 234 no such lead, 245 deleted, 236. Again: safe. §6
         """
-        with _rules():
+        with rules():
             call = Call(get_lead=lead)
         return self._read(call, parse_profile)
 
@@ -383,219 +252,3 @@ class KartraClient:
         243 no such lead, 245 deleted. Again: guarded (259). §5.5
         """
         self._act(lead, commands.calendar_cancel, calendar_name, class_name)
-
-    # --- transactions, §5.6: a wrong id is someone else's payment, so look at its lead_id first
-
-    def search_transaction(self, transaction_id: str | int) -> None:
-        """Returns if there is such a transaction.
-
-        Refused: 247 there is none. Again: safe. §5.6
-        """
-        self._act(None, commands.search_transaction, transaction_id)
-
-    def get_transaction_details(self, transaction_id: str | int) -> Transaction:
-        """Amounts, date, product and buyer of one transaction; Kartra names no currency.
-
-        Refused: 247 there is none. Again: safe. §8.2
-        """
-        return self._read(
-            self._call(None, commands.get_transaction_details, transaction_id), parse_transaction
-        )
-
-    def retrieve_transactions_from_lead(self, lead: Lead) -> tuple[LeadTransaction, ...]:
-        """Ids and types of all the lead's transactions, of refunds and failed payments too.
-
-        Refused: 206, 243 no such lead, 245 deleted. Again: safe. §8.1
-        """
-        return parse_transaction_list(self._act(lead, commands.retrieve_transactions_from_lead).body)
-
-    def refund_transaction(self, transaction_id: str | int, refund_amount: Decimal | None = None) -> Refund:
-        """Pay a sale or rebill back: all that is left of it, or `refund_amount` in the currency of the sale.
-
-        Refused: 247 no such transaction, 250 outside its refund period, 251 refunded already, 253 no sale or
-        a test, 268 bad amount. Unknown outcome: 266 the payment provider failed. Again: guarded (251); with
-        an amount once only. §5.6
-        """
-        answer = self._act(None, commands.refund_transaction, transaction_id, refund_amount)
-        return parse_refund(answer.body)
-
-    def cancel_transaction(
-        self, *, transaction_id: str | int | None = None, internal_subscription_id: str | int | None = None
-    ) -> Cancellation:
-        """End the recurring payments behind a transaction, or the subscription with this internal id.
-
-        Refused: 248 no such transaction or subscription, 249 no subscription behind it, 252 cancelled
-        already, 253 no sale or a test. Unknown outcome: 267 it failed. Again: guarded (252). §5.6
-        """
-        answer = self._act(
-            None,
-            commands.cancel_transaction,
-            transaction_id=transaction_id,
-            internal_subscription_id=internal_subscription_id,
-        )
-        return parse_cancellation(answer.body)
-
-    # --- recurring subscriptions, §5.7
-
-    def search_subscription(self, subscription_id: str | int) -> None:
-        """Returns if there is such a subscription.
-
-        Refused: 248 there is none. Again: safe. §5.7
-        """
-        self._act(None, commands.search_subscription, subscription_id)
-
-    def get_subscription_details(self, subscription_id: str | int) -> Subscription:
-        """Status, product, instalments and next payment of one subscription.
-
-        Refused: 248 there is none. Again: safe. §8.4
-        """
-        call = self._call(None, commands.get_subscription_details, subscription_id)
-        return self._read(call, parse_subscription)
-
-    def retrieve_subscriptions_from_lead(self, lead: Lead) -> tuple[LeadSubscription, ...]:
-        """Ids and statuses of all the lead's subscriptions.
-
-        Refused: 206, 243 no such lead, 245 deleted. Again: safe. §8.3
-        """
-        return parse_subscription_list(self._act(lead, commands.retrieve_subscriptions_from_lead).body)
-
-    def modify_subscription_status(
-        self, subscription_id: str | int, status: Literal["cancel", "pause", "unpause"]
-    ) -> None:
-        """Cancel for good, pause, or let a paused one go on.
-
-        Refused: 248 no such subscription, 252 cancelled already, 274 no such status, 275 it has ended, 284
-        PayPal, where it can only be cancelled. Unknown outcome: 267 it failed. Again: safe; cancel is
-        guarded (252). §5.7
-        """
-        self._act(None, commands.modify_subscription_status, subscription_id, status)
-
-    def edit_subscription(
-        self,
-        subscription_id: str | int,
-        *,
-        product_id: str | int | None = None,
-        price_point: int | None = None,
-        next_payment_at: datetime | None = None,
-        amount: Decimal | None = None,
-        recurring_period_1: str | None = None,
-        recurring_period_2: str | None = None,
-        product_quantity: int | None = None,
-        installments_left: int | Literal["until cancelled"] | None = None,
-        tax_percent: Decimal | None = None,
-    ) -> None:
-        """Change what is given, one thing at least; values are absolute. Product and price point go together.
-
-        `amount` 1.00 to 9,999.99, `product_quantity` 1 to 9,999, `tax_percent` 0 to 100; the periods are
-        `commands.PERIODS_1` and, for recurring instalments alone, `commands.PERIODS_2`.
-        Refused: 248 no such subscription, 275 it has ended, 284 PayPal, 285 nothing of this can be changed,
-        283 product or price point, 260 bad date, 261 in the past, 268 and 277 amount, 280 no such period,
-        281 it cannot be changed, 276 quantity, 278 and 282 instalments, 290 tax. Again: safe. §5.7.1
-        """
-        self._act(
-            None,
-            commands.edit_subscription,
-            subscription_id,
-            product_id=product_id,
-            price_point=price_point,
-            next_payment_at=next_payment_at,
-            amount=amount,
-            recurring_period_1=recurring_period_1,
-            recurring_period_2=recurring_period_2,
-            product_quantity=product_quantity,
-            installments_left=installments_left,
-            tax_percent=tax_percent,
-        )
-
-    # --- the way there and back
-
-    def _act(
-        self, lead: Lead | None, build: Callable[P, Action], *args: P.args, **options: P.kwargs
-    ) -> Answer:
-        return self._carried_out(self._call(lead, build, *args, **options))
-
-    def _call(
-        self, lead: Lead | None, build: Callable[P, Action], *args: P.args, **options: P.kwargs
-    ) -> Call:
-        with _rules():
-            return Call((build(*args, **options),), lead)
-
-    def _read(self, call: Call, parse: Callable[[Mapping[str, Any]], Parsed | None]) -> Parsed:
-        parsed = parse(self._carried_out(call).body)
-        if parsed is None:
-            raise RetryableApiError(f"the answer to {call.commands[0]} does not say whose it is: ask again")
-        return parsed
-
-    def _carried_out(self, call: Call) -> Answer:
-        with _rules():
-            request = self._prepared(call)
-        answer = self._send(call, request)
-        if error := error_for(call, answer):
-            raise error
-        return answer
-
-    def _prepared(self, call: Call) -> PreparedRequest:
-        return self._transport.prepare(encode_call(self._credentials, call))
-
-    def _send(self, call: Call, request: PreparedRequest) -> Answer:
-        deadline = time.monotonic() + THROTTLED_PATIENCE_S
-        while (permit := self._limiter.acquire(given_up=self._given_up)) and not self._given_up():
-            answer = self._post(call, request, permit)
-            if not answer.throttled:
-                return answer
-            self._limiter.throttled()
-            if time.monotonic() > deadline:
-                return answer
-        return uniform(call, Effect.RETRY_LATER)
-
-    def _send_or_give_up(self, call: Call) -> Answer:
-        """An answer to a read that nobody wants any more is not waited for."""
-        sent = self._readers.submit(self.send, call)
-        while not sent.done() and not self._given_up():
-            wait([sent], timeout=0.2)
-        return sent.result() if sent.done() else uniform(call, Effect.RETRY_LATER)
-
-    def _post(self, call: Call, request: PreparedRequest, permit: float) -> Answer:
-        started = time.monotonic()
-        try:
-            reply = self._transport.post(request, lambda: self._limiter.sent(permit))
-        except NotSentError as error:
-            log.debug("%s: not sent (%s)", call.commands[0], error)
-            return uniform(call, Effect.RETRY_LATER)
-        except NoReplyError as error:
-            self.counts.count(call, throttled=False, latency_s=time.monotonic() - started)
-            log.debug("%s: no answer (%s)", call.commands[0], error)
-            return uniform(call, Effect.UNKNOWN)
-        throttled = reply.status == 429
-        self.counts.count(call, throttled=throttled, latency_s=time.monotonic() - started)
-        return classify(call, reply.status, reply.body)
-
-    def _sleep(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while (left_s := deadline - time.monotonic()) > 0 and not self._given_up():
-            time.sleep(min(left_s, 0.2))
-
-
-@contextmanager
-def _rules() -> Iterator[None]:
-    """What the builders refuse is told as a refusal: fix the request. It was not sent."""
-    try:
-        yield
-    except ValueError as error:
-        raise RefusedApiError(f"{error} (not sent)") from error
-
-
-def profile_of(answer: Answer) -> ProfileRead:
-    """The profile in the answer to get_lead."""
-    if answer.effect is Effect.DONE:
-        return ProfileRead(parse_profile(answer.body))
-    return ProfileRead(None, answer.type)
-
-
-def refusal(cmd: str, type: str | None) -> FatalApiError:  # noqa: A002 - Kartra's own word
-    """For a refusal that would meet every further call of the kind."""
-    return FatalApiError(f"Kartra refused {cmd}: {error_type(type).numbered}", type=type)
-
-
-def fatal(answer: Answer) -> FatalApiError:
-    return FatalApiError(f"Kartra: {error_type(answer.type).numbered}", type=answer.type)

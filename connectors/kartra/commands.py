@@ -160,10 +160,6 @@ class Call:
             return ("get_lead",)
         return tuple(action.cmd for action in self.actions)
 
-    @property
-    def only_reads(self) -> bool:
-        return READS.issuperset(self.commands)
-
 
 def _check_get_lead(call: Call) -> None:
     if call.get_lead is None or call.actions or call.lead is not None:

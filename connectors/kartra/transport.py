@@ -17,6 +17,7 @@ from requests.adapters import HTTPAdapter
 
 from connectors.errors import FatalApiError
 
+KARTRA_URL = "https://app.kartra.com/api"
 CONNECT_TIMEOUT_S = 10.0
 
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}

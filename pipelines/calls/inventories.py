@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connectors.kartra import commands
-from connectors.kartra.client import KartraClient
 from connectors.kartra.commands import Action, Call, InventoryName
 from connectors.kartra.profile import parse_custom_fields, parse_names
+from connectors.kartra.sender import Sender
 
 INVENTORIES: Mapping[InventoryName, tuple[Callable[[], Action], str]] = {
     "tags": (commands.retrieve_account_tags, "account_tags"),
@@ -18,7 +18,7 @@ INVENTORIES: Mapping[InventoryName, tuple[Callable[[], Action], str]] = {
 """By name: the command that asks for it, and the key of its answer."""
 
 
-def read_inventory(client: KartraClient, kind: InventoryName) -> Any:
+def read_inventory(client: Sender, kind: InventoryName) -> Any:
     """One inventory as JSON values."""
     build, key = INVENTORIES[kind]
     answer = client.inventory(Call((build(),)))

@@ -4,15 +4,15 @@ import logging
 from collections.abc import Sequence
 
 from connectors.errors import RetryableApiError
-from connectors.kartra.client import KartraClient, ProfileRead, profile_of, refusal
 from connectors.kartra.commands import Call
+from connectors.kartra.sender import ProfileRead, Sender, profile_of, refusal
 from pipelines.changes.drift import DELETED, UNKNOWN
 
 log = logging.getLogger("kartra_sync.drift")
 GONE = {DELETED: "deleted", UNKNOWN: "unknown"}
 
 
-def read_lead(client: KartraClient, reads: Sequence[Call]) -> ProfileRead | None:
+def read_lead(client: Sender, reads: Sequence[Call]) -> ProfileRead | None:
     """In a worker; the first call that finds the lead counts.
 
     None without a usable answer. Raises FatalApiError where no lead may be read.

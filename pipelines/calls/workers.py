@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from connectors.errors import SyncError
-from connectors.kartra.client import KartraClient
+from connectors.kartra.sender import Sender
 from pipelines.calls.patience import STOP_WITHIN_S
 from pipelines.config.pipeline import PipelineConfig
 
@@ -166,7 +166,7 @@ class _Desk:
                 done.set_exception(_ClosedError())
 
 
-def side_by_side(config: PipelineConfig, client: KartraClient, max_calls: int) -> int:
+def side_by_side(config: PipelineConfig, client: Sender, max_calls: int) -> int:
     """Calls made side by side and then compared: some for each worker."""
     workers = config.kartra.workers
     if workers == "auto":  # as in a pull: rate times latency, and a few that wait for their permit

@@ -12,7 +12,8 @@ import click
 from pipelines.cli.options import FILE, common, print_json, read_file, start_log, stop_on_signals
 
 if TYPE_CHECKING:
-    from connectors.kartra import Answer, Call, KartraClient
+    from connectors.kartra import Answer, Call
+    from connectors.kartra.sender import Sender
 
 _EXITS = (
     "Exit: 0 done · 1 not carried out, or safe to send again · 2 usage or configuration · 3 refused, or once"
@@ -159,7 +160,7 @@ def _carried_out(asked: "Call", file: Path | None, *, confirmed: bool, show: boo
     return code if stop.number is None else 128 + stop.number
 
 
-def _open(file: Path | None, stopping: Callable[[], bool]) -> "KartraClient":
+def _open(file: Path | None, stopping: Callable[[], bool]) -> "Sender":
     from pipelines.verbs.account import open_client, open_client_of_environment
 
     if file is not None:

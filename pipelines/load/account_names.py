@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 from connectors.kartra import commands
-from connectors.kartra.client import KartraClient
 from connectors.kartra.commands import InventoryName
 from connectors.kartra.profile import CustomFieldDefinition
+from connectors.kartra.sender import Sender
 from pipelines.calls.inventories import read_inventory
 from pipelines.changes.diff import Change
 from pipelines.changes.inventory import NOTHING, Inventory, Missing, missing_in, needs_inventory
@@ -42,7 +42,7 @@ class AccountInventory:
     """The account's lists for one load: from the state while they are fresh, else from Kartra."""
 
     def __init__(
-        self, store: Store, client: KartraClient, account: str, load: LoadConfig, *, keep: bool = True
+        self, store: Store, client: Sender, account: str, load: LoadConfig, *, keep: bool = True
     ) -> None:
         """`keep` false leaves no trace in the state."""
         self._keep = keep

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from connectors.errors import ConfigError, RetryableApiError
 from connectors.kartra import commands
 from connectors.kartra.answers import Effect
-from connectors.kartra.client import KartraClient, refusal
 from connectors.kartra.commands import CHOICE_TYPES, Call, CustomFieldType
 from connectors.kartra.profile import CustomFieldDefinition
+from connectors.kartra.sender import Sender, refusal
 from connectors.privacy import mask_text
 from pipelines.config.custom_fields import MOST_OPTIONS, CreatableField, NewField
 from pipelines.config.load import LoadConfig
@@ -88,7 +88,7 @@ class FieldDraft:
 
 def create_fields(
     fields: Iterable[FieldToCreate],
-    client: KartraClient,
+    client: Sender,
     listed: Callable[[], Mapping[str, CustomFieldDefinition]],
     *,
     settle_s: float,

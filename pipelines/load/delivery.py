@@ -21,9 +21,9 @@ from functools import partial
 
 from connectors.errors import ConfigError, RetryableApiError, SyncError
 from connectors.kartra.answers import Answer, Effect
-from connectors.kartra.client import KartraClient, ProfileRead, fatal, profile_of
 from connectors.kartra.commands import Call, get_lead
 from connectors.kartra.error_types import error_type
+from connectors.kartra.sender import ProfileRead, Sender, fatal, profile_of
 from connectors.privacy import mask_text
 from pipelines.calls.guards import Breakers, FailureGuard
 from pipelines.calls.patience import (
@@ -72,7 +72,7 @@ class Delivery:
     def __init__(
         self,
         store: Store,
-        client: KartraClient,
+        client: Sender,
         inventory: AccountInventory,
         load: LoadConfig,
         *,

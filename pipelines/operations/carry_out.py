@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 from connectors.errors import RetryableApiError, SyncError
 from connectors.kartra.answers import Answer, Effect
-from connectors.kartra.client import KartraClient, fatal
 from connectors.kartra.commands import Lead
 from connectors.kartra.profile import text_of
+from connectors.kartra.sender import Sender, fatal
 from pipelines.calls.guards import FailureGuard
 from pipelines.calls.patience import MAX_TRIES, UNANSWERED_IN_A_ROW, UNREACHABLE_IN_A_ROW
 from pipelines.calls.workers import MAX_WORKERS, Workers
@@ -63,7 +63,7 @@ class Operations:
     def __init__(
         self,
         store: Store,
-        client: KartraClient,
+        client: Sender,
         operations: OperationsConfig,
         kartra: KartraConfig,
         *,

@@ -10,7 +10,6 @@ from typing import Any
 
 from connectors.kartra import commands
 from connectors.kartra.answers import Answer, Effect
-from connectors.kartra.client import KartraClient, ProfileRead, profile_of
 from connectors.kartra.commands import Action, Call, Lead, get_lead
 from connectors.kartra.error_types import error_type
 from connectors.kartra.money import money_text
@@ -21,6 +20,7 @@ from connectors.kartra.payments import (
     parse_transaction,
     parse_transaction_list,
 )
+from connectors.kartra.sender import ProfileRead, Sender, profile_of
 from pipelines.changes.readback import same_address, test_address
 from pipelines.config.kartra import Mode
 from pipelines.config.operations import Do
@@ -67,7 +67,7 @@ class _RefusedError(Exception):
 class Checks:
     """Asks Kartra. Any thread may; each method raises FatalApiError and RetryableApiError."""
 
-    def __init__(self, client: KartraClient, mode: Mode) -> None:
+    def __init__(self, client: Sender, mode: Mode) -> None:
         self._client = client
         self._mode = mode
 

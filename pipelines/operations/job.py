@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.errors import ConfigError
-from connectors.kartra.client import KartraClient
 from connectors.kartra.clock import EST
 from connectors.kartra.commands import InventoryName
 from connectors.kartra.money import money_text
+from connectors.kartra.sender import Sender
 from pipelines.calls.inventories import read_inventory
 from pipelines.changes.inventory import Missing, missing_message
 from pipelines.config.operations import Do, OperationsConfig
@@ -75,7 +75,7 @@ def check_operation_columns(config: PipelineConfig) -> None:
         check_used(list(used_columns(operations)), source.columns)
 
 
-def plan_operations(config: PipelineConfig, store: Store, client: KartraClient) -> OperationsPlan:
+def plan_operations(config: PipelineConfig, store: Store, client: Sender) -> OperationsPlan:
     """What a run would do now. Asks Kartra whose each transaction is, and how much; sends no write."""
     operations = config.needs_operations()
     work = Operations(
@@ -104,7 +104,7 @@ def plan_operations(config: PipelineConfig, store: Store, client: KartraClient) 
 def run_operations(
     config: PipelineConfig,
     store: Store,
-    client: KartraClient,
+    client: Sender,
     run_id: str,
     summary: Summary,
     *,
@@ -184,7 +184,7 @@ def _read(operations: OperationsConfig, store: Store) -> list[Row]:
     return rows
 
 
-def _checked(work: Operations, rows: list[Row], client: KartraClient) -> list[Open]:
+def _checked(work: Operations, rows: list[Row], client: Sender) -> list[Open]:
     """Raises ConfigError for names that the account does not have, GuardError, ApiError."""
     _refuse_unknown_names(rows, client)
     opened = work.check(rows)
@@ -192,7 +192,7 @@ def _checked(work: Operations, rows: list[Row], client: KartraClient) -> list[Op
     return opened
 
 
-def _refuse_unknown_names(rows: list[Row], client: KartraClient) -> None:
+def _refuse_unknown_names(rows: list[Row], client: Sender) -> None:
     asked: Counter[tuple[str, str]] = Counter(
         (kind, row.operation.values[kind])
         for row in rows

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from connectors.kartra.answers import ActionAnswer, Answer
-from connectors.kartra.client import KartraClient, is_answered, is_clear
 from connectors.kartra.commands import Action, Call, Lead
+from connectors.kartra.sender import Sender, is_answered, is_clear
 from pipelines.pull.workers import PullStoppedError, Workers
 
 NOT_PERMITTED = "262"
@@ -15,7 +15,7 @@ NOT_PERMITTED = "262"
 class PullCalls:
     """For any number of workers. Raises SyncError, and PullStoppedError where no further call may be made."""
 
-    def __init__(self, client: KartraClient, workers: Workers, *, at_most: int) -> None:
+    def __init__(self, client: Sender, workers: Workers, *, at_most: int) -> None:
         self.made = 0
         self.is_used_up = False
         self._client = client

@@ -13,9 +13,9 @@ from connectors.errors import RetryableApiError
 from connectors.kartra import commands
 from connectors.kartra.answers import ActionAnswer, Effect
 from connectors.kartra.cells import TableRow
-from connectors.kartra.client import is_answered, refusal
 from connectors.kartra.commands import Action, Call
 from connectors.kartra.profile import text_of
+from connectors.kartra.sender import is_answered, refusal
 from pipelines.pull.budget import NOT_PERMITTED, PullCalls
 from pipelines.tables.answers import PulledDetails
 from pipelines.tables.sale_rows import subscription_row, transaction_row, without_buyer

@@ -8,9 +8,9 @@ from datetime import datetime
 from itertools import chain
 
 from connectors.errors import ConfigError, TablesError
-from connectors.kartra.client import KartraClient
 from connectors.kartra.clock import zone_of
 from connectors.kartra.profile import LeadProfile
+from connectors.kartra.sender import Sender
 from connectors.sources import Source
 from pipelines.calls.inventories import INVENTORIES
 from pipelines.config.pipeline import PipelineConfig
@@ -30,7 +30,7 @@ log = logging.getLogger("kartra_sync.pull")
 def pull_tables(
     config: PipelineConfig,
     store: Store,
-    client: KartraClient,
+    client: Sender,
     account: str,
     run_id: str,
     summary: Summary,

@@ -17,9 +17,9 @@ from typing import Any
 from connectors.errors import RetryableApiError
 from connectors.kartra import commands
 from connectors.kartra.answers import Answer, Effect, found
-from connectors.kartra.client import KartraClient, refusal
 from connectors.kartra.commands import Call, InventoryName, Lead
 from connectors.kartra.profile import LeadProfile, parse_names, parse_profile
+from connectors.kartra.sender import Sender, refusal
 from pipelines.calls.inventories import INVENTORIES
 from pipelines.pull.budget import NOT_PERMITTED, PullCalls
 from pipelines.pull.details import Chains, Details, Owed
@@ -90,7 +90,7 @@ class Pull:
 
     def __init__(
         self,
-        client: KartraClient,
+        client: Sender,
         warehouse: Warehouse,
         order: PullOrder,
         chains: Chains,

@@ -5,9 +5,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 from connectors.errors import ConfigError
-from connectors.kartra.client import KARTRA_URL, KartraClient
 from connectors.kartra.limiter import limiter_for
-from connectors.kartra.transport import secure_url
+from connectors.kartra.sender import Sender
+from connectors.kartra.transport import KARTRA_URL, secure_url
 from connectors.kartra.wire import Credentials
 from pipelines.config.document import SECRETS
 from pipelines.config.file import read_dotenv, require_credentials
@@ -23,17 +23,17 @@ def account_of(config: PipelineConfig) -> str:
     return blake2b(named.encode(), digest_size=16).hexdigest()
 
 
-def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: False) -> KartraClient:
+def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: False) -> Sender:
     """Raises ConfigError where credentials are missing."""
     credentials = require_credentials(config)
     kartra = config.kartra
     limiter = limiter_for(kartra.url, credentials.app_id, calls_per_second=kartra.calls_per_second)
-    return KartraClient(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=stopping)
+    return Sender(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=stopping)
 
 
 def open_client_of_environment(
     environ: Mapping[str, str], dotenv: Path, stopping: Callable[[], bool] = lambda: False
-) -> KartraClient:
+) -> Sender:
     """Of the account in KARTRA_APP_ID, KARTRA_API_KEY, KARTRA_API_PASSWORD; KARTRA_URL is another endpoint.
 
     What the environment lacks is taken from the .env. Raises ConfigError where something is missing or wrong.
@@ -51,4 +51,4 @@ def open_client_of_environment(
     except ValueError as error:
         raise ConfigError(f"KARTRA_URL: {error}") from error
     limiter = limiter_for(url, credentials.app_id, calls_per_second=CALLS_PER_SECOND)
-    return KartraClient(url, credentials, limiter, given_up=stopping)
+    return Sender(url, credentials, limiter, given_up=stopping)

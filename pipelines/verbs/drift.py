@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
-from connectors.kartra.client import ProfileRead
 from connectors.kartra.profile import LeadProfile
+from connectors.kartra.sender import ProfileRead
 from pipelines.calls.profiles import GONE, read_lead
 from pipelines.calls.workers import MAX_WORKERS, side_by_side
 from pipelines.changes.drift import UNKNOWN, Drift, decided, from_json, to_json

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.errors import ApiError, ConfigError, RetryableApiError, SyncError
-from connectors.kartra.client import KartraClient
 from connectors.kartra.profile import LeadProfile
+from connectors.kartra.sender import Sender
 from connectors.privacy import mask_address
 from connectors.sources import Source
 from pipelines.config.load import LoadConfig
@@ -157,7 +157,7 @@ def _load(
     config: PipelineConfig,
     extract: Extract,
     store: Store,
-    client: KartraClient,
+    client: Sender,
     account: str,
     run_id: str,
     summary: Summary,
@@ -255,7 +255,7 @@ def guard_plan(
     return None
 
 
-def _count_calls(summary: Summary, client: KartraClient) -> None:
+def _count_calls(summary: Summary, client: Sender) -> None:
     counts = client.counts
     summary.sent, summary.throttled, summary.read_back = counts.sent, counts.throttled, counts.read_back
 

@@ -11,8 +11,8 @@ from functools import partial
 from itertools import islice
 from random import Random
 
-from connectors.kartra.client import KartraClient, ProfileRead
 from connectors.kartra.profile import LeadProfile
+from connectors.kartra.sender import ProfileRead, Sender
 from pipelines.calls.profiles import read_lead
 from pipelines.calls.workers import MAX_WORKERS, side_by_side
 from pipelines.changes.drift import DELETED, Drift, find_drift
@@ -76,7 +76,7 @@ def told(difference: Drift) -> str:
 def verify(
     verified: Verified,
     store: Store,
-    client: KartraClient,
+    client: Sender,
     config: PipelineConfig,
     count: int,
     seed: int,

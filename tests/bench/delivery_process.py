@@ -13,9 +13,9 @@ import requests
 from sqlalchemy import event
 
 from connectors.kartra import commands
-from connectors.kartra.client import KartraClient
 from connectors.kartra.commands import Call, Lead
 from connectors.kartra.limiter import CallLimiter
+from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials, encode_call
 from pipelines.config.file import read_pipeline, require_credentials
 from pipelines.config.pipeline import PipelineConfig
@@ -33,7 +33,7 @@ class MeasuredDelivery(Delivery):
     figures: dict[str, float] | None = None
     profile: Path | None = None
 
-    def __init__(self, store: Store, client: KartraClient, *more: Any, **options: Any) -> None:
+    def __init__(self, store: Store, client: Sender, *more: Any, **options: Any) -> None:
         super().__init__(store, client, *more, **options)
         self._measured = client
         self._commits = 0
@@ -65,9 +65,9 @@ def measured_run(folder: Path) -> dict[str, float]:
     return MeasuredDelivery.figures or {"calls": result.summary.sent}  # nothing to deliver
 
 
-def _open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: False) -> KartraClient:
+def _open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: False) -> Sender:
     limiter = CallLimiter(config.path.parent / "bench.window", calls_per_second=NEVER_WAITS)
-    return KartraClient(config.kartra.url, require_credentials(config), limiter, given_up=stopping)
+    return Sender(config.kartra.url, require_credentials(config), limiter, given_up=stopping)
 
 
 def floor(leads: int) -> dict[str, float]:

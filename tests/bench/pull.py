@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connectors.kartra.client import KartraClient
 from connectors.kartra.clock import EST
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.sandbox import Sandbox
+from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials
 from pipelines.pull.pull import Pull, PullOrder
 from pipelines.state.store import utc_now
@@ -69,7 +69,7 @@ def tables_alone(folder: Path, batch: int, leads: int = 2_000) -> dict[str, Any]
     account = busy_account(leads, leads // 20, leads // 200)
     now = utc_now()
     with Sandbox(account, calls_per_second=0) as sandbox, RecordingWarehouse(folder / "record.db") as first:
-        client = KartraClient(sandbox.url, sandbox.credentials, OpenLimiter())
+        client = Sender(sandbox.url, sandbox.credentials, OpenLimiter())
         first.begin_pull("bench", "bench", "bench", now)
         _pull(client, first, list(account.leads))
         client.close()
@@ -150,7 +150,7 @@ class ForgetfulChains:
 def pull_all(order: dict[str, Any]) -> dict[str, Any]:
     """In the process that is measured."""
     credentials = Credentials(order["app_id"], order["api_key"], order["api_password"])
-    client = KartraClient(order["url"], credentials, OpenLimiter())
+    client = Sender(order["url"], credentials, OpenLimiter())
     before_mib = memory_mib("VmRSS")
     started = time.perf_counter()
     with Warehouse(order["into"]) as warehouse:
@@ -165,7 +165,7 @@ def pull_all(order: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pull(client: KartraClient, warehouse: Warehouse, leads: list[str]) -> None:
+def _pull(client: Sender, warehouse: Warehouse, leads: list[str]) -> None:
     order = PullOrder(TABLES, utc_now() - timedelta(days=1), 10**9, EST)
     pull = Pull(client, warehouse, order, ForgetfulChains(), calls_per_second=20, workers=WORKERS)
     pull.run(f"id:{lead_id}" for lead_id in leads)

@@ -89,7 +89,7 @@ STAGES: dict[str, tuple[Point, ...]] = {
     "between intent and call": (
         Point(_INTENDED, "call", 8),
         Point(_INTENDED, "return", 8),
-        _after_intent("connectors.kartra.client:KartraClient.send", "call", 8),
+        _after_intent("connectors.kartra.sender:Sender.send", "call", 8),
         _after_intent("connectors.kartra.wire:encode_call", "return", 8),
         _after_intent("connectors.kartra.limiter:CallLimiter.acquire", "call", 8),
         _after_intent("connectors.kartra.limiter:CallLimiter.acquire", "return", 8),

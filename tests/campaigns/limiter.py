@@ -23,10 +23,10 @@ from typing import Any, Literal
 
 from connectors.kartra import commands
 from connectors.kartra.answers import Effect
-from connectors.kartra.client import KartraClient
 from connectors.kartra.commands import Call, Lead
 from connectors.kartra.limiter import limiter_for
 from connectors.kartra.sandbox import Account, ReceivedCall, Sandbox
+from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials
 from tests.campaigns.tally import Tally
 
@@ -142,7 +142,7 @@ def work() -> None:
     stop = threading.Event()
     limiter = limiter_for(job.url, job.app_id, calls_per_second=RATE)
     credentials = Credentials(job.app_id, job.api_key, job.api_password)
-    client = KartraClient(job.url, credentials, limiter, given_up=stop.is_set)
+    client = Sender(job.url, credentials, limiter, given_up=stop.is_set)
     call = Call((commands.assign_tag("VIP"),), Lead(email=job.lead))
     clocks: set[float] = set()
 

@@ -1,570 +1,643 @@
-"""The client's edge: what left and what came back, on real sockets. Nothing is sent twice by itself."""
+"""The client for engineers: each command does what it says, and whatever goes wrong says what to do next."""
 
-import json
-import logging
-import os
-import socket
-import ssl
-import struct
+import inspect
+import re
 import subprocess
 import sys
-import threading
-import time
-import traceback
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import parse_qsl
+from typing import Any
 
 import pytest
 
-from connectors.errors import FatalApiError, RetryableApiError
-from connectors.kartra import commands
-from connectors.kartra.answers import Effect
-from connectors.kartra.client import KartraClient, ProfileRead, profile_of
-from connectors.kartra.commands import Call, Lead, get_lead
-from connectors.kartra.limiter import CallLimiter
-from connectors.kartra.sandbox import Account, Faults, Sandbox
-from connectors.kartra.transport import is_loopback, secure_url
-from connectors.kartra.wire import Credentials
+from connectors.kartra import (
+    ActionOutcome,
+    ApiError,
+    Cancellation,
+    CustomFieldDefinition,
+    CustomFieldValue,
+    FatalApiError,
+    KartraClient,
+    Lead,
+    LeadSubscription,
+    LeadTransaction,
+    Refund,
+    RefusedApiError,
+    RetryableApiError,
+    UnknownOutcomeError,
+    commands,
+)
+from connectors.kartra.commands import LEAD_BOUND, READS, REPEAT
+from connectors.kartra.error_types import ERROR_TYPES, ErrorClass
+from connectors.kartra.limiter import HostBucket
+from connectors.kartra.sandbox import Account, Booking, Faults, Sandbox, demo_account
+from tests.kartra.test_sender import client_of
+from tests.raw_server import RawServer, answer
 
-HERE = Path(__file__).parents[2]
-SECRETS = ("SECRETAPP", "SECRETKEY", "SECRETPASS")
-ADDRESS = "ann@example.org"
-CALL = Call((commands.assign_tag("VIP"), commands.subscribe_lead_to_list("News")), Lead(email=ADDRESS))
-TAG = Call((commands.assign_tag("VIP"),), Lead(email=ADDRESS))
-DONE = b'{"status":"Success"}'
+README = Path(__file__).parents[2] / "README.md"
+JO, NOBODY = Lead(email="jo@example.com"), Lead(email="nobody@example.org")
+NOON = (datetime.now() + timedelta(days=30)).replace(hour=12, minute=0, second=0, microsecond=0)  # noqa: DTZ005
+SALE, MONTHLY, PAYPAL, ENDED = "738474", "14833", "14834", "14835"
 
-
-# --- a server that answers as it is told, byte for byte
+Method = Callable[[KartraClient], Any]
 
 
 @dataclass(frozen=True)
-class Received:
-    """A request as it came over the wire."""
+class Case:
+    """One command: how it is called, what comes back, what the account then has; and how it is refused."""
 
-    head: str
-    body: str
-    at: float
-
-    @property
-    def headers(self) -> dict[str, str]:
-        lines = (line.partition(":") for line in self.head.split("\r\n")[1:])
-        return {name.lower(): value.strip() for name, _, value in lines}
+    cmd: str
+    use: Method
+    gives: object
+    refused: Method | None
+    type: str = ""
+    has: Callable[[Account], bool] | None = None
 
 
-Reply = Callable[[socket.socket], None]
+def jo(account: Account) -> Any:
+    return account.leads["39260"]
 
 
-@dataclass
-class RawServer:
-    """Gives the n-th request the n-th reply; the last reply goes on. Counts connections too."""
+CASES = [
+    Case(
+        "create_lead",
+        lambda kartra: kartra.create_lead(
+            Lead(
+                email="nia@example.org",
+                fields={"first_name": "Nia"},
+                custom_fields=(CustomFieldValue("note", "hello"), CustomFieldValue("fruits", (1, 2))),
+            )
+        ),
+        "39264",
+        lambda kartra: kartra.create_lead(JO),
+        "244",
+        lambda account: (
+            account.leads["39264"].fields == {"first_name": "Nia"}
+            and account.leads["39264"].custom_fields == {"note": "hello", "fruits": ["1", "2"]}
+        ),
+    ),
+    Case(
+        "edit_lead",
+        lambda kartra: kartra.edit_lead(replace(JO, fields={"city": "Lyon"}, new_email="joe@example.com")),
+        None,
+        lambda kartra: kartra.edit_lead(replace(JO, new_email="ana@example.org")),
+        "244",
+        lambda account: (jo(account).email, jo(account).fields["city"]) == ("joe@example.com", "Lyon"),
+    ),
+    Case(
+        "search_lead",
+        lambda kartra: kartra.search_lead(JO),
+        "39260",
+        lambda kartra: kartra.search_lead(Lead(email="gone@example.com")),
+        "245",
+    ),
+    Case(
+        "get_lead",
+        lambda kartra: kartra.get_lead(Lead(id="39260")).lists,
+        {"News": True, "Old": False},
+        lambda kartra: kartra.get_lead(NOBODY),
+        "234",
+    ),
+    Case(
+        "assign_tag",
+        lambda kartra: kartra.assign_tag(JO, "Blog"),
+        None,
+        lambda kartra: kartra.assign_tag(JO, "Blogs"),
+        "212",
+        lambda account: "Blog" in jo(account).tags,
+    ),
+    Case(
+        "unassign_tag",
+        lambda kartra: kartra.unassign_tag(JO, "VIP"),
+        None,
+        lambda kartra: kartra.unassign_tag(JO, "VIPs"),
+        "214",
+        lambda account: "VIP" not in jo(account).tags,
+    ),
+    Case(
+        "subscribe_lead_to_list",
+        lambda kartra: kartra.subscribe_lead_to_list(JO, "Webinar"),
+        None,
+        lambda kartra: kartra.subscribe_lead_to_list(JO, "Webinars"),
+        "231",
+        lambda account: jo(account).lists["Webinar"],
+    ),
+    Case(
+        "unsubscribe_lead_from_list",
+        lambda kartra: kartra.unsubscribe_lead_from_list(JO, "News"),
+        None,
+        lambda kartra: kartra.unsubscribe_lead_from_list(NOBODY, "News"),
+        "243",
+        lambda account: jo(account).lists["News"] is False,
+    ),
+    Case(
+        "subscribe_lead_to_sequence_at_step",
+        lambda kartra: kartra.subscribe_lead_to_sequence_at_step(JO, "Win-back", 2),
+        None,
+        lambda kartra: kartra.subscribe_lead_to_sequence_at_step(JO, "Win-back", 9),
+        "230",
+        lambda account: jo(account).sequence_starts == [("Win-back", "2")],
+    ),
+    Case(
+        "unsubscribe_lead_from_sequence",
+        lambda kartra: kartra.unsubscribe_lead_from_sequence(JO, "Onboarding"),
+        None,
+        lambda kartra: kartra.unsubscribe_lead_from_sequence(JO, "Offboarding"),
+        "220",
+        lambda account: jo(account).sequences["Onboarding"].status == "unsubscribed",
+    ),
+    Case(
+        "give_points_to_lead",
+        lambda kartra: kartra.give_points_to_lead(JO, 5, expiration_days=90),
+        None,
+        lambda kartra: kartra.give_points_to_lead(NOBODY, 5),
+        "243",
+        lambda account: (
+            jo(account).score == 35
+            and [(one.points, one.expiration_days) for one in jo(account).points_log] == [(5, 90)]
+        ),
+    ),
+    Case(
+        "remove_points_from_lead",
+        lambda kartra: kartra.remove_points_from_lead(JO, 5),
+        None,
+        lambda kartra: kartra.remove_points_from_lead(NOBODY, 5),
+        "243",
+        lambda account: jo(account).score == 25,
+    ),
+    Case(
+        "retrieve_account_tags",
+        lambda kartra: kartra.retrieve_account_tags()[:2],
+        ("Imported", "VIP"),
+        None,
+    ),
+    Case(
+        "retrieve_account_lists",
+        lambda kartra: kartra.retrieve_account_lists(),
+        ("News", "Old", "Customers", "Webinar"),
+        None,
+    ),
+    Case(
+        "retrieve_account_sequences",
+        lambda kartra: kartra.retrieve_account_sequences(),
+        ("Onboarding", "Win-back"),
+        None,
+    ),
+    Case(
+        "retrieve_account_pages",
+        lambda kartra: kartra.retrieve_account_pages()[0],
+        "Home",
+        None,
+    ),
+    Case(
+        "retrieve_custom_fields",
+        lambda kartra: kartra.retrieve_custom_fields()[2],
+        CustomFieldDefinition("size", "drop_down", {"small": "610", "medium": "611", "large": "612"}),
+        None,
+    ),
+    Case(
+        "create_custom_field",
+        lambda kartra: kartra.create_custom_field("eyes", "checkbox", ["blue", "brown"]),
+        None,
+        lambda kartra: kartra.create_custom_field("note", "input_field"),
+        "264",
+        lambda account: [*account.custom_field("eyes").options.values()] == ["blue", "brown"],  # type: ignore[union-attr]
+    ),
+    Case(
+        "calendar_subscribe",
+        lambda kartra: kartra.calendar_subscribe(JO, "Group classes", "Yoga", NOON),
+        None,
+        lambda kartra: kartra.calendar_subscribe(JO, "Retreat", "Weekend"),
+        "257",
+        lambda account: [one.class_name for one in jo(account).bookings] == ["Yoga"],
+    ),
+    Case(
+        "calendar_cancel",
+        lambda kartra: kartra.calendar_cancel(Lead(email="ana@example.org"), "Coaching", "Discovery call"),
+        None,
+        lambda kartra: kartra.calendar_cancel(JO, "Coaching", "Discovery call"),
+        "259",
+        lambda account: [one.status for one in account.leads["39261"].bookings] == ["cancelled"],
+    ),
+    Case(
+        "search_transaction",
+        lambda kartra: kartra.search_transaction(SALE),
+        None,
+        lambda kartra: kartra.search_transaction(1),
+        "247",
+    ),
+    Case(
+        "get_transaction_details",
+        lambda kartra: kartra.get_transaction_details(int(SALE)).transaction_full_amount,
+        Decimal("97.00"),
+        lambda kartra: kartra.get_transaction_details(1),
+        "247",
+    ),
+    Case(
+        "retrieve_transactions_from_lead",
+        lambda kartra: kartra.retrieve_transactions_from_lead(JO)[0],
+        LeadTransaction(SALE, "39260", "jo@example.com", "sale"),
+        lambda kartra: kartra.retrieve_transactions_from_lead(NOBODY),
+        "243",
+    ),
+    Case(
+        "refund_transaction",
+        lambda kartra: kartra.refund_transaction(SALE, Decimal("7.50")),
+        Refund("738482"),
+        lambda kartra: kartra.refund_transaction("738475"),
+        "250",
+        lambda account: account.transactions["738482"].amount == "7.50",
+    ),
+    Case(
+        "cancel_transaction",
+        lambda kartra: kartra.cancel_transaction(transaction_id="738481"),
+        Cancellation("I-EV375R0H61SM", PAYPAL),
+        lambda kartra: kartra.cancel_transaction(internal_subscription_id=ENDED),
+        "252",
+        lambda account: account.subscriptions[PAYPAL].status == "Cancelled",
+    ),
+    Case(
+        "search_subscription",
+        lambda kartra: kartra.search_subscription(MONTHLY),
+        None,
+        lambda kartra: kartra.search_subscription(1),
+        "248",
+    ),
+    Case(
+        "get_subscription_details",
+        lambda kartra: kartra.get_subscription_details(MONTHLY).subscription_installments_left,
+        "Until cancelled",
+        lambda kartra: kartra.get_subscription_details(1),
+        "248",
+    ),
+    Case(
+        "retrieve_subscriptions_from_lead",
+        lambda kartra: kartra.retrieve_subscriptions_from_lead(JO),
+        (LeadSubscription(MONTHLY, "39260", "jo@example.com", "Active"),),
+        lambda kartra: kartra.retrieve_subscriptions_from_lead(NOBODY),
+        "243",
+    ),
+    Case(
+        "modify_subscription_status",
+        lambda kartra: kartra.modify_subscription_status(MONTHLY, "pause"),
+        None,
+        lambda kartra: kartra.modify_subscription_status(PAYPAL, "pause"),
+        "284",
+        lambda account: account.subscriptions[MONTHLY].status == "Paused",
+    ),
+    Case(
+        "edit_subscription",
+        lambda kartra: kartra.edit_subscription(MONTHLY, amount=Decimal("25.50"), next_payment_at=NOON),
+        None,
+        lambda kartra: kartra.edit_subscription(ENDED, product_quantity=2),
+        "275",
+        lambda account: (
+            (account.subscriptions[MONTHLY].amount, account.subscriptions[MONTHLY].next_payment_date)
+            == ("25.50", f"{NOON:%Y-%m-%d} 12:00:00")
+        ),
+    ),
+]
+REFUSED = [case for case in CASES if case.refused]
+WRITES = [case for case in CASES if case.cmd not in READS]
 
-    replies: list[Reply]
-    context: ssl.SSLContext | None = None
-    received: list[Received] = field(default_factory=list)
-    connections: int = 0
 
-    def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for sock in (self._listener, *self._open):
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
-
-    @property
-    def url(self) -> str:
-        return f"{'https' if self.context else 'http'}://127.0.0.1:{self.port}/api"
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._open.append(sock)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock: socket.socket) -> None:
-        with suppress(OSError):  # the client went away, or refused the certificate
-            if self.context:
-                sock = self.context.wrap_socket(sock, server_side=True)
-                self._open.append(sock)
-            while request := self._request(sock):
-                self.received.append(request)
-                self.replies[min(len(self.received), len(self.replies)) - 1](sock)
-
-    def _request(self, sock: socket.socket) -> Received | None:
-        data = b""
-        while b"\r\n\r\n" not in data:
-            if not (more := sock.recv(65536)):
-                return None
-            data += more
-        at = time.monotonic()
-        head, _, body = data.partition(b"\r\n\r\n")
-        request = Received(head.decode(), "", at)
-        while len(body) < int(request.headers.get("content-length", "0")):
-            body += sock.recv(65536)
-        return Received(head.decode(), body.decode(), at)
-
-
-def answer(body: bytes, status: str = "200 OK", *headers: str) -> Reply:
-    head = "\r\n".join(
-        [f"HTTP/1.1 {status}", "Content-Type: text/html", f"Content-Length: {len(body)}", *headers]
-    )
-    return lambda sock: sock.sendall(head.encode() + b"\r\n\r\n" + body)
-
-
-def part(data: bytes) -> Reply:
-    """Say this much, then cut the connection."""
-
-    def reply(sock: socket.socket) -> None:
-        sock.sendall(data)
-        sock.shutdown(socket.SHUT_RDWR)
-        sock.close()
-
-    return reply
-
-
-def reset(sock: socket.socket) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
-
-
-def silence(_: socket.socket) -> None:
-    """Keep the connection, say nothing."""
-
-
-def wait_for(promise: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not promise():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
-
-
-# --- the client
-
-
-@contextmanager
-def client_of(
-    url: str,
-    folder: Path,
-    credentials: Credentials = Credentials(*SECRETS),  # noqa: B008 - frozen
-    **options: Any,
-) -> Iterator[KartraClient]:
-    limiter = CallLimiter(folder / "app.window", calls_per_second=20)
-    client = KartraClient(url, credentials, limiter, **options)
-    yield client
-    client.close()
-
-
-def credentials_of(sandbox: Sandbox) -> Credentials:
-    given = sandbox.credentials
-    return Credentials(given.app_id, given.api_key, given.api_password)
+def by_cmd(case: Case) -> str:
+    return case.cmd
 
 
 @pytest.fixture
-def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[KartraClient]:
-    with client_of(sandbox.url, tmp_path, credentials_of(sandbox)) as opened:
-        yield opened
+def sandbox() -> Iterator[Sandbox]:
+    account = demo_account()
+    account.leads["39261"].bookings.append(Booking("Coaching", "Discovery call"))
+    with Sandbox(account, calls_per_second=0) as served:
+        yield served
 
 
-def effects(client: KartraClient, call: Call = CALL) -> list[Effect]:
-    return [action.effect for action in client.send(call).actions]
+@pytest.fixture
+def kartra(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KartraClient]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with connected(sandbox) as client:
+        yield client
 
 
-# --- where a call may go
+def connected(sandbox: Sandbox, **options: Any) -> KartraClient:
+    secrets = sandbox.credentials
+    return KartraClient.connect(
+        **{
+            "app_id": secrets.app_id,
+            "api_key": secrets.api_key,
+            "api_password": secrets.api_password,
+            "url": sandbox.url,
+            **options,
+        }
+    )
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://app.kartra.com/api",
-        "http://localhost:8080/api",
-        "http://127.0.0.1/api",
-        "http://127.9.9.9:1/api",
-        "http://[::1]:8080/api",
-    ],
-)
-def test_kartra_is_reached_over_https_and_this_machine_over_http_too(url: str) -> None:
-    assert secure_url(url) == url
+# --- every command
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://app.kartra.com/api",
-        "http://localhost.example.org/api",
-        "http://127.0.0.1.example.org/api",
-        "http://127.0.0.1@example.org/api",
-        "http://example.org\\@127.0.0.1/api",
-        "http://10.0.0.1/api",
-        "http://0.0.0.0/api",
-        "http://[::2]/api",
-        "http:///api",
-        "ftp://127.0.0.1/api",
-        "app.kartra.com/api",
-        "",
-    ],
-)
-def test_credentials_never_leave_in_the_clear(url: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^Kartra is reached over https"), client_of(url, tmp_path):
-        pass
+def test_there_is_a_case_for_every_command() -> None:
+    assert [case.cmd for case in CASES if case.cmd != "get_lead"] == list(REPEAT)
 
 
-def test_loopback_is_told_by_the_address_alone() -> None:
-    assert is_loopback("https://127.0.0.1/api")
-    assert not is_loopback("https://app.kartra.com/api?to=127.0.0.1")
+@pytest.mark.parametrize("case", CASES, ids=by_cmd)
+def test_a_method_gives_its_result_for_one_call(case: Case, kartra: KartraClient, sandbox: Sandbox) -> None:
+    assert case.use(kartra) == case.gives
+    assert [call.commands for call in sandbox.calls] == [(case.cmd,)]
+    assert case.has is None or case.has(sandbox.account)
 
 
-# --- what is sent
+@pytest.mark.parametrize("case", REFUSED, ids=by_cmd)
+def test_a_refusal_has_kartras_type_and_what_to_do(
+    case: Case, kartra: KartraClient, sandbox: Sandbox
+) -> None:
+    assert case.refused is not None
+    with pytest.raises(RefusedApiError) as refused:
+        case.refused(kartra)
+    assert (refused.value.type, len(sandbox.calls)) == (case.type, 1)
+    assert refused.value.actions == (ActionOutcome(case.cmd, "refused", case.type),)
+    known = ERROR_TYPES[case.type]
+    assert str(refused.value) == f"Kartra refused {case.cmd}: {known.message} ({case.type}). {known.advice}"
 
 
-def test_a_call_is_one_post_of_a_form(tmp_path: Path) -> None:
-    with RawServer([answer(DONE)]) as server, client_of(server.url, tmp_path) as client:
-        assert effects(client, TAG) == [Effect.DONE]
-    (request,) = server.received
-    assert request.head.split("\r\n")[0] == "POST /api HTTP/1.1"
-    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
-    assert request.headers["accept"] == "application/json"
-    assert parse_qsl(request.body) == [
-        ("app_id", "SECRETAPP"),
-        ("api_key", "SECRETKEY"),
-        ("api_password", "SECRETPASS"),
-        ("lead[email]", ADDRESS),
-        ("actions[0][cmd]", "assign_tag"),
-        ("actions[0][tag_name]", "VIP"),
+@pytest.mark.parametrize("case", CASES, ids=by_cmd)
+def test_a_lost_answer_is_never_sent_again(case: Case, kartra: KartraClient, sandbox: Sandbox) -> None:
+    sandbox.set_faults(Faults(cut_after=1))
+    with pytest.raises(RetryableApiError if case.cmd in READS else UnknownOutcomeError) as lost:
+        case.use(kartra)
+    assert len(sandbox.calls) == 1
+    assert case.has is None or case.has(sandbox.account)
+    assert lost.value.actions == (ActionOutcome(case.cmd, "unknown", None),)
+    if isinstance(lost.value, UnknownOutcomeError):
+        assert lost.value.read_back in str(lost.value)
+
+
+@pytest.mark.parametrize("case", WRITES, ids=by_cmd)
+def test_what_to_read_back_shows_what_was_done(case: Case, kartra: KartraClient, sandbox: Sandbox) -> None:
+    sandbox.set_faults(Faults(bad_gateway_after=1, to_call=1))
+    with pytest.raises(UnknownOutcomeError) as lost:
+        case.use(kartra)
+    first_word = lost.value.read_back.split()[0].strip(":,")
+    assert hasattr(kartra, first_word) or lost.value.read_back.startswith("no command shows it")
+
+
+# --- what the docstrings say
+
+
+@pytest.mark.parametrize("case", CASES, ids=by_cmd)
+def test_a_docstring_names_every_error_the_repeat_and_the_source(case: Case) -> None:
+    told = inspect.getdoc(getattr(KartraClient, case.cmd)) or ""
+    documented = {number for number, known in ERROR_TYPES.items() if case.cmd in known.commands}
+    assert set(re.findall(r"\b2\d\d\b", told.partition("Refused:")[2])) >= documented
+    again = {"safe": "Again: safe", "guarded": "Again: guarded", "once_only": "Again: once only"}
+    repeat = "safe" if case.cmd == "get_lead" else REPEAT[case.cmd].value
+    assert again[repeat] in told
+    assert re.search(r"§\d(\.\d+)*$", told)
+
+
+def test_the_fatal_types_stand_in_the_docstring_of_the_client() -> None:
+    fatal = {number for number, known in ERROR_TYPES.items() if known.error_class is ErrorClass.FATAL}
+    told = inspect.getdoc(KartraClient) or ""
+    spans = re.findall(r"(\d{3})-(\d{3})", told)
+    named = {str(number) for first, last in spans for number in range(int(first), int(last) + 1)}
+    assert named | set(re.findall(r"\d{3}", told)) >= fatal
+
+
+@pytest.mark.parametrize("cmd", list(REPEAT))
+def test_a_method_takes_what_the_builder_of_its_command_takes(cmd: str) -> None:
+    taken = list(inspect.signature(getattr(KartraClient, cmd)).parameters.values())[1:]
+    if cmd in LEAD_BOUND:
+        assert (taken[0].name, taken[0].annotation) == ("lead", Lead)
+        taken = taken[1:]
+    assert taken == list(inspect.signature(getattr(commands, cmd)).parameters.values())
+
+
+# --- the tree of errors
+
+
+def test_a_broken_rule_is_a_refusal_that_was_not_sent(kartra: KartraClient, sandbox: Sandbox) -> None:
+    broken: list[tuple[Method, str]] = [
+        (lambda client: client.assign_tag(JO, " "), "tag_name cannot be empty"),
+        (lambda client: client.assign_tag(JO, None), "tag_name cannot be empty"),
+        (lambda client: client.assign_tag("jo@example.com", "VIP"), "which lead is said by Lead"),
+        (lambda client: client.assign_tag(Lead(), "VIP"), "a lead needs exactly one of id and email"),
+        (lambda client: client.create_lead(Lead(id="7")), "create_lead needs an email"),
+        (lambda client: client.get_lead(replace(JO, fields={"city": "Lyon"})), "get_lead takes no profile"),
+        (lambda client: client.refund_transaction("I-EV375R0H61SM"), "transaction_id is Kartra's own number"),
+        (lambda client: client.edit_subscription(1, amount=Decimal("0.99")), "amount: 1.00 to 9999.99"),
+        (lambda client: client.edit_subscription(1, amount=22.5), "amount has to be a Decimal"),
+        (lambda client: client.refund_transaction(SALE, 7.5), "refund_amount has to be a Decimal"),
+        (lambda client: client.chain(JO), "a call needs an action"),
+        (
+            lambda client: client.chain(JO, *[commands.assign_tag("VIP")] * 900),
+            "a call of 1804 form fields; the limit is 900",
+        ),
     ]
+    for use, rule in broken:
+        with pytest.raises(RefusedApiError, match=f"^{rule}.* \\(not sent\\)$") as refused:
+            use(kartra)
+        assert (refused.value.type, refused.value.actions) == (None, ())
+    assert sandbox.calls == []
 
 
-def test_many_threads_send_each_call_once(client: KartraClient, sandbox: Sandbox, account: Account) -> None:
-    emails = [f"lead{number}@example.org" for number in range(24)]
-    calls = [Call((commands.create_lead(),), Lead(email=email)) for email in emails]
-    with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(client.send, calls))
-    assert [answered.effect for answered in answers] == [Effect.DONE] * 24
-    found = [account.lead(email) for email in emails]
-    assert [answered.lead_id for answered in answers] == [lead.id for lead in found if lead]
-    assert [call.commands for call in sandbox.calls if call.executed] == [("create_lead",)] * 24
-    # On a busy machine a call may arrive late enough for a 429, which is sent again.
-    counts = client.counts
-    assert (counts.sent, counts.throttled, counts.read_back) == (len(sandbox.calls), sandbox.throttled, 0)
-    assert counts.sent == 24 + counts.throttled
+def test_a_call_that_met_nobody_may_be_sent_again(kartra: KartraClient, sandbox: Sandbox) -> None:
+    sandbox.stop()
+    with pytest.raises(RetryableApiError, match=r"^give_points_to_lead: nothing was carried out"):
+        kartra.give_points_to_lead(JO, 5)
+    sandbox.start()
 
 
-@pytest.mark.parametrize(
-    "status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]
-)
-def test_a_redirect_is_not_followed(status: str, tmp_path: Path) -> None:
-    with RawServer([answer(DONE)]) as elsewhere:
-        redirect = answer(b"", status, f"Location: {elsewhere.url}")
-        with RawServer([redirect]) as server, client_of(server.url, tmp_path) as client:
-            assert effects(client) == [Effect.UNKNOWN] * 2
-        assert (len(server.received), elsewhere.connections) == (1, 0)
+def test_a_429_is_waited_out_and_the_call_is_carried_out_once(kartra: KartraClient, sandbox: Sandbox) -> None:
+    sandbox.set_faults(Faults(throttle=1, to_call=1))
+    kartra.give_points_to_lead(JO, 5)
+    assert [call.executed for call in sandbox.calls] == [False, True]
+    assert jo(sandbox.account).score == 35
 
 
-def test_cookies_are_not_kept(tmp_path: Path) -> None:
-    cookie = answer(DONE, "200 OK", "Set-Cookie: session=1; Path=/")
-    with RawServer([cookie]) as server, client_of(server.url, tmp_path) as client:
-        assert effects(client, TAG) + effects(client, TAG) == [Effect.DONE] * 2
-    assert ["cookie" in request.headers for request in server.received] == [False, False]
+def test_a_refund_whose_payment_provider_fails_has_no_known_outcome(
+    kartra: KartraClient, sandbox: Sandbox
+) -> None:
+    sandbox.account.transactions[SALE].gateway_fails = True
+    with pytest.raises(UnknownOutcomeError, match=r"Refund has failed \(266\)") as lost:
+        kartra.refund_transaction(SALE)
+    assert lost.value.type == "266"
+    assert lost.value.read_back.startswith("retrieve_transactions_from_lead")
 
 
-PROXIED = """
+def test_credentials_that_are_refused_are_fatal_and_shown_nowhere(
+    sandbox: Sandbox, kartra: KartraClient
+) -> None:
+    with (
+        connected(sandbox, api_password="SECRETPASS") as client,
+        pytest.raises(FatalApiError, match=r"^Kartra: API password not valid") as refused,
+    ):
+        client.assign_tag(JO, "VIP")
+    assert refused.value.type == "233"
+    assert "SECRETPASS" not in f"{refused.value!r} {client!r}"
+
+
+def test_every_error_of_the_client_is_an_api_error_and_holds_no_address(
+    kartra: KartraClient, sandbox: Sandbox
+) -> None:
+    errors: list[ApiError] = []
+    for faults in (Faults(), Faults(not_json=1), Faults(bad_gateway_before=1)):
+        sandbox.set_faults(faults)
+        for use in (case.refused for case in REFUSED if case.cmd in LEAD_BOUND):
+            assert use is not None
+            with pytest.raises(ApiError) as raised:
+                use(kartra)
+            errors.append(raised.value)
+    assert not [error for error in errors if "@" in f"{error} {error!r}"]
+
+
+@pytest.mark.parametrize("missing", ["app_id", "api_key", "api_password"])
+def test_a_client_needs_its_three_credentials(missing: str, sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match=r"^app_id, api_key and api_password are needed"):
+        connected(sandbox, **{missing: ""})
+    with pytest.raises(ValueError, match=r"^calls_per_second"):
+        connected(sandbox, calls_per_second=21)
+
+
+# --- several actions in one call
+
+
+def test_a_chain_is_one_call_and_gives_the_id_of_the_new_lead(kartra: KartraClient, sandbox: Sandbox) -> None:
+    done = kartra.chain(
+        Lead(email="nia@example.org", fields={"first_name": "Nia"}),
+        commands.create_lead(),
+        commands.assign_tag("VIP"),
+        commands.subscribe_lead_to_list("News"),
+    )
+    assert done.lead_id == "39264"
+    assert [call.commands for call in sandbox.calls] == [
+        ("create_lead", "assign_tag", "subscribe_lead_to_list")
+    ]
+    assert sandbox.account.leads["39264"].tags == {"VIP"}
+
+
+@pytest.mark.parametrize(("chain_errors", "last"), [("nested", ("done", None)), ("flat", ("unknown", None))])
+def test_a_chain_that_fails_tells_what_became_of_each_action(
+    chain_errors: str, last: tuple[str, str | None], kartra: KartraClient, sandbox: Sandbox
+) -> None:
+    """A flat error says nothing of the others, so that they have to be read back."""
+    sandbox.set_options(chain_errors=chain_errors)
+    expected = RefusedApiError if chain_errors == "nested" else UnknownOutcomeError
+    with pytest.raises(expected) as failed:
+        kartra.chain(JO, commands.assign_tag("Nope"), commands.subscribe_lead_to_list("Webinar"))
+    assert failed.value.actions == (
+        ActionOutcome("assign_tag", "refused", "212"),
+        ActionOutcome("subscribe_lead_to_list", *last),
+    )
+
+
+def test_a_read_whose_entry_is_missing_in_a_chain_is_asked_for_alone(
+    kartra: KartraClient, sandbox: Sandbox
+) -> None:
+    sandbox.set_faults(Faults(missing_entry=1))
+    with pytest.raises(RetryableApiError, match=r"^no usable answer to retrieve_transactions_from_lead,"):
+        kartra.chain(JO, commands.assign_tag("Blog"), commands.retrieve_transactions_from_lead())
+
+
+# --- results
+
+
+def test_a_profile_has_what_kartra_sent(kartra: KartraClient) -> None:
+    profile = kartra.get_lead(JO)
+    assert (profile.id, profile.email, profile.score) == ("39260", "jo@example.com", 30)
+    assert profile.tags == {"VIP", "Customer"}
+    assert profile.custom_fields["fruits"] == ("apple", "pear")
+    assert profile.details["memberships"][0]["level_name"] == "Gold"
+    assert profile == kartra.get_lead(Lead(id="39260"))
+
+
+@pytest.mark.parametrize("php_lists", [False, True])
+def test_a_transaction_is_exact_and_knows_what_is_absent(
+    php_lists: bool, kartra: KartraClient, sandbox: Sandbox
+) -> None:
+    sandbox.set_options(php_lists=php_lists)
+    sandbox.account.transactions[SALE].amount = "1234.10"
+    sale, rebill = (kartra.get_transaction_details(number) for number in (SALE, "738480"))
+    assert (str(sale.transaction_full_amount), sale.transaction_quantity) == ("1234.10", 1)
+    assert (sale.transaction_type, sale.lead_id, sale.product_name) == ("sale", "39260", "Course")
+    assert sale.transaction_date == datetime.fromisoformat(sandbox.account.transactions[SALE].date)
+    assert (sale.transaction_internal_subscription_id, sale.transaction_parent_id) == (None, None)
+    assert (rebill.transaction_internal_subscription_id, rebill.details["original_id"]) == (MONTHLY, "738479")
+    listed = kartra.retrieve_transactions_from_lead(Lead(email="ana@example.org"))
+    assert [one.transaction_type for one in listed] == ["sale", "partial_refund", "failed", "sale"]
+    assert kartra.retrieve_transactions_from_lead(Lead(email="lee@example.net")) == ()
+
+
+def test_a_subscription_that_goes_on_has_no_end(kartra: KartraClient) -> None:
+    monthly, ended = kartra.get_subscription_details(MONTHLY), kartra.get_subscription_details(ENDED)
+    assert (monthly.subscription_end_date, monthly.subscription_next_scheduled_payment_amount) == (
+        None,
+        Decimal("22.00"),
+    )
+    assert (ended.subscription_status, ended.subscription_next_scheduled_payment_amount) == (
+        "Terminated",
+        None,
+    )
+    assert (ended.subscription_installments_left, ended.subscription_current_installment) == ("0", 3)
+    assert ended.subscription_end_date is not None
+
+
+def test_a_creation_without_an_id_in_its_answer_is_to_be_read_back(tmp_path: Path) -> None:
+    with (
+        RawServer([answer(b'{"status":"Success"}')]) as server,
+        client_of(server.url, tmp_path) as sender,
+        pytest.raises(UnknownOutcomeError, match=r"^created, but the answer has no id") as told,
+    ):
+        KartraClient(sender).create_lead(Lead(email="nia@example.org"))
+    assert told.value.read_back.startswith("get_lead by the address")
+
+
+# --- threads and processes
+
+
+def test_many_threads_use_one_client(kartra: KartraClient, sandbox: Sandbox) -> None:
+    leads = [Lead(email=f"lead{number}@example.org") for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(kartra.create_lead, leads))
+    assert [sandbox.account.leads[number].email for number in numbers] == [lead.email for lead in leads]
+
+
+ASKING = """
 import sys
-from pathlib import Path
-from tests.kartra.test_client import TAG, client_of, effects
-with client_of(sys.argv[1], Path(sys.argv[2]), timeout_s=5) as client:
-    print(*effects(client, TAG))
+from connectors.kartra import KartraClient
+url, app_id, api_key, api_password = sys.argv[1:]
+with KartraClient.connect(app_id=app_id, api_key=api_key, api_password=api_password, url=url) as kartra:
+    for _ in range(5):
+        kartra.retrieve_account_lists()
 """
 
 
-def under_proxy(url: str, proxy: RawServer, folder: Path) -> str:
-    """What the client makes of a call in an environment that names a proxy."""
-    names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-    kept = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
-    environ = {**kept, **dict.fromkeys(names, f"http://127.0.0.1:{proxy.port}")}
-    done = subprocess.run(
-        [sys.executable, "-c", PROXIED, url, folder],
-        cwd=HERE,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return done.stdout.strip()
+def test_processes_share_the_window_of_their_app(sandbox: Sandbox, tmp_path: Path) -> None:
+    """That the window keeps the limit is shown where limiters are tested: it has to be the same one."""
+    secrets = sandbox.credentials
+    words = [sandbox.url, secrets.app_id, secrets.api_key, secrets.api_password]
+    asking = [
+        subprocess.Popen([sys.executable, "-c", ASKING, *words], env={"TMPDIR": str(tmp_path)})
+        for _ in range(2)
+    ]
+    assert [process.wait(60) for process in asking] == [0, 0]
+    assert sum(call.executed for call in sandbox.calls) == 10
+    (window,) = tmp_path.rglob("*.window")
+    assert HostBucket(window, permits=20, seconds=3600.0).count() == 10
 
 
-def test_a_proxy_of_the_environment_is_not_used_for_this_machine(tmp_path: Path) -> None:
-    with RawServer([answer(DONE)]) as proxy, RawServer([answer(DONE)]) as server:
-        assert under_proxy(server.url, proxy, tmp_path) == "done"
-        assert (len(server.received), proxy.connections) == (1, 0)
-
-
-def test_a_proxy_that_refuses_has_seen_no_credential_and_executed_nothing(tmp_path: Path) -> None:
-    with RawServer([part(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")]) as proxy:
-        assert under_proxy("https://kartra.invalid/api", proxy, tmp_path) == "retry_later"
-    assert [request.head.split(" ")[:2] for request in proxy.received] == [["CONNECT", "kartra.invalid:443"]]
-    assert [secret for secret in SECRETS if secret in str(proxy.received)] == []
-
-
-# --- what is known without a proper answer
-
-
-def test_a_refused_connection_means_not_executed(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with client_of(f"http://127.0.0.1:{port}/api", tmp_path) as client:
-        answered = client.send(CALL)
-    assert [action.effect for action in answered.actions] == [Effect.RETRY_LATER] * 2
-    assert not answered.throttled
-
-
-def test_a_name_that_does_not_resolve_means_not_executed(tmp_path: Path) -> None:
-    with client_of("https://kartra.invalid/api", tmp_path) as client:
-        assert effects(client) == [Effect.RETRY_LATER] * 2
-
-
-def test_a_connection_that_is_never_accepted_means_not_executed(tmp_path: Path) -> None:
-    with socket.socket() as busy, socket.socket() as first:
-        busy.bind(("127.0.0.1", 0))
-        busy.listen(0)
-        first.connect(busy.getsockname())  # the queue is full, whoever comes now waits
-        url = f"http://127.0.0.1:{busy.getsockname()[1]}/api"
-        with client_of(url, tmp_path, timeout_s=0.3) as client:
-            assert effects(client) == [Effect.RETRY_LATER] * 2
-
-
-LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + DONE
-BAD_ANSWERS: dict[str, Reply] = {
-    "silence": silence,
-    "cut without an answer": part(b""),
-    "reset": reset,
-    "cut in the head": part(b"HTTP/1.1 200 OK\r\nContent-"),
-    "cut in the body": part(LONG),
-    "silence in the body": lambda sock: sock.sendall(LONG),
-    "cut in a chunk": part(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n" + DONE),
-    "no HTTP": part(b"220 mail.example.org ESMTP\r\n"),
-    "empty": answer(b""),
-    "no JSON": answer(b"<html>Warning: something went wrong</html>"),
-    "another JSON": answer(b"[]"),
-    "said to be gzip": answer(DONE, "200 OK", "Content-Encoding: gzip"),
-    "204": answer(b"", "204 No Content"),
-    "403": answer(DONE, "403 Forbidden"),
-    "500": answer(DONE, "500 Internal Server Error"),
-    "502": answer(b"<html>502 Bad Gateway</html>", "502 Bad Gateway"),
-    "503": answer(b"", "503 Service Unavailable", "Retry-After: 0"),
-}
-
-
-@pytest.mark.parametrize("kind", BAD_ANSWERS)
-def test_an_answer_that_proves_nothing_is_unknown_and_the_call_is_not_sent_again(
-    kind: str, tmp_path: Path
-) -> None:
-    with RawServer([BAD_ANSWERS[kind]]) as server, client_of(server.url, tmp_path, timeout_s=0.5) as client:
-        answered = client.send(CALL)
-        assert [action.effect for action in answered.actions] == [Effect.UNKNOWN] * 2
-        assert (client.counts.sent, client.counts.throttled) == (1, 0)
-        wait_for(lambda: bool(server.received))
-    assert len(server.received) == 1
-
-
-def test_a_connection_that_the_server_closed_meanwhile_is_opened_anew(tmp_path: Path) -> None:
-    closed: list[socket.socket] = []
-
-    def answer_and_close(sock: socket.socket) -> None:
-        answer(DONE, "200 OK", "Connection: keep-alive")(sock)
-        sock.shutdown(socket.SHUT_RDWR)
-        closed.append(sock)
-
-    with RawServer([answer_and_close]) as server, client_of(server.url, tmp_path) as client:
-        for number in range(1, 6):
-            assert effects(client, TAG) == [Effect.DONE]
-            wait_for(lambda number=number: len(closed) == number)
-    assert (len(server.received), server.connections) == (5, 5)
-
-
-def test_a_slow_answer_within_its_time_is_an_answer(client: KartraClient, sandbox: Sandbox) -> None:
-    sandbox.account.add_lead(ADDRESS)
-    sandbox.set_options(latency_s=0.6)
-    assert effects(client, TAG) == [Effect.DONE]
-    assert len(sandbox.calls) == 1
-
-
-def test_an_answer_may_take_longer_than_a_connection(tmp_path: Path) -> None:
-    # Connecting is bounded by 10 s whatever timeout_s is; here only the answer takes its time.
-    def slowly(sock: socket.socket) -> None:
-        time.sleep(0.8)
-        answer(DONE)(sock)
-
-    with RawServer([slowly]) as server:
-        with client_of(server.url, tmp_path, timeout_s=0.3) as client:
-            assert effects(client, TAG) == [Effect.UNKNOWN]
-        with client_of(server.url, tmp_path, timeout_s=5) as client:
-            assert effects(client, TAG) == [Effect.DONE]
-    assert len(server.received) == 2
-
-
-# --- 429
-
-
-def test_a_429_is_waited_out_and_the_call_is_sent_again(tmp_path: Path) -> None:
-    refused = answer(b"Too many requests", "429 Too Many Requests")
-    with RawServer([refused, answer(DONE)]) as server, client_of(server.url, tmp_path) as client:
-        assert effects(client, TAG) == [Effect.DONE]
-        assert (client.counts.sent, client.counts.throttled) == (2, 1)
-    first, second = server.received
-    assert second.at - first.at >= 1.0
-    assert first.body == second.body
-
-
-def test_everyone_waits_after_a_429(client: KartraClient, sandbox: Sandbox, account: Account) -> None:
-    account.add_lead(ADDRESS)
-    sandbox.set_faults(Faults(throttle=1.0, to_call=1))
-    with ThreadPoolExecutor(4) as pool:
-        first = pool.submit(client.send, TAG)
-        wait_for(lambda: client.counts.throttled == 1)
-        time.sleep(0.2)  # far less than the pause, far more than the way from the counter to the pause
-        others = [pool.submit(client.send, TAG) for _ in range(3)]
-        assert [call.result().effect for call in (first, *others)] == [Effect.DONE] * 4
-    refused, *later = sandbox.calls
-    assert len(later) == 4
-    assert min(call.at for call in later) - refused.at >= 1.0
-
-
-def test_a_call_that_is_given_up_while_it_waits_was_not_executed(tmp_path: Path) -> None:
-    refused = answer(b"", "429 Too Many Requests")
-    with RawServer([refused]) as server:
-        stop = lambda: bool(server.received)  # noqa: E731
-        with client_of(server.url, tmp_path, given_up=stop) as client:
-            assert effects(client) == [Effect.RETRY_LATER] * 2
-    assert len(server.received) == 1
-
-
-# --- reading
-
-
-def test_a_read_is_tried_again_until_an_answer_comes(tmp_path: Path) -> None:
-    tags = json.dumps({"status": "Success", "account_tags": ["VIP"]}).encode()
-    replies = [answer(b"", "502 Bad Gateway"), part(b""), answer(tags)]
-    with RawServer(replies) as server, client_of(server.url, tmp_path) as client:
-        answered = client.read(Call((commands.retrieve_account_tags(),)))
-    assert (answered.body["account_tags"], len(server.received)) == (["VIP"], 3)
-
-
-def test_a_read_that_is_given_up_says_what_could_not_be_read(tmp_path: Path) -> None:
-    with RawServer([answer(b"", "502 Bad Gateway")]) as server:
-        stop = lambda: bool(server.received)  # noqa: E731
-        with (
-            client_of(server.url, tmp_path, given_up=stop) as client,
-            pytest.raises(
-                RetryableApiError, match=r"^Kartra gave no usable answer to retrieve_custom_fields"
-            ),
-        ):
-            client.inventory(Call((commands.retrieve_custom_fields(),)))
-    assert len(server.received) == 1
-
-
-def test_a_profile_is_read_or_there_is_a_reason(client: KartraClient, account: Account) -> None:
-    lead = account.add_lead(ADDRESS, city="Lyon")
-    account.add_lead("gone@example.org").deleted = True
-    read = profile_of(client.read(get_lead(email=ADDRESS)))
-    assert read.profile is not None
-    assert (read.profile.id, read.profile.fields["city"], read.type) == (lead.id, "Lyon", None)
-    assert profile_of(client.read(get_lead(email="nobody@example.org"))) == ProfileRead(None, "234")
-    assert profile_of(client.read(get_lead(email="gone@example.org"))) == ProfileRead(None, "245")
-    assert (client.counts.sent, client.counts.read_back) == (3, 3)
-
-
-def test_credentials_that_are_refused_stop_after_one_call(sandbox: Sandbox, tmp_path: Path) -> None:
-    with (
-        client_of(sandbox.url, tmp_path) as client,
-        pytest.raises(FatalApiError, match=r"^Kartra: .*\(239\)") as refusal,
-    ):
-        client.inventory(Call((commands.retrieve_account_tags(),)))
-    assert (refusal.value.type, len(sandbox.calls)) == ("239", 1)
-
-
-# --- credentials and certificates
-
-
-@pytest.fixture(scope="module")
-def untrusted(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """The certificate of a server nobody vouches for."""
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-keyout", folder / "key.pem", "-out", folder / "cert.pem"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return context
-
-
-def test_a_certificate_nobody_vouches_for_stops_the_run_and_nothing_is_sent(
-    untrusted: ssl.SSLContext, tmp_path: Path
-) -> None:
-    with (
-        RawServer([answer(DONE)], untrusted) as server,
-        client_of(server.url, tmp_path) as client,
-        pytest.raises(FatalApiError) as refusal,
-    ):
-        client.send(CALL)
-    assert str(refusal.value) == (
-        "the TLS certificate of the endpoint cannot be verified: nothing was sent. Is a proxy in between?"
-    )
-    assert (server.connections, server.received) == (1, [])
-    assert private_in("".join(traceback.format_exception(refusal.value))) == []
-
-
-def test_a_server_that_speaks_no_tls_gets_no_credential(tmp_path: Path) -> None:
-    with RawServer([answer(DONE)]) as server:
-        url = server.url.replace("http://", "https://")
-        with client_of(url, tmp_path, timeout_s=1) as client:
-            assert Effect.DONE not in effects(client)
-    assert server.received == []
-
-
-def private_in(text: str) -> list[str]:
-    return [word for word in (*SECRETS, ADDRESS, ADDRESS.replace("@", "%40")) if word in text]
-
-
-@pytest.mark.parametrize("kind", ["done", "429", *BAD_ANSWERS])
-def test_nothing_private_is_logged_at_any_level(
-    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    reply = {"done": answer(DONE), "429": answer(b"", "429 Too Many Requests")}.get(
-        kind, BAD_ANSWERS.get(kind)
-    )
-    assert reply is not None
-    with RawServer([reply]) as server:
-        stop = lambda: bool(server.received)  # noqa: E731
-        with client_of(server.url, tmp_path, timeout_s=0.3, given_up=stop) as client:
-            client.send(TAG)
-            assert private_in(repr(client) + repr(client.counts)) == []
-    assert caplog.records
-    assert private_in(" ".join(f"{record.getMessage()} {record.exc_text}" for record in caplog.records)) == []
-
-
-def test_credentials_do_not_show_themselves() -> None:
-    assert private_in(repr(Credentials(*SECRETS))) == []
+def test_the_example_of_the_readme_runs(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = README.read_text("utf-8").partition("## From Python")[2]
+    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert found is not None
+    for name in ("app_id", "api_key", "api_password"):
+        monkeypatch.setenv(f"KARTRA_{name.upper()}", getattr(sandbox.credentials, name))
+    monkeypatch.setenv("KARTRA_URL", sandbox.url)
+    exec(compile(found[1], str(README), "exec"), {})
+    ann = sandbox.account.lead("ann@example.org")
+    assert ann is not None
+    assert (ann.fields["first_name"], ann.tags, ann.lists) == ("Ann", {"VIP"}, {"News": True})

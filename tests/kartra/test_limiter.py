@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 
 from connectors.kartra import commands
 from connectors.kartra.answers import Effect
-from connectors.kartra.client import KartraClient
 from connectors.kartra.commands import Call, Lead, get_lead
 from connectors.kartra.limiter import (
     LEARNED_AGAIN_S,
@@ -38,6 +37,7 @@ from connectors.kartra.limiter import (
     Window,
 )
 from connectors.kartra.sandbox import Sandbox
+from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials, encode_call
 
 HERE = Path(__file__).parents[2]
@@ -341,7 +341,7 @@ def test_beside_another_program_on_the_app_refusals_become_rare(path: Path) -> N
     with Sandbox(latency_s=0.1) as sandbox:
         given = sandbox.credentials
         credentials = Credentials(given.app_id, given.api_key, given.api_password)
-        client = KartraClient(sandbox.url, credentials, CallLimiter(path, calls_per_second=20))
+        client = Sender(sandbox.url, credentials, CallLimiter(path, calls_per_second=20))
         ours = Call((commands.assign_tag("VIP"),), Lead(email="jo@example.com"))
         theirs = encode_call(credentials, get_lead(email="jo@example.com"))
         stop = threading.Event()

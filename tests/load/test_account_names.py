@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from connectors.errors import FatalApiError
-from connectors.kartra.client import KartraClient
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sandbox import Account, Sandbox
+from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials
 from pipelines.calls.inventories import read_inventory
 from pipelines.changes.diff import Change, Step
@@ -57,9 +57,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[KartraClient]:
+def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[Sender]:
     given = sandbox.credentials
-    opened = KartraClient(
+    opened = Sender(
         sandbox.url,
         Credentials(given.app_id, given.api_key, given.api_password),
         CallLimiter(tmp_path / "app.window", calls_per_second=20),
@@ -185,7 +185,7 @@ def test_a_wish_is_counted_by_leads_and_named_once() -> None:
 
 
 def test_a_name_that_an_old_list_lacks_is_asked_for_before_it_counts_as_missing(
-    client: KartraClient, store: Store, account: Account, sandbox: Sandbox
+    client: Sender, store: Store, account: Account, sandbox: Sandbox
 ) -> None:
     AccountInventory(store, client, "account", load_config(tags=["VIP"])).asked()
     account.tags.append("Brand new")
@@ -199,13 +199,11 @@ def test_a_name_that_an_old_list_lacks_is_asked_for_before_it_counts_as_missing(
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
-def test_an_inventory_is_read_as_kartra_lists_it(client: KartraClient, kind: str) -> None:
+def test_an_inventory_is_read_as_kartra_lists_it(client: Sender, kind: str) -> None:
     assert read_inventory(client, kind) == CONTENTS[kind]
 
 
-def test_all_lists_are_asked_for_once_and_then_kept(
-    client: KartraClient, store: Store, sandbox: Sandbox
-) -> None:
+def test_all_lists_are_asked_for_once_and_then_kept(client: Sender, store: Store, sandbox: Sandbox) -> None:
     inventory = AccountInventory(store, client, "account", ALL_KINDS)
     assert inventory.calls_needed() == 4
     assert inventory.current() == Inventory.of(CONTENTS, fresh=True)
@@ -222,9 +220,7 @@ def test_all_lists_are_asked_for_once_and_then_kept(
     ]
 
 
-def test_lists_are_asked_for_again_after_a_while(
-    client: KartraClient, store: Store, sandbox: Sandbox
-) -> None:
+def test_lists_are_asked_for_again_after_a_while(client: Sender, store: Store, sandbox: Sandbox) -> None:
     load = load_config(tags=["VIP"])
     AccountInventory(store, client, "account", load).asked()
     with sqlite3.connect(store.path or "") as state:
@@ -237,35 +233,33 @@ def test_lists_are_asked_for_again_after_a_while(
     assert asked(sandbox) == ["retrieve_account_tags"] * 2
 
 
-def test_lists_of_another_account_are_not_taken(client: KartraClient, store: Store, sandbox: Sandbox) -> None:
+def test_lists_of_another_account_are_not_taken(client: Sender, store: Store, sandbox: Sandbox) -> None:
     load = load_config(tags=["VIP"])
     AccountInventory(store, client, "account", load).asked()
     assert AccountInventory(store, client, "another", load).calls_needed() == 1
 
 
-def test_lists_that_proved_wrong_are_forgotten(client: KartraClient, store: Store) -> None:
+def test_lists_that_proved_wrong_are_forgotten(client: Sender, store: Store) -> None:
     inventory = AccountInventory(store, client, "account", ALL_KINDS)
     inventory.asked()
     inventory.forget()
     assert AccountInventory(store, client, "account", ALL_KINDS).calls_needed() == 4
 
 
-def test_a_plan_leaves_no_list_behind(client: KartraClient, store: Store) -> None:
+def test_a_plan_leaves_no_list_behind(client: Sender, store: Store) -> None:
     plan = AccountInventory(store, client, "account", ALL_KINDS, keep=False)
     assert plan.current() == Inventory.of(CONTENTS, fresh=True)
     assert AccountInventory(store, client, "account", ALL_KINDS).calls_needed() == 4
 
 
-def test_a_mapping_without_names_asks_for_nothing(
-    client: KartraClient, store: Store, sandbox: Sandbox
-) -> None:
+def test_a_mapping_without_names_asks_for_nothing(client: Sender, store: Store, sandbox: Sandbox) -> None:
     inventory = AccountInventory(store, client, "account", load_config())
     assert (inventory.calls_needed(), inventory.current()) == (0, Inventory(fresh=False))
     assert sandbox.calls == []
 
 
 def test_an_account_that_refuses_its_lists_stops_with_kartras_reason(
-    client: KartraClient, store: Store, account: Account
+    client: Sender, store: Store, account: Account
 ) -> None:
     account.allowed_commands = {"retrieve_account_lists", "retrieve_account_sequences", "create_lead"}
     with pytest.raises(FatalApiError) as refusal:

@@ -10,6 +10,7 @@ from connectors.kartra.client import KartraClient
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sandbox import Account, CustomField, Faults, Sandbox
+from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials
 from pipelines.config.custom_fields import MOST_OPTIONS, NewField
 from pipelines.contacts.lead import CustomValue
@@ -20,9 +21,9 @@ SHOE = FieldToCreate("shoe", "drop_down", ("S", "M"))
 
 
 @pytest.fixture
-def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[KartraClient]:
+def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[Sender]:
     given = sandbox.credentials
-    opened = KartraClient(
+    opened = Sender(
         sandbox.url,
         Credentials(given.app_id, given.api_key, given.api_password),
         CallLimiter(tmp_path / "app.window", calls_per_second=20),
@@ -31,11 +32,11 @@ def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[KartraClient]:
     opened.close()
 
 
-def listed(client: KartraClient) -> Mapping[str, CustomFieldDefinition]:
-    return {known.identifier: known for known in client.retrieve_custom_fields()}
+def listed(client: Sender) -> Mapping[str, CustomFieldDefinition]:
+    return {known.identifier: known for known in KartraClient(client).retrieve_custom_fields()}
 
 
-def create(client: KartraClient, *fields: FieldToCreate) -> list[FieldToCreate]:
+def create(client: Sender, *fields: FieldToCreate) -> list[FieldToCreate]:
     return create_fields(fields, client, lambda: listed(client), settle_s=0.1)
 
 
@@ -93,7 +94,7 @@ def test_options_of_the_source_that_kartra_would_not_take_are_told() -> None:
     assert many.fault == f"the source has more than {MOST_OPTIONS} options; is it a text?"
 
 
-def test_fields_are_created_with_their_type_and_options(client: KartraClient, account: Account) -> None:
+def test_fields_are_created_with_their_type_and_options(client: Sender, account: Account) -> None:
     bio = FieldToCreate("bio", "text_area")
     assert create(client, SHOE, bio) == [SHOE, bio]
     made = account.custom_fields[-2:]
@@ -104,7 +105,7 @@ def test_fields_are_created_with_their_type_and_options(client: KartraClient, ac
 
 
 def test_a_field_whose_answer_is_lost_is_made_once(
-    client: KartraClient, account: Account, sandbox: Sandbox
+    client: Sender, account: Account, sandbox: Sandbox
 ) -> None:
     lost = Faults(cut_after=1.0, commands=frozenset({"create_custom_field"}), to_call=2)
     sandbox.set_faults(lost)
@@ -113,7 +114,7 @@ def test_a_field_whose_answer_is_lost_is_made_once(
 
 
 def test_a_field_that_somebody_made_meanwhile_counts_if_it_is_the_same(
-    client: KartraClient, account: Account
+    client: Sender, account: Account
 ) -> None:
     account.custom_fields.append(CustomField("9", "shoe", "drop_down", {"1": "M", "2": "s", "3": "XL"}))
     assert create(client, SHOE) == []
@@ -135,7 +136,7 @@ def test_a_field_that_somebody_made_meanwhile_counts_if_it_is_the_same(
     ids=["another type", "other options"],
 )
 def test_a_field_that_somebody_made_otherwise_stops_the_run(
-    client: KartraClient, account: Account, made: CustomField, told: str
+    client: Sender, account: Account, made: CustomField, told: str
 ) -> None:
     account.custom_fields.append(made)
     with pytest.raises(ConfigError) as refusal:
@@ -143,14 +144,14 @@ def test_a_field_that_somebody_made_otherwise_stops_the_run(
     assert str(refusal.value) == told
 
 
-def test_a_name_that_kartra_keeps_for_itself_is_told(client: KartraClient) -> None:
+def test_a_name_that_kartra_keeps_for_itself_is_told(client: Sender) -> None:
     with pytest.raises(ConfigError) as refusal:
         create(client, FieldToCreate("city", "input_field"))
     assert str(refusal.value).startswith('Kartra makes no custom field "city": the name is taken or reserved')
 
 
 def test_a_field_that_kartra_does_not_list_yet_is_waited_for_and_then_left_to_the_next_run(
-    client: KartraClient,
+    client: Sender,
 ) -> None:
     looks = 0
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from connectors.kartra.client import KartraClient
 from connectors.kartra.commands import Action, Call, CustomFieldValue, Lead
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.sandbox import Faults, Sandbox
 from connectors.kartra.sandbox.emulator import ReceivedCall
+from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials
 from tests.conftest import LOAD, Project, Result, contact, kill
 from tests.promises.scenes import (
@@ -289,7 +289,7 @@ def landed_late(looks: int, then_s: float, **options: float) -> Scene:
         wait_until(lambda: landed(sandbox, "get_lead") == looks, "the looks")
         time.sleep(then_s)
         (cut,) = (call for call in sandbox.calls if call.fault)
-        client = KartraClient(
+        client = Sender(
             sandbox.url,
             Credentials(**asdict(sandbox.credentials)),
             CallLimiter(project.folder / "late.window", calls_per_second=20),

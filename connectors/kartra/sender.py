@@ -1,0 +1,193 @@
+"""Sending one call with patience: it leaves with a permit and comes back classified.
+
+Here: when a call may leave, what is waited out and what is asked again. Not here: Kartra's commands one by
+one (`client`), bytes and connections (`transport`), what an answer means (`answers`). Nothing is ever sent
+twice by itself, except after a 429, which Kartra refuses before executing anything; `read` alone asks again,
+for it has no effect. Bodies hold the credentials and are never logged.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from requests import PreparedRequest
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
+
+from connectors.errors import FatalApiError, RetryableApiError
+from connectors.kartra.answers import ActionAnswer, Answer, Effect, classify, uniform
+from connectors.kartra.commands import Call
+from connectors.kartra.error_types import error_type
+from connectors.kartra.limiter import CallLimiter
+from connectors.kartra.profile import LeadProfile, parse_profile
+from connectors.kartra.transport import NoReplyError, NotSentError, Transport
+from connectors.kartra.wire import Credentials, encode_call
+
+log = logging.getLogger("kartra_sync.client")
+
+READ_ATTEMPTS = 5
+THROTTLED_PATIENCE_S = 600.0
+"""How long one call goes on being refused with 429 before it is given back as not executed."""
+LATENCY_WEIGHT = 0.1
+
+
+@dataclass(slots=True)
+class CallCounts:
+    """What one sender sent: every call, those answered 429, those that only read a lead."""
+
+    sent: int = 0
+    throttled: int = 0
+    read_back: int = 0
+    latency_s: float = 0.3
+    """A running mean over the answers."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def count(self, call: Call, *, throttled: bool, latency_s: float) -> None:
+        with self._lock:
+            self.sent += 1
+            self.throttled += throttled
+            self.read_back += call.get_lead is not None
+            if not throttled:
+                self.latency_s += LATENCY_WEIGHT * (latency_s - self.latency_s)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRead:
+    """What reading a lead back gave: its profile, or why there is none (234 unknown, 245 deleted)."""
+
+    profile: LeadProfile | None
+    type: str | None = None
+
+
+class Sender:
+    """The way to one account through one App; any number of threads may use it, or several senders and
+    processes: on one host they share the rate of the App.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        limiter: CallLimiter,
+        *,
+        timeout_s: float = 30.0,
+        connections: int = 64,
+        given_up: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`given_up` is asked while a call waits for its permit: once true, it comes back as not executed.
+
+        `timeout_s` bounds the wait for an answer; connecting is bounded apart.
+        """
+        self.counts = CallCounts()
+        self._credentials = credentials
+        self._limiter = limiter
+        self._given_up = given_up
+        self._transport = Transport(url, timeout_s=timeout_s, connections=connections)
+        self._readers = ThreadPoolExecutor(connections, thread_name_prefix="read")
+
+    def close(self) -> None:
+        self._readers.shutdown(wait=False)
+        self._transport.close()
+        self._limiter.close()
+
+    def send(self, call: Call) -> Answer:
+        """Send once. RETRY_LATER means it was proven not to have been executed, UNKNOWN that it may have.
+
+        ValueError where the call has more form fields than Kartra reads; it was not sent then.
+        """
+        return self._send(call, self._transport.prepare(encode_call(self._credentials, call)))
+
+    def read(self, call: Call, *, usable: Callable[[Answer], bool] | None = None) -> Answer:
+        """Send a call that only reads, again and again while nothing usable comes back.
+
+        Raises FatalApiError, and RetryableApiError after READ_ATTEMPTS.
+        """
+        is_usable = usable or is_clear
+        retrying = Retrying(
+            retry=retry_if_result(lambda answer: answer.effect is not Effect.FATAL and not is_usable(answer)),
+            stop=stop_after_attempt(READ_ATTEMPTS),
+            wait=wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5),
+            sleep=self._sleep,
+        )
+        try:
+            answer = retrying(self._send_or_give_up, call)
+        except RetryError:
+            raise RetryableApiError(
+                f"Kartra gave no usable answer to {call.commands[0]} in {READ_ATTEMPTS} tries"
+            ) from None
+        if answer.effect is Effect.FATAL:
+            raise fatal(answer)
+        return answer
+
+    def inventory(self, call: Call) -> Answer:
+        """`read`, of what the account has. Raises FatalApiError (refused), RetryableApiError."""
+        answer = self.read(call)
+        if answer.effect is not Effect.DONE:
+            raise refusal(call.commands[0], answer.type)
+        return answer
+
+    def _send(self, call: Call, request: PreparedRequest) -> Answer:
+        deadline = time.monotonic() + THROTTLED_PATIENCE_S
+        while (permit := self._limiter.acquire(given_up=self._given_up)) and not self._given_up():
+            answer = self._post(call, request, permit)
+            if not answer.throttled:
+                return answer
+            self._limiter.throttled()
+            if time.monotonic() > deadline:
+                return answer
+        return uniform(call, Effect.RETRY_LATER)
+
+    def _send_or_give_up(self, call: Call) -> Answer:
+        """An answer to a read that nobody wants any more is not waited for."""
+        sent = self._readers.submit(self.send, call)
+        while not sent.done() and not self._given_up():
+            wait([sent], timeout=0.2)
+        return sent.result() if sent.done() else uniform(call, Effect.RETRY_LATER)
+
+    def _post(self, call: Call, request: PreparedRequest, permit: float) -> Answer:
+        started = time.monotonic()
+        try:
+            reply = self._transport.post(request, lambda: self._limiter.sent(permit))
+        except NotSentError as error:
+            log.debug("%s: not sent (%s)", call.commands[0], error)
+            return uniform(call, Effect.RETRY_LATER)
+        except NoReplyError as error:
+            self.counts.count(call, throttled=False, latency_s=time.monotonic() - started)
+            log.debug("%s: no answer (%s)", call.commands[0], error)
+            return uniform(call, Effect.UNKNOWN)
+        throttled = reply.status == 429
+        self.counts.count(call, throttled=throttled, latency_s=time.monotonic() - started)
+        return classify(call, reply.status, reply.body)
+
+    def _sleep(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (left_s := deadline - time.monotonic()) > 0 and not self._given_up():
+            time.sleep(min(left_s, 0.2))
+
+
+def is_clear(answer: Answer | ActionAnswer) -> bool:
+    """Each action was done, or refused for good."""
+    return answer.effect in (Effect.DONE, Effect.REFUSED)
+
+
+def is_answered(answer: Answer) -> bool:
+    """Kartra answered in its own words, whatever is missing in them."""
+    return answer.effect is not Effect.RETRY_LATER and bool(answer.body)
+
+
+def profile_of(answer: Answer) -> ProfileRead:
+    """The profile in the answer to get_lead."""
+    if answer.effect is Effect.DONE:
+        return ProfileRead(parse_profile(answer.body))
+    return ProfileRead(None, answer.type)
+
+
+def refusal(cmd: str, type: str | None) -> FatalApiError:  # noqa: A002 - Kartra's own word
+    """For a refusal that would meet every further call of the kind."""
+    return FatalApiError(f"Kartra refused {cmd}: {error_type(type).numbered}", type=type)
+
+
+def fatal(answer: Answer) -> FatalApiError:
+    return FatalApiError(f"Kartra: {error_type(answer.type).numbered}", type=answer.type)
