@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from connectors.kartra.client import KartraClient
+from connectors.kartra.sender import Sender
 from pipelines.calls.clock import SYSTEM_CLOCK, Clock
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.store import Store
@@ -21,7 +21,7 @@ class RunContext:
 
     config: PipelineConfig
     store: Store
-    client: KartraClient
+    client: Sender
     account: str
     """By which the state tells accounts apart (`verbs.account.account_of`)."""
     run_id: str
