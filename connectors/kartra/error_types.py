@@ -59,6 +59,34 @@ class ErrorType:
         return _REPEATING_THIS.get(self.type) or _REPEATING[self.error_class]
 
 
+NO_LEAD = frozenset({"234", "243"})
+"""The account has no such lead: 234 says so to get_lead, 243 to a command."""
+NO_LEAD_READ = "234"
+LEAD_EXISTS = "244"
+"""The address belongs to a lead already: to a creation, or as the new address of another lead."""
+LEAD_DELETED = "245"
+NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
+"""The account has no tag, list, sequence or step of this name; a step of a wrong form is none."""
+NOT_PERMITTED = "262"
+"""The App may not use the command: it would be refused for every lead."""
+FIELD_EXISTS = "264"
+NO_SUCH_SALE = frozenset({"247", "248"})
+"""No such transaction or subscription: in a chain it says that the chain itself was understood."""
+REFUNDED_ALREADY = "251"
+CANCELLED_ALREADY = "252"
+NOTHING_BOOKED = "259"
+NO_TAG_TO_TAKE = "214"
+PROVIDER_FAILED = frozenset({"266", "267"})
+"""Kartra says that it has failed, and not whether something happened before it did."""
+ALREADY_SO = frozenset(
+    {
+        ("unassign_tag", NO_TAG_TO_TAKE),
+        ("unsubscribe_lead_from_list", "209"),
+        ("unsubscribe_lead_from_sequence", "220"),
+    }
+)
+"""Taking away what the account does not even have: nobody has it, so the goal is reached."""
+
 _FATAL = frozenset({"201", "202", "203", "204", "233", "238", "239", "240", "242"})
 _AMBIGUOUS = frozenset({"266", "267"})
 

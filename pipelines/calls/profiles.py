@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from connectors.errors import RetryableApiError
 from connectors.kartra.commands import Call
+from connectors.kartra.error_types import LEAD_DELETED, NO_LEAD_READ
 from connectors.kartra.sender import ProfileRead, Sender, profile_of, refusal
-from pipelines.changes.drift import DELETED, UNKNOWN
 
 log = logging.getLogger("kartra_sync.drift")
-GONE = {DELETED: "deleted", UNKNOWN: "unknown"}
+GONE = {LEAD_DELETED: "deleted", NO_LEAD_READ: "unknown"}
 
 
 def read_lead(client: Sender, reads: Sequence[Call]) -> ProfileRead | None:

@@ -11,8 +11,6 @@ from pipelines.changes.readback import same_address
 from pipelines.config.load import OnDrift
 from pipelines.contacts.lead import CustomValue, Snapshot
 
-DELETED, UNKNOWN = "245", "234"
-
 Decision = Literal["", "left", "keep", "restore", "again"]
 """What comes of it: nothing; it stays, because its person left; it stays, as `on_drift: keep` says; the next
 run sends it again; it came back after that, and stays."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
+from connectors.kartra.clock import EST
 from connectors.kartra.commands import Call, get_lead
 from connectors.kartra.profile import LeadProfile
 from pipelines.changes.diff import Change, Step, apply_change, created_lead, same_value
@@ -12,7 +13,6 @@ from pipelines.config.kartra import Mode
 from pipelines.config.load import Existing
 from pipelines.contacts.lead import DesiredLead, Origin, Snapshot, Unwanted
 
-EST = timezone(timedelta(hours=-5))
 CLOCKS_DIFFER = timedelta(minutes=5)
 JUST_NOW = timedelta(minutes=15)
 """Nobody joins a list through us and leaves it again within so little time; later somebody may have."""

@@ -12,6 +12,7 @@ from connectors.errors import ConfigError, RetryableApiError
 from connectors.kartra import commands
 from connectors.kartra.answers import Effect
 from connectors.kartra.commands import CHOICE_TYPES, Call, CustomFieldType
+from connectors.kartra.error_types import FIELD_EXISTS
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sender import Sender, refusal
 from connectors.privacy import mask_text
@@ -104,7 +105,7 @@ def create_fields(
         answer = client.read(Call((_creation(field),)))  # safe to repeat: the second time it is refused
         if answer.effect is Effect.DONE:
             made.append(field)
-        elif answer.type == "264":
+        elif answer.type == FIELD_EXISTS:
             there.append(field)
         else:
             raise refusal("create_custom_field", answer.type)

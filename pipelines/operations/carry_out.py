@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from connectors.errors import RetryableApiError, SyncError
 from connectors.kartra.answers import Answer, Effect
 from connectors.kartra.commands import Lead
+from connectors.kartra.error_types import PROVIDER_FAILED
 from connectors.kartra.profile import text_of
 from connectors.kartra.sender import Sender, fatal
 from pipelines.calls.guards import FailureGuard
@@ -40,8 +41,6 @@ Task = TypeVar("Task")
 log = logging.getLogger("kartra_sync.operations")
 
 FIRST_LOOK_S = 1.0
-FAILED = ("266", "267")
-"""Kartra says that it has failed, and not whether something happened before it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +229,7 @@ class Operations:
                 self._settle_row(asked, _proven(judged, checked.amount), row)
                 return
             self._held.discard(asked.place)
-            if number in FAILED:
+            if number in PROVIDER_FAILED:
                 self._settle_row(asked, ended_by(asked, number), row)
                 return
             self._workers.ask(lambda: self._journal.withdraw(asked.key))

@@ -11,7 +11,13 @@ from typing import Any
 from connectors.kartra import commands
 from connectors.kartra.answers import Answer, Effect
 from connectors.kartra.commands import Action, Call, Lead, get_lead
-from connectors.kartra.error_types import error_type
+from connectors.kartra.error_types import (
+    CANCELLED_ALREADY,
+    NO_TAG_TO_TAKE,
+    NOTHING_BOOKED,
+    REFUNDED_ALREADY,
+    error_type,
+)
 from connectors.kartra.money import money_text
 from connectors.kartra.payments import (
     Subscription,
@@ -45,7 +51,12 @@ Claimed = Callable[[Sequence[str]], Collection[str]]
 """Which of Kartra's refunds belong to another operation."""
 
 ANOTHERS = "belongs to another lead than the row says: not sent"
-GUARDED = {Do.REFUND: "251", Do.CANCEL: "252", Do.CANCEL_CLASS: "259", Do.UNTAG: "214"}
+GUARDED = {
+    Do.REFUND: REFUNDED_ALREADY,
+    Do.CANCEL: CANCELLED_ALREADY,
+    Do.CANCEL_CLASS: NOTHING_BOOKED,
+    Do.UNTAG: NO_TAG_TO_TAKE,
+}
 """What Kartra says where the goal is reached already. Of a refund in part it says no such thing."""
 
 
@@ -156,7 +167,7 @@ class Checks:
         rest = whole - sum(given, Decimal(0))
         if rest <= 0:
             reason = "everything was refunded before, not under this key"
-            return Ended("already done" if asked.amount is None else "refused", "251", reason)
+            return Ended("already done" if asked.amount is None else "refused", REFUNDED_ALREADY, reason)
         if asked.amount is not None and asked.amount > rest:
             return above(rest)
         return Checked(lead, asked.amount or rest, {"refunds": list(refunds)}, rest)

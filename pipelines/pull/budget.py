@@ -8,9 +8,6 @@ from connectors.kartra.commands import Action, Call, Lead
 from connectors.kartra.sender import Sender, is_answered, is_clear
 from pipelines.pull.workers import PullStoppedError, Workers
 
-NOT_PERMITTED = "262"
-"""The App may not use the command: it would be refused for every lead."""
-
 
 class PullCalls:
     """For any number of workers. Raises SyncError, and PullStoppedError where no further call may be made."""

@@ -14,9 +14,10 @@ from connectors.kartra import commands
 from connectors.kartra.answers import ActionAnswer, Effect
 from connectors.kartra.cells import TableRow
 from connectors.kartra.commands import Action, Call
+from connectors.kartra.error_types import NO_SUCH_SALE, NOT_PERMITTED
 from connectors.kartra.profile import text_of
 from connectors.kartra.sender import is_answered, refusal
-from pipelines.pull.budget import NOT_PERMITTED, PullCalls
+from pipelines.pull.budget import PullCalls
 from pipelines.tables.answers import PulledDetails
 from pipelines.tables.sale_rows import subscription_row, transaction_row, without_buyer
 
@@ -24,8 +25,6 @@ log = logging.getLogger("kartra_sync.pull")
 
 CHAINED = 20
 """Details asked for in one call. A call stays far below PHP's 1,000 fields (§1.3)."""
-_OF_ONE = ("247", "248")
-"""Refusals of one transaction or subscription in a chain, which say that the chain itself was understood."""
 
 Kind = Literal["transaction", "subscription"]
 
@@ -127,7 +126,7 @@ class Details:
         by_name = {one.name: one for one in batch}
         told = {name: inner for inner in answer.actions if (name := _named_in(inner)) in by_name}
         if self._chains.known() is None:
-            self._chains.learn(len(told) > 1 or answer.type in _OF_ONE)
+            self._chains.learn(len(told) > 1 or answer.type in NO_SUCH_SALE)
         nested = [inner for inner in answer.actions if inner.effect is Effect.REFUSED]
         if len(told) + len(nested) == len(batch):  # every entry is there, so refusals stand in their places
             return list(answer.actions)

@@ -18,10 +18,11 @@ from connectors.errors import RetryableApiError
 from connectors.kartra import commands
 from connectors.kartra.answers import Answer, Effect, found
 from connectors.kartra.commands import Call, InventoryName, Lead
+from connectors.kartra.error_types import NOT_PERMITTED
 from connectors.kartra.profile import LeadProfile, parse_names, parse_profile
 from connectors.kartra.sender import Sender, refusal
 from pipelines.calls.inventories import INVENTORIES
-from pipelines.pull.budget import NOT_PERMITTED, PullCalls
+from pipelines.pull.budget import PullCalls
 from pipelines.pull.details import Chains, Details, Owed
 from pipelines.pull.workers import MAX_WORKERS, Brought, PullStoppedError, Workers
 from pipelines.state.store import utc_now

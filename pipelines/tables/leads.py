@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from connectors.databases.tables import Tables, json_value
 from connectors.kartra.cells import TableRow
+from connectors.kartra.error_types import LEAD_DELETED, NO_LEAD
 from pipelines.shipped import read_sql
 from pipelines.tables.answers import PulledProfile
 from pipelines.tables.lead_rows import (
@@ -23,7 +24,7 @@ from pipelines.tables.lead_rows import (
     part_columns,
 )
 
-_STATUS = {"245": "deleted", "234": "unknown", "243": "unknown"}
+_STATUS = {LEAD_DELETED: "deleted", **dict.fromkeys(NO_LEAD, "unknown")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
+from connectors.kartra.error_types import NO_LEAD_READ
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import ProfileRead
 from pipelines.calls.profiles import GONE, read_lead
 from pipelines.calls.workers import MAX_WORKERS, side_by_side
-from pipelines.changes.drift import UNKNOWN, Drift, decided, from_json, to_json
+from pipelines.changes.drift import Drift, decided, from_json, to_json
 from pipelines.changes.readback import reads_of
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import LockedError
@@ -73,7 +74,7 @@ class Looking:
         if read.profile is not None:
             snapshot, found = decided(lead.snapshot, read.profile, before, self._on_drift)
         else:
-            snapshot, found = lead.snapshot, (Drift("lead", GONE[read.type or UNKNOWN]),)
+            snapshot, found = lead.snapshot, (Drift("lead", GONE[read.type or NO_LEAD_READ]),)
         self._store.keep_drift(lead, snapshot, to_json(found))
         if not lead.snapshot.lead_id and read.profile is not None and read.profile.id:
             self._store.learn_id(lead.key, read.profile.id)

@@ -11,11 +11,12 @@ from functools import partial
 from itertools import islice
 from random import Random
 
+from connectors.kartra.error_types import LEAD_DELETED
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import ProfileRead, Sender
 from pipelines.calls.profiles import read_lead
 from pipelines.calls.workers import MAX_WORKERS, side_by_side
-from pipelines.changes.drift import DELETED, Drift, find_drift
+from pipelines.changes.drift import Drift, find_drift
 from pipelines.changes.readback import reads_of
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.lead import Snapshot
@@ -116,7 +117,7 @@ def _see(
             verified.differing.append(Differing(key, row, read.profile.id, found))
         else:
             verified.same += 1
-    elif read.type == DELETED:
+    elif read.type == LEAD_DELETED:
         verified.deleted += 1
     else:
         verified.unknown += 1
