@@ -29,19 +29,34 @@ class BadRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CellFault:
+    """A cell that could not be read as text. It spoils its record only where something reads the column.
+
+    `column` is its name in the frame, `reason` what is to be said after it, without personal data:
+    "holds bytes that are not text".
+    """
+
+    row: int
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Records in the order of the source.
 
     The columns of `frame` are the header names, made unique; every value is a Python str and an empty cell
     is "". Its index is called "row": the row a spreadsheet program shows, where a header on the first line
     is row 1. `lines` has, for each record of the frame, the physical line it starts on, from 1. `originals`
-    has the same records as they stand in the source, where the frame is what a hook made of them.
+    has the same records as they stand in the source, where the frame is what a hook made of them. A cell of
+    `faults` has some text in the frame, which is not to be used: `faults.without_faults` sees to it.
     """
 
     frame: pd.DataFrame
     lines: Sequence[int]
     bad_rows: tuple[BadRow, ...]
     originals: pd.DataFrame | None = None
+    faults: tuple[CellFault, ...] = ()
 
 
 class Source(Protocol):

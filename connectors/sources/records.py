@@ -7,16 +7,20 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from connectors.sources import BadRow, Chunk
+from connectors.sources import BadRow, CellFault, Chunk
 
 
 class Record(NamedTuple):
-    """`fault` says why it is none, without personal data; "" when there is nothing wrong with it."""
+    """`fault` says why it is none, without personal data; "" when there is nothing wrong with it.
+
+    `cell_faults` are (place, reason) of cells that cannot be used, as `CellFault` has them.
+    """
 
     row: int
     line: int
     cells: list[str]
     fault: str = ""
+    cell_faults: tuple[tuple[int, str], ...] = ()
 
 
 def record_of(number: int, line: int, cells: list[str]) -> Record:
@@ -40,7 +44,13 @@ def next_chunk(records: Sequence[Record], names: Sequence[str]) -> Chunk:
         index=pd.Index([record.row for record in good], name="row", dtype="int64"),
         dtype=object,
     )
-    return Chunk(frame, tuple(record.line for record in good), tuple(bad))
+    faults = tuple(
+        CellFault(record.row, names[place], reason)
+        for record in good
+        for place, reason in record.cell_faults
+        if place < len(names)
+    )
+    return Chunk(frame, tuple(record.line for record in good), tuple(bad), faults=faults)
 
 
 def text_column(cells: Sequence[str]) -> pa.Array | None:
@@ -48,11 +58,13 @@ def text_column(cells: Sequence[str]) -> pa.Array | None:
     return None if "\0" in "".join(cells) else pa.array(cells, type=pa.string())
 
 
-def whole_chunk(columns: Mapping[str, Any], rows: range, lines: range) -> Chunk:
-    """Columns as pyarrow holds them, with nothing wrong in any of them."""
+def whole_chunk(
+    columns: Mapping[str, Any], rows: range, lines: range, faults: tuple[CellFault, ...] = ()
+) -> Chunk:
+    """Columns as pyarrow holds them, with nothing wrong but in the cells of `faults`."""
     frame: pd.DataFrame = pa.table(dict(columns)).to_pandas(types_mapper=pd.ArrowDtype)
     frame.index = pd.Index(rows, name="row", dtype="int64")
-    return Chunk(frame, lines, ())
+    return Chunk(frame, lines, (), faults=faults)
 
 
 def chunks_of(records: Iterable[Record], names: Sequence[str], chunk_rows: int) -> Iterator[Chunk]:

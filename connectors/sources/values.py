@@ -2,26 +2,75 @@
 
 | value | text |
 |---|---|
-| NULL | empty |
+| NULL, a number that is NaN | empty |
 | text | as it is |
 | whole number | digits |
 | decimal | as it is stored, without an exponent: `49.90` |
-| binary fraction | the shortest text that reads back as the same number: `0.1` |
+| binary fraction | the shortest text that reads back as the same: `0.1`, and `80331` where it is whole |
 | boolean | `true` or `false`; MySQL and MariaDB have none, theirs are 1 and 0 |
+| bits | the whole number they are: `BIT(1)` is 1 or 0 |
 | date | `2026-11-24` |
 | time stamp | `2026-11-24 08:00:00`, a fraction and a zone (`+00:00`) only where it has them |
 | time | `08:00:00` |
+| date or time that Python has no value for | as the server writes it: `infinity`, `0044-03-15 BC` |
+| MySQL's date of zeros | empty; another date that is in no calendar is a fault |
 | span of time | `1 day, 8:00:00`, and `8:00:00` below a day |
-| bytes | their text in UTF-8; other bytes are a fault |
+| bytes | their text in UTF-8; other bytes are a fault, and hexadecimal where nothing reads them |
 | array, JSON | JSON, decimals as they are stored |
 """
 
 import json
+import math
+import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
+
+HEX_BYTES = 64
+"""More of what nobody can read is not shown."""
+NOT_TEXT = "holds bytes that are not text"
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
+class Unusable(NamedTuple):
+    """A value that cannot be read, as text, and the reason: "holds a date that does not exist"."""
+
+    text: str
+    reason: str
+
+
+class ServersText(str):
+    """A value as the server writes it, because Python has none for it. It has no order."""
+
+    __slots__ = ()
+
+
+def cell_of(value: Any) -> tuple[str, str]:
+    """The text of a value, and what is wrong with the cell: "" where nothing is."""
+    if isinstance(value, Unusable):
+        return value
+    try:
+        text = text_of(value)
+    except UnicodeDecodeError:
+        return _hex(value), NOT_TEXT
+    except RecursionError:
+        return "", "is nested too deeply"
+    if "\0" in text:
+        if isinstance(value, bytes | bytearray | memoryview):
+            return _hex(value), NOT_TEXT
+        return text.replace("\0", ""), "holds a NUL character"
+    if _HALVES.search(text):
+        return _HALVES.sub("\ufffd", text), "holds half of a character"
+    return text, ""
+
+
+def _hex(value: object) -> str:
+    if not isinstance(value, bytes | bytearray | memoryview):
+        return ""  # an array of them
+    raw = bytes(value)
+    return raw[:HEX_BYTES].hex() + ("…" if len(raw) > HEX_BYTES else "")
 
 
 def text_of(value: Any) -> str:
@@ -57,8 +106,8 @@ _BY_TYPE: dict[type, Callable[[Any], str]] = {
     str: str,
     bool: lambda value: "true" if value else "false",
     int: str,
-    float: repr,
-    Decimal: lambda value: format(value, "f"),
+    float: lambda value: "" if math.isnan(value) else repr(value + 0.0).removesuffix(".0"),  # -0.0 is 0
+    Decimal: lambda value: "" if value.is_nan() else format(value, "f"),
     datetime: lambda value: value.isoformat(" "),
     bytes: lambda value: value.decode("utf-8"),
     bytearray: lambda value: value.decode("utf-8"),

@@ -5,7 +5,8 @@ from hashlib import blake2b
 
 from connectors.errors import ConfigError
 from connectors.sources import Source
-from connectors.sources.database.query import NewRows, SqlQuery
+from connectors.sources.database.new_rows import NewRows
+from connectors.sources.database.query import SqlQuery
 from connectors.sources.database.watermark import from_json, to_json
 from pipelines.config.load import LoadConfig
 from pipelines.config.sources import IncrementalOptions, SqlOptions

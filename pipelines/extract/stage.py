@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from connectors.sources import Chunk, Source
+from connectors.sources.faults import without_faults
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.card_numbers import without_secrets
@@ -13,7 +14,7 @@ from pipelines.contacts.contract import contract_notes
 from pipelines.contacts.fingerprint import fingerprint, raw_hashes
 from pipelines.contacts.known_records import KnownRecords
 from pipelines.contacts.lead import DesiredLead, digest, shape
-from pipelines.contacts.mapping import Invalid, Mapped, mapper
+from pipelines.contacts.mapping import Invalid, Mapped, mapper, read_columns
 from pipelines.contacts.merge import merge_leads
 from pipelines.contacts.originals import unpack
 from pipelines.contacts.values import Record
@@ -124,7 +125,7 @@ class _Staging:
                 known.share(hashes)
 
     def _chunks(self) -> Generator[Chunk]:
-        yield from self._summary.timed_each("read", without_secrets(self._source.chunks(), self._load))
+        yield from self._summary.timed_each("read", _readable(self._source, self._load))
 
     def _mapped(self, chunks: Iterator[Chunk], known: KnownRecords | None) -> Generator[MappedChunk]:
         timed = self._summary.timed
@@ -138,10 +139,15 @@ class _Staging:
             yield mapped
 
 
+def _readable(source: Source, load: LoadConfig) -> Iterator[Chunk]:
+    chunks = without_faults(source.chunks(), read_columns(load, source.columns))
+    return without_secrets(chunks, load)
+
+
 def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped | Invalid]]:
     """(row, mapped) of every record, without staging it."""
     map_record = mapper(load, source.columns)
-    for chunk in without_secrets(source.chunks(), load):
+    for chunk in _readable(source, load):
         for bad in chunk.bad_rows:
             yield bad.row, Invalid(bad.reason)
         for _, row, record in records_of(chunk.frame):
@@ -151,7 +157,7 @@ def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped 
 def find_record(source: Source, load: LoadConfig, key: str) -> Iterator[tuple[int, Record, Mapped]]:
     """(row, record, mapped) of every record with this key."""
     map_record = mapper(load, source.columns)
-    for chunk in source.chunks():
+    for chunk in without_faults(source.chunks(), read_columns(load, source.columns)):
         for _, row, record in records_of(chunk.frame):
             mapped = map_record(record, row)
             if isinstance(mapped, Mapped) and mapped.key == key:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import Source
+from connectors.sources.faults import without_faults
 from pipelines.config.load import SuppressConfig
 from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
 from pipelines.extract.sources import open_source
@@ -29,7 +30,7 @@ def suppressed_addresses(suppress: SuppressConfig) -> Iterator[list[str]]:
     that is no address belongs to nobody who could be sent.
     """
     source = _opened(suppress)
-    for chunk in source.chunks():
+    for chunk in without_faults(source.chunks(), {suppress.email}):
         if chunk.bad_rows:
             bad = chunk.bad_rows[0]
             raise SourceError(

@@ -88,6 +88,7 @@ class Transformed:
             tuple(lines[row] for row in texts.index),
             (*chunk.bad_rows, *bad_rows),
             chunk.frame.loc[texts.index],
+            tuple(one for one in chunk.faults if one.row in texts.index and one.column in texts.columns),
         )
 
 

@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.sources import Chunk, Source
+from connectors.sources.faults import without_faults
 from pipelines.config.operations import MONEY, Do, OperationsConfig
 from pipelines.contacts.forgotten import REASON, Forgotten, cells_of
 from pipelines.contacts.mapping import Invalid
 from pipelines.contacts.staged import Reject
 from pipelines.errors import GuardError
 from pipelines.operations.journal import Known, OperationStore
-from pipelines.operations.operation import Operation, ReadRow, operation_reader
+from pipelines.operations.operation import Operation, ReadRow, operation_reader, used_columns
 
 DECIDED = {
     "done": "edited",
@@ -66,7 +67,8 @@ def read_rows(
     read = operation_reader(operations, source.columns)
     rows: list[Row] = []
     first: dict[str, Row] = {}
-    for chunk in source.chunks():
+    columns = {column for _, column in used_columns(operations)}
+    for chunk in without_faults(source.chunks(), columns):
         fresh = list(_rows(chunk, read, source.columns))
         for row in fresh:
             _forget(row, forgotten)

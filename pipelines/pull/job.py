@@ -12,6 +12,7 @@ from connectors.kartra.clock import zone_of
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import Sender
 from connectors.sources import Source
+from connectors.sources.faults import without_faults
 from pipelines.calls.inventories import INVENTORIES
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.pull import PullConfig, RosterConfig
@@ -160,7 +161,7 @@ def roster(leads: RosterConfig, store: Store, account: str) -> Iterator[str]:
 
 
 def _lookups(leads: RosterConfig, source: Source, column: str) -> Iterator[str]:
-    for chunk in source.chunks():
+    for chunk in without_faults(source.chunks(), {column}):
         for cell in chunk.frame[column]:
             name = normal_cell(str(cell))
             if not name:

@@ -20,6 +20,7 @@ from connectors.errors import ConfigError, SourceError
 from connectors.kartra.sandbox import Account, Sandbox
 from connectors.sources import Source
 from connectors.sources.database.query import open_sql
+from connectors.sources.faults import without_faults
 from connectors.sources.files.csv_file import open_csv
 from tests.conftest import Project
 from tests.servers import FreshDatabase
@@ -275,8 +276,14 @@ def test_bytes_that_are_no_text_make_a_bad_row_and_stop_no_other(database: str, 
         f"INSERT INTO pictures VALUES (1, {good}), (2, {bad}), (3, {good})",
     )
     (chunk,) = open_sql(place, "SELECT * FROM pictures ORDER BY id").chunks()
-    assert list(chunk.frame.index) == [2, 4]
-    assert [(bad.row, bad.reason) for bad in chunk.bad_rows] == [(3, "picture holds bytes that are no text")]
+    assert chunk.frame["picture"].to_list() == ["ok", "ff", "ok"]
+    (read,) = without_faults([chunk], {"picture"})
+    assert list(read.frame.index) == [2, 4]
+    assert [(bad.row, bad.reason) for bad in read.bad_rows] == [
+        (3, 'the column "picture" holds bytes that are not text')
+    ]
+    (unread,) = without_faults([chunk], {"id"})
+    assert (len(unread.frame), unread.bad_rows) == (3, ())
 
 
 def test_nothing_can_be_written(database: str, place: str | Path) -> None:

@@ -14,19 +14,22 @@ import psycopg
 import pyarrow as pa
 from psycopg.adapt import Transformer
 from psycopg.pq import Format
+from pyarrow import compute as pc
 from pyarrow import csv
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from connectors.sources.values import text_of
+from connectors.sources.database.cells import TextColumn, text_column_of
+from connectors.sources.values import cell_of
 
 BLOCK_BYTES = 32 * 1024 * 1024
 """A chunk has fewer records where they are so large."""
 _AS_WRITTEN = frozenset(
     psycopg.adapters.types[name].oid
-    for name in ("text", "varchar", "bpchar", "name", "int2", "int4", "int8", "numeric", "uuid")
+    for name in ("text", "varchar", "bpchar", "name", "int2", "int4", "int8", "uuid")
 )
 """Kinds that `values` writes just as PostgreSQL does."""
+_NUMERIC = psycopg.adapters.types["numeric"].oid
 
 
 @contextmanager
@@ -96,30 +99,26 @@ class CopiedPart:
     def __len__(self) -> int:
         return int(self._table.num_rows)
 
-    def texts(self) -> list[pa.Array]:
-        """A column each. Raises UnicodeDecodeError for bytes that are no text."""
-        return [self._texts(column.combine_chunks(), kind) for column, kind in self._columns()]
+    def texts(self) -> Iterator[TextColumn]:
+        """A column each."""
+        for column, kind in zip(self._table.columns, self._kinds, strict=True):
+            yield self._texts(column.combine_chunks(), kind)
 
-    def values(self) -> list[Sequence[Any]]:
-        """A column each, as the driver gives them."""
-        return [self._loaded(column, kind) for column, kind in self._columns()]
-
-    def _columns(self) -> Iterator[tuple[pa.ChunkedArray, int]]:
-        return zip(self._table.columns, self._kinds, strict=True)
-
-    def _texts(self, column: pa.Array, kind: int) -> pa.Array:
+    def _texts(self, column: pa.Array, kind: int) -> TextColumn:
+        if kind == _NUMERIC:
+            return pc.if_else(pc.equal(column, "NaN"), "", column), {}
         if kind in _AS_WRITTEN:
-            return column
+            return column, {}
         encoded = column.dictionary_encode()
-        texts = [text_of(value) for value in self._loaded(encoded.dictionary, kind)]
-        return pa.array(texts, type=pa.string()).take(encoded.indices)
-
-    def _loaded(self, column: pa.Array | pa.ChunkedArray, kind: int) -> Sequence[Any]:
-        cells: list[str] = column.to_pylist()
-        if kind in _AS_WRITTEN:
-            return cells
         loader = Transformer(self._connection).get_loader(kind, Format.TEXT)
-        return [loader.load(cell.encode()) if cell else None for cell in cells]
+        values = [loader.load(cell.encode()) if cell else None for cell in encoded.dictionary.to_pylist()]
+        texts, faults = text_column_of(map(cell_of, values))
+        which = encoded.indices
+        if not faults:
+            return texts.take(which), {}
+        return texts.take(which), {
+            place: faults[one] for place, one in enumerate(which.to_pylist()) if one in faults
+        }
 
 
 def _table(block: list[bytes], width: int) -> pa.Table:

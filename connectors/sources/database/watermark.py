@@ -1,11 +1,14 @@
 """How far a growing table was read: a value of its column, compared and lowered by its own kind. Pure."""
 
 import json
+import math
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from connectors.errors import ConfigError
+from connectors.sources.values import ServersText, Unusable
 
 Overlap = timedelta | int
 """How much of what was read is read again: a span of time, or a number of numbers."""
@@ -38,6 +41,27 @@ def from_json(stored: str) -> Any:
             return Decimal(text) if "." in text else int(text)
         case _:
             return text
+
+
+def highest_of(values: Iterable[Any], known: Any) -> Any:
+    """The highest of the values and what is known; None where there is none that has an order.
+
+    What a server alone can write (infinity, BC), a date that is none and NaN would hold up or hide what comes
+    after them. Raises ConfigError for values that cannot be compared.
+    """
+    ordered = [value for value in values if _has_order(value)]
+    try:
+        return max([*ordered, known] if known is not None else ordered, default=None)
+    except TypeError:
+        raise ConfigError("incremental.column: it holds values of several kinds") from None
+
+
+def _has_order(value: Any) -> bool:
+    if isinstance(value, ServersText | Unusable):
+        return False
+    if isinstance(value, str):
+        return not value.startswith("0000-00-00")  # of MySQL, in another database's text
+    return not isinstance(value, Decimal | float) or math.isfinite(value)
 
 
 def lowered(value: Any, by: Overlap) -> Any:

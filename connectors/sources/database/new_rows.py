@@ -1,0 +1,49 @@
+"""The rows of a query that came or changed since it was last read."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from connectors.sources import Chunk
+from connectors.sources.database.cells import values_of
+from connectors.sources.database.watermark import Overlap, highest_of, lowered
+
+
+class Since(NamedTuple):
+    """The rows of which a column is at or above a value, or holds nothing."""
+
+    column: str
+    lowest: Any
+
+
+ReadRows = Callable[[Since | None], Iterator[tuple[Sequence[Any], Chunk]]]
+"""The rows as the driver gives them, and the chunk they make, a part at a time; all of them for None."""
+
+
+class NewRows:
+    """A Source of the rows of a query whose column is at or above a value, or NULL; of all without one.
+
+    `highest` is the highest value of the column that was read, None before `chunks()` and without a value.
+    """
+
+    def __init__(
+        self,
+        read: ReadRows,
+        columns: tuple[str, ...],
+        notes: tuple[str, ...],
+        column: str,
+        known: Any,
+        overlap: Overlap,
+    ) -> None:
+        self._read, self._column, self._overlap = read, column, overlap
+        self._lowest = None if known is None else lowered(known, overlap)
+        self.columns, self.notes = columns, notes
+        self.highest: Any = None
+
+    def chunks(self) -> Iterator[Chunk]:
+        since = None if self._lowest is None else Since(self._column, self._lowest)
+        place = self.columns.index(self._column)
+        for rows, chunk in self._read(since):
+            self.highest = highest_of(values_of(rows, place), self.highest)
+            if self.highest is not None:
+                lowered(self.highest, self._overlap)  # said now, and not when everything was sent
+            yield chunk

@@ -1,0 +1,54 @@
+"""How values of PostgreSQL are loaded where psycopg would rather fail, or lose something.
+
+A time that Python has no value for (infinity, BC, years beyond 9999, 24:00) stays what the server writes: one
+cell is no reason to stop a source. Decimals in JSON keep their digits, and bits are a number.
+"""
+
+import json
+from decimal import Decimal
+from functools import cache, partial
+from typing import Any
+
+import psycopg
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+from psycopg.types.json import set_json_loads
+
+from connectors.sources.values import ServersText
+
+_MAY_FAIL = ("date", "timestamp", "timestamptz", "time", "timetz", "interval", "json", "jsonb")
+
+
+def load_every_value(connection: psycopg.Connection[Any]) -> None:
+    """Set this connection up so that each value can be loaded."""
+    set_json_loads(partial(json.loads, parse_float=Decimal), connection)
+    for name in _MAY_FAIL:
+        kind = psycopg.adapters.types[name].oid
+        loader = connection.adapters.get_loader(kind, Format.TEXT)
+        if loader is not None:
+            connection.adapters.register_loader(kind, _forgiving(loader))
+    connection.adapters.register_loader("bit", _BitLoader)
+
+
+class _BitLoader(Loader):
+    def load(self, data: Buffer) -> int | None:
+        return int(bytes(data), 2) if data else None
+
+
+@cache
+def _forgiving(inner: type[Any]) -> type[Loader]:
+    """A loader like `inner` that gives the text of the server where that one fails."""
+
+    class Forgiving(Loader):
+        def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+            super().__init__(oid, context)
+            self._inner = inner(oid, context)
+
+        def load(self, data: Buffer) -> Any:
+            try:
+                return self._inner.load(data)
+            except (psycopg.DataError, ValueError, OverflowError, RecursionError):
+                return ServersText(bytes(data).decode("utf-8", "replace"))
+
+    return Forgiving
