@@ -1,7 +1,11 @@
-"""The sources by the name a pipeline file gives them. Imports pandas: not for `--help` or `status`."""
+"""The sources by the name a pipeline file gives them. Imports pandas: not for `--help` or `status`.
+
+A new kind is a line here, a module that opens it, and its options in `pipelines.config.sources`.
+"""
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from connectors.sources import Source
 from connectors.sources.database.query import open_sql
@@ -11,10 +15,19 @@ from connectors.sources.files.jsonl import open_jsonl
 from connectors.sources.files.parquet import open_parquet
 from connectors.sources.files.places import open_files
 
-SOURCES: dict[str, Callable[..., Source]] = {
-    "csv": partial(open_files, open_csv),
-    "excel": partial(open_files, open_excel),
-    "jsonl": partial(open_files, open_jsonl),
-    "parquet": partial(open_files, open_parquet),
-    "sql": open_sql,
+
+class Kind(NamedTuple):
+    """`open` takes the options of the kind, `suffixes` are the ends of file names that stand for it."""
+
+    open: Callable[..., Source]
+    suffixes: tuple[str, ...] = ()
+
+
+KINDS = {
+    "csv": Kind(partial(open_files, open_csv), (".csv", ".tsv", ".txt", ".zip")),
+    "excel": Kind(partial(open_files, open_excel), (".xlsx", ".xlsm")),
+    "jsonl": Kind(partial(open_files, open_jsonl), (".jsonl", ".ndjson")),
+    "parquet": Kind(partial(open_files, open_parquet), (".parquet",)),
+    "sql": Kind(open_sql),
 }
+KIND_BY_SUFFIX = {suffix: name for name, kind in KINDS.items() for suffix in kind.suffixes}

@@ -36,7 +36,7 @@ from pipelines.config.scalars import (
     truth,
     wrong,
 )
-from pipelines.config.sources import SourceConfig, WrittenSource, source_config
+from pipelines.config.sources import WRITTEN_SOURCE, SourceConfig, source_config, written_source
 from pipelines.config.values import PLACEHOLDER
 from pipelines.config.wishes import (
     CalendarConfig,
@@ -170,11 +170,11 @@ class SuppressConfig(Section):
     email: str
 
 
-class WrittenSuppress(WrittenSource):
-    """People who must not be sent: a source with the column of their addresses."""
-
-    email: Text
-    """The column of the source that holds addresses."""
+WRITTEN_SUPPRESS = written_source(
+    "WrittenSuppress",
+    "People who must not be sent: a source with the column of their addresses.",
+    email=(Text, Field(description="The column of the source that holds addresses.")),
+)
 
 
 def _suppress(value: object, info: ValidationInfo) -> SuppressConfig:
@@ -226,7 +226,7 @@ class ContractConfig(Section):
 class LoadConfig(Section):
     """Sends contacts to Kartra."""
 
-    source: Annotated[SourceConfig, BeforeValidator(source_config, json_schema_input_type=WrittenSource)]
+    source: Annotated[SourceConfig, BeforeValidator(source_config, json_schema_input_type=WRITTEN_SOURCE)]
     """Where the contacts are; one source."""
     transform: (
         Annotated[
@@ -299,7 +299,7 @@ class LoadConfig(Section):
     examples: tuple[ExampleConfig, ...] = ()
     """Records and what has to come of them: [{given: {…}, expect: {…}}]."""
     suppress: tuple[
-        Annotated[SuppressConfig, BeforeValidator(_suppress, json_schema_input_type=WrittenSuppress)], ...
+        Annotated[SuppressConfig, BeforeValidator(_suppress, json_schema_input_type=WRITTEN_SUPPRESS)], ...
     ] = ()
     """People who are not sent whatever the source says: unsubscribed, bounced, complained elsewhere."""
     guards: GuardsConfig = Field(default_factory=GuardsConfig)

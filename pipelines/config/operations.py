@@ -28,7 +28,7 @@ from pipelines.config.scalars import (
     wrong,
 )
 from pipelines.config.shares import Share, ShareValue
-from pipelines.config.sources import SourceConfig, WrittenSource, source_config
+from pipelines.config.sources import WRITTEN_SOURCE, SourceConfig, source_config
 from pipelines.config.values import AnyValue, Value, one_value
 
 
@@ -216,7 +216,7 @@ class OperationGuards(Section):
 class OperationsConfig(Section):
     """Does one thing per row, once: refunds, changes of subscriptions, points, bookings, tags."""
 
-    source: Annotated[SourceConfig, BeforeValidator(source_config, json_schema_input_type=WrittenSource)]
+    source: Annotated[SourceConfig, BeforeValidator(source_config, json_schema_input_type=WRITTEN_SOURCE)]
     """Where the rows are; one source."""
     do: Annotated[
         Value,

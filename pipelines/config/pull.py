@@ -23,7 +23,7 @@ from pipelines.config.scalars import (
     read_by,
     wrong,
 )
-from pipelines.config.sources import SourceConfig, WrittenSource, source_config
+from pipelines.config.sources import SourceConfig, source_config, written_source
 from pipelines.config.wishes import listed_once
 
 DATABASES = ("postgresql", "mysql", "mariadb")
@@ -61,15 +61,21 @@ class RosterConfig(Section):
     id: str | None = None
 
 
-class WrittenRoster(WrittenSource):
-    """Whose profiles are pulled: {state: true}, or a source with the column that names the lead."""
-
-    state: Annotated[bool, WithJsonSchema({"enum": [True, "true"]})] = True
-    """The leads that the pipelines of this state store know in the account."""
-    email: Text | None = None
-    """The column of the source that holds addresses."""
-    id: Text | None = None
-    """The column of the source that holds Kartra's numbers of the leads."""
+WRITTEN_ROSTER = written_source(
+    "WrittenRoster",
+    "Whose profiles are pulled: {state: true}, or a source with the column that names the lead.",
+    state=(
+        Annotated[bool, WithJsonSchema({"enum": [True, "true"]})],
+        Field(
+            default=True, description="The leads that the pipelines of this state store know in the account."
+        ),
+    ),
+    email=(Text | None, Field(default=None, description="The column of the source that holds addresses.")),
+    id=(
+        Text | None,
+        Field(default=None, description="The column of the source that holds Kartra's numbers of the leads."),
+    ),
+)
 
 
 def _roster(value: object, info: ValidationInfo) -> RosterConfig:
@@ -98,7 +104,7 @@ class PullConfig(Section):
         PulledTable
     )
     """What is pulled; everything when left out."""
-    leads: Annotated[RosterConfig, BeforeValidator(_roster, json_schema_input_type=WrittenRoster)] = Field(
+    leads: Annotated[RosterConfig, BeforeValidator(_roster, json_schema_input_type=WRITTEN_ROSTER)] = Field(
         default=RosterConfig(), json_schema_extra={"default": {"state": True}}
     )
     """Whose profiles and sales. Kartra lists no leads: who was once on the roster stays on it."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, ValidationInfo
+from pydantic import Field, ValidationError, ValidationInfo, create_model
 
 from pipelines.config.scalars import (
     TEXT,
@@ -74,7 +74,13 @@ def _place(value: object, info: ValidationInfo) -> Path | str:
 Place = Annotated[Path | str, read_by(_place, TEXT)]
 
 
-class CsvOptions(Section):
+class SourceOptions(Section):
+    """What a pipeline file may say of a source of one kind; editors show the docstring of the kind."""
+
+
+class CsvOptions(SourceOptions):
+    """CSV: the path, or a map."""
+
     path: Place
     """The file, relative to this one; or several by a glob (`in/*.csv`), a .gz or .zip, a URL, - for what
     comes on standard input."""
@@ -88,19 +94,25 @@ class CsvOptions(Section):
     """What encloses a cell that contains the delimiter."""
 
 
-class ExcelOptions(Section):
+class ExcelOptions(SourceOptions):
+    """An Excel workbook: its path, or a map."""
+
     path: Place
     """The workbook (.xlsx), relative to this file; a glob, a .zip or a URL as well."""
     sheet: Text | None = None
     """The name of the sheet; the first when left out."""
 
 
-class ParquetOptions(Section):
+class ParquetOptions(SourceOptions):
+    """A Parquet file: its path, or a map."""
+
     path: Place
     """The file, relative to this one; a glob or a URL as well."""
 
 
-class JsonlOptions(Section):
+class JsonlOptions(SourceOptions):
+    """JSON lines: the path, or a map."""
+
     path: Place
     """The file with a JSON object on each line, relative to this one; or a glob, a .gz or .zip, a URL, -."""
     encoding: Annotated[str, read_by(_encoding, TEXT)] | None = None
@@ -124,7 +136,9 @@ class IncrementalOptions(Section):
     """How often everything is read nevertheless, such as 1d: needed to see who is gone."""
 
 
-class SqlOptions(Section):
+class SqlOptions(SourceOptions):
+    """A query of a database."""
+
     url: Annotated[Path | str, read_by(_database, TEXT)] = Field(repr=False)
     """A SQLAlchemy URL (postgresql://, mysql://, mariadb://, sqlite:///file.db ...); its password comes from
     the environment."""
@@ -138,37 +152,40 @@ class SqlOptions(Section):
     """How long the database may take over one answer, in seconds."""
 
 
-Options = CsvOptions | ExcelOptions | JsonlOptions | ParquetOptions | SqlOptions
-SOURCE_OPTIONS: dict[str, type[Options]] = {
+SOURCE_OPTIONS: dict[str, type[SourceOptions]] = {
     "csv": CsvOptions,
     "excel": ExcelOptions,
     "jsonl": JsonlOptions,
     "parquet": ParquetOptions,
     "sql": SqlOptions,
 }
-"""The kinds of sources, by the key a pipeline file has for them."""
+"""The kinds of sources, by the key a pipeline file has for them; `connectors.sources.kinds` opens each."""
+
+
+def _is_file(kind: str) -> bool:
+    return "path" in SOURCE_OPTIONS[kind].model_fields
 
 
 class SourceConfig(Section):
     """`kind` is one of SOURCE_OPTIONS, `options` those of that kind."""
 
     kind: str
-    options: Options
+    options: SourceOptions
 
 
-class WrittenSource(Section):
-    """Where the contacts are: one of these."""
+def written_source(name: str, description: str, **more: Any) -> type[Section]:
+    """The model of what one writes: a key for each kind, of which one is given, and `more` beside it."""
+    kinds: dict[str, Any] = {
+        kind: (
+            (AnyText | options if _is_file(kind) else options) | None,
+            Field(default=None, description=options.__doc__),
+        )
+        for kind, options in SOURCE_OPTIONS.items()
+    }
+    return create_model(name, __base__=Section, __doc__=description, **kinds, **more)
 
-    csv: AnyText | CsvOptions | None = None
-    """CSV: the path, or a map."""
-    excel: AnyText | ExcelOptions | None = None
-    """An Excel workbook: its path, or a map."""
-    jsonl: AnyText | JsonlOptions | None = None
-    """JSON lines: the path, or a map."""
-    parquet: AnyText | ParquetOptions | None = None
-    """A Parquet file: its path, or a map."""
-    sql: SqlOptions | None = None
-    """A query of a database."""
+
+WRITTEN_SOURCE = written_source("WrittenSource", "Where the contacts are: one of these.")
 
 
 def source_config(value: object, info: ValidationInfo) -> SourceConfig:
@@ -178,7 +195,7 @@ def source_config(value: object, info: ValidationInfo) -> SourceConfig:
         raise wrong("a map is expected, such as csv: contacts.csv")
     faults = [detail(where, fault) for where, fault in _one_source(value)]
     kind = next((key for key in value if key in SOURCE_OPTIONS), None)
-    options: Options | None = None
+    options: SourceOptions | None = None
     try:
         if kind is not None:
             options = SOURCE_OPTIONS[kind].model_validate(_written(kind, value[kind]), context=info.context)
@@ -191,9 +208,7 @@ def source_config(value: object, info: ValidationInfo) -> SourceConfig:
 
 def _written(kind: str, value: object) -> Any:
     """A file may be named by its path alone."""
-    if isinstance(value, Mapping) or "path" not in SOURCE_OPTIONS[kind].model_fields:
-        return value
-    return {"path": value}
+    return value if isinstance(value, Mapping) or not _is_file(kind) else {"path": value}
 
 
 def _one_source(value: Mapping[str, object]) -> Iterator[Fault]:

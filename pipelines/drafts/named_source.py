@@ -11,16 +11,11 @@ from pydantic import ValidationError
 from connectors.errors import ConfigError
 from connectors.sources import Source
 from connectors.sources.files.places import member_names
+from connectors.sources.kinds import KIND_BY_SUFFIX
 from pipelines.config.document import URL_WITH_PASSWORD
 from pipelines.config.sources import SOURCE_OPTIONS, SourceConfig
 from pipelines.extract.sources import open_source
 
-SUFFIXES = {
-    **dict.fromkeys((".csv", ".tsv", ".txt", ".zip"), "csv"),
-    **dict.fromkeys((".xlsx", ".xlsm"), "excel"),
-    ".parquet": "parquet",
-    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
-}
 _YAML_WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
 
 
@@ -134,10 +129,10 @@ def _kind(path: Path) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
     if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
-    kind = SUFFIXES.get(suffixes[-1]) if suffixes else None
+    kind = KIND_BY_SUFFIX.get(suffixes[-1]) if suffixes else None
     if kind is None:
         raise ConfigError(
-            f"{path.name}: a file that ends in one of {', '.join(SUFFIXES)} is expected, or a database with"
+            f"{path.name}: name a file that ends in one of {', '.join(KIND_BY_SUFFIX)}, or a database with"
             " --query"
         )
     return kind

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from connectors.errors import ConfigError, SourceError
 from connectors.kartra.sandbox import Sandbox
 from connectors.sources import Source
-from connectors.sources.kinds import SOURCES
+from connectors.sources.kinds import KINDS
 from tests.conftest import LOAD, Project, contact
 
 ROWS = [contact(number) for number in range(5)]
@@ -55,8 +55,8 @@ def bad_rows(source: Source) -> list[tuple[int, str]]:
 @pytest.mark.parametrize("kind", ["excel", "parquet", "jsonl"])
 @pytest.mark.parametrize("chunk_rows", [2, 20_000])
 def test_every_kind_gives_the_records_of_a_csv(kind: str, chunk_rows: int, tmp_path: Path) -> None:
-    same = SOURCES["csv"](path=write(tmp_path, "csv", ROWS))
-    source = SOURCES[kind](path=write(tmp_path, kind, ROWS), chunk_rows=chunk_rows)
+    same = KINDS["csv"].open(path=write(tmp_path, "csv", ROWS))
+    source = KINDS[kind].open(path=write(tmp_path, kind, ROWS), chunk_rows=chunk_rows)
     assert source.columns == same.columns
     assert records(source) == records(same)
 
@@ -79,14 +79,14 @@ def test_every_kind_is_checked_planned_run_and_explained(
 def test_a_file_of_another_kind_and_a_missing_one_are_told(kind: str, tmp_path: Path) -> None:
     (tmp_path / "a.file").write_text("Email\nann@example.org\n")
     with pytest.raises(SourceError, match=r"a\.file"):
-        SOURCES[kind](path=tmp_path / "a.file")
+        KINDS[kind].open(path=tmp_path / "a.file")
     with pytest.raises(SourceError, match=r"b\.file was not found"):
-        SOURCES[kind](path=tmp_path / "b.file")
+        KINDS[kind].open(path=tmp_path / "b.file")
 
 
 @pytest.mark.parametrize("kind", ["excel", "parquet", "jsonl"])
 def test_a_file_that_changed_since_it_was_opened_is_refused(kind: str, tmp_path: Path) -> None:
-    source = SOURCES[kind](path=write(tmp_path, kind, ROWS))
+    source = KINDS[kind].open(path=write(tmp_path, kind, ROWS))
     write(tmp_path, kind, ROWS[:1])
     with pytest.raises(SourceError, match="changed while it was read"):
         list(source.chunks())
@@ -109,7 +109,7 @@ def test_cells_become_text_as_a_person_reads_them(tmp_path: Path) -> None:
         ["whole", "exact", "yes", "day", "moment", "hour", "text", "zip"],
         [17.0, 0.1, True, date(2026, 11, 24), datetime(2026, 11, 24, 8, 30), time(8), "=x", "00123"],  # noqa: DTZ001
     )
-    (row,) = records(SOURCES["excel"](path=path))
+    (row,) = records(KINDS["excel"].open(path=path))
     assert row == (2, "17", "0.1", "true", "2026-11-24", "2026-11-24 08:30:00", "08:00:00", *row[7:])
     assert row[8] == "00123"
 
@@ -118,7 +118,7 @@ def test_blank_rows_count_and_short_rows_are_filled(tmp_path: Path) -> None:
     path = workbook(
         tmp_path / "a.xlsx", [], ["a", "b", "c"], [], ["1"], ["1", "2", "3", "4"], [None, None, "3"]
     )
-    source = SOURCES["excel"](path=path)
+    source = KINDS["excel"].open(path=path)
     assert source.columns == ("a", "b", "c")
     assert records(source) == [(4, "1", "", ""), (6, "", "", "3")]
     assert bad_rows(source) == [(5, "4 cells, the header has 3")]
@@ -131,19 +131,19 @@ def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
     other.append(["Email"])
     other.append(["ann@example.org"])
     book.save(tmp_path / "a.xlsx")
-    source = SOURCES["excel"](path=tmp_path / "a.xlsx", sheet="People")
+    source = KINDS["excel"].open(path=tmp_path / "a.xlsx", sheet="People")
     assert records(source) == [(2, "ann@example.org")]
     assert source.notes == ('read from the sheet "People", of 2',)
     with pytest.raises(ConfigError, match='has no sheet "Persons"; it has Sheet, People'):
-        SOURCES["excel"](path=tmp_path / "a.xlsx", sheet="Persons")
+        KINDS["excel"].open(path=tmp_path / "a.xlsx", sheet="Persons")
 
 
 def test_other_spreadsheets_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "a.xls").write_bytes(b"\xd0\xcf\x11\xe0")
     with pytest.raises(SourceError, match=r"a\.xls is an old Excel workbook; save it as \.xlsx"):
-        SOURCES["excel"](path=tmp_path / "a.xls")
+        KINDS["excel"].open(path=tmp_path / "a.xls")
     with pytest.raises(SourceError, match="has no header: the sheet is empty"):
-        SOURCES["excel"](path=workbook(tmp_path / "b.xlsx"))
+        KINDS["excel"].open(path=workbook(tmp_path / "b.xlsx"))
 
 
 # --- Parquet
@@ -162,7 +162,7 @@ def test_types_of_parquet_become_text_by_the_stated_rules(tmp_path: Path) -> Non
         }
     )
     parquet.write_table(table, tmp_path / "a.parquet")
-    assert records(SOURCES["parquet"](path=tmp_path / "a.parquet")) == [
+    assert records(KINDS["parquet"].open(path=tmp_path / "a.parquet")) == [
         (2, "", "49.90", "2026-11-24 08:00:00+00:00", "2026-11-24", '["a", "b"]', '{"first": "Ann"}', "true"),
         (3, "7", "", "", "", "[]", "", "false"),
     ]
@@ -170,7 +170,7 @@ def test_types_of_parquet_become_text_by_the_stated_rules(tmp_path: Path) -> Non
 
 def test_bytes_that_are_no_text_make_a_bad_row(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"a": [b"ok", b"\xff"]}), tmp_path / "a.parquet")
-    source = SOURCES["parquet"](path=tmp_path / "a.parquet")
+    source = KINDS["parquet"].open(path=tmp_path / "a.parquet")
     assert (records(source), bad_rows(source)) == ([(2, "ok")], [(3, "it holds bytes that are no text")])
 
 
@@ -185,7 +185,7 @@ def test_keys_of_all_lines_are_columns_and_numbers_keep_their_digits(tmp_path: P
         '{"Email": null, "ok": true, "tags": ["a", 1.50, null], "who": {"ä": false}}',
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
-    source = SOURCES["jsonl"](path=path)
+    source = KINDS["jsonl"].open(path=path)
     assert source.columns == ("Email", "n", "big", "ok", "tags", "who")
     assert records(source) == [
         (2, "ann@example.org", "1.10", "12345678901234567890", "", "", ""),
@@ -197,5 +197,5 @@ def test_keys_of_all_lines_are_columns_and_numbers_keep_their_digits(tmp_path: P
 @pytest.mark.parametrize("line", ["[1, 2]", "{", '"text"', "null", "[" * 100_000])
 def test_a_line_that_is_no_object_is_a_bad_row(line: str, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(f'{{"a": "1"}}\n{line}\n{{"a": "2"}}\n', encoding="utf-8")
-    source = SOURCES["jsonl"](path=tmp_path / "a.jsonl")
+    source = KINDS["jsonl"].open(path=tmp_path / "a.jsonl")
     assert (records(source), bad_rows(source)) == ([(2, "1"), (4, "2")], [(3, "not a JSON object")])

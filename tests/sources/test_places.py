@@ -15,7 +15,7 @@ import pytest
 
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import Source
-from connectors.sources.kinds import SOURCES
+from connectors.sources.kinds import KINDS
 
 TEXT = "Email,City\nann@example.org,Lyon\nbob@example.org,Kraków\n"
 MORE = "Email,City\n\ncarla@example.org,Leeds\nragged\n"
@@ -39,7 +39,7 @@ ROWS = [(2, "ann@example.org", "Lyon"), (3, "bob@example.org", "Kraków")]
 
 def test_a_gzipped_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(TEXT.encode()))
-    assert records(SOURCES["csv"](path=tmp_path / "a.csv.gz")) == ROWS
+    assert records(KINDS["csv"].open(path=tmp_path / "a.csv.gz")) == ROWS
 
 
 def test_an_archive_is_read_file_by_file_and_what_macos_adds_is_not(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_an_archive_is_read_file_by_file_and_what_macos_adds_is_not(tmp_path: Pa
         archive.writestr("export/a.csv", TEXT)
         archive.writestr("__MACOSX/export/._a.csv", "\0\0")
         archive.writestr("export/.DS_Store", "\0\0")
-    source = SOURCES["csv"](path=tmp_path / "a.zip")
+    source = KINDS["csv"].open(path=tmp_path / "a.zip")
     assert records(source) == [*ROWS, (6, "carla@example.org", "Leeds")]
     assert bad_rows(source) == [(7, 4)]
     assert source.notes[0] == "2 files"
@@ -57,7 +57,7 @@ def test_an_archive_is_read_file_by_file_and_what_macos_adds_is_not(tmp_path: Pa
 def test_a_glob_reads_its_files_by_name_and_numbers_their_rows_on(tmp_path: Path) -> None:
     for name, text in (("2.csv", TEXT), ("1.csv", MORE), ("other.txt", "x")):
         (tmp_path / name).write_text(text, encoding="utf-8")
-    source = SOURCES["csv"](path=tmp_path / "*.csv")
+    source = KINDS["csv"].open(path=tmp_path / "*.csv")
     assert records(source) == [
         (3, "carla@example.org", "Leeds"),
         (6, "ann@example.org", "Lyon"),
@@ -69,7 +69,7 @@ def test_a_glob_reads_its_files_by_name_and_numbers_their_rows_on(tmp_path: Path
 def test_a_file_whose_name_has_brackets_is_that_file(tmp_path: Path) -> None:
     (tmp_path / "a[1].csv").write_text(TEXT, encoding="utf-8")
     (tmp_path / "a1.csv").write_text(MORE, encoding="utf-8")
-    assert records(SOURCES["csv"](path=tmp_path / "a[1].csv")) == ROWS
+    assert records(KINDS["csv"].open(path=tmp_path / "a[1].csv")) == ROWS
 
 
 @pytest.mark.parametrize(
@@ -85,31 +85,31 @@ def test_files_of_different_columns_are_refused_without_quoting_them(
     (tmp_path / "1.csv").write_text(TEXT, encoding="utf-8")
     (tmp_path / "2.csv").write_text(other, encoding="utf-8")
     with pytest.raises(SourceError, match=message) as caught:
-        SOURCES["csv"](path=tmp_path / "*.csv")
+        KINDS["csv"].open(path=tmp_path / "*.csv")
     assert "Town" not in str(caught.value)
 
 
 def test_a_glob_without_a_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"no file is named \*\.csv"):
-        SOURCES["csv"](path=tmp_path / "*.csv")
+        KINDS["csv"].open(path=tmp_path / "*.csv")
 
 
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.zip"])
 def test_a_damaged_archive_is_told(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(gzip.compress(TEXT.encode() * 1000)[:60])
     with pytest.raises(SourceError, match="cannot be unpacked: it is damaged, or needs a password"):
-        SOURCES["csv"](path=tmp_path / name)
+        KINDS["csv"].open(path=tmp_path / name)
 
 
 def test_an_empty_archive_is_told(tmp_path: Path) -> None:
     zipfile.ZipFile(tmp_path / "a.zip", "w").close()
     with pytest.raises(SourceError, match="an archive without a file in it"):
-        SOURCES["csv"](path=tmp_path / "a.zip")
+        KINDS["csv"].open(path=tmp_path / "a.zip")
 
 
 def test_an_archive_that_changes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(TEXT.encode()))
-    source = SOURCES["csv"](path=tmp_path / "a.csv.gz")
+    source = KINDS["csv"].open(path=tmp_path / "a.csv.gz")
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(MORE.encode()))
     with pytest.raises(SourceError, match=r"a\.csv\.gz changed while it was read"):
         list(source.chunks())
@@ -118,8 +118,9 @@ def test_an_archive_that_changes_is_refused(tmp_path: Path) -> None:
 def test_nothing_that_was_unpacked_stays(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(TEXT.encode()))
     code = (
-        "import sys; from pathlib import Path; from connectors.sources.kinds import SOURCES\n"
-        "source = SOURCES['csv'](path=Path(sys.argv[1])); print(sum(len(c.frame) for c in source.chunks()))"
+        "import sys; from pathlib import Path; from connectors.sources.kinds import KINDS\n"
+        "source = KINDS['csv'].open(path=Path(sys.argv[1]))\n"
+        "print(sum(len(c.frame) for c in source.chunks()))"
     )
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -136,9 +137,9 @@ def test_nothing_that_was_unpacked_stays(tmp_path: Path) -> None:
 
 def test_standard_input_is_read_once_and_given_twice() -> None:
     code = (
-        "from connectors.sources.kinds import SOURCES\n"
+        "from connectors.sources.kinds import KINDS\n"
         "for _ in range(2):\n"
-        "    source = SOURCES['csv'](path='-')\n"
+        "    source = KINDS['csv'].open(path='-')\n"
         "    print([c.frame.iloc[0, 0] for _ in range(2) for c in source.chunks()])"
     )
     done = subprocess.run(
@@ -163,19 +164,19 @@ def served(tmp_path: Path) -> Iterator[str]:
 def test_a_url_is_fetched(served: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(TEXT, encoding="utf-8")
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(TEXT.encode()))
-    assert records(SOURCES["csv"](path=f"{served}/a.csv?version=2")) == ROWS
-    assert records(SOURCES["csv"](path=f"{served}/a.csv.gz")) == ROWS
-    assert records(SOURCES["csv"](path=f"file://{tmp_path}/a.csv")) == ROWS
+    assert records(KINDS["csv"].open(path=f"{served}/a.csv?version=2")) == ROWS
+    assert records(KINDS["csv"].open(path=f"{served}/a.csv.gz")) == ROWS
+    assert records(KINDS["csv"].open(path=f"file://{tmp_path}/a.csv")) == ROWS
 
 
 def test_a_url_that_cannot_be_fetched_is_told_without_its_secrets(served: str) -> None:
     with pytest.raises(SourceError, match=r"^missing\.csv cannot be fetched: it is not there$") as caught:
-        SOURCES["csv"](path=f"{served}/missing.csv?token=s3cret")
+        KINDS["csv"].open(path=f"{served}/missing.csv?token=s3cret")
     assert "s3cret" not in str(caught.value)
     with pytest.raises(ConfigError, match="its URL is of a kind that is not known"):
-        SOURCES["csv"](path="nothere://host/a.csv")
+        KINDS["csv"].open(path="nothere://host/a.csv")
     with pytest.raises(ConfigError, match=r"a\.csv: .*s3fs"):
-        SOURCES["csv"](path="s3://bucket/a.csv")
+        KINDS["csv"].open(path="s3://bucket/a.csv")
 
 
 def test_text_of_an_archive_may_be_in_any_encoding(tmp_path: Path) -> None:
@@ -183,13 +184,13 @@ def test_text_of_an_archive_may_be_in_any_encoding(tmp_path: Path) -> None:
     with gzip.GzipFile(fileobj=buffer, mode="wb") as handle:
         handle.write("Email;City\nann@example.org;Besançon\n".encode("cp1252"))
     (tmp_path / "a.csv.gz").write_bytes(buffer.getvalue())
-    assert records(SOURCES["csv"](path=tmp_path / "a.csv.gz")) == [(2, "ann@example.org", "Besançon")]
+    assert records(KINDS["csv"].open(path=tmp_path / "a.csv.gz")) == [(2, "ann@example.org", "Besançon")]
 
 
 def test_members_of_an_archive_are_chosen_by_their_names(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("export/subscribed_1.csv", TEXT)
         archive.writestr("export/unsubscribed_1.csv", "Email,Left\nx@example.org,yes\n")
-    assert records(SOURCES["csv"](path=tmp_path / "a.zip", member="subscribed*")) == ROWS
+    assert records(KINDS["csv"].open(path=tmp_path / "a.zip", member="subscribed*")) == ROWS
     with pytest.raises(SourceError, match=r"a\.zip is an archive without cleaned\*"):
-        SOURCES["csv"](path=tmp_path / "a.zip", member="cleaned*")
+        KINDS["csv"].open(path=tmp_path / "a.zip", member="cleaned*")
