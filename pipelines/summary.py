@@ -25,7 +25,7 @@ class Progress:
 
 @dataclass(slots=True)
 class Summary:
-    """The counters of design §4. `removed` leads are not read, so they stand outside the sum."""
+    """The counters of a run. `removed` leads are not read, so they stand outside the sum."""
 
     read: int = 0
     invalid: int = 0

@@ -1,7 +1,7 @@
 """Every command of Kartra's inbound API as a typed builder, and what makes a call well-formed.
 
 Here: what may be said. Not here: how it is written on the wire (`wire`), or what comes back (`answers`).
-Sections (§) are those of the API reference, numbers are Kartra's error types. A ValueError names the rule
+Sections (§) are those of `reference.md`, numbers are Kartra's error types. A ValueError names the rule
 that was broken, never a value of a person.
 """
 

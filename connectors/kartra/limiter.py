@@ -38,7 +38,7 @@ say, are no second program. A slower rate takes its share of it."""
 LEARNED_HALF_LIFE_S = 60.0
 _FORGOTTEN_S = 20 * LEARNED_HALF_LIFE_S
 THROTTLED_PAUSE_S = 1.05
-"""Kartra asks for a wait of one second after a 429 (API limits page); everyone waits."""
+"""Kartra asks for a wait of one second after a 429 (§2.1); everyone waits."""
 GAP_SHARE = 0.6
 """Calls are spread: the next one waits at least this share of the mean interval, never a burst.
 

@@ -21,7 +21,7 @@ _BY_NAME = {
 def compile_change(change: Change, snapshot: Snapshot | None, inventory: Inventory) -> Call:
     """The call of a change. A known lead is named by its id, which survives a changed address.
 
-    Only one of id and email is ever sent: with both, Kartra follows the id (API reference, 10.7).
+    Only one of id and email is ever sent: with both, Kartra follows the id (§10.7).
     """
     custom_fields = tuple(
         CustomFieldValue(name, inventory.wire_value(name, value))

@@ -18,7 +18,7 @@ JUST_NOW = timedelta(minutes=15)
 """Nobody joins a list through us and leaves it again within so little time; later somebody may have."""
 
 TEST_DOMAIN = "kartra.com"
-"""Test mode stores the part before the @ with this domain (API reference, 2.2)."""
+"""Test mode stores the part before the @ with this domain (§2.2)."""
 
 
 def reads_of(snapshot: Snapshot, mode: Mode) -> Iterator[Call]:
@@ -42,7 +42,7 @@ def test_address(email: str) -> str:
 def landed(change: Change, profile: LeadProfile) -> tuple[bool | None, ...]:
     """Per command of the change whether the profile shows its effect; None where it cannot prove it.
 
-    Bookings of calendars are in no profile (API reference, 6.2). Points are proven by the score before and
+    Bookings of calendars are in no profile (§6.2). Points are proven by the score before and
     after; one that changed otherwise meanwhile proves nothing.
     """
     head = (_profile_landed(change, profile),) if change.writes_profile else ()
@@ -144,7 +144,7 @@ def _values(desired: DesiredLead, profile: LeadProfile) -> dict[str, Any]:
 def joined_after(joined: datetime | None, sent_at: datetime) -> bool | None:
     """Whether a lead joined after an intent; None where its clock leaves that open.
 
-    Kartra writes EST and does not say whether its summer knows daylight saving (API reference, 8.5):
+    Kartra writes EST and does not say whether its summer knows daylight saving (§8.5):
     for an hour a lead may seem younger than it is.
     """
     if joined is None:

@@ -1,6 +1,6 @@
 """Custom fields in a pipeline file: where their values come from, and how one is made that the account lacks.
 
-What Kartra would refuse of a new field (API reference, 5.4) is a fault of the file, told before any call.
+What Kartra would refuse of a new field (§5.4) is a fault of the file, told before any call.
 """
 
 import re
@@ -32,7 +32,7 @@ from pipelines.config.scalars import (
 from pipelines.config.values import Value, value_of
 
 MOST_OPTIONS = 200
-"""A call stays well below the 1,000 form fields that PHP reads (API reference, 1.3)."""
+"""A call stays well below the 1,000 form fields that PHP reads (§1.3)."""
 _TYPES: tuple[str, ...] = get_args(CustomFieldType)
 
 

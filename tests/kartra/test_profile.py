@@ -14,7 +14,7 @@ from connectors.kartra.profile import (
     parse_profile,
 )
 
-# kartra-api.md §6.3, without what a profile does not use
+# §6.3, without what a profile does not use
 JO = {
     "id": "39260",
     "first_name": "Jo",

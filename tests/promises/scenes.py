@@ -179,7 +179,7 @@ def run_seen(project: Project, sandbox: Sandbox) -> Seen:
 
 
 def adds_up(result: Result) -> bool:
-    """read = invalid + duplicate + blocked + what became of the rest (design §4)."""
+    """read = invalid + duplicate + blocked + what became of the rest."""
     rows, leads = result.json["rows"], dict(result.json["leads"])
     assert set(leads) == set(LEADS)
     del leads["removed"]

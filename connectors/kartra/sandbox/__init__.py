@@ -1,7 +1,7 @@
 """A sandbox that behaves like Kartra's inbound API, to rehearse and to test on.
 
-It shares no code with the client, so that it catches the client's mistakes. It follows the API reference;
-where that is in doubt, `SandboxOptions` has the switch.
+It shares no code with the client, so that it catches the client's mistakes. It follows
+`connectors/kartra/reference.md`; where that is in doubt, `SandboxOptions` has the switch.
 """
 
 from connectors.kartra.sandbox.account import (

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 FieldType = Literal["input_field", "text_area", "drop_down", "radio_button", "checkbox"]
 FIELD_TYPES_WITH_OPTIONS = frozenset({"drop_down", "radio_button", "checkbox"})
 
-STANDARD_FIELDS = (  # writable in `lead`, API reference §5.1.1; `email` stands apart
+STANDARD_FIELDS = (  # writable in `lead`, §5.1.1; `email` stands apart
     "phone",
     "phone_country_code",
     "first_name",

@@ -1,4 +1,4 @@
-"""How a sandbox behaves: the manual's open questions as switches, and the faults it can be asked for."""
+"""How a sandbox behaves: open questions of `reference.md` as switches, and the faults it can be asked for."""
 
 import math
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class Faults:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SandboxOptions:
-    """Sections are those of the API reference; every default is what it calls most likely."""
+    """Sections are those of `connectors/kartra/reference.md`; every default is what it calls most likely."""
 
     host: str = "127.0.0.1"
     port: int = 0  # 0: any free one
