@@ -2,7 +2,8 @@
 
 Here: what may be said. Not here: how it is written on the wire (`wire`), or what comes back (`answers`).
 Sections (§) are those of `reference.md`, numbers are Kartra's error types. A ValueError names the rule
-that was broken, never a value of a person.
+that was broken, never a value of a person. Over 400 lines, because it is one table: thirty builders of a few
+lines each, in the order of §5, with the rules that hold for all of them.
 """
 
 import re

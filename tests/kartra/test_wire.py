@@ -12,7 +12,7 @@ from connectors.kartra.wire import MAX_FORM_FIELDS, Credentials, encode_call
 CREDENTIALS = Credentials("APPID", "KEY", "PASS")
 CREDENTIAL_PAIRS = [("app_id", "APPID"), ("api_key", "KEY"), ("api_password", "PASS")]
 
-# kartra-api.md §1.3, to the byte
+# §1.3, to the byte
 EXAMPLE = (
     "app_id=APPID&api_key=KEY&api_password=PASS&lead%5Bemail%5D=jo%2B1%40example.com&lead%5Bfirst_name%5D=Jo"
     "&lead%5Bcustom_fields%5D%5B0%5D%5Bfield_identifier%5D=note"
