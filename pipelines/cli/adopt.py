@@ -12,7 +12,7 @@ import click
 from pipelines.cli.options import FILE, common, print_json, read_file, start_log, stop_on_signals
 
 if TYPE_CHECKING:  # pandas comes with them
-    from pipelines.state.store import Standing
+    from pipelines.state.adoption import Standing
     from pipelines.verbs.adopt import Adoption
     from pipelines.verbs.export_import import ImportFiles
     from pipelines.verbs.verify_adoption import Verified

@@ -11,7 +11,8 @@ from connectors.sources.database.watermark import from_json, to_json
 from pipelines.config.load import LoadConfig
 from pipelines.config.sources import IncrementalOptions, SqlOptions
 from pipelines.extract.transform import Transformed
-from pipelines.state.store import Store, utc_now
+from pipelines.state.clock import utc_now
+from pipelines.state.store import Store
 from pipelines.summary import Summary
 
 
@@ -35,7 +36,7 @@ class Extract:
             return
         if summary.leads["deferred"] or summary.leads["parked"]:
             return
-        store.move_watermark(self._digest, to_json(self._new.highest), is_full=self._is_full)
+        store.watermarks.move(self._digest, to_json(self._new.highest), is_full=self._is_full)
 
 
 def extract_of(source: Source, load: LoadConfig, store: Store) -> Extract:
@@ -48,7 +49,7 @@ def extract_of(source: Source, load: LoadConfig, store: Store) -> Extract:
     incremental = options.incremental
     _refuse_removals(load, incremental)
     digest = _digest(options, incremental)
-    known = store.watermark()
+    known = store.watermarks.get()
     is_known = known is not None and known.source == digest
     is_full = not is_known or (
         incremental.full_every is not None

@@ -43,35 +43,35 @@ def stage(
     ConfigError, and GuardError for `duplicates: error`.
     """
     staging = _Staging(source, load, store, summary, run_id, between)
-    store.begin_staging(unpack)
+    store.staging.begin(unpack)
     for suppress in load.suppress:
         for addresses in suppressed_addresses(suppress):
-            store.suppress(addresses, suppressed_by(suppress))
+            store.staging.suppress(addresses, suppressed_by(suppress))
             between()
     with summary.timed("known"):
         known = _known_records(load, store) if skip_known else None
-    rejects = store.count_rejects(run_id)
+    rejects = store.rejects.count(run_id)
     staging.read(known)
     # Several records of one key have to be compared, so all of them are staged.
     while known is not None and known.leave_out_shared():
-        store.stage_again(run_id, rejects)
+        store.staging.begin_again(run_id, rejects)
         staging.read(known)
     with summary.timed("duplicates"):
         _settle(load, store, summary, run_id)
     if known is not None and known.seen_count:
         summary.leads["unchanged"] = known.seen_count
         if load.on_removed:
-            store.note_unseen(known.unseen())
+            store.staging.note_unseen(known.unseen())
 
 
 def _settle(load: LoadConfig, store: Store, summary: Summary, run_id: str | None) -> None:
     """One record speaks for each key."""
-    summary.duplicate = store.end_staging()
+    summary.duplicate = store.staging.end()
     merged: Iterator[dict[str, Any]] = iter(())
     if summary.duplicate and load.duplicates.how == "error":
         rows = ", ".join(
             " = ".join(str(row.row) for row in group)
-            for group, _ in zip(store.duplicate_groups(), range(5), strict=False)
+            for group, _ in zip(store.staging.duplicate_groups(), range(5), strict=False)
         )
         raise GuardError(
             f"{summary.duplicate:,} records have the key of another (rows {rows}) and load.duplicates is"
@@ -79,15 +79,15 @@ def _settle(load: LoadConfig, store: Store, summary: Summary, run_id: str | None
         )
     if summary.duplicate and load.duplicates.how == "merge":
         merged = _merged(store)
-    summary.blocked = store.settle_staging(merged, run_id)
+    summary.blocked = store.staging.settle(merged, run_id)
 
 
 def _known_records(load: LoadConfig, store: Store) -> KnownRecords | None:
     """None where a record that did not change may have to be stopped now, and its address is not its key."""
     if load.suppress and load.key.column is not None:
         return None
-    known = KnownRecords(store.raw_hashes())
-    known.leave_out(store.raw_hashes_of_suppressed())
+    known = KnownRecords(store.leads.raw_hashes())
+    known.leave_out(store.leads.raw_hashes_of_suppressed())
     return known
 
 
@@ -105,7 +105,7 @@ class _Staging:
     ) -> None:
         self._source, self._load, self._store, self._summary = source, load, store, summary
         self._run_id, self._between = run_id, between
-        forgotten = store.forgotten()
+        forgotten = store.forgetting.forgotten()
         self._under = fingerprint(load, source.columns, forgotten)
         self._mapper = ChunkMapper(load, source.columns, source_columns(source), forgotten)
 
@@ -118,10 +118,10 @@ class _Staging:
                 self._summary.invalid += len(one.rejects)
                 if one.staged or one.rejects:
                     with self._summary.timed("stage"):
-                        self._store.stage(one.staged, one.rejects, self._run_id, one.originals)
+                        self._store.staging.add(one.staged, one.rejects, self._run_id, one.originals)
                 self._between()
         if known is not None and known.seen_count:
-            for hashes in self._store.raw_hashes_of_staged():
+            for hashes in self._store.leads.raw_hashes_of_staged():
                 known.share(hashes)
 
     def _chunks(self) -> Generator[Chunk]:
@@ -173,7 +173,7 @@ def check_columns(source: Source, config: PipelineConfig, load: LoadConfig) -> l
 
 def _merged(store: Store) -> Iterator[dict[str, Any]]:
     """Per key the merged wish, on the row that speaks for it: the last. One blocked record blocks all."""
-    for group in store.duplicate_groups():
+    for group in store.staging.duplicate_groups():
         lead = DesiredLead.from_json(group[0].wish)
         for record in group[1:]:
             lead = merge_leads(lead, DesiredLead.from_json(record.wish))

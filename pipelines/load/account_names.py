@@ -24,7 +24,8 @@ from pipelines.config.custom_fields import NewField
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Unwanted
 from pipelines.load.custom_fields import FieldDraft, FieldToCreate
-from pipelines.state.store import Store, utc_now
+from pipelines.state.clock import utc_now
+from pipelines.state.store import Store
 
 FRESH_FOR = timedelta(hours=1)
 """How long a list of names is taken for true without asking again. A name it lacks is asked for anyway."""
@@ -70,7 +71,7 @@ class AccountInventory:
         with ThreadPoolExecutor(max_workers=max(1, len(self._kinds) - 1)) as pool:
             contents.update(zip(self._kinds[1:], pool.map(self._read, self._kinds[1:]), strict=True))
         for kind, content in contents.items() if self._keep else ():
-            self._store.keep_inventory(self._account, kind, content)
+            self._store.inventories.keep(self._account, kind, content)
         self._current = Inventory.of(contents, fresh=True)
         return self._current
 
@@ -78,19 +79,19 @@ class AccountInventory:
         """Those of now, asked for alone."""
         content = self._read("custom_fields")
         if self._keep:
-            self._store.keep_inventory(self._account, "custom_fields", content)
+            self._store.inventories.keep(self._account, "custom_fields", content)
         now = Inventory.of({"custom_fields": content}, fresh=True).custom_fields
         self._current = replace(self.current(), custom_fields=now)
         return now
 
     def forget(self) -> None:
         """The lists proved wrong: ask again next time."""
-        self._store.forget_inventories(self._account)
+        self._store.inventories.forget(self._account)
 
     def _stored(self) -> Inventory | None:
         contents = {}
         for kind in self._kinds:
-            stored = self._store.inventory(self._account, kind)
+            stored = self._store.inventories.get(self._account, kind)
             if stored is None or utc_now() - stored[0] > FRESH_FOR:
                 return None
             contents[kind] = stored[1]

@@ -59,8 +59,11 @@ from pipelines.config.load import LoadConfig
 from pipelines.errors import GuardError
 from pipelines.load.account_names import AccountInventory
 from pipelines.load.task import ALREADY_SO, NO_LEAD, NO_SUCH_NAME, Task
+from pipelines.state.clock import utc_now
+from pipelines.state.leads import Acknowledged
 from pipelines.state.lease import HEARTBEAT_S
-from pipelines.state.store import Acknowledged, Entry, Outcome, Store, utc_now
+from pipelines.state.outbox import Entry, Outcome
+from pipelines.state.store import Store
 from pipelines.summary import Progress
 
 log = logging.getLogger("kartra_sync.deliver")
@@ -102,7 +105,7 @@ class Delivery:
         self._halt = halt
         self._progress = progress
         self._guard = FailureGuard(load.guards)
-        self._breakers = Breakers(store.breakers())
+        self._breakers = Breakers(store.refusals.breakers())
         self._ready: deque[Task] = deque()
         self._waiting: list[tuple[float, int, Task]] = []
         self._ticket = itertools.count()
@@ -123,7 +126,7 @@ class Delivery:
 
         An entry that cannot be read stays unknown; its lead is left alone until it can.
         """
-        entries = self._store.unsettled()
+        entries = self._store.outbox.unsettled()
         self._total = len(entries)
         if entries:
             log.info("%d calls of an earlier run have no outcome: reading back", len(entries))
@@ -171,7 +174,7 @@ class Delivery:
             except SyncError as error:
                 self._fail(error)
                 return
-            with self._store.together():
+            with self._store.database.together():
                 calls = [None if self._halted else self._call_of(task, inventory) for task in batch]
             for task, call in zip(batch, calls, strict=True):
                 if call is not None:
@@ -216,7 +219,7 @@ class Delivery:
         except (KeyError, ValueError) as error:
             self._finish(task, Outcome("rejected", reason=_why_not_compiled(error)))
             return None
-        self._store.intend(task.entry, change_to_json(task.change), self._acknowledged(task))
+        self._store.outbox.intend(task.entry, change_to_json(task.change), self._acknowledged(task))
         task.intended_at = task.intended_at or utc_now()
         task.tries += 1
         self.retried += task.tries > 1
@@ -250,11 +253,11 @@ class Delivery:
         done, _ = wait(self._flying, timeout=timeout_s, return_when=FIRST_COMPLETED)
         if not self._flying:
             time.sleep(timeout_s)
-        with self._store.together():
+        with self._store.database.together():
             for future in done:
                 self._answered(self._flying.pop(future), future)
         if time.monotonic() - self._last_beat > HEARTBEAT_S:
-            self._store.beat(self._run_id)
+            self._store.runs.beat(self._run_id)
             self._last_beat = time.monotonic()
         self._progress(Progress(self._settled, self._total, self._client.counts.sent))
 
@@ -275,7 +278,7 @@ class Delivery:
 
     def _planned(self) -> Iterator[Task]:
         after = 0
-        while entries := self._store.planned(after=after):
+        while entries := self._store.outbox.planned(after=after):
             for entry in entries:
                 yield self._begin(entry)
             after = entries[-1].entry_id
@@ -352,7 +355,7 @@ class Delivery:
             self._look_again(task)
             return
         if task.change.create and answer.actions[0].type == "244":
-            self._store.withdraw(task.entry.entry_id)  # refused before anything was done
+            self._store.outbox.withdraw(task.entry.entry_id)  # refused before anything was done
             task.read_next = task.adopting = True
             self._ready.append(task)
             return
@@ -409,14 +412,14 @@ class Delivery:
 
     def _works(self, cause: Cause) -> None:
         if self._breakers.done(cause):
-            self._store.drop_breaker(*cause)
+            self._store.refusals.drop_breaker(*cause)
             log.info("%s works again", mask_text(" ".join(cause)))
 
     def _count_refusal(self, cause: Cause, number: str) -> None:
         if not cause[1] or error_type(number).category in ("request", "lead"):
             return  # it is about the lead, not about what it should get
         if self._breakers.refused(cause, number, time.monotonic()):
-            self._store.keep_breaker(*cause, number)
+            self._store.refusals.keep_breaker(*cause, number)
             log.warning(
                 "%s: held back, refused again and again: %s",
                 mask_text(" ".join(cause)),
@@ -595,7 +598,7 @@ class Delivery:
 
     def _begin_anew(self, task: Task) -> None:
         """As a lead that Kartra does not have."""
-        self._store.disprove(task.entry)
+        self._store.outbox.disprove(task.entry)
         task.entry = replace(task.entry, snapshot=None, origin=None)
         task.snapshot = task.origin = None
         task.read_next = task.scoring = task.scored = False
@@ -615,10 +618,10 @@ class Delivery:
         if task.snapshot is not None or read.profile is None or not read.profile.id:
             return False
         email = task.entry.desired.email if task.entry.desired else ""
-        return self._store.owner_of(read.profile.id, email) not in (None, task.entry.key)
+        return self._store.leads.owner_of(read.profile.id, email) not in (None, task.entry.key)
 
     def _not_reached(self, task: Task) -> None:
-        self._store.withdraw(task.entry.entry_id)
+        self._store.outbox.withdraw(task.entry.entry_id)
         if self._halted:
             return
         self._unreached += 1
@@ -634,7 +637,7 @@ class Delivery:
 
     def _give_back(self, task: Task) -> None:
         if not task.read_next:
-            self._store.withdraw(task.entry.entry_id)
+            self._store.outbox.withdraw(task.entry.entry_id)
 
     # --- outcomes
 
@@ -665,7 +668,9 @@ class Delivery:
     def _finish(self, task: Task, outcome: Outcome, *, complete: bool = False) -> None:
         acknowledged = self._acknowledged(task, complete=complete)
         done = " ".join(f"{cmd}×{count}" if count > 1 else cmd for cmd, count in task.done.items())
-        self._store.settle(task.entry, replace(outcome, done=done or None), acknowledged, run_id=self._run_id)
+        self._store.outbox.settle(
+            task.entry, replace(outcome, done=done or None), acknowledged, run_id=self._run_id
+        )
         self._settled += 1
         if outcome.name == "recovered":
             return

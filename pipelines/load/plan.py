@@ -20,7 +20,9 @@ from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Snapshot, Unwanted
 from pipelines.load.account_names import Shortfall
 from pipelines.load.custom_fields import FieldToCreate
-from pipelines.state.store import BATCH, Difference, Store
+from pipelines.state.database import BATCH
+from pipelines.state.staging import Difference
+from pipelines.state.store import Store
 from pipelines.summary import Summary
 
 NOTHING = Change()
@@ -112,12 +114,12 @@ def make_plan(
     """
     plan = Plan()
     with summary.timed("diff"):
-        unchanged, skipped = store.count_unchanged()
-        store.set_new_apart()
+        unchanged, skipped = store.staging.count_unchanged()
+        store.new_leads.set_apart()
         _plan_new(store, load, plan, shortfall)
     summary.leads.update(unchanged=unchanged, skipped=skipped)
     if run_id is not None:
-        for _ in summary.timed_each("enqueue", store.enqueue_new(run_id)):
+        for _ in summary.timed_each("enqueue", store.new_leads.enqueue(run_id)):
             between()
     for batch in summary.timed_each("diff", _batches(_decided(store, load, unknown))):
         enqueued: list[dict[str, Any]] = []
@@ -130,7 +132,7 @@ def make_plan(
                     same.append((difference.key, difference.digest, kept))
                 elif decision.outcome == "parked" and run_id:
                     number = difference.refused[0] if difference.refused else None
-                    store.reject_known(run_id, difference.row, number, decision.reason)
+                    store.rejects.add_parked(run_id, difference.row, number, decision.reason)
                 continue
             gone = theirs(difference.desired, difference.snapshot)
             _count(plan, decision, gone)
@@ -140,8 +142,8 @@ def make_plan(
             enqueued.append(_entry(difference))
         if run_id is not None:
             with summary.timed("enqueue"):
-                store.mark_same(same)
-                store.enqueue(run_id, enqueued)
+                store.leads.mark_same(same)
+                store.outbox.enqueue(run_id, enqueued)
         between()
     for batch in summary.timed_each("removed", _batches(_removals(store, load, unknown))):
         for _, change in batch:
@@ -149,7 +151,7 @@ def make_plan(
             plan.calls += 1
             plan.actions.update(change.commands)
         if run_id is not None:
-            store.enqueue(run_id, [_removal_entry(key) for key, _ in batch])
+            store.outbox.enqueue(run_id, [_removal_entry(key) for key, _ in batch])
     plan.missing, plan.new_fields = shortfall.leads, shortfall.new_fields
     if plan.new_fields:
         plan.actions["create_custom_field"] = len(plan.new_fields)
@@ -167,7 +169,7 @@ def refuse_missing(plan: Plan) -> None:
 def _decided(
     store: Store, load: LoadConfig, unknown: frozenset[str]
 ) -> Iterator[tuple[Difference, Decision]]:
-    for difference in store.differences():
+    for difference in store.staging.differences():
         if difference.key in unknown:
             yield difference, Decision("deferred")
         else:
@@ -177,7 +179,7 @@ def _decided(
 def _removals(store: Store, load: LoadConfig, unknown: frozenset[str]) -> Iterator[tuple[str, Change]]:
     if not load.on_removed:
         return
-    for key, snapshot in store.removed():
+    for key, snapshot in store.staging.removed():
         if key not in unknown and (change := removal(snapshot, load.on_removed)):
             yield key, change
 
@@ -185,7 +187,7 @@ def _removals(store: Store, load: LoadConfig, unknown: frozenset[str]) -> Iterat
 def _plan_new(store: Store, load: LoadConfig, plan: Plan, shortfall: Shortfall) -> None:
     """Many leads and few shapes: each shape is decided once, and each value that can be an option."""
     looked_at: set[str] = set()
-    for leads, difference in store.new_shapes():
+    for leads, difference in store.new_leads.shapes():
         decision = decide(difference, load)
         gone = theirs(difference.desired, None)
         _count(plan, decision, gone, leads)
@@ -195,7 +197,7 @@ def _plan_new(store: Store, load: LoadConfig, plan: Plan, shortfall: Shortfall) 
         others = {name: value for name, value in fields.items() if name not in by_value}
         shortfall.check(replace(decision.change, custom_fields=others), gone, leads=leads)
     for name in sorted(looked_at):
-        for value, leads in store.new_values(name):
+        for value, leads in store.new_leads.values(name):
             shortfall.check(Change(custom_fields={name: value}), leads=leads)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pipelines.changes.diff import Cause, Change, unproven_wishes
 from pipelines.contacts.lead import Origin, Snapshot
-from pipelines.state.store import Entry
+from pipelines.state.outbox import Entry
 
 NO_LEAD = frozenset({"234", "243"})
 NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})

@@ -32,8 +32,9 @@ from pipelines.operations.journal import Ended, OperationStore, Unsettled
 from pipelines.operations.operation import Operation
 from pipelines.operations.proof import Judged, Verdict
 from pipelines.operations.rows import Row
+from pipelines.state.clock import utc_now
 from pipelines.state.lease import HEARTBEAT_S
-from pipelines.state.store import Store, utc_now
+from pipelines.state.store import Store
 from pipelines.summary import Progress
 
 Task = TypeVar("Task")
@@ -159,7 +160,7 @@ class Operations:
 
     def _look_alive(self) -> None:
         if time.monotonic() - self._last_beat > HEARTBEAT_S:
-            self._store.beat(self._run_id)
+            self._store.runs.beat(self._run_id)
             self._last_beat = time.monotonic()
         self._progress(Progress(self._settled, self._total, self._client.counts.sent))
 

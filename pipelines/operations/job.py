@@ -175,7 +175,9 @@ def _raise(work: Operations) -> None:
 
 
 def _read(operations: OperationsConfig, store: Store) -> list[Row]:
-    rows = read_rows(open_source(operations.source), operations, OperationStore(store), store.forgotten())
+    rows = read_rows(
+        open_source(operations.source), operations, OperationStore(store), store.forgetting.forgotten()
+    )
     now = datetime.now(UTC).astimezone(EST).replace(tzinfo=None)
     for row in rows:
         if row.is_open and row.operation and (name := row.operation.in_the_past(now)):

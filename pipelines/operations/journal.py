@@ -17,7 +17,8 @@ from connectors.kartra.money import money_text
 from pipelines.contacts.staged import Reject
 from pipelines.errors import StateError
 from pipelines.operations.operation import Operation, named_lead, place_of
-from pipelines.state.store import Store, utc_now
+from pipelines.state.clock import utc_now
+from pipelines.state.store import Store
 
 Outcome = Literal["done", "already done", "refused", "parked"]
 
@@ -69,24 +70,24 @@ class OperationStore:
         self._store = store
 
     def known(self, keys: Iterable[str]) -> dict[str, Known]:
-        rows = self._store.execute(
-            "operations_known", scope_id=self._store.scope_id, keys=json.dumps(list(keys))
+        rows = self._store.database.run(
+            "operations_known", scope_id=self._store.scope.scope_id, keys=json.dumps(list(keys))
         )
         return {row.key: _known(row) for row in rows}
 
     def unsettled(self) -> list[Unsettled]:
-        rows = self._store.execute("operations_open", scope_id=self._store.scope_id)
+        rows = self._store.database.run("operations_open", scope_id=self._store.scope.scope_id)
         return [_unsettled(row) for row in rows]
 
     def held_places(self) -> frozenset[str]:
         """What parked and unknown operations act on, as `Operation.place`."""
-        rows = self._store.execute("operations_held", scope_id=self._store.scope_id)
+        rows = self._store.database.run("operations_held", scope_id=self._store.scope.scope_id)
         return frozenset(place_of(row.lead, row.target) for row in rows)
 
     def claimed(self, refund_ids: Sequence[str]) -> frozenset[str]:
         """Those of Kartra's refunds that belong to an operation of any pipeline of the account."""
-        rows = self._store.execute(
-            "operations_claimed", scope_id=self._store.scope_id, refund_ids=json.dumps(list(refund_ids))
+        rows = self._store.database.run(
+            "operations_claimed", scope_id=self._store.scope.scope_id, refund_ids=json.dumps(list(refund_ids))
         )
         return frozenset(row.refund_id for row in rows)
 
@@ -107,8 +108,8 @@ class OperationStore:
             "before": dict(before),
             "amount": None if amount is None else money_text(amount),
         }
-        with self._store.transaction():
-            written = self._store.execute(
+        with self._store.database.transaction():
+            written = self._store.database.run(
                 "operations_intend",
                 **self._named(operation, row=row, run_id=run_id),
                 intent=json.dumps(intent, ensure_ascii=False),
@@ -122,7 +123,7 @@ class OperationStore:
 
     def withdraw(self, key: str) -> None:
         """It was proven never to have been carried out."""
-        self._store.execute("operations_withdraw", scope_id=self._store.scope_id, key=key)
+        self._store.database.run("operations_withdraw", scope_id=self._store.scope.scope_id, key=key)
 
     def settle(
         self,
@@ -134,8 +135,8 @@ class OperationStore:
         reject: Reject | None = None,
     ) -> None:
         """The outcome, and the reject where it did not get through, in one transaction."""
-        with self._store.transaction():
-            self._store.execute(
+        with self._store.database.transaction():
+            self._store.database.run(
                 "operations_settle",
                 **self._named(operation, row=row, run_id=run_id),
                 outcome=ended.outcome,
@@ -146,36 +147,38 @@ class OperationStore:
                 now=utc_now().isoformat(),
             )
             if reject is not None:
-                self._store.reject(run_id, [reject])
+                self._store.rejects.add(run_id, [reject])
 
     def reject(self, run_id: str, rejects: Sequence[Reject]) -> None:
-        with self._store.transaction():
-            self._store.reject(run_id, rejects)
+        with self._store.database.transaction():
+            self._store.rejects.add(run_id, rejects)
 
     # --- what a person asks
 
     def parked(self, pipeline: str) -> list[Row[Any]]:
         """(key, mode, row, do, target, lead, amount, type, reason, since, kind), the oldest first."""
-        return self._store.execute("operations_parked", pipeline=pipeline)
+        return self._store.database.run("operations_parked", pipeline=pipeline)
 
     def resolve(self, key: str, *, landed: bool) -> bool:
         """Take a person's word. Not landed: the next run sends it. False where there is nothing to say."""
-        named = {"scope_id": self._store.scope_id, "key": key}
-        with self._store.transaction():
+        named = {"scope_id": self._store.scope.scope_id, "key": key}
+        with self._store.database.transaction():
             if landed:
-                return bool(self._store.execute("operations_resolve", **named, now=utc_now().isoformat()))
-            return bool(self._store.execute("operations_release", **named))
+                return bool(
+                    self._store.database.run("operations_resolve", **named, now=utc_now().isoformat())
+                )
+            return bool(self._store.database.run("operations_release", **named))
 
     def counts(self, pipeline: str) -> list[Row[Any]]:
         """(do, outcome, operations) of everything that is known."""
-        return self._store.execute("operations_counts", pipeline=pipeline)
+        return self._store.database.run("operations_counts", pipeline=pipeline)
 
     def journal(self, pipeline: str, key: str) -> list[Row[Any]]:
-        return self._store.execute("operations_journal", pipeline=pipeline, key=key)
+        return self._store.database.run("operations_journal", pipeline=pipeline, key=key)
 
     def _named(self, operation: Operation, *, row: int | None, run_id: str) -> dict[str, Any]:
         return {
-            "scope_id": self._store.scope_id,
+            "scope_id": self._store.scope.scope_id,
             "key": operation.key,
             "digest": operation.digest,
             "run_id": run_id,

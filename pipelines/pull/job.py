@@ -20,7 +20,8 @@ from pipelines.contacts.normalise import InvalidAddressError, normal_address, no
 from pipelines.extract.sources import open_source
 from pipelines.pull.details import CHAINED, Chains
 from pipelines.pull.pull import Pull, PullOrder
-from pipelines.state.store import Store, utc_now
+from pipelines.state.clock import utc_now
+from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.tables.answers import Waiting
 from pipelines.tables.warehouse import Warehouse
@@ -46,7 +47,7 @@ def pull_tables(
     `see` is handed each profile with the time it was asked for, so that drift costs no further call.
     """
     pull = config.needs_pull()
-    forgotten = store.forgotten()
+    forgotten = store.forgetting.forgotten()
     workers = config.kartra.workers
 
     def is_forgotten(name: str) -> bool:
@@ -69,7 +70,7 @@ def pull_tables(
             is_forgotten=is_forgotten,
             see=see,
             stopping=stopping,
-            beat=lambda: store.beat(run_id),
+            beat=lambda: store.runs.beat(run_id),
             progress=progress,
         )
         status = "failed"
@@ -134,7 +135,7 @@ class StoredChains(Chains):
 
     def __init__(self, store: Store, account: str) -> None:
         self._store, self._account = store, account
-        found = store.inventory(account, "chains")
+        found = store.inventories.get(account, "chains")
         self._works: bool | None = found[1]["without_lead"] if found else None
         self._stored = self._works
 
@@ -146,15 +147,15 @@ class StoredChains(Chains):
 
     def keep(self) -> None:
         if self._works is not None and self._works != self._stored:
-            self._store.keep_inventory(self._account, "chains", {"without_lead": self._works})
+            self._store.inventories.keep(self._account, "chains", {"without_lead": self._works})
 
 
 def roster(leads: RosterConfig, store: Store, account: str) -> Iterator[str]:
     """How Kartra is asked for each lead. Raises SourceError and, before the first, ConfigError."""
     if leads.source is None:
         return chain(
-            (f"id:{lead_id}" for lead_id in store.lead_ids(account)),
-            (f"email:{address}" for address in store.lead_addresses(account)),
+            (f"id:{lead_id}" for lead_id in store.leads.ids(account)),
+            (f"email:{address}" for address in store.leads.addresses(account)),
         )
     source = open_source(leads.source)
     return _lookups(leads, source, _column(leads, source))

@@ -25,7 +25,7 @@ from pipelines.calls.inventories import INVENTORIES
 from pipelines.pull.budget import PullCalls
 from pipelines.pull.details import Chains, Details, Owed
 from pipelines.pull.workers import MAX_WORKERS, Brought, PullStoppedError, Workers
-from pipelines.state.store import utc_now
+from pipelines.state.clock import utc_now
 from pipelines.summary import Progress
 from pipelines.tables.answers import PulledProfile, PulledSales, RosterEntry
 from pipelines.tables.lead_rows import custom_field_rows, lead_rows

@@ -16,7 +16,8 @@ from pipelines.extract.incremental import extract_of
 from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
 from pipelines.load.guards import check_before
-from pipelines.state.store import OnceOnly, Standing, Store
+from pipelines.state.adoption import OnceOnly, Standing
+from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.account import account_of, open_client
 from pipelines.verbs.verify_adoption import Verified, verify
@@ -64,7 +65,7 @@ def adopt_source(
     check_columns(source, config, load)
     adoption = Adoption(pipeline=config.pipeline)
     with Store(config.state) as store:
-        store.enter_scope(config.pipeline, account, config.kartra.mode)
+        store.scope.enter(config.pipeline, account, config.kartra.mode)
         extract = extract_of(source, load, store)
         with recorded(store, config.pipeline, "adopt", stopping) as work:
             adoption.run_id, adoption.summary = work.run_id, work.summary
@@ -79,7 +80,7 @@ def adopt_source(
             check_before(
                 extract.load.guards,
                 rows=work.summary.read,
-                known=store.count_leads(),
+                known=store.leads.count(),
                 edited=0,
                 removed=0,
             )
@@ -101,9 +102,9 @@ def undo_adoption(config: PipelineConfig) -> int:
     if not config.state.exists():
         return 0
     with Store(config.state) as store:
-        store.enter_scope(config.pipeline, account, config.kartra.mode)
+        store.scope.enter(config.pipeline, account, config.kartra.mode)
         with recorded(store, config.pipeline, "adopt --undo") as work:
-            count = store.give_up_all()
+            count = store.adoption.give_up_all()
             work.told = f"adopt --undo: {count:,} leads"
     return count
 
@@ -118,8 +119,8 @@ def _take_over(
     *,
     whole_source: bool,
 ) -> None:
-    adoption.imported = 0 if whole_source else store.count_imports()
-    standing = store.decide_adoption(
+    adoption.imported = 0 if whole_source else store.imports.count()
+    standing = store.adoption.decide(
         by_address=load.key.column is None, only_imported=bool(adoption.imported)
     )
     asked = once_only(load)
@@ -129,13 +130,13 @@ def _take_over(
     total = standing.pop("new", 0)
     adoption.left = standing
     work.between()
-    for count in store.take_over(adoption.owed):
+    for count in store.adoption.take_over(adoption.owed):
         adoption.adopted += count
         _count(adoption, work)
         progress(Progress(adoption.adopted, total, 0))
         work.between()
     _count(adoption, work)
-    store.keep_raw_hashes()
+    store.leads.keep_raw_hashes()
 
 
 def _count(adoption: Adoption, work: Recorded) -> None:

@@ -20,8 +20,10 @@ from pipelines.changes.drift import Drift, decided, from_json, to_json
 from pipelines.changes.readback import reads_of
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import LockedError
+from pipelines.state.clock import new_run_id, utc_now
+from pipelines.state.drift import Comparable
 from pipelines.state.lease import this_process
-from pipelines.state.store import Comparable, Store, new_run_id, utc_now
+from pipelines.state.store import Store
 from pipelines.summary import Progress
 from pipelines.verbs.account import account_of, open_client
 
@@ -66,7 +68,7 @@ class Looking:
 
     def see(self, profile: LeadProfile, asked_at: datetime) -> None:
         """A profile that was asked for at `asked_at`, of a lead that may be ours or not."""
-        for lead in self._store.comparable_lead(profile.id, asked_at - self._settle):
+        for lead in self._store.drift.comparable_lead(profile.id, asked_at - self._settle):
             self.compare(lead, ProfileRead(profile))
 
     def compare(self, lead: Comparable, read: ProfileRead) -> None:
@@ -75,9 +77,9 @@ class Looking:
             snapshot, found = decided(lead.snapshot, read.profile, before, self._on_drift)
         else:
             snapshot, found = lead.snapshot, (Drift("lead", GONE[read.type or NO_LEAD_READ]),)
-        self._store.keep_drift(lead, snapshot, to_json(found))
+        self._store.drift.keep(lead, snapshot, to_json(found))
         if not lead.snapshot.lead_id and read.profile is not None and read.profile.id:
-            self._store.learn_id(lead.key, read.profile.id)
+            self._store.leads.learn_id(lead.key, read.profile.id)
 
 
 def look(
@@ -98,10 +100,10 @@ def look(
     if not config.state.exists():
         return looked
     with Store(config.state) as store, _leased(config, store) as beat:
-        store.find_scope(config.pipeline, account, config.kartra.mode)
+        store.scope.find(config.pipeline, account, config.kartra.mode)
         looking = Looking(config, store)
         client = open_client(config, stopping)
-        total = min(store.count_leads(), max_calls)
+        total = min(store.leads.count(), max_calls)
         waiting = _waiting(store, looking.settled_before, utc_now() - within)
         try:
             with ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="look") as pool:
@@ -120,19 +122,20 @@ def look(
                     progress(Progress(looked.leads + looked.failed, total, client.counts.sent))
             looked.is_cut = max_calls <= 0 and next(waiting, None) is not None
             if not looked.is_cut and not stopping():
-                looked.fresh = store.count_leads() - looked.leads - looked.failed
+                looked.fresh = store.leads.count() - looked.leads - looked.failed
         finally:
             looked.calls = client.counts.sent
             client.close()
         looked.drifted = tuple(
-            DriftedLead(row.key, row.lead_id, row.looked_at, from_json(row.found)) for row in store.drift()
+            DriftedLead(row.key, row.lead_id, row.looked_at, from_json(row.found))
+            for row in store.drift.found()
         )
     return looked
 
 
 def _waiting(store: Store, settled_before: datetime, looked_before: datetime) -> Iterator[Comparable]:
     after = ""
-    while page := store.comparable(settled_before, looked_before, after=after):
+    while page := store.drift.comparable(settled_before, looked_before, after=after):
         yield from page
         after = page[-1].key
 
@@ -141,10 +144,10 @@ def _waiting(store: Store, settled_before: datetime, looked_before: datetime) ->
 def _leased(config: PipelineConfig, store: Store) -> Iterator[Callable[[], None]]:
     """The pipeline's lease, and how to say that it is still wanted."""
     run_id = new_run_id()
-    holder = store.take_lease(config.pipeline, this_process(run_id, utc_now()))
+    holder = store.runs.take_lease(config.pipeline, this_process(run_id, utc_now()))
     if holder is not None:
         raise LockedError(holder.told(config.pipeline))
     try:
-        yield partial(store.beat, run_id)
+        yield partial(store.runs.beat, run_id)
     finally:
-        store.release_lease(run_id)
+        store.runs.release_lease(run_id)

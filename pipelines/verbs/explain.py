@@ -37,10 +37,10 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
     if winner is not None:  # of equal rank, the last
         winner = next(mapped for mapped in reversed(found) if mapped.rank == winner.rank)
     with Store(config.state if config.state.exists() else None) as store:
-        known = store.known(config.pipeline, key)
-        refusals = {row.digest: row.reason for row in store.refusals(config.pipeline, key)}
-        journal = store.journal(config.pipeline, key)
-        forgotten = store.forgotten()
+        known = store.leads.states_of_key(config.pipeline, key)
+        refusals = {row.digest: row.reason for row in store.refusals.of_key(config.pipeline, key)}
+        journal = store.outbox.journal(config.pipeline, key)
+        forgotten = store.forgetting.forgotten()
     if winner and forgotten and forgotten.holds(key, winner.lead.email):
         winner = replace(winner, blocked=REASON)
     if winner and not winner.blocked:

@@ -25,7 +25,10 @@ def explain_operation(config: PipelineConfig, key: str, *, show: bool) -> dict[s
         journal = OperationStore(store).journal(config.pipeline, key)
         try:
             found = read_rows(
-                open_source(operations.source), operations, OperationStore(store), store.forgotten()
+                open_source(operations.source),
+                operations,
+                OperationStore(store),
+                store.forgetting.forgotten(),
             )
             rows = [row for row in found if row.key == key]
         except SyncError as error:

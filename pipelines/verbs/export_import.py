@@ -24,7 +24,10 @@ from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
 from pipelines.load.guards import check_before
 from pipelines.private_file import create_private, refuse_existing, written_aside
-from pipelines.state.store import BATCH, Importable, OnceOnly, Store
+from pipelines.state.adoption import OnceOnly
+from pipelines.state.database import BATCH
+from pipelines.state.imports import Importable
+from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.account import account_of
 from pipelines.verbs.adopt import once_only
@@ -157,13 +160,13 @@ def export_import(
     refuse_existing([] if replace_files else there)
     written = ImportFiles(pipeline=config.pipeline, not_carried=once_only(load))
     with Store(config.state) as store:
-        store.enter_scope(config.pipeline, account, config.kartra.mode)
+        store.scope.enter(config.pipeline, account, config.kartra.mode)
         with recorded(store, config.pipeline, "export-import", stopping) as work:
             written.run_id, written.summary = work.run_id, work.summary
             stage(source, load, store, work.summary, run_id=work.run_id, between=work.between)
             rows = work.summary.read
-            check_before(load.guards, rows=rows, known=store.count_leads(), edited=0, removed=0)
-            store.decide_adoption(by_address=load.key.column is None, only_imported=False)
+            check_before(load.guards, rows=rows, known=store.leads.count(), edited=0, removed=0)
+            store.adoption.decide(by_address=load.key.column is None, only_imported=False)
             with written_aside(folder) as aside:
                 _write(written, work, store, load, aside, progress, everything=everything)
                 _put_in_place(written, aside, folder, there)
@@ -186,12 +189,12 @@ def _write(
     everything: bool,
 ) -> None:
     judge = _judged(columns_of(load))
-    columns = _used(columns_of(load), map(judge, store.importable(everything=everything)))
+    columns = _used(columns_of(load), map(judge, store.imports.importable(everything=everything)))
     written.columns = tuple(column.header for column in columns)
-    store.begin_import()
+    store.imports.begin()
     new = 0
     with closing(_Files(aside, written.pipeline, written.columns)) as files:
-        for batch in _batches(store.importable(everything=everything)):
+        for batch in _batches(store.imports.importable(everything=everything)):
             kept: list[tuple[str, bytes]] = []
             left_out: list[tuple[int, str]] = []
             for one, lead, reason in map(judge, batch):
@@ -201,8 +204,8 @@ def _write(
                 files.add([column.cell(lead) for column in columns])
                 if one.standing == "new":
                     kept.append((one.key, one.digest))
-            store.leave_out(work.run_id, left_out)
-            store.add_import(kept)
+            store.rejects.leave_out(work.run_id, left_out)
+            store.imports.add(kept)
             new += len(kept)
             written.misfits += len(left_out)
             written.files = files.written
@@ -211,9 +214,11 @@ def _write(
     written.known = work.summary.difference - written.leads - written.misfits
     work.summary.leads["unchanged"] = written.known
     work.summary.leads["deferred"] = work.summary.difference
-    written.left_out = _write_reasons(store.reasons(work.run_id), aside / f"{written.pipeline}-left-out.csv")
+    written.left_out = _write_reasons(
+        store.rejects.reasons(work.run_id), aside / f"{written.pipeline}-left-out.csv"
+    )
     if new:
-        store.keep_imports()
+        store.imports.keep()
 
 
 def _used(columns: Sequence[Column], judged: Iterable[Judged]) -> tuple[Column, ...]:

@@ -31,10 +31,10 @@ def forget(config: PipelineConfig, key: str) -> ForgottenPerson:
     """
     names = _names(config.load, key)
     with Store(config.state) as store:
-        pipelines = store.pipelines()
-        erased = store.forget(names)
+        pipelines = store.runs.pipelines()
+        erased = store.forgetting.forget(names)
         try:
-            store.wipe()
+            store.forgetting.wipe()
         except StateError as error:
             raise StateError(
                 f"{error}. The person is forgotten, but traces may still stand in the file: forget them"

@@ -39,7 +39,7 @@ def parked_of(config: PipelineConfig, *, show: bool) -> dict[str, Any]:
                     "reason": row.reason,
                     "since": row.since,
                 }
-                for row in store.parked(config.pipeline)
+                for row in store.refusals.parked(config.pipeline)
             ],
             "held_back": [
                 {
@@ -49,6 +49,6 @@ def parked_of(config: PipelineConfig, *, show: bool) -> dict[str, Any]:
                     "reason": error_type(row.type).told,
                     "since": row.opened_at,
                 }
-                for row in store.held_back(config.pipeline)
+                for row in store.refusals.held_back(config.pipeline)
             ],
         }

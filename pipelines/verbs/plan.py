@@ -49,12 +49,12 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
     with summary.timed("open state"):
         opened = Store(config.state if config.state.exists() else None, check_beside=True)
     with opened as store:
-        store.find_scope(config.pipeline, account, config.kartra.mode)
+        store.scope.find(config.pipeline, account, config.kartra.mode)
         if source is not None:
             result = _plan_load(
                 config, extract_of(source, config.needs_load(), store), store, account, summary
             )
-        store.check_is_whole()
+        store.database.check_is_whole()
         if config.operations is not None:
             result = _plan_operations(config, store, result)
         if config.pull is None:
@@ -95,7 +95,7 @@ def _plan_load(
         known = _Lenient(inventory, unchecked)
         stage(source, load, store, summary, run_id=None, skip_known=may_skip(config))
         with summary.timed("check state"):
-            store.check_is_whole()
+            store.database.check_is_whole()
         shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
         plan = make_plan(store, load, shortfall, summary, run_id=None)
         with summary.timed("guard"):
@@ -104,8 +104,8 @@ def _plan_load(
             plan.forget_names()
         creating = len(plan.new_fields)
         asking = inventory.calls_needed(creating=creating) if plan.needs_names else 0
-        collapsing = store.collapsing() if config.kartra.mode == "test" else []
-        waiting = len(store.unsettled())
+        collapsing = store.staging.collapsing() if config.kartra.mode == "test" else []
+        waiting = len(store.outbox.unsettled())
     finally:
         client.close()
     log.info("%s took %s", config.pipeline, summary.spent_told())

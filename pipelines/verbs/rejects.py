@@ -58,7 +58,7 @@ def rejects_of(config: PipelineConfig) -> Iterator[dict[str, Any]]:
     """The rejects of the last run; `record` is the original text: an object, or header and cells."""
     with store_of(config) as store:
         for last in last_runs(store, config.pipeline, 1):
-            for row in store.rejects(last["run_id"]):
+            for row in store.rejects.of_run(last["run_id"]):
                 yield {
                     "row": row.row,
                     "line": row.line,

@@ -29,10 +29,10 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
     load = config.needs_load()
     key = normal_key(key, by_address=load.key.column is None)
     with Store(config.state) as store:
-        store.find_scope(config.pipeline, account, config.kartra.mode)
-        if holder := store.holder(config.pipeline):
+        store.scope.find(config.pipeline, account, config.kartra.mode)
+        if holder := store.runs.holder(config.pipeline):
             raise LockedError(holder.told(config.pipeline))
-        known = store.lead(key)
+        known = store.leads.get(key)
         unproven = {" ".join(effect): effect for effect in known.snapshot.unproven} if known else {}
         for word in only:
             if word not in unproven:
@@ -42,7 +42,7 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
             return _try_again(store, key, landed=landed)
         assert known is not None  # noqa: S101 - it has something unproven
         resolved = resolve(known.snapshot, settled.values(), landed=landed)
-        store.resolve(key, replace(known, snapshot=resolved))
+        store.refusals.resolve(key, replace(known, snapshot=resolved))
     return {"resolved": sorted(settled), "landed": landed, "sent_again": not landed}
 
 
@@ -51,12 +51,12 @@ def _resolve_operation(
 ) -> dict[str, Any] | None:
     """None where the key is that of a lead. An operation is one thing: `only` has nothing to choose from."""
     with Store(config.state) as store:
-        store.find_scope(config.pipeline, account, config.kartra.mode)
+        store.scope.find(config.pipeline, account, config.kartra.mode)
         operations = OperationStore(store)
         known = operations.known([key]).get(key)
         if known is None and config.load is not None:
             return None
-        if holder := store.holder(config.pipeline):
+        if holder := store.runs.holder(config.pipeline):
             raise LockedError(holder.told(config.pipeline))
         told = f"{known.do} {known.target}" if known else ""
         for word in only:
@@ -71,8 +71,8 @@ def _resolve_operation(
 
 def _try_again(store: Store, key: str, *, landed: bool) -> dict[str, Any]:
     """A refused wish is sent again when somebody says that it can work now."""
-    if landed or not store.resolve(key, None):
-        unknown = "; a call for it has no outcome yet: run first" if store.is_unknown(key) else ""
+    if landed or not store.refusals.resolve(key, None):
+        unknown = "; a call for it has no outcome yet: run first" if store.outbox.is_unknown(key) else ""
         raise ConfigError(f"nothing of this lead is unproven{unknown}. `kartra-sync parked` lists what is")
     return {"resolved": [], "landed": False, "sent_again": True}
 

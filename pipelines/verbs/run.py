@@ -28,8 +28,9 @@ from pipelines.operations.job import (
     run_operations,
 )
 from pipelines.pull.job import pull_tables
+from pipelines.state.clock import new_run_id, utc_now
 from pipelines.state.lease import this_process
-from pipelines.state.store import Store, new_run_id, utc_now
+from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.account import account_of, open_client
 from pipelines.verbs.drift import Looking
@@ -81,11 +82,11 @@ def run_pipeline(
     with summary.timed("open state"):
         opened = Store(config.state)
     with opened as store:
-        store.enter_scope(config.pipeline, account, config.kartra.mode)
-        holder = store.take_lease(config.pipeline, this_process(run_id, utc_now()))
+        store.scope.enter(config.pipeline, account, config.kartra.mode)
+        holder = store.runs.take_lease(config.pipeline, this_process(run_id, utc_now()))
         if holder is not None:
             raise LockedError(holder.told(config.pipeline))
-        store.begin_run(run_id, config.pipeline)
+        store.runs.begin(run_id, config.pipeline)
         halted = threading.Event()
         client = open_client(config, lambda: stopping() or halted.is_set())
         error: SyncError | None = None
@@ -141,14 +142,14 @@ def run_pipeline(
             client.close()
             summary.seconds = time.monotonic() - started
             _count_calls(summary, client)
-            store.defer(run_id)
+            store.outbox.defer(run_id)
             is_complete = error is None and not stopping()
             _count_outcomes(summary, store, run_id, complete=is_complete)
             if extract is not None and is_complete:
                 extract.settled(store, summary)
             status, error = _status(summary, error, stopped=stopping())
             message = str(error) if error else None
-            store.finish_run(run_id, status, message, summary.to_json())
+            store.runs.finish(run_id, status, message, summary.to_json())
             log.info("%s took %s", config.pipeline, summary.spent_told())
     return RunResult(run_id, config.pipeline, status, summary, error, has_loaded=source is not None)
 
@@ -186,7 +187,7 @@ def _load(
     )
 
     def between() -> None:
-        store.beat(run_id)
+        store.runs.beat(run_id)
         if stopping():
             raise _StoppedError("stopped")
 
@@ -194,7 +195,7 @@ def _load(
         delivery.recover()
     if delivery.failure is not None:
         return delivery.failure
-    unknown = frozenset(entry.key for entry in store.unsettled())
+    unknown = frozenset(entry.key for entry in store.outbox.unsettled())
     stage(source, load, store, summary, run_id=run_id, between=between, skip_known=may_skip(config))
     plan = make_plan(
         store,
@@ -211,7 +212,7 @@ def _load(
     if refusal:
         return refusal
     if config.kartra.mode == "test":
-        _warn_of_collapsing(store.collapsing())
+        _warn_of_collapsing(store.staging.collapsing())
     if plan.new_fields:
         between()
         made = create_fields(
@@ -220,12 +221,12 @@ def _load(
         summary.actions["create_custom_field"] += len(made)
         summary.notes += [f"custom field {field} created" for field in made]
     with summary.timed("keep"):
-        store.keep_raw_hashes()
+        store.leads.keep_raw_hashes()
     if plan.changes:
         with summary.timed("deliver"):
             delivery.deliver(plan.changes)
         with summary.timed("keep"):
-            store.keep_raw_hashes()
+            store.leads.keep_raw_hashes()
     summary.actions.update(delivery.actions)
     summary.retried += delivery.retried
     return delivery.failure
@@ -244,7 +245,7 @@ def guard_plan(
         check_before(
             load.guards,
             rows=summary.read,
-            known=store.count_leads() if is_share else 0,
+            known=store.leads.count() if is_share else 0,
             edited=plan.edited_known,
             removed=plan.removed,
             triggered=plan.triggered,
@@ -261,7 +262,7 @@ def _count_calls(summary: Summary, client: Sender) -> None:
 
 
 def _count_outcomes(summary: Summary, store: Store, run_id: str, *, complete: bool) -> None:
-    for (kind, outcome), count in store.outcomes(run_id).items():
+    for (kind, outcome), count in store.outbox.outcomes(run_id).items():
         if kind == "load":
             summary.leads[outcome] += count
         elif outcome == "removed":

@@ -15,8 +15,10 @@ from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.forgotten import cells_of
 from pipelines.contacts.lead import DesiredLead, Snapshot
 from pipelines.errors import StateError
+from pipelines.state.clock import utc_now
 from pipelines.state.file import PART, backups_beside, copy_state
-from pipelines.state.store import Store, TextKind, utc_now
+from pipelines.state.integrity import TextKind
+from pipelines.state.store import Store
 
 
 def back_up(config: PipelineConfig, target: Path | None) -> Path:
@@ -51,12 +53,12 @@ def verify(config: PipelineConfig) -> Verified:
     backups = [file for file in backups_beside(state) if PART not in file.suffix]
     try:
         with Store(state) as store:
-            problems = store.damage()
+            problems = store.integrity.damage()
             counts = {kind: _unreadable(store, kind, read) for kind, read in _READERS.items()}
             problems += [f"{bad:,} {kind} texts cannot be read" for kind, (_, bad) in counts.items() if bad]
             notes = [
                 f"the lease of {pipeline} is that of a run that died; the next run takes over"
-                for pipeline in store.dead_leases()
+                for pipeline in store.runs.dead_leases()
             ]
     except StateError as error:
         return Verified(state, 0, [str(error).removeprefix(f"{state}: ")], [], backups)
@@ -72,7 +74,7 @@ def _existing(config: PipelineConfig) -> Path:
 def _unreadable(store: Store, kind: TextKind, read: Callable[[str], Any]) -> tuple[int, int]:
     """How many texts of a kind there are, and how many cannot be read."""
     found = bad = 0
-    for text in store.texts(kind):
+    for text in store.integrity.texts(kind):
         found += 1
         try:
             read(text)

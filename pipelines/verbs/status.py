@@ -12,8 +12,8 @@ from pipelines.state.store import Store
 def status_of(config: PipelineConfig) -> dict[str, Any]:
     """The last run, what waits, and who runs the pipeline now."""
     with store_of(config) as store:
-        waiting = store.waiting(config.pipeline)
-        holder = store.holder(config.pipeline)
+        waiting = store.runs.waiting(config.pipeline)
+        holder = store.runs.holder(config.pipeline)
         last = last_runs(store, config.pipeline, 1)
         return {
             "pipeline": config.pipeline,
@@ -81,5 +81,5 @@ def last_runs(store: Store, pipeline: str, count: int) -> list[dict[str, Any]]:
             "message": row.message,
             "summary": json.loads(row.summary) if row.summary else None,
         }
-        for row in store.runs(pipeline, count)
+        for row in store.runs.last(pipeline, count)
     ]

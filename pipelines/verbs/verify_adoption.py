@@ -89,10 +89,10 @@ def verify(
 
     What comes of it is counted in `verified` as it goes. Raises FatalApiError; what was seen before is kept.
     """
-    total = store.count_adopted()
+    total = store.adoption.count()
     wanted = min(count, total)
     places = sorted(Random(seed).sample(range(total), wanted))  # noqa: S311 - nobody is to be surprised
-    leads = _at(places, store.adopted())
+    leads = _at(places, store.adoption.adopted())
     with ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="verify") as pool:
         while batch := list(islice(leads, side_by_side(config, client, MAX_WORKERS))):
             snapshots = [_snapshot(store, key) for key, _ in batch]
@@ -112,7 +112,7 @@ def _see(
         verified.failed += 1
     elif read.profile is not None:
         if not snapshot.lead_id and read.profile.id:
-            store.learn_id(key, read.profile.id)
+            store.leads.learn_id(key, read.profile.id)
         if found := tuple(differences(snapshot, read.profile)):
             verified.differing.append(Differing(key, row, read.profile.id, found))
         else:
@@ -121,7 +121,7 @@ def _see(
         verified.deleted += 1
     else:
         verified.unknown += 1
-        store.give_up(key)
+        store.adoption.give_up(key)
 
 
 def _at(places: Iterable[int], leads: Iterator[tuple[str, int | None]]) -> Iterator[tuple[str, int | None]]:
@@ -132,6 +132,6 @@ def _at(places: Iterable[int], leads: Iterator[tuple[str, int | None]]) -> Itera
 
 
 def _snapshot(store: Store, key: str) -> Snapshot:
-    known = store.lead(key)
+    known = store.leads.get(key)
     assert known is not None  # noqa: S101 - this process alone works on the pipeline
     return known.snapshot

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from connectors.errors import ConfigError, SyncError
 from pipelines.errors import GuardError, LockedError
+from pipelines.state.clock import new_run_id, utc_now
 from pipelines.state.lease import this_process
-from pipelines.state.store import Store, new_run_id, utc_now
+from pipelines.state.store import Store
 from pipelines.summary import Summary
 
 
@@ -40,13 +41,13 @@ def recorded(
     Raises LockedError while another process works on the pipeline.
     """
     run_id = new_run_id()
-    holder = store.take_lease(pipeline, this_process(run_id, utc_now()))
+    holder = store.runs.take_lease(pipeline, this_process(run_id, utc_now()))
     if holder is not None:
         raise LockedError(holder.told(pipeline))
-    store.begin_run(run_id, pipeline)
+    store.runs.begin(run_id, pipeline)
 
     def between() -> None:
-        store.beat(run_id)
+        store.runs.beat(run_id)
         if stopping():
             raise StoppedError(f"{verb}: stopped")
 
@@ -66,4 +67,4 @@ def recorded(
         raise
     finally:
         work.summary.seconds = time.monotonic() - started
-        store.finish_run(run_id, work.status, work.told, work.summary.to_json())
+        store.runs.finish(run_id, work.status, work.told, work.summary.to_json())

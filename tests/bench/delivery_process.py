@@ -37,7 +37,7 @@ class MeasuredDelivery(Delivery):
         super().__init__(store, client, *more, **options)
         self._measured = client
         self._commits = 0
-        event.listen(store._engine, "before_cursor_execute", self._count)
+        event.listen(store.database._engine, "before_cursor_execute", self._count)
 
     def _count(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
         self._commits += statement.startswith("COMMIT")

@@ -22,7 +22,7 @@ from connectors.kartra.sandbox import Sandbox
 from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials
 from pipelines.pull.pull import Pull, PullOrder
-from pipelines.state.store import utc_now
+from pipelines.state.clock import utc_now
 from pipelines.tables.answers import Pulled
 from pipelines.tables.warehouse import TABLES, Warehouse
 from tests.bench.report import Report, figure_table

@@ -41,19 +41,19 @@ def seed(config: PipelineConfig) -> int:
     """Gives how many leads are known afterwards."""
     load, summary = config.needs_load(), Summary()
     with Store(config.state) as store:
-        store.enter_scope(config.pipeline, account_of(config), config.kartra.mode)
-        store.begin_run("seed", config.pipeline)
+        store.scope.enter(config.pipeline, account_of(config), config.kartra.mode)
+        store.runs.begin("seed", config.pipeline)
         stage(open_source(load.source), load, store, summary, run_id="seed")
         _acknowledge_all(store, last_row=summary.read + 1)
-        store.keep_raw_hashes()
-        store.finish_run("seed", "succeeded", None, {})
+        store.leads.keep_raw_hashes()
+        store.runs.finish("seed", "succeeded", None, {})
     return summary.read
 
 
 def _acknowledge_all(store: Store, *, last_row: int) -> None:
     """The index by number is made at the end: numbers come in no order, and it is sorted in one go."""
-    insert, scope = SEED.read_text(encoding="utf-8"), store.scope_id
-    with store._driver() as driver:
+    insert, scope = SEED.read_text(encoding="utf-8"), store.scope.scope_id
+    with store.database.driver() as driver:
         (index,) = driver.execute("SELECT sql FROM sqlite_master WHERE name = 'leads_by_id'").fetchone()
         driver.execute("DROP INDEX leads_by_id")
         for after in range(0, last_row, AT_ONCE):

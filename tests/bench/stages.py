@@ -26,7 +26,9 @@ from pipelines.extract.sources import open_source
 from pipelines.extract.stage import stage
 from pipelines.load.account_names import Shortfall
 from pipelines.load.plan import make_plan
-from pipelines.state.store import Acknowledged, Outcome, Store
+from pipelines.state.leads import Acknowledged
+from pipelines.state.outbox import Outcome
+from pipelines.state.store import Store
 from pipelines.summary import Summary
 from pipelines.verbs.account import account_of
 from pipelines.verbs.adopt import adopt_source
@@ -67,14 +69,14 @@ def commit(file: Path) -> int:
 def acknowledge(store: Store) -> int:
     """Answers of a first load, each kept by itself as they come."""
     settled = 0
-    while settled < ACKNOWLEDGED and (entries := store.planned()):
+    while settled < ACKNOWLEDGED and (entries := store.outbox.planned()):
         for entry in entries[: ACKNOWLEDGED - settled]:
             assert entry.desired is not None
             change = diff_lead(entry.desired, None)
-            store.intend(entry, "{}", None)
+            store.outbox.intend(entry, "{}", None)
             after = apply_change(Snapshot(entry.desired.email), change, [True] * len(change.commands))
             known = Acknowledged(after, "created", entry.digest)
-            store.settle(entry, Outcome("created"), known, run_id="bench")
+            store.outbox.settle(entry, Outcome("created"), known, run_id="bench")
             settled += 1
     return settled
 
@@ -101,7 +103,7 @@ def rejects(file: Path, *options: str) -> int:
     with file.with_name("rejects.out").open("w", encoding="utf-8") as out, redirect_stdout(out):
         cli.main(["rejects", str(file), *options], standalone_mode=False)
     with Store(config.state) as store:
-        return store.count_rejects("bench")
+        return store.rejects.count("bench")
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,8 @@ def _committed(file: Path) -> tuple[Store, int]:
     config = _config(file)
     load, summary = config.needs_load(), Summary()
     store = Store(config.state.with_name("commit.db"))
-    store.enter_scope(config.pipeline, account_of(config), config.kartra.mode)
-    store.begin_run("bench", config.pipeline)
+    store.scope.enter(config.pipeline, account_of(config), config.kartra.mode)
+    store.runs.begin("bench", config.pipeline)
     stage(open_source(load.source), load, store, summary, run_id="bench")
     make_plan(store, load, Shortfall(_names, _names), summary, run_id="bench")
     return store, summary.read

@@ -46,7 +46,7 @@ WRITES = frozenset(("create_lead", "edit_lead", "assign_tag", "unassign_tag", "u
 
 AT_A_TIME, AT_A_CALL, AFTER_A_WAIT = "at a time", "at a call", "after a wait for 429s"
 MIGRATION, READ_BACK = "migration", "read-back"
-_INTENDED = "pipelines.state.store:Store.intend"
+_INTENDED = "pipelines.state.outbox:Outbox.intend"
 
 
 @dataclass(frozen=True)
@@ -68,22 +68,22 @@ STAGES: dict[str, tuple[Point, ...]] = {
         Point("connectors.sources.records:next_chunk", "return"),
         Point("pipelines.contacts.by_column:ColumnMapper.map", "return"),
         Point("pipelines.contacts.chunks:ChunkMapper.map", "return"),
-        Point("pipelines.state.store:Store.stage", "return"),
-        Point("pipelines.state.store:Store.end_staging", "return"),
-        Point("pipelines.state.store:Store.settle_staging", "return"),
+        Point("pipelines.state.staging:Staging.add", "return"),
+        Point("pipelines.state.staging:Staging.end", "return"),
+        Point("pipelines.state.staging:Staging.settle", "return"),
     ),
     "diffing": (
-        Point("pipelines.state.store:Store.count_unchanged", "return"),
-        Point("pipelines.state.store:Store.set_new_apart", "return"),
-        Point("pipelines.state.store:Store.new_shapes", "return", 2),
-        Point("pipelines.state.store:Store.enqueue_new", "return"),
+        Point("pipelines.state.staging:Staging.count_unchanged", "return"),
+        Point("pipelines.state.new_leads:NewLeads.set_apart", "return"),
+        Point("pipelines.state.new_leads:NewLeads.shapes", "return", 2),
+        Point("pipelines.state.new_leads:NewLeads.enqueue", "return"),
         Point("pipelines.load.plan:make_plan", "call"),
-        Point("pipelines.state.store:Store.differences", "return", 6),
+        Point("pipelines.state.staging:Staging.differences", "return", 6),
         Point("pipelines.changes.diff:diff_lead", "return", 6),
         Point("pipelines.load.plan:decide", "return", 6),
-        Point("pipelines.state.store:Store.mark_same", "return"),
-        Point("pipelines.state.store:Store.enqueue", "call"),
-        Point("pipelines.state.store:Store.enqueue", "return", 2),
+        Point("pipelines.state.leads:Leads.mark_same", "return"),
+        Point("pipelines.state.outbox:Outbox.enqueue", "call"),
+        Point("pipelines.state.outbox:Outbox.enqueue", "return", 2),
         Point("pipelines.load.guards:check_before", "return"),
     ),
     "between intent and call": (
@@ -111,9 +111,9 @@ STAGES: dict[str, tuple[Point, ...]] = {
         _after_intent("pipelines.load.delivery:Delivery._after_write", "call", 8),
         _after_intent("pipelines.load.delivery:Delivery._take", "return", 8),
         _after_intent("pipelines.load.delivery:Delivery._finish", "call", 8),
-        _after_intent("pipelines.state.store:Store.settle", "call", 8),
-        _after_intent("pipelines.state.store:Store._acknowledge", "return", 8),
-        _after_intent("pipelines.state.store:Store.settle", "return", 8),
+        _after_intent("pipelines.state.outbox:Outbox.settle", "call", 8),
+        _after_intent("pipelines.state.leads:Leads.acknowledge", "return", 8),
+        _after_intent("pipelines.state.outbox:Outbox.settle", "return", 8),
     ),
     READ_BACK: (
         Point("pipelines.load.delivery:Delivery._look", "call", 3),
@@ -125,10 +125,10 @@ STAGES: dict[str, tuple[Point, ...]] = {
         Point("pipelines.load.delivery:Delivery.recover", "return"),
     ),
     MIGRATION: (
-        Point("pipelines.state.store:Store._migrate", "call"),
-        Point("pipelines.state.store:_statements", "call", 12),
-        Point("pipelines.state.store:_statements", "return", 12),
-        Point("pipelines.state.store:Store._migrate", "return"),
+        Point("pipelines.state.database:Database._migrate", "call"),
+        Point("pipelines.state.database:_statements", "call", 12),
+        Point("pipelines.state.database:_statements", "return", 12),
+        Point("pipelines.state.database:Database._migrate", "return"),
     ),
 }
 KINDS = (*STAGES, AT_A_TIME, AT_A_CALL, AFTER_A_WAIT)

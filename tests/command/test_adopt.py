@@ -16,8 +16,9 @@ import pytest
 
 from connectors.kartra.sandbox import Faults, Sandbox
 from pipelines.config.file import read_pipeline
+from pipelines.state.clock import utc_now
 from pipelines.state.lease import this_process
-from pipelines.state.store import Store, utc_now
+from pipelines.state.store import Store
 from pipelines.verbs.export_import import export_import
 from tests.conftest import LOAD, Project, Result, contact, kill
 from tests.importing import import_into
@@ -408,7 +409,7 @@ def some_known(project: Project, sandbox: Sandbox) -> dict[str, Any]:
     project.pipeline(LOAD)
     seen["another account"] = adopt(project)
     with Store(project.state) as store:
-        store.take_lease("newsletter", this_process("elsewhere", utc_now()))
+        store.runs.take_lease("newsletter", this_process("elsewhere", utc_now()))
         seen["locked"] = [adopt(project), exported(project), adopt(project, "--undo")]
     return seen
 

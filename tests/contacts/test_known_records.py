@@ -28,7 +28,10 @@ from pipelines.errors import GuardError
 from pipelines.extract.stage import stage
 from pipelines.load.account_names import Shortfall
 from pipelines.load.plan import make_plan
-from pipelines.state.store import Acknowledged, Entry, Outcome, Store, utc_now
+from pipelines.state.clock import utc_now
+from pipelines.state.leads import Acknowledged
+from pipelines.state.outbox import Entry, Outcome
+from pipelines.state.store import Store
 from pipelines.summary import Summary
 from tests.contacts.strategies import load_config
 
@@ -72,7 +75,7 @@ def nothing_tells_them_apart(nights: list[Night], folder: Path | None = None) ->
     """Plays the nights in two states, in one of them with what is known; gives what was seen of them."""
     with Store(None) as slow, Store(None) as fast:
         for store in (slow, fast):
-            store.enter_scope("newsletter", "account", "live")
+            store.scope.enter("newsletter", "account", "live")
         seen = []
         for number, night in enumerate(nights):
             expected = play(slow, night, f"run-{number}", folder, skip_known=False)
@@ -86,7 +89,7 @@ def play(store: Store, night: Night, run_id: str, folder: Path | None, *, skip_k
     _prepare(store, night.before)
     load = _load(night, folder)
     summary = Summary()
-    store.begin_run(run_id, "newsletter")
+    store.runs.begin(run_id, "newsletter")
     source = Rows(night.rows)
     planned = _looked_at(store, source, load, skip_known=skip_known)
     _as_another_process(store)
@@ -96,21 +99,21 @@ def play(store: Store, night: Night, run_id: str, folder: Path | None, *, skip_k
         make_plan(store, load, Shortfall(Inventory, Inventory), summary, run_id=run_id)
     except GuardError as caught:
         error = str(caught)
-    outbox = [(entry.key, entry.kind, entry.row, entry.desired) for entry in store.planned()]
+    outbox = [(entry.key, entry.kind, entry.row, entry.desired) for entry in store.outbox.planned()]
     if not error:
-        store.keep_raw_hashes()
-        for entry, outcome in zip(store.planned(), itertools.cycle(night.outcomes), strict=False):
+        store.leads.keep_raw_hashes()
+        for entry, outcome in zip(store.outbox.planned(), itertools.cycle(night.outcomes), strict=False):
             _settle(store, entry, outcome, load, run_id)
-        store.keep_raw_hashes()
-    store.defer(run_id)
-    store.finish_run(run_id, "done", None, {})
+        store.leads.keep_raw_hashes()
+    store.outbox.defer(run_id)
+    store.runs.finish(run_id, "done", None, {})
     return {
         "planned": planned,
         "error": error,
         "rows": summary.rows_json(),
         "leads": summary.leads_json(),
         "outbox": outbox,
-        "rejects": [tuple(reject)[:-1] for reject in store.rejects(run_id)],
+        "rejects": [tuple(reject)[:-1] for reject in store.rejects.of_run(run_id)],
         "state": _leads(store),
     }
 
@@ -138,19 +141,19 @@ def _as_another_process(store: Store) -> None:
         "losers",
         "unseen",
     ):
-        store._run_line(f"DROP TABLE IF EXISTS temp.{table}")
+        store.database.run_line(f"DROP TABLE IF EXISTS temp.{table}")
 
 
 def _prepare(store: Store, before: str) -> None:
     """What happens between two nights."""
     if before == "forget":
-        store.forget(frozenset({"ann@example.org"}))
+        store.forgetting.forget(frozenset({"ann@example.org"}))
     elif before == "drift":
         now = utc_now() + timedelta(days=1)
-        for lead in store.comparable(now, now)[:1]:
-            store.keep_drift(lead, Snapshot(lead.snapshot.email, lead.snapshot.lead_id), "[]")
+        for lead in store.drift.comparable(now, now)[:1]:
+            store.drift.keep(lead, Snapshot(lead.snapshot.email, lead.snapshot.lead_id), "[]")
     elif before == "resolve":
-        store.resolve("bob@example.org", store.lead("bob@example.org"))
+        store.refusals.resolve("bob@example.org", store.leads.get("bob@example.org"))
 
 
 def _load(night: Night, folder: Path | None) -> LoadConfig:
@@ -172,21 +175,21 @@ def _settle(store: Store, entry: Entry, outcome: str, load: LoadConfig, run_id: 
     else:
         change = diff_lead(entry.desired, snapshot)
         snapshot = snapshot or Snapshot(entry.desired.email, lead_id=entry.key)
-    store.intend(entry, "{}", None)
+    store.outbox.intend(entry, "{}", None)
     if outcome == "refused":
-        store.settle(entry, Outcome("rejected", "1", "no"), None, run_id=run_id)
+        store.outbox.settle(entry, Outcome("rejected", "1", "no"), None, run_id=run_id)
         return
     after = apply_change(snapshot, change, [True] * len(change.commands))
     origin = "skipped" if outcome == "skipped" else "created"
     owed = outcome == "owed"
     known = Acknowledged(after, origin, b"" if owed else entry.digest, removed=entry.desired is None)
-    store.settle(entry, Outcome("deferred" if owed else "edited"), known, run_id=run_id)
+    store.outbox.settle(entry, Outcome("deferred" if owed else "edited"), known, run_id=run_id)
 
 
 def _leads(store: Store) -> list[tuple[Any, ...]]:
     return [
         tuple(lead)
-        for lead in store._run_line(
+        for lead in store.database.run_line(
             "SELECT key, lead_id, origin, digest, snapshot, removed_at IS NULL FROM leads ORDER BY key"
         )
     ]
@@ -279,14 +282,14 @@ def staged_rows(store: Store, night: Night) -> list[tuple[str, int]]:
     """(key, row) of what is staged where known records are skipped."""
     _as_another_process(store)
     stage(Rows(night.rows), _load(night, None), store, Summary(), run_id=None, skip_known=True)
-    return [tuple(one) for one in store._run_line("SELECT key, row FROM temp.staged ORDER BY row")]
+    return [tuple(one) for one in store.database.run_line("SELECT key, row FROM temp.staged ORDER BY row")]
 
 
 @pytest.fixture
 def store() -> Iterator[Store]:
     """A state in which the records of Ann and Bob are known."""
     with Store(None) as opened:
-        opened.enter_scope("newsletter", "account", "live")
+        opened.scope.enter("newsletter", "account", "live")
         play(opened, Night((ANN, BOB)), "first", None, skip_known=True)
         yield opened
 

@@ -28,8 +28,8 @@ SILENT = frozenset({"tags", "lists"})
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "kartra.db") as opened:
-        opened.enter_scope("newsletter", "account", "live")
-        opened.begin_run("run-1", "newsletter")
+        opened.scope.enter("newsletter", "account", "live")
+        opened.runs.begin("run-1", "newsletter")
         yield opened
 
 
@@ -46,11 +46,11 @@ def staged(
     summary = Summary()
     source = open_csv(write(folder, text), chunk_rows=2)
     stage(source, load_config(**changes), store, summary, run_id=run_id)
-    return {found.key: found.desired for found in store.differences()}, summary
+    return {found.key: found.desired for found in store.staging.differences()}, summary
 
 
 def rejects(store: Store) -> list[tuple[int, int | None, str, str]]:
-    return [(reject.row, reject.line, reject.kind, reject.reason) for reject in store.rejects("run-1")]
+    return [(reject.row, reject.line, reject.kind, reject.reason) for reject in store.rejects.of_run("run-1")]
 
 
 def city_lead(email: str, city: str) -> DesiredLead:
@@ -76,7 +76,7 @@ def test_every_record_is_staged_or_rejected_with_its_row_and_text(store: Store, 
         (5, 6, "blocked", 'no consent in the column "OK"'),
         (6, 7, "invalid", "2 cells, the header has 3"),
     ]
-    assert [json.loads(reject.record) for reject in store.rejects("run-1")] == [
+    assert [json.loads(reject.record) for reject in store.rejects.of_run("run-1")] == [
         {"Email": "ann@example.org", "City": "Lyon\nFrance", "OK": "yes"},
         {"Email": "bob", "City": "Leeds", "OK": "yes"},
         {"Email": "cleo@example.org", "City": "Kraków", "OK": "no"},
@@ -109,7 +109,7 @@ def test_one_record_speaks_for_its_key(
     assert [(row, kind, reason) for row, _, kind, reason in rejects(store)] == [
         (row, "duplicate", f"same key as row {winner}") for row in (2, 4, 5) if row != winner
     ]
-    assert {found.key: found.row for found in store.differences()} == {
+    assert {found.key: found.row for found in store.staging.differences()} == {
         "ann@example.org": winner,
         "bob@example.org": 3,
     }
@@ -139,7 +139,7 @@ def test_merged_records_fill_each_others_blanks_and_have_the_digest_of_the_whole
         silent=frozenset({"lists"}),
     )
     assert leads == {"ann@example.org": merged}
-    assert [found.digest for found in store.differences()] == [digest(merged.to_json())]
+    assert [found.digest for found in store.staging.differences()] == [digest(merged.to_json())]
     assert summary.duplicate == 2
 
 
@@ -212,7 +212,7 @@ def test_duplicates_stop_the_run_where_they_are_an_error(store: Store, tmp_path:
     assert str(refusal.value) == (
         "2 records have the key of another (rows 2 = 4 = 5) and load.duplicates is error: nothing was sent"
     )
-    assert store.planned() == []
+    assert store.outbox.planned() == []
 
 
 def test_a_source_without_duplicates_is_no_error(store: Store, tmp_path: Path) -> None:
@@ -266,8 +266,8 @@ def test_a_key_column_keeps_two_records_with_one_address_apart(store: Store, tmp
 
 
 def forget(store: Store, *names: str) -> None:
-    store.release_lease("run-1")
-    store.forget(frozenset(names))
+    store.runs.release_lease("run-1")
+    store.forgetting.forget(frozenset(names))
 
 
 def test_a_record_with_a_forgotten_key_or_address_is_blocked_and_its_text_is_not_kept(
@@ -286,7 +286,9 @@ def test_a_record_with_a_forgotten_key_or_address_is_blocked_and_its_text_is_not
     leads, summary = staged(store, tmp_path, text, key={"column": "Id"})
     assert leads == {"C-3": city_lead("cleo@example.org", "Kraków")}
     assert summary.rows_json() == {"read": 6, "invalid": 3, "duplicate": 0, "blocked": 2}
-    kept = [(reject.row, reject.kind, reject.reason, reject.record) for reject in store.rejects("run-1")]
+    kept = [
+        (reject.row, reject.kind, reject.reason, reject.record) for reject in store.rejects.of_run("run-1")
+    ]
     assert kept == [
         (2, "blocked", "forgotten on request", ""),
         (3, "blocked", "forgotten on request", ""),
@@ -314,7 +316,7 @@ def test_a_forgotten_address_speaks_for_its_key_wherever_it_stands(
     )
     leads, summary = staged(store, tmp_path, text, duplicates=rule, key={"column": "Id"})
     assert (leads, summary.duplicate, summary.blocked) == ({}, 2, 1)
-    assert "ann@example.org" not in str([reject.record for reject in store.rejects("run-1")])
+    assert "ann@example.org" not in str([reject.record for reject in store.rejects.of_run("run-1")])
 
 
 def test_a_person_is_known_again_however_their_address_is_written(store: Store, tmp_path: Path) -> None:
@@ -388,5 +390,5 @@ def test_a_rejected_record_keeps_its_own_text_where_a_hook_turned_the_order_roun
     }
     load = LoadConfig.model_validate(section, context={"folder": tmp_path})
     stage(open_records(load), load, store, Summary(), run_id="run-1")
-    cities = {reject.row: json.loads(reject.record)["City"] for reject in store.rejects("run-1")}
+    cities = {reject.row: json.loads(reject.record)["City"] for reject in store.rejects.of_run("run-1")}
     assert cities == {2: "Lyon", 3: "Leeds"}

@@ -19,7 +19,8 @@ from pipelines.calls.inventories import read_inventory
 from pipelines.changes.diff import Change, Step
 from pipelines.changes.inventory import Inventory, Missing, missing_in, needs_inventory
 from pipelines.load.account_names import FRESH_FOR, AccountInventory, Shortfall, kinds_used
-from pipelines.state.store import Store, utc_now
+from pipelines.state.clock import utc_now
+from pipelines.state.store import Store
 from tests.contacts.strategies import load_config
 
 SIZE = CustomFieldDefinition("size", "drop_down", {"small": "610", "Large": "612", "LARGE": "613"})
@@ -223,7 +224,7 @@ def test_all_lists_are_asked_for_once_and_then_kept(client: Sender, store: Store
 def test_lists_are_asked_for_again_after_a_while(client: Sender, store: Store, sandbox: Sandbox) -> None:
     load = load_config(tags=["VIP"])
     AccountInventory(store, client, "account", load).asked()
-    with sqlite3.connect(store.path or "") as state:
+    with sqlite3.connect(store.database.path or "") as state:
         long_ago = utc_now() - FRESH_FOR - timedelta(seconds=1)
         state.execute("UPDATE inventories SET read_at = ?", (long_ago.isoformat(),))
     state.close()

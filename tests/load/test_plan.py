@@ -20,7 +20,8 @@ from pipelines.extract.stage import stage
 from pipelines.load.account_names import Shortfall
 from pipelines.load.custom_fields import creatable_fields
 from pipelines.load.plan import decide, make_plan
-from pipelines.state.store import Difference, Store
+from pipelines.state.staging import Difference
+from pipelines.state.store import Store
 from pipelines.summary import Summary
 from tests.contacts.strategies import load_config, whole_leads
 
@@ -62,15 +63,15 @@ def test_new_leads_of_one_shape_are_planned_as_each_by_itself(
     load = load_config(**changes)
     records = [staged(row, lead) for row, lead in enumerate(leads, start=2)]
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "state.db") as store:
-        store.enter_scope("newsletter", "account", "live")
-        store.begin_run("run-1", "newsletter")
-        store.begin_staging()
-        store.stage(records, [], "run-1")
-        store.end_staging()
-        store.settle_staging([], "run-1")
+        store.scope.enter("newsletter", "account", "live")
+        store.runs.begin("run-1", "newsletter")
+        store.staging.begin()
+        store.staging.add(records, [], "run-1")
+        store.staging.end()
+        store.staging.settle([], "run-1")
         shortfall = Shortfall(lambda: inventory, lambda: inventory, creatable_fields(load))
         plan = make_plan(store, load, shortfall, Summary(), run_id="run-1")
-        entries = [(one.key, one.row, one.digest, one.desired) for one in store.planned()]
+        entries = [(one.key, one.row, one.digest, one.desired) for one in store.outbox.planned()]
     alone = Shortfall(lambda: inventory, lambda: inventory, creatable_fields(load))
     actions: Counter[str] = Counter()
     calls = 0

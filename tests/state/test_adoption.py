@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from pipelines.changes.diff import apply_change, created_lead, diff_lead
 from pipelines.contacts.lead import DesiredLead, Snapshot, digest
 from pipelines.contacts.staged import Staged
-from pipelines.state.store import OnceOnly, Store
+from pipelines.state.adoption import OnceOnly
+from pipelines.state.store import Store
 from pipelines.verbs.export_import import Column, columns_of, for_known, misfit
 from tests.contacts.strategies import load_config, whole_leads
 
@@ -31,19 +32,19 @@ COLUMNS = columns_of(
 def adopted(wishes: list[DesiredLead], owed: frozenset[OnceOnly]) -> list[tuple[Snapshot, bytes]]:
     """The snapshots and digests after these were staged and taken over."""
     with Store(None) as store:
-        store.enter_scope("newsletter", "account", "live")
-        store.begin_staging()
+        store.scope.enter("newsletter", "account", "live")
+        store.staging.begin()
         texts = [wish.to_json() for wish in wishes]
         records = [
             Staged(row, row, str(row), row, digest(text), text, None, "{}", digest(text), b"")
             for row, text in enumerate(texts, start=2)
         ]
-        store.stage(records, [], None)
-        store.end_staging()
-        store.settle_staging([], None)
-        assert store.decide_adoption(by_address=True, only_imported=False) == {"new": len(wishes)}
-        assert sum(store.take_over(owed)) == len(wishes)
-        known = [store.lead(record.key) for record in records]
+        store.staging.add(records, [], None)
+        store.staging.end()
+        store.staging.settle([], None)
+        assert store.adoption.decide(by_address=True, only_imported=False) == {"new": len(wishes)}
+        assert sum(store.adoption.take_over(owed)) == len(wishes)
+        known = [store.leads.get(record.key) for record in records]
     return [(lead.snapshot, lead.digest) for lead in known if lead is not None]
 
 

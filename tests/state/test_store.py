@@ -26,18 +26,13 @@ from pipelines.contacts.lead import DesiredLead, Snapshot, digest, shape
 from pipelines.contacts.staged import Reject, Staged
 from pipelines.errors import StateError
 from pipelines.shipped import ROOT
+from pipelines.state.clock import new_run_id
+from pipelines.state.database import BATCH, MIGRATIONS
+from pipelines.state.leads import Acknowledged
 from pipelines.state.lease import DEAD_AFTER, Holder, this_process
-from pipelines.state.store import (
-    BATCH,
-    JOURNAL_KEPT,
-    MIGRATIONS,
-    Acknowledged,
-    Difference,
-    Entry,
-    Outcome,
-    Store,
-    new_run_id,
-)
+from pipelines.state.outbox import JOURNAL_KEPT, Entry, Outcome
+from pipelines.state.staging import Difference
+from pipelines.state.store import Store
 
 SQL = ROOT / "sql"
 DATABASE_ERRORS = (StateError, IntegrityError)
@@ -54,14 +49,14 @@ def path(tmp_path: Path) -> Path:
 def store(path: Path) -> Iterator[Store]:
     """A store in the scope of a live pipeline, with its first run begun and an empty staging table."""
     with opened(path) as fresh:
-        fresh.begin_run("run-1", "newsletter")
-        fresh.begin_staging()
+        fresh.runs.begin("run-1", "newsletter")
+        fresh.staging.begin()
         yield fresh
 
 
 def opened(path: Path, *, pipeline: str = "newsletter", account: str = "acc", mode: str = "live") -> Store:
     fresh = Store(path)
-    fresh.enter_scope(pipeline, account, mode)
+    fresh.scope.enter(pipeline, account, mode)
     return fresh
 
 
@@ -100,14 +95,14 @@ def record(row: int, key: str, city: str = "Lyon", **changes: Any) -> Staged:
 
 def stage(store: Store, *records: Staged) -> None:
     """As a run does it, without merging."""
-    store.stage(records, [], None)
-    store.end_staging()
-    store.settle_staging([], None)
+    store.staging.add(records, [], None)
+    store.staging.end()
+    store.staging.settle([], None)
 
 
 def planned(store: Store, *keys: str, run_id: str = "run-1") -> list[Entry]:
     """Enqueue a change for each key; gives the entries."""
-    store.enqueue(
+    store.outbox.enqueue(
         run_id,
         [
             {
@@ -120,7 +115,7 @@ def planned(store: Store, *keys: str, run_id: str = "run-1") -> list[Entry]:
             for row, key in enumerate(keys, start=2)
         ],
     )
-    return [entry for entry in store.planned() if entry.key in keys]
+    return [entry for entry in store.outbox.planned() if entry.key in keys]
 
 
 def acknowledge(store: Store, key: str, city: str = "Lyon", **changes: Any) -> None:
@@ -128,8 +123,8 @@ def acknowledge(store: Store, key: str, city: str = "Lyon", **changes: Any) -> N
     lead = wish(key, city)
     known = {"snapshot": snapshot_of(lead), "origin": "created", "digest": digest_of(lead), **changes}
     (entry,) = planned(store, key)
-    store.intend(entry, "{}", None)
-    store.settle(entry, Outcome("created"), Acknowledged(**known), run_id="run-1")
+    store.outbox.intend(entry, "{}", None)
+    store.outbox.settle(entry, Outcome("created"), Acknowledged(**known), run_id="run-1")
 
 
 def holder(**changes: Any) -> Holder:
@@ -187,11 +182,11 @@ def test_migrations_are_numbered_without_a_gap() -> None:
 
 def test_opening_a_state_again_keeps_what_is_in_it(path: Path) -> None:
     with opened(path) as store:
-        store.begin_run("run-1", "newsletter")
-        store.begin_staging()
+        store.runs.begin("run-1", "newsletter")
+        store.staging.begin()
         acknowledge(store, "ann")
     with opened(path) as store:
-        assert store.count_leads() == 1
+        assert store.leads.count() == 1
 
 
 def test_a_state_of_a_newer_program_is_refused_and_left_alone(path: Path) -> None:
@@ -219,7 +214,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> Non
 
 def test_a_damaged_state_is_refused(path: Path) -> None:
     with opened(path) as store:
-        store.begin_run("run-1", "newsletter")
+        store.runs.begin("run-1", "newsletter")
         planned(store, *(f"lead{number}" for number in range(500)))
     damaged = bytearray(path.read_bytes())
     size = int.from_bytes(damaged[16:18])
@@ -240,7 +235,7 @@ def test_the_state_and_its_side_files_are_the_owners_alone(path: Path) -> None:
     before = os.umask(0)
     try:
         with opened(path) as store:
-            store.begin_run("run-1", "newsletter")
+            store.runs.begin("run-1", "newsletter")
             modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     finally:
         os.umask(before)
@@ -268,15 +263,15 @@ def test_the_state_is_the_file_it_is_told_to_be(tmp_path: Path, name: str) -> No
 
 def test_a_state_in_memory_leaves_no_file(tmp_path: Path) -> None:
     with Store(None) as store:
-        store.enter_scope("newsletter", "acc", "live")
-        assert store.count_leads() == 0
+        store.scope.enter("newsletter", "acc", "live")
+        assert store.leads.count() == 0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_many_may_open_a_new_state_at_once(tmp_path: Path) -> None:
     def first_scope(path: Path) -> int:
         with opened(path) as store:
-            return store.scope_id
+            return store.scope.scope_id
 
     with ThreadPoolExecutor(8) as pool:
         for number in range(10):
@@ -292,10 +287,10 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with Store(Path(sys.argv[1])) as store:
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
     try:
-        store.keep_inventory("acc", "tags", ["a tag" * 200_000])
+        store.inventories.keep("acc", "tags", ["a tag" * 200_000])
     except Exception as error:
         print(type(error).__name__)
-    print(store.inventory("acc", "tags"))
+    print(store.inventories.get("acc", "tags"))
 """
 
 
@@ -311,50 +306,52 @@ def test_a_full_disk_is_an_error_of_the_state(path: Path) -> None:
 
 def test_an_outcome_that_cannot_be_kept_changes_nothing(store: Store) -> None:
     (entry,) = planned(store, "ann")
-    store.intend(entry, "{}", None)
-    (before,) = store.unsettled()
+    store.outbox.intend(entry, "{}", None)
+    (before,) = store.outbox.unsettled()
     impossible: Any = "nobody"
     with pytest.raises(DATABASE_ERRORS):
-        store.settle(
+        store.outbox.settle(
             entry, Outcome("created"), Acknowledged(snapshot_of(wish("ann")), impossible), run_id="run-1"
         )
-    assert store.unsettled() == [before]
-    assert store.known("newsletter", "ann") == []
-    store.settle(entry, Outcome("created"), Acknowledged(snapshot_of(wish("ann")), "created"), run_id="run-1")
-    assert store.unsettled() == []
+    assert store.outbox.unsettled() == [before]
+    assert store.leads.states_of_key("newsletter", "ann") == []
+    store.outbox.settle(
+        entry, Outcome("created"), Acknowledged(snapshot_of(wish("ann")), "created"), run_id="run-1"
+    )
+    assert store.outbox.unsettled() == []
 
 
 def test_an_intent_that_cannot_be_kept_leaves_the_entry_planned(store: Store) -> None:
     (entry,) = planned(store, "ann")
     impossible: Any = "nobody"
     with pytest.raises(DATABASE_ERRORS):
-        store.intend(entry, "{}", Acknowledged(snapshot_of(wish("ann")), impossible))
-    assert (store.planned(), store.unsettled()) == ([entry], [])
+        store.outbox.intend(entry, "{}", Acknowledged(snapshot_of(wish("ann")), impossible))
+    assert (store.outbox.planned(), store.outbox.unsettled()) == ([entry], [])
 
 
 def test_a_chunk_is_staged_whole_or_not_at_all(store: Store) -> None:
     rejects = [Reject(9, 9, "invalid", "no e-mail address")]
     with pytest.raises(DATABASE_ERRORS):
-        store.stage([record(2, "ann"), record(2, "bob")], rejects, "run-1")
+        store.staging.add([record(2, "ann"), record(2, "bob")], rejects, "run-1")
     with pytest.raises(DATABASE_ERRORS):
-        store.stage([record(2, "ann")], [Reject(9, 9, "nonsense", "x")], "run-1")
-    assert (store.staged("ann"), list(store.rejects("run-1"))) == (None, [])
-    store.stage([record(2, "ann")], rejects, "run-1")
-    staged = store.staged("ann")
+        store.staging.add([record(2, "ann")], [Reject(9, 9, "nonsense", "x")], "run-1")
+    assert (store.staging.get("ann"), list(store.rejects.of_run("run-1"))) == (None, [])
+    store.staging.add([record(2, "ann")], rejects, "run-1")
+    staged = store.staging.get("ann")
     assert staged is not None
-    assert (staged.row, [reject.row for reject in store.rejects("run-1")]) == (2, [9])
+    assert (staged.row, [reject.row for reject in store.rejects.of_run("run-1")]) == (2, [9])
 
 
 def test_changes_are_planned_whole_or_not_at_all(store: Store) -> None:
     change = {"key": "ann", "kind": "load", "row": 2, "line": 2, "digest": b"d", "wish": "{}"}
     with pytest.raises(DATABASE_ERRORS):
-        store.enqueue("run-1", [change, {**change, "kind": "nonsense"}])
-    assert store.planned() == []
+        store.outbox.enqueue("run-1", [change, {**change, "kind": "nonsense"}])
+    assert store.outbox.planned() == []
 
 
 def test_a_failed_statement_does_not_tell_what_it_was_to_keep(store: Store) -> None:
     with pytest.raises(DATABASE_ERRORS) as failure:
-        store.stage([record(2, "ann"), record(2, "bob")], [], None)
+        store.staging.add([record(2, "ann"), record(2, "bob")], [], None)
     told = "".join(traceback.format_exception(failure.value))
     assert "example.org" not in told
 
@@ -362,16 +359,16 @@ def test_a_failed_statement_does_not_tell_what_it_was_to_keep(store: Store) -> N
 def test_a_store_that_is_closed_in_the_middle_keeps_nothing_of_a_transaction(path: Path) -> None:
     script = (
         "import os, sys\nfrom pathlib import Path\nfrom pipelines.state.store import Store\n"
-        "store = Store(Path(sys.argv[1])); store.enter_scope('newsletter', 'acc', 'live')\n"
-        "store.begin_run('run-1', 'newsletter'); store.begin_staging()\n"
+        "store = Store(Path(sys.argv[1])); store.scope.enter('newsletter', 'acc', 'live')\n"
+        "store.runs.begin('run-1', 'newsletter'); store.staging.begin()\n"
         "def wishes():\n    yield from ()\n    os._exit(9)\n"
-        "store.end_staging(); store.settle_staging(wishes(), 'run-1')\n"
+        "store.staging.end(); store.staging.settle(wishes(), 'run-1')\n"
     )
     done = subprocess.run([sys.executable, "-c", script, path], cwd=ROOT, check=False)
     assert done.returncode == 9
     with opened(path) as store:
-        assert [run.status for run in store.runs("newsletter", 9)] == ["running"]
-        store.begin_run("run-2", "newsletter")
+        assert [run.status for run in store.runs.last("newsletter", 9)] == ["running"]
+        store.runs.begin("run-2", "newsletter")
 
 
 # --- staging
@@ -392,25 +389,28 @@ def test_a_store_that_is_closed_in_the_middle_keeps_nothing_of_a_transaction(pat
 def test_the_highest_rank_speaks_for_a_key_and_of_equals_the_last(
     store: Store, ranks: list[float], winner: int
 ) -> None:
-    store.stage([record(row, "ann", rank=rank) for row, rank in zip((2, 3, 4), ranks, strict=True)], [], None)
-    store.stage([record(5, "bob")], [], None)
-    assert store.end_staging() == 2
-    assert store.settle_staging([], "run-1") == 0
-    staged = store.staged("ann")
+    store.staging.add(
+        [record(row, "ann", rank=rank) for row, rank in zip((2, 3, 4), ranks, strict=True)], [], None
+    )
+    store.staging.add([record(5, "bob")], [], None)
+    assert store.staging.end() == 2
+    assert store.staging.settle([], "run-1") == 0
+    staged = store.staging.get("ann")
     assert staged is not None
     assert staged.row == winner
-    assert keys_of(store.differences()) == (["ann", "bob"])
-    assert [(reject.row, reject.line, reject.kind, reject.reason) for reject in store.rejects("run-1")] == [
-        (row, row + 100, "duplicate", f"same key as row {winner}") for row in (2, 3, 4) if row != winner
-    ]
+    assert keys_of(store.staging.differences()) == (["ann", "bob"])
+    assert [
+        (reject.row, reject.line, reject.kind, reject.reason) for reject in store.rejects.of_run("run-1")
+    ] == [(row, row + 100, "duplicate", f"same key as row {winner}") for row in (2, 3, 4) if row != winner]
 
 
 def test_records_of_one_key_are_given_together_in_the_order_of_the_source(store: Store) -> None:
-    store.stage([record(2, "bob"), record(3, "ann"), record(4, "eve")], [], None)
-    store.stage([record(5, "bob", "Leeds"), record(6, "ann", blocked="no consent")], [], None)
-    store.end_staging()
+    store.staging.add([record(2, "bob"), record(3, "ann"), record(4, "eve")], [], None)
+    store.staging.add([record(5, "bob", "Leeds"), record(6, "ann", blocked="no consent")], [], None)
+    store.staging.end()
     assert [
-        [(found.key, found.row, found.blocked) for found in group] for group in store.duplicate_groups()
+        [(found.key, found.row, found.blocked) for found in group]
+        for group in store.staging.duplicate_groups()
     ] == [
         [("ann", 3, None), ("ann", 6, "no consent")],
         [("bob", 2, None), ("bob", 5, None)],
@@ -421,32 +421,35 @@ def test_keys_by_the_thousand_are_given_once_while_their_wishes_are_written(stor
     count = BATCH + 5
     keys = [f"key{number:06}" for number in range(count)]
     records = [record(2 + place, key) for place, key in enumerate(2 * keys)]
-    store.stage([*records, record(2 * count + 2, "single")], [], None)
-    assert store.end_staging() == count
+    store.staging.add([*records, record(2 * count + 2, "single")], [], None)
+    assert store.staging.end() == count
     given = []
     ann = wish("ann")
     written = {"wish": ann.to_json(), "digest": digest_of(ann), "shape": shape(ann), "blocked": None}
 
     def merged() -> Iterator[dict[str, Any]]:
-        for group in store.duplicate_groups():
+        for group in store.staging.duplicate_groups():
             given.append([found.row for found in group])
             yield from ({"row": found.row, **written} for found in group)
 
-    store.settle_staging(merged(), None)
+    store.staging.settle(merged(), None)
     assert given == [[2 + number, 2 + number + count] for number in range(count)]
-    assert {found.desired.email for found in store.differences()} == {"ann@example.org", "single@example.org"}
+    assert {found.desired.email for found in store.staging.differences()} == {
+        "ann@example.org",
+        "single@example.org",
+    }
 
 
 def test_rejects_by_the_thousand_are_given_once_in_the_order_of_the_source(store: Store) -> None:
     rows = [2, *([3] * (BATCH + 5)), *range(4, BATCH)]
     rejects = [Reject(row, None, "invalid", str(place)) for place, row in enumerate(rows)]
-    store.stage([], rejects, "run-1")
-    assert [int(reject.reason) for reject in store.rejects("run-1")] == list(range(len(rows)))
+    store.staging.add([], rejects, "run-1")
+    assert [int(reject.reason) for reject in store.rejects.of_run("run-1")] == list(range(len(rows)))
 
 
 def test_a_merged_wish_replaces_that_of_the_record_that_speaks(store: Store) -> None:
-    store.stage([record(2, "ann"), record(3, "ann")], [], None)
-    store.end_staging()
+    store.staging.add([record(2, "ann"), record(3, "ann")], [], None)
+    store.staging.end()
     merged = wish("ann", "Leeds")
     written = {
         "wish": merged.to_json(),
@@ -454,18 +457,18 @@ def test_a_merged_wish_replaces_that_of_the_record_that_speaks(store: Store) -> 
         "shape": shape(merged),
         "blocked": None,
     }
-    assert store.settle_staging([{"row": row, **written} for row in (2, 3)], None) == 0
-    assert [(found.row, found.desired, found.digest) for found in store.differences()] == [
+    assert store.staging.settle([{"row": row, **written} for row in (2, 3)], None) == 0
+    assert [(found.row, found.desired, found.digest) for found in store.staging.differences()] == [
         (3, merged, digest_of(merged))
     ]
 
 
 def test_blocked_records_are_counted_rejected_and_never_a_difference(store: Store) -> None:
-    store.stage([record(2, "ann", blocked="no consent"), record(3, "bob")], [], None)
-    store.end_staging()
-    assert store.settle_staging([], "run-1") == 1
-    assert keys_of(store.differences()) == ["bob"]
-    assert [tuple(reject)[:-1] for reject in store.rejects("run-1")] == [
+    store.staging.add([record(2, "ann", blocked="no consent"), record(3, "bob")], [], None)
+    store.staging.end()
+    assert store.staging.settle([], "run-1") == 1
+    assert keys_of(store.staging.differences()) == ["bob"]
+    assert [tuple(reject)[:-1] for reject in store.rejects.of_run("run-1")] == [
         (2, 102, "blocked", None, "no consent", '{"row": 2}')
     ]
 
@@ -473,7 +476,11 @@ def test_blocked_records_are_counted_rejected_and_never_a_difference(store: Stor
 def test_a_lead_whose_record_is_blocked_is_neither_unchanged_nor_gone(store: Store) -> None:
     acknowledge(store, "ann")
     stage(store, record(2, "ann", blocked="opted out"))
-    assert (store.count_unchanged(), list(store.removed()), list(store.differences())) == ((0, 0), [], [])
+    assert (
+        store.staging.count_unchanged(),
+        list(store.staging.removed()),
+        list(store.staging.differences()),
+    ) == ((0, 0), [], [])
 
 
 # --- the diff
@@ -481,7 +488,7 @@ def test_a_lead_whose_record_is_blocked_is_neither_unchanged_nor_gone(store: Sto
 
 def test_a_new_record_is_a_difference_without_a_snapshot(store: Store) -> None:
     stage(store, record(2, "ann"))
-    assert list(store.differences()) == [
+    assert list(store.staging.differences()) == [
         Difference(2, 102, "ann", digest_of(wish("ann")), wish("ann"), None, None, False, None)
     ]
 
@@ -490,7 +497,7 @@ def test_a_changed_record_is_a_difference_to_what_was_acknowledged(store: Store)
     acknowledge(store, "ann")
     stage(store, record(2, "ann", "Leeds"))
     changed = wish("ann", "Leeds")
-    assert list(store.differences()) == [
+    assert list(store.staging.differences()) == [
         Difference(
             2, 102, "ann", digest_of(changed), changed, snapshot_of(wish("ann")), "created", False, None
         )
@@ -500,29 +507,29 @@ def test_a_changed_record_is_a_difference_to_what_was_acknowledged(store: Store)
 def test_a_record_that_is_as_acknowledged_is_unchanged(store: Store) -> None:
     acknowledge(store, "ann")
     stage(store, record(2, "ann"))
-    assert (list(store.differences()), store.count_unchanged()) == ([], (1, 0))
+    assert (list(store.staging.differences()), store.staging.count_unchanged()) == ([], (1, 0))
 
 
 def test_a_lead_of_which_something_is_owed_is_a_difference(store: Store) -> None:
     acknowledge(store, "ann", digest=b"")
     stage(store, record(2, "ann"))
-    assert (keys_of(store.differences()), store.count_unchanged()) == (["ann"], (0, 0))
+    assert (keys_of(store.staging.differences()), store.staging.count_unchanged()) == (["ann"], (0, 0))
 
 
 def test_a_lead_that_was_left_alone_is_skipped_until_its_record_changes(store: Store) -> None:
     acknowledge(store, "ann", origin="skipped")
     acknowledge(store, "bob", origin="skipped")
     stage(store, record(2, "ann"), record(3, "bob", "Leeds"))
-    assert store.count_unchanged() == (0, 1)
-    assert [(found.key, found.origin) for found in store.differences()] == [("bob", "skipped")]
-    assert store.count_leads() == 0
+    assert store.staging.count_unchanged() == (0, 1)
+    assert [(found.key, found.origin) for found in store.staging.differences()] == [("bob", "skipped")]
+    assert store.leads.count() == 0
 
 
 def test_a_lead_that_comes_back_after_its_removal_is_a_difference(store: Store) -> None:
     acknowledge(store, "ann", removed=True)
     stage(store, record(2, "ann"))
-    assert [(found.key, found.was_removed) for found in store.differences()] == [("ann", True)]
-    assert (store.count_unchanged(), store.count_leads()) == ((0, 0), 0)
+    assert [(found.key, found.was_removed) for found in store.staging.differences()] == [("ann", True)]
+    assert (store.staging.count_unchanged(), store.leads.count()) == ((0, 0), 0)
 
 
 def test_a_wish_that_asks_for_nothing_new_is_unchanged_from_then_on(store: Store) -> None:
@@ -530,9 +537,13 @@ def test_a_wish_that_asks_for_nothing_new_is_unchanged_from_then_on(store: Store
     acknowledge(store, "bob", digest=b"")
     stage(store, record(2, "ann", "Leeds"), record(3, "bob"))
     forgets = Snapshot("kept@example.org", unwanted=frozenset({("tags", "VIP")}))
-    store.mark_same([(found.key, found.digest, forgets) for found in store.differences()])
-    assert (list(store.differences()), store.count_unchanged(), store.count_leads()) == ([], (2, 0), 2)
-    known = store.lead("bob")
+    store.leads.mark_same([(found.key, found.digest, forgets) for found in store.staging.differences()])
+    assert (list(store.staging.differences()), store.staging.count_unchanged(), store.leads.count()) == (
+        [],
+        (2, 0),
+        2,
+    )
+    known = store.leads.get("bob")
     assert known is not None
     assert replace(known.snapshot, lead_id=None) == forgets
 
@@ -543,14 +554,17 @@ def test_leads_that_are_gone_from_the_source_are_those_we_still_have(store: Stor
     acknowledge(store, "gone before", removed=True)
     acknowledge(store, "never ours", origin="skipped")
     stage(store, record(2, "bob", "Leeds"), record(3, "new"))
-    assert list(store.removed()) == [("ann", snapshot_of(wish("ann"))), ("eve", snapshot_of(wish("eve")))]
-    assert store.count_leads() == 3
+    assert list(store.staging.removed()) == [
+        ("ann", snapshot_of(wish("ann"))),
+        ("eve", snapshot_of(wish("eve"))),
+    ]
+    assert store.leads.count() == 3
 
 
 def test_differences_come_in_the_order_of_the_source_beyond_one_batch(store: Store) -> None:
     count = 2 * BATCH + 1
     stage(store, *(record(row, f"key{-row}") for row in range(count + 1, 1, -1)))
-    assert [found.row for found in store.differences()] == list(range(2, count + 2))
+    assert [found.row for found in store.staging.differences()] == list(range(2, count + 2))
 
 
 def test_differences_may_be_settled_while_they_are_read(store: Store) -> None:
@@ -559,8 +573,8 @@ def test_differences_may_be_settled_while_they_are_read(store: Store) -> None:
         acknowledge(store, key, digest=b"")
     stage(store, *(record(row, f"key{row}") for row in range(2, count + 2)))
     seen = []
-    for found in store.differences():
-        store.mark_same([(found.key, found.digest, found.snapshot or Snapshot(found.key))])
+    for found in store.staging.differences():
+        store.leads.mark_same([(found.key, found.digest, found.snapshot or Snapshot(found.key))])
         seen.append(found.row)
     assert seen == list(range(2, count + 2))
 
@@ -573,16 +587,16 @@ sides = st.dictionaries(st.sampled_from("abcdef"), cities)
 @given(before=sides, now=sides)
 def test_every_lead_is_new_changed_unchanged_or_gone(before: dict[str, str], now: dict[str, str]) -> None:
     with Store(None) as store:
-        store.enter_scope("newsletter", "acc", "live")
-        store.begin_run("run-1", "newsletter")
-        store.begin_staging()
+        store.scope.enter("newsletter", "acc", "live")
+        store.runs.begin("run-1", "newsletter")
+        store.staging.begin()
         for key, city in before.items():
             acknowledge(store, key, city)
         stage(store, *(record(row, key, city) for row, (key, city) in enumerate(now.items(), start=2)))
-        new = {found.key for found in store.differences() if found.snapshot is None}
-        changed = {found.key for found in store.differences() if found.snapshot is not None}
-        unchanged, skipped = store.count_unchanged()
-        gone = {key for key, _ in store.removed()}
+        new = {found.key for found in store.staging.differences() if found.snapshot is None}
+        changed = {found.key for found in store.staging.differences() if found.snapshot is not None}
+        unchanged, skipped = store.staging.count_unchanged()
+        gone = {key for key, _ in store.staging.removed()}
     assert new == now.keys() - before.keys()
     assert changed == {key for key in now.keys() & before.keys() if now[key] != before[key]}
     assert gone == before.keys() - now.keys()
@@ -604,7 +618,7 @@ def test_addresses_that_test_mode_would_make_one_are_listed_together(store: Stor
         at(8, "kim@example.org"),
         at(9, "kim@example.org"),
     )
-    assert store.collapsing() == [
+    assert store.staging.collapsing() == [
         (2, "ann@example.org"),
         (4, "ann@example.net"),
         (3, "bob@example.org"),
@@ -623,35 +637,35 @@ def test_addresses_that_test_mode_would_make_one_are_listed_together(store: Stor
 def test_a_scope_does_not_see_the_leads_of_another(store: Store, path: Path, other: dict[str, str]) -> None:
     acknowledge(store, "ann")
     (refused,) = planned(store, "bob")
-    store.settle(refused, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
+    store.outbox.settle(refused, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
     planned(store, "eve")
     with opened(path, **other) as beside:
-        beside.begin_staging()
+        beside.staging.begin()
         stage(beside, record(2, "ann"), record(3, "bob"))
-        assert [(found.key, found.snapshot, found.refused) for found in beside.differences()] == [
+        assert [(found.key, found.snapshot, found.refused) for found in beside.staging.differences()] == [
             ("ann", None, None),
             ("bob", None, None),
         ]
-        assert (beside.planned(), beside.count_leads(), list(beside.removed())) == ([], 0, [])
-        assert beside.owner_of("1") is None
-    assert store.owner_of("1") == "ann"
+        assert (beside.outbox.planned(), beside.leads.count(), list(beside.staging.removed())) == ([], 0, [])
+        assert beside.leads.owner_of("1") is None
+    assert store.leads.owner_of("1") == "ann"
 
 
 def test_a_scope_is_found_again(path: Path) -> None:
     with opened(path) as one, opened(path, mode="test") as other, opened(path) as again:
-        assert one.scope_id == again.scope_id != other.scope_id
-        assert one.pipelines() == ["newsletter"]
+        assert one.scope.scope_id == again.scope.scope_id != other.scope.scope_id
+        assert one.runs.pipelines() == ["newsletter"]
 
 
 def test_a_plan_finds_its_scope_and_makes_none(store: Store, path: Path) -> None:
     acknowledge(store, "ann")
     with Store(path) as looking:
-        looking.find_scope("newsletter", "acc", "live")
-        assert (looking.scope_id, looking.count_leads()) == (store.scope_id, 1)
-        looking.find_scope("newsletter", "acc", "test")
-        looking.begin_staging()
+        looking.scope.find("newsletter", "acc", "live")
+        assert (looking.scope.scope_id, looking.leads.count()) == (store.scope.scope_id, 1)
+        looking.scope.find("newsletter", "acc", "test")
+        looking.staging.begin()
         stage(looking, record(2, "ann"))
-        assert (looking.count_leads(), keys_of(looking.differences())) == (0, ["ann"])
+        assert (looking.leads.count(), keys_of(looking.staging.differences())) == (0, ["ann"])
     assert raw(path, "SELECT count(*) FROM scopes") == [(1,)]
 
 
@@ -660,10 +674,10 @@ def test_a_plan_finds_its_scope_and_makes_none(store: Store, path: Path) -> None
 
 def test_a_refused_wish_is_known_by_its_digest(store: Store) -> None:
     (entry,) = planned(store, "ann")
-    store.intend(entry, "{}", None)
-    store.settle(entry, Outcome("rejected", "271", "custom fields malformed"), None, run_id="run-1")
+    store.outbox.intend(entry, "{}", None)
+    store.outbox.settle(entry, Outcome("rejected", "271", "custom fields malformed"), None, run_id="run-1")
     stage(store, record(2, "ann"), record(3, "bob"))
-    assert [(found.key, found.refused) for found in store.differences()] == [
+    assert [(found.key, found.refused) for found in store.staging.differences()] == [
         ("ann", ("271", "custom fields malformed")),
         ("bob", None),
     ]
@@ -671,46 +685,46 @@ def test_a_refused_wish_is_known_by_its_digest(store: Store) -> None:
 
 def test_a_refused_wish_is_tried_again_once_it_changed(store: Store) -> None:
     (entry,) = planned(store, "ann")
-    store.settle(entry, Outcome("parked", None, "unproven"), None, run_id="run-1")
+    store.outbox.settle(entry, Outcome("parked", None, "unproven"), None, run_id="run-1")
     stage(store, record(2, "ann", "Leeds"))
-    assert [(found.key, found.refused) for found in store.differences()] == [("ann", None)]
+    assert [(found.key, found.refused) for found in store.staging.differences()] == [("ann", None)]
 
 
 def test_a_refusal_is_forgotten_when_the_lead_is_acknowledged_in_full(store: Store) -> None:
     (entry,) = planned(store, "ann")
-    store.settle(entry, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
-    assert tuple(store.waiting("newsletter")) == (0, 0, 1, 0)
+    store.outbox.settle(entry, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
+    assert tuple(store.runs.waiting("newsletter")) == (0, 0, 1, 0)
     acknowledge(store, "ann", digest=b"")
-    assert tuple(store.waiting("newsletter")) == (0, 0, 1, 1)
+    assert tuple(store.runs.waiting("newsletter")) == (0, 0, 1, 1)
     acknowledge(store, "ann")
-    assert tuple(store.waiting("newsletter")) == (0, 0, 0, 1)
+    assert tuple(store.runs.waiting("newsletter")) == (0, 0, 0, 1)
 
 
 def test_the_refusals_of_a_key_are_told_by_digest(store: Store) -> None:
     (entry,) = planned(store, "ann")
-    store.settle(entry, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
-    assert [tuple(refusal) for refusal in store.refusals("newsletter", "ann")] == [
+    store.outbox.settle(entry, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
+    assert [tuple(refusal) for refusal in store.refusals.of_key("newsletter", "ann")] == [
         (digest_of(wish("ann")), "malformed")
     ]
-    assert store.refusals("newsletter", "bob") == store.refusals("shop", "ann") == []
+    assert store.refusals.of_key("newsletter", "bob") == store.refusals.of_key("shop", "ann") == []
 
 
 def test_a_removal_that_was_refused_is_not_tried_again(store: Store) -> None:
     acknowledge(store, "ann")
     acknowledge(store, "bob")
     removal = {"key": "ann", "kind": "removal", "row": None, "line": None, "digest": b""}
-    store.enqueue("run-1", [removal])
-    (entry,) = store.planned()
-    store.settle(entry, Outcome("rejected", "243", "no such lead"), None, run_id="run-1")
-    assert [key for key, _ in store.removed()] == ["bob"]
+    store.outbox.enqueue("run-1", [removal])
+    (entry,) = store.outbox.planned()
+    store.outbox.settle(entry, Outcome("rejected", "243", "no such lead"), None, run_id="run-1")
+    assert [key for key, _ in store.staging.removed()] == ["bob"]
 
 
 def test_a_refused_record_is_rejected_with_its_text(store: Store) -> None:
-    store.stage([record(2, "ann"), record(3, "bob")], [], None)
+    store.staging.add([record(2, "ann"), record(3, "bob")], [], None)
     (ann, bob) = planned(store, "ann", "bob")
-    store.settle(ann, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
-    store.settle(bob, Outcome("parked", None, "unproven"), None, run_id="run-1")
-    assert [tuple(reject)[:-1] for reject in store.rejects("run-1")] == [
+    store.outbox.settle(ann, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
+    store.outbox.settle(bob, Outcome("parked", None, "unproven"), None, run_id="run-1")
+    assert [tuple(reject)[:-1] for reject in store.rejects.of_run("run-1")] == [
         (2, 102, "rejected", "271", "malformed", '{"row": 2}'),
         (3, 103, "parked", None, "unproven", '{"row": 3}'),
     ]
@@ -726,24 +740,24 @@ def test_originals_are_unpacked_once_however_many_of_them_are_rejected(path: Pat
         return {row: f'{{"row": {row}}}' for row in range(first, first + 10)}
 
     with opened(path) as store:
-        store.begin_run("run-1", "newsletter")
-        store.begin_staging(unpack)
+        store.runs.begin("run-1", "newsletter")
+        store.staging.begin(unpack)
         for first in (2, 12, 22):
             rows = range(first, first + 10)
             chunk = [record(row, f"key {9 - (row - 2) % 10}", record=None) for row in rows]
-            store.stage(chunk, [], "run-1", (first, str(first).encode()))
-        assert store.end_staging() == 20
-        store.settle_staging([], "run-1")
+            store.staging.add(chunk, [], "run-1", (first, str(first).encode()))
+        assert store.staging.end() == 20
+        store.staging.settle([], "run-1")
         assert unpacked == [b"2", b"12"]
-        assert {reject.record for reject in store.rejects("run-1")} == {
+        assert {reject.record for reject in store.rejects.of_run("run-1")} == {
             f'{{"row": {row}}}' for row in range(2, 22)
         }
 
 
 def test_a_record_that_is_not_sent_again_is_rejected_as_parked(store: Store) -> None:
-    store.stage([record(2, "ann")], [], None)
-    store.reject_known("run-1", 2, "271", "malformed")
-    assert [tuple(reject)[:-1] for reject in store.rejects("run-1")] == [
+    store.staging.add([record(2, "ann")], [], None)
+    store.rejects.add_parked("run-1", 2, "271", "malformed")
+    assert [tuple(reject)[:-1] for reject in store.rejects.of_run("run-1")] == [
         (2, 102, "parked", "271", "malformed", '{"row": 2}')
     ]
 
@@ -769,15 +783,15 @@ def test_an_entry_goes_from_planned_to_sent_to_settled(store: Store) -> None:
         origin=None,
     )
     earliest = datetime.now(UTC)
-    store.intend(entry, '{"create": true}', None)
-    (sent,) = store.unsettled()
+    store.outbox.intend(entry, '{"create": true}', None)
+    (sent,) = store.outbox.unsettled()
     assert sent.sent_at is not None
     assert earliest <= sent.sent_at <= datetime.now(UTC)
     assert sent == replace(entry, change='{"create": true}', attempts=1, sent_at=sent.sent_at)
-    assert store.planned() == []
-    store.settle(entry, Outcome("created", done="create_lead"), None, run_id="run-1")
-    assert (store.planned(), store.unsettled()) == ([], [])
-    (journal,) = store.journal("newsletter", "ann")
+    assert store.outbox.planned() == []
+    store.outbox.settle(entry, Outcome("created", done="create_lead"), None, run_id="run-1")
+    assert (store.outbox.planned(), store.outbox.unsettled()) == ([], [])
+    (journal,) = store.outbox.journal("newsletter", "ann")
     assert (journal.run_id, journal.kind, journal.state, journal.attempts) == ("run-1", "load", "settled", 1)
     assert (journal.outcome, journal.type, journal.reason, journal.done) == (
         "created",
@@ -795,125 +809,134 @@ def test_a_settled_entry_keeps_nothing_of_what_was_wished(store: Store, path: Pa
 def test_what_earlier_tries_effected_is_committed_with_the_next_intent(store: Store) -> None:
     (entry,) = planned(store, "ann")
     effected = snapshot_of(wish("ann"), "39260")
-    store.intend(entry, "{}", Acknowledged(effected, "created"))
-    (sent,) = store.unsettled()
-    assert (sent.snapshot, sent.origin, store.owner_of("39260")) == (effected, "created", "ann")
+    store.outbox.intend(entry, "{}", Acknowledged(effected, "created"))
+    (sent,) = store.outbox.unsettled()
+    assert (sent.snapshot, sent.origin, store.leads.owner_of("39260")) == (effected, "created", "ann")
 
 
 def test_a_lead_keeps_its_id_when_an_answer_did_not_name_it(store: Store) -> None:
     acknowledge(store, "ann", snapshot=snapshot_of(wish("ann"), "39260"))
     acknowledge(store, "ann", snapshot=snapshot_of(wish("ann"), None))
-    assert store.owner_of("39260") == "ann"
+    assert store.leads.owner_of("39260") == "ann"
 
 
 def test_a_call_that_was_never_executed_is_owed_again(store: Store) -> None:
     (entry,) = planned(store, "ann")
-    store.intend(entry, "{}", None)
-    store.withdraw(entry.entry_id)
-    assert [(again.key, again.change, again.attempts) for again in store.planned()] == [("ann", None, 1)]
-    assert store.unsettled() == []
+    store.outbox.intend(entry, "{}", None)
+    store.outbox.withdraw(entry.entry_id)
+    assert [(again.key, again.change, again.attempts) for again in store.outbox.planned()] == [
+        ("ann", None, 1)
+    ]
+    assert store.outbox.unsettled() == []
 
 
 def test_a_settled_entry_is_neither_withdrawn_nor_sent_again(store: Store) -> None:
     (entry,) = planned(store, "ann")
-    store.settle(entry, Outcome("created"), None, run_id="run-1")
-    store.withdraw(entry.entry_id)
-    store.intend(entry, "{}", None)
-    assert (store.planned(), store.unsettled()) == ([], [])
+    store.outbox.settle(entry, Outcome("created"), None, run_id="run-1")
+    store.outbox.withdraw(entry.entry_id)
+    store.outbox.intend(entry, "{}", None)
+    assert (store.outbox.planned(), store.outbox.unsettled()) == ([], [])
 
 
 def test_planned_entries_come_in_batches_in_their_order(store: Store) -> None:
     keys = [f"key{number}" for number in range(BATCH + 5)]
     planned(store, *keys)
-    first = store.planned()
-    rest = store.planned(after=first[-1].entry_id)
+    first = store.outbox.planned()
+    rest = store.outbox.planned(after=first[-1].entry_id)
     assert [entry.key for entry in first + rest] == keys
-    assert (len(first), store.planned(after=rest[-1].entry_id)) == (BATCH, [])
+    assert (len(first), store.outbox.planned(after=rest[-1].entry_id)) == (BATCH, [])
 
 
 def test_a_new_run_drops_what_was_planned_and_keeps_what_is_unknown(store: Store, path: Path) -> None:
     (ann, _) = planned(store, "ann", "bob")
-    store.intend(ann, '{"create": true}', None)
+    store.outbox.intend(ann, '{"create": true}', None)
     store.close()
     with opened(path) as again:
-        again.begin_run("run-2", "newsletter")
-        assert again.planned() == []
-        assert [(entry.key, entry.change) for entry in again.unsettled()] == [("ann", '{"create": true}')]
-        assert again.waiting("newsletter").unknown == 1
+        again.runs.begin("run-2", "newsletter")
+        assert again.outbox.planned() == []
+        assert [(entry.key, entry.change) for entry in again.outbox.unsettled()] == [
+            ("ann", '{"create": true}')
+        ]
+        assert again.runs.waiting("newsletter").unknown == 1
 
 
 def test_a_new_run_leaves_what_another_scope_has_planned(store: Store, path: Path) -> None:
     planned(store, "ann")
     with opened(path, pipeline="shop") as shop:
-        shop.begin_run("run-2", "shop")
-    assert [entry.key for entry in store.planned()] == ["ann"]
+        shop.runs.begin("run-2", "shop")
+    assert [entry.key for entry in store.outbox.planned()] == ["ann"]
 
 
 def test_a_run_that_died_is_marked_by_the_next(store: Store, path: Path) -> None:
     with opened(path, pipeline="shop") as shop:
-        shop.begin_run("shop-1", "shop")
-    store.begin_run("run-2", "newsletter")
-    store.finish_run("run-2", "succeeded", None, {"seconds": 1.5})
-    store.begin_run("run-3", "newsletter")
-    assert [(run.run_id, run.status, run.message, run.summary) for run in store.runs("newsletter", 9)] == [
+        shop.runs.begin("shop-1", "shop")
+    store.runs.begin("run-2", "newsletter")
+    store.runs.finish("run-2", "succeeded", None, {"seconds": 1.5})
+    store.runs.begin("run-3", "newsletter")
+    assert [
+        (run.run_id, run.status, run.message, run.summary) for run in store.runs.last("newsletter", 9)
+    ] == [
         ("run-3", "running", None, None),
         ("run-2", "succeeded", None, '{"seconds": 1.5}'),
         ("run-1", "interrupted", "ended without a word (killed?)", None),
     ]
-    assert [(run.run_id, run.mode) for run in store.runs(None, 2)] == [("run-3", "live"), ("run-2", "live")]
-    assert [run.status for run in store.runs("shop", 9)] == ["running"]
+    assert [(run.run_id, run.mode) for run in store.runs.last(None, 2)] == [
+        ("run-3", "live"),
+        ("run-2", "live"),
+    ]
+    assert [run.status for run in store.runs.last("shop", 9)] == ["running"]
 
 
 def test_what_a_run_did_not_send_waits_for_the_next(store: Store) -> None:
     (ann, _) = planned(store, "ann", "bob")
-    store.intend(ann, "{}", None)
-    store.defer("run-1")
-    assert (store.planned(), [entry.key for entry in store.unsettled()]) == ([], ["ann"])
-    assert store.outcomes("run-1") == {("load", "deferred"): 2}
+    store.outbox.intend(ann, "{}", None)
+    store.outbox.defer("run-1")
+    assert (store.outbox.planned(), [entry.key for entry in store.outbox.unsettled()]) == ([], ["ann"])
+    assert store.outbox.outcomes("run-1") == {("load", "deferred"): 2}
 
 
 def test_outcomes_are_counted_by_run_and_kind_without_what_was_recovered(store: Store) -> None:
-    store.begin_run("run-2", "newsletter")
+    store.runs.begin("run-2", "newsletter")
     entries = planned(store, "a", "b", "c", "d", run_id="run-2")
     for entry, name in zip(entries, ("created", "created", "recovered", "edited"), strict=True):
-        store.settle(entry, Outcome(name), None, run_id="run-2")
+        store.outbox.settle(entry, Outcome(name), None, run_id="run-2")
     removal = {"key": "e", "kind": "removal", "row": None, "line": None, "digest": b""}
-    store.enqueue("run-2", [removal])
-    (entry,) = store.planned()
+    store.outbox.enqueue("run-2", [removal])
+    (entry,) = store.outbox.planned()
     assert (entry.kind, entry.desired, entry.row) == ("removal", None, None)
-    store.settle(entry, Outcome("removed"), None, run_id="run-2")
-    assert store.outcomes("run-2") == {
+    store.outbox.settle(entry, Outcome("removed"), None, run_id="run-2")
+    assert store.outbox.outcomes("run-2") == {
         ("load", "created"): 2,
         ("load", "edited"): 1,
         ("removal", "removed"): 1,
     }
-    assert store.outcomes("run-1") == {}
+    assert store.outbox.outcomes("run-1") == {}
 
 
 def test_the_journal_is_kept_for_a_while_and_open_entries_for_ever(store: Store, path: Path) -> None:
     acknowledge(store, "old")
     acknowledge(store, "young")
     (unknown,) = planned(store, "unknown")
-    store.intend(unknown, "{}", None)
+    store.outbox.intend(unknown, "{}", None)
     long_ago = (datetime.now(UTC) - JOURNAL_KEPT - timedelta(hours=1)).isoformat()
     raw(path, "UPDATE outbox SET settled_at = ? WHERE key = 'old'", long_ago)
     raw(path, "UPDATE outbox SET sent_at = ? WHERE key = 'unknown'", long_ago)
-    store.begin_run("run-2", "newsletter")
-    assert [len(store.journal("newsletter", key)) for key in ("old", "young", "unknown")] == [0, 1, 1]
-    assert store.count_leads() == 2
+    store.runs.begin("run-2", "newsletter")
+    assert [len(store.outbox.journal("newsletter", key)) for key in ("old", "young", "unknown")] == [0, 1, 1]
+    assert store.leads.count() == 2
 
 
 def test_rejects_are_kept_for_the_last_runs_of_a_pipeline(store: Store, path: Path) -> None:
     raw(path, "UPDATE runs SET started_at = '2026-01-01' WHERE run_id = 'run-1'")
     reject = Reject(2, 2, "invalid", "no e-mail address", record="{}")
-    store.stage([], [reject], "run-1")
+    store.staging.add([], [reject], "run-1")
     with opened(path, pipeline="shop") as shop:
-        shop.begin_run("shop-1", "shop")
-        shop.begin_staging()
-        shop.stage([], [reject], "shop-1")
+        shop.runs.begin("shop-1", "shop")
+        shop.staging.begin()
+        shop.staging.add([], [reject], "shop-1")
     for number in range(2, 7):
-        store.begin_run(f"run-{number}", "newsletter")
-        store.stage([], [reject], f"run-{number}")
+        store.runs.begin(f"run-{number}", "newsletter")
+        store.staging.add([], [reject], f"run-{number}")
     kept = [run_id for (run_id,) in raw(path, "SELECT run_id FROM rejects ORDER BY run_id")]
     assert kept == ["run-2", "run-3", "run-4", "run-5", "run-6", "shop-1"]
 
@@ -926,45 +949,45 @@ def test_a_run_id_tells_when_and_is_not_given_twice() -> None:
 
 def test_inventories_are_kept_by_account_and_kind(store: Store) -> None:
     earliest = datetime.now(UTC)
-    store.keep_inventory("acc", "tags", ["VIP", "Été"])
-    store.keep_inventory("acc", "tags", ["VIP"])
-    store.keep_inventory("other", "tags", ["Theirs"])
-    stored = store.inventory("acc", "tags")
+    store.inventories.keep("acc", "tags", ["VIP", "Été"])
+    store.inventories.keep("acc", "tags", ["VIP"])
+    store.inventories.keep("other", "tags", ["Theirs"])
+    stored = store.inventories.get("acc", "tags")
     assert stored is not None
     assert stored[1] == ["VIP"]
     assert earliest <= stored[0] <= datetime.now(UTC)
-    assert store.inventory("acc", "lists") is None
-    store.forget_inventories("acc")
-    assert store.inventory("acc", "tags") is None
-    assert store.inventory("other", "tags") is not None
+    assert store.inventories.get("acc", "lists") is None
+    store.inventories.forget("acc")
+    assert store.inventories.get("acc", "tags") is None
+    assert store.inventories.get("other", "tags") is not None
 
 
 # --- lease
 
 
 def test_a_free_lease_is_taken(store: Store) -> None:
-    assert store.holder("newsletter") is None
-    assert store.take_lease("newsletter", holder()) is None
-    held = store.holder("newsletter")
+    assert store.runs.holder("newsletter") is None
+    assert store.runs.take_lease("newsletter", holder()) is None
+    held = store.runs.holder("newsletter")
     assert held is not None
     assert (held.run_id, held.host, held.pid) == ("run-1", socket.gethostname(), os.getpid())
 
 
 def test_a_lease_is_held_for_its_pipeline_alone_until_the_run_ends(store: Store, path: Path) -> None:
-    store.take_lease("newsletter", holder())
+    store.runs.take_lease("newsletter", holder())
     with opened(path) as second:
-        held = second.take_lease("newsletter", holder(run_id="run-2"))
+        held = second.runs.take_lease("newsletter", holder(run_id="run-2"))
         assert held is not None
         assert held.run_id == "run-1"
-        assert second.take_lease("shop", holder(run_id="shop-1")) is None
-        store.finish_run("run-1", "succeeded", None, {})
-        assert second.take_lease("newsletter", holder(run_id="run-2")) is None
+        assert second.runs.take_lease("shop", holder(run_id="shop-1")) is None
+        store.runs.finish("run-1", "succeeded", None, {})
+        assert second.runs.take_lease("newsletter", holder(run_id="run-2")) is None
 
 
 def test_a_lease_that_was_lost_to_another_is_not_released(store: Store) -> None:
-    store.take_lease("newsletter", holder(run_id="run-2"))
-    store.finish_run("run-1", "succeeded", None, {})
-    held = store.holder("newsletter")
+    store.runs.take_lease("newsletter", holder(run_id="run-2"))
+    store.runs.finish("run-1", "succeeded", None, {})
+    held = store.runs.holder("newsletter")
     assert held is not None
     assert held.run_id == "run-2"
 
@@ -972,36 +995,36 @@ def test_a_lease_that_was_lost_to_another_is_not_released(store: Store) -> None:
 def test_the_lease_of_a_dead_process_is_taken_over(store: Store) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         started = psutil.Process(process.pid).create_time()
-        assert store.take_lease("newsletter", holder(pid=process.pid, process_started=started)) is None
-        held = store.take_lease("newsletter", holder(run_id="run-2"))
+        assert store.runs.take_lease("newsletter", holder(pid=process.pid, process_started=started)) is None
+        held = store.runs.take_lease("newsletter", holder(run_id="run-2"))
         assert held is not None
         assert held.pid == process.pid
         process.kill()
-    assert store.take_lease("newsletter", holder(run_id="run-2")) is None
+    assert store.runs.take_lease("newsletter", holder(run_id="run-2")) is None
 
 
 def test_the_lease_of_a_recycled_pid_is_taken_over(store: Store) -> None:
     me = holder()
-    store.take_lease("newsletter", replace(me, process_started=me.process_started - 3600))
-    assert store.take_lease("newsletter", holder(run_id="run-2")) is None
+    store.runs.take_lease("newsletter", replace(me, process_started=me.process_started - 3600))
+    assert store.runs.take_lease("newsletter", holder(run_id="run-2")) is None
 
 
 def test_the_lease_of_another_host_is_held_while_its_heart_beats(store: Store, path: Path) -> None:
-    store.take_lease("newsletter", holder(host="another-host.invalid", process_started=0.0))
-    assert store.take_lease("newsletter", holder(run_id="run-2")) is not None
+    store.runs.take_lease("newsletter", holder(host="another-host.invalid", process_started=0.0))
+    assert store.runs.take_lease("newsletter", holder(run_id="run-2")) is not None
     silent_since = (datetime.now(UTC) - DEAD_AFTER).isoformat()
     raw(path, "UPDATE leases SET heartbeat_at = ?", silent_since)
-    assert store.holder("newsletter") is None
-    store.beat("run-1")
-    assert store.take_lease("newsletter", holder(run_id="run-2")) is not None
+    assert store.runs.holder("newsletter") is None
+    store.runs.beat("run-1")
+    assert store.runs.take_lease("newsletter", holder(run_id="run-2")) is not None
     raw(path, "UPDATE leases SET heartbeat_at = ?", silent_since)
-    assert store.take_lease("newsletter", holder(run_id="run-2")) is None
+    assert store.runs.take_lease("newsletter", holder(run_id="run-2")) is None
 
 
 def test_of_many_that_want_a_lease_one_gets_it(path: Path) -> None:
     def take(number: int) -> bool:
         with opened(path) as store:
-            return store.take_lease("newsletter", holder(run_id=f"run-{number}")) is None
+            return store.runs.take_lease("newsletter", holder(run_id=f"run-{number}")) is None
 
     with opened(path), ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(take, range(16))) == 1
@@ -1021,7 +1044,7 @@ def test_every_statement_opens_with_a_comment_and_binds_nothing_in_it() -> None:
 
 def test_every_statement_is_used_and_every_name_has_a_statement() -> None:
     code = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "pipelines").rglob("*.py"))
-    named = set(re.findall(r"(?:_run(?:_many)?|_entries|_statement|\bexecute)\(\s*\"(\w+)\"", code))
+    named = set(re.findall(r"(?:\brun(?:_many)?|_entries|\bstatement)\(\s*\"(\w+)\"", code))
     assert named == {file.stem for file in STATEMENTS}
 
 

@@ -29,7 +29,8 @@ from connectors.sources.files.csv_file import open_csv
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.private_file import open_private
 from pipelines.shipped import read_sql
-from pipelines.state.store import Store, utc_now
+from pipelines.state.clock import utc_now
+from pipelines.state.store import Store
 from pipelines.tables.reconcile.findings import Finding, Kind, Scratch
 from pipelines.tables.reconcile.sale_dates import ReadDate, date_reader
 from pipelines.tables.reconcile.sales_export import (
@@ -304,5 +305,5 @@ def _forgotten_in(config: PipelineConfig) -> Callable[[str], bool]:
     if not config.state.exists():
         return lambda _: False
     with Store(config.state) as store:
-        forgotten = store.forgotten()
+        forgotten = store.forgetting.forgotten()
     return lambda address: forgotten is not None and forgotten.holds_one_of((address,))

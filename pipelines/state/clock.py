@@ -1,0 +1,22 @@
+"""Times as the state keeps them: ISO 8601 in UTC."""
+
+import uuid
+from datetime import UTC, datetime
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def timestamp() -> str:
+    """This moment, as it is kept."""
+    return utc_now().isoformat()
+
+
+def instant(stored: str) -> datetime:
+    return datetime.fromisoformat(stored)
+
+
+def new_run_id() -> str:
+    """Sorts by time, says when: 20261123T101500-3f2a9c."""
+    return f"{utc_now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"

@@ -1,0 +1,75 @@
+"""What looks at leads in Kartra found that we did not put there."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from pipelines.contacts.lead import Snapshot
+from pipelines.state.clock import timestamp
+from pipelines.state.database import BATCH, Database
+from pipelines.state.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """A lead as it was acknowledged, to be compared with Kartra; `found`: JSON of the last look."""
+
+    key: str
+    snapshot: Snapshot
+    changed_at: str
+    found: str | None
+
+
+class Drift:
+    """The looks at the leads of a scope."""
+
+    def __init__(self, database: Database, scope: Scope) -> None:
+        self._database, self._scope = database, scope
+
+    def comparable(
+        self, settled_before: datetime, looked_before: datetime, *, after: str = ""
+    ) -> list[Comparable]:
+        """Leads with nothing under way that nobody looked at since, at most `BATCH`, by key."""
+        rows = self._database.run(
+            "comparable",
+            scope_id=self._scope.scope_id,
+            settled_before=settled_before.isoformat(),
+            looked_before=looked_before.isoformat(),
+            after=after,
+            count=BATCH,
+        )
+        return [_comparable(row) for row in rows]
+
+    def comparable_lead(self, lead_id: str, settled_before: datetime) -> list[Comparable]:
+        """Our leads with this number of Kartra's, if nothing is under way for them."""
+        rows = self._database.run(
+            "comparable_lead",
+            scope_id=self._scope.scope_id,
+            lead_id=lead_id,
+            settled_before=settled_before.isoformat(),
+        )
+        return [_comparable(row) for row in rows]
+
+    def keep(self, lead: Comparable, snapshot: Snapshot, found: str) -> None:
+        """What a look at a lead found, and its snapshot after that; nothing if it was changed meanwhile."""
+        fixed = {"scope_id": self._scope.scope_id, "key": lead.key}
+        with self._database.transaction():
+            if snapshot == lead.snapshot or self._database.run(
+                "take_drift", **fixed, snapshot=snapshot.to_json(), changed_at=lead.changed_at
+            ):
+                self._database.run("keep_drift", **fixed, now=timestamp(), found=found)
+
+    def found(self) -> list[Row[Any]]:
+        """(key, lead_id, looked_at, found) of leads that differ from what was acknowledged."""
+        return self._database.run_line(
+            "SELECT key, lead_id, looked_at, found FROM drift JOIN leads USING (scope_id, key)"
+            " WHERE scope_id = :scope_id AND found <> '[]' AND removed_at IS NULL ORDER BY key",
+            scope_id=self._scope.scope_id,
+        )
+
+
+def _comparable(row: Row[Any]) -> Comparable:
+    snapshot = Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
+    return Comparable(row.key, snapshot, row.changed_at, row.found)

@@ -1,0 +1,70 @@
+"""The leads that stand in the files for Kartra's own import."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipelines.contacts.lead import DesiredLead, Snapshot
+from pipelines.state.adoption import Standing
+from pipelines.state.database import BATCH, Database
+from pipelines.state.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Importable:
+    """A staged lead that may go into a file for Kartra's own import.
+
+    `refused` is why Kartra refused this very wish before, `snapshot` what it has of the lead from us.
+    """
+
+    row: int
+    key: str
+    digest: bytes
+    desired: DesiredLead
+    standing: Standing
+    snapshot: Snapshot | None
+    refused: str | None
+
+
+class Imports:
+    """The leads of a scope that were written to files."""
+
+    def __init__(self, database: Database, scope: Scope) -> None:
+        self._database, self._scope = database, scope
+
+    def count(self) -> int:
+        """Leads in the files that `export-import` wrote last."""
+        counted = "SELECT count(*) FROM imports WHERE scope_id = :scope_id"
+        return int(self._database.run_line(counted, scope_id=self._scope.scope_id)[0][0])
+
+    def importable(self, *, everything: bool) -> Iterator[Importable]:
+        """Staged leads for Kartra's own import in the order of the source. Read in batches."""
+        after = 0
+        fixed = {"scope_id": self._scope.scope_id, "everything": everything}
+        while rows := self._database.run("importable", **fixed, after=after, count=BATCH):
+            for row in rows:
+                yield Importable(
+                    row=row.row,
+                    key=row.key,
+                    digest=row.digest,
+                    desired=DesiredLead.from_json(row.wish),
+                    standing=row.standing,
+                    snapshot=Snapshot.from_json(row.snapshot, lead_id=None) if row.snapshot else None,
+                    refused=row.refused,
+                )
+            after = rows[-1].row
+
+    def begin(self) -> None:
+        self._database.run("importing")
+
+    def add(self, leads: Sequence[tuple[str, bytes]]) -> None:
+        """(key, digest) of leads that Kartra does not have and that stand in a file."""
+        with self._database.transaction():
+            self._database.run_many("import_lead", [{"key": key, "digest": digest} for key, digest in leads])
+
+    def keep(self) -> None:
+        """What was added is what the files hold."""
+        with self._database.transaction():
+            self._database.run_line(
+                "DELETE FROM imports WHERE scope_id = :scope_id", scope_id=self._scope.scope_id
+            )
+            self._database.run("keep_imports", scope_id=self._scope.scope_id)

@@ -1,0 +1,181 @@
+"""Changes that are written down: planned, sent, settled."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Row
+
+from pipelines.contacts.lead import DesiredLead, Origin, Snapshot
+from pipelines.state.clock import instant, timestamp, utc_now
+from pipelines.state.database import BATCH, Database
+from pipelines.state.leads import Acknowledged, Leads, snapshot_of
+from pipelines.state.refusals import Refusals
+from pipelines.state.rejects import Rejects
+from pipelines.state.scope import Scope
+
+JOURNAL_KEPT = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An open entry of the outbox with the snapshot of its lead.
+
+    `wish` is `desired` as it is stored, `change` the JSON of the open try.
+    """
+
+    entry_id: int
+    key: str
+    kind: Literal["load", "removal"]
+    row: int | None
+    digest: bytes
+    wish: str | None = field(repr=False)
+    desired: DesiredLead | None
+    change: str | None
+    attempts: int
+    sent_at: datetime | None
+    snapshot: Snapshot | None
+    origin: Origin | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an entry ended. `done` says what was effected, by command names; `cause` what was refused of it."""
+
+    name: str
+    type: str | None = None
+    reason: str | None = None
+    done: str | None = None
+    cause: str | None = None
+
+
+class Outbox:
+    """The outbox of a scope, and the journal of what became of each entry."""
+
+    def __init__(self, database: Database, scope: Scope) -> None:
+        self._database, self._scope = database, scope
+        self._leads = Leads(database, scope)
+        self._refusals = Refusals(database, scope)
+        self._rejects = Rejects(database, scope)
+
+    def enqueue(self, run_id: str, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Planned changes: (key, kind, row, line, digest) each."""
+        with self._database.transaction():
+            fixed = {"run_id": run_id, "scope_id": self._scope.scope_id}
+            self._database.run_many("enqueue", [{**fixed, **change} for change in changes])
+
+    def planned(self, *, after: int = 0) -> list[Entry]:
+        """The next planned entries of this run, at most `BATCH`."""
+        has_staged = self._database.run_line("SELECT 1 FROM temp.sqlite_schema WHERE name = 'staged'")
+        return self._entries("planned", after=after) if has_staged else []
+
+    def unsettled(self) -> list[Entry]:
+        """Entries that may have been executed and have no outcome."""
+        return self._entries("unsettled")
+
+    def _entries(self, which: str, **page: int) -> list[Entry]:
+        rows = self._database.run(which, scope_id=self._scope.scope_id, count=BATCH, **page)
+        return [
+            Entry(
+                entry_id=row.entry_id,
+                key=row.key,
+                kind=row.kind,
+                row=row.row,
+                digest=row.digest,
+                wish=row.wish,
+                desired=DesiredLead.from_json(row.wish) if row.wish else None,
+                change=row.change,
+                attempts=row.attempts,
+                sent_at=instant(row.sent_at) if row.sent_at else None,
+                snapshot=snapshot_of(row),
+                origin=row.origin,
+            )
+            for row in rows
+        ]
+
+    def intend(self, entry: Entry, change: str, acknowledged: Acknowledged | None) -> None:
+        """Commit the intent, and with it what earlier tries effected. Only after this may the call leave."""
+        with self._database.transaction():
+            self._database.run(
+                "intend", entry_id=entry.entry_id, wish=entry.wish, change=change, now=timestamp()
+            )
+            if acknowledged is not None:
+                self._leads.acknowledge(entry.key, acknowledged)
+
+    def withdraw(self, entry_id: int) -> None:
+        """The call was proven never to have been executed."""
+        with self._database.transaction():
+            self._database.run("withdraw", entry_id=entry_id)
+
+    def disprove(self, entry: Entry) -> None:
+        """Its lead was taken over, and Kartra does not know it: it is new again, and the entry owed again."""
+        with self._database.transaction():
+            self._database.run("withdraw", entry_id=entry.entry_id)
+            self._leads.drop_without_id(entry.key)
+
+    def settle(
+        self,
+        entry: Entry,
+        outcome: Outcome,
+        acknowledged: Acknowledged | None,
+        *,
+        run_id: str,
+    ) -> None:
+        """Outcome, snapshot and reject of an entry, in one transaction."""
+        with self._database.transaction():
+            self._database.run(
+                "settle",
+                entry_id=entry.entry_id,
+                outcome=outcome.name,
+                type=outcome.type,
+                reason=outcome.reason,
+                done=outcome.done,
+                now=timestamp(),
+            )
+            if acknowledged is not None:
+                self._leads.acknowledge(entry.key, acknowledged)
+            if outcome.name in ("rejected", "parked") and entry.row is not None:
+                self._rejects.add_staged(run_id, entry.row, outcome.name, outcome.type, outcome.reason or "")
+            if outcome.name == "rejected":
+                self._refusals.keep(
+                    entry.key, entry.digest, outcome.type, outcome.reason or "", cause=outcome.cause
+                )
+            elif acknowledged is not None and acknowledged.digest:
+                self._refusals.drop(entry.key)
+
+    def drop_planned(self) -> None:
+        """What was planned by a run that died, and never sent."""
+        self._database.run_line(
+            "DELETE FROM outbox WHERE scope_id = :scope_id AND state = 'planned'",
+            scope_id=self._scope.scope_id,
+        )
+
+    def prune(self) -> None:
+        """The journal is kept for a while, not for ever."""
+        self._database.run("prune", before=(utc_now() - JOURNAL_KEPT).isoformat())
+
+    def defer(self, run_id: str) -> None:
+        """What this run planned and did not send waits for the next one."""
+        self._database.run_line(
+            "UPDATE outbox SET state='settled', outcome='deferred', wish=NULL, settled_at=:now"
+            " WHERE scope_id=:scope_id AND run_id=:run_id AND state='planned' AND state <> 'settled'",
+            scope_id=self._scope.scope_id,
+            run_id=run_id,
+            now=timestamp(),
+        )
+
+    def outcomes(self, run_id: str) -> dict[tuple[str, str], int]:
+        """Entries of a run by (kind, outcome), after `defer`. Without an outcome yet is deferred, too."""
+        return {(row.kind, row.outcome): row.entries for row in self._database.run("outcomes", run_id=run_id)}
+
+    def is_unknown(self, key: str) -> bool:
+        """Whether a call for this lead has no outcome yet."""
+        found = (
+            "SELECT 1 FROM outbox"
+            " WHERE scope_id = :scope_id AND key = :key AND state = 'sent' AND state <> 'planned'"
+        )
+        return bool(self._database.run_line(found, scope_id=self._scope.scope_id, key=key))
+
+    def journal(self, pipeline: str, key: str) -> list[Row[Any]]:
+        return self._database.run("journal", pipeline=pipeline, key=key)
