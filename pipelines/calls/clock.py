@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipelines.state.store import utc_now
+from pipelines.state.clock import utc_now
 
 
 @dataclass(frozen=True, slots=True)

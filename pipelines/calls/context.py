@@ -37,7 +37,7 @@ class RunContext:
 
     def beat(self) -> None:
         """Says that the run is alive."""
-        self.store.beat(self.run_id)
+        self.store.runs.beat(self.run_id)
 
     def show(self, settled: int, total: int) -> None:
         """Tells people how far the run is."""
