@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def reports(*, as_json: bool, verbose: int) -> None:
     """The reports there are, and what each tells. In the tables they are views: report_<name>."""
     start_log(verbose)
-    from pipelines.tables.reports import report_names, told
+    from pipelines.tables.reports import describe, report_names
 
-    found = {name: told(name) for name in report_names()}
+    found = {name: describe(name) for name in report_names()}
     if as_json:
         print_json({"reports": [{"name": name, "tells": tells} for name, tells in found.items()]})
         return

@@ -16,6 +16,7 @@ from pipelines.contacts.lead import DesiredLead
 from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
 from pipelines.contacts.opt_outs import opt_out_columns, standing_of
 from pipelines.contacts.parts import Part, Parts, Standing
+from pipelines.contacts.steps.dates import numeric_offset_s
 from pipelines.contacts.values import Record, UnusableError, reader
 
 
@@ -164,10 +165,5 @@ def _number_or_date(cell: str) -> float:
         return float(cell)
     except ValueError:
         midnight = datetime(1970, 1, 1)  # noqa: DTZ001 - a cell without a zone has none
-        moment: datetime = date_parser.parse(cell, default=midnight, tzinfos=_offset)
+        moment: datetime = date_parser.parse(cell, default=midnight, tzinfos=numeric_offset_s)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _offset(_name: str | None, offset_s: int | None) -> int:
-    """Names of zones are not trusted, they mean another thing on every machine; numbers are."""
-    return offset_s or 0

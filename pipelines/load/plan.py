@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.errors import ConfigError
+from pipelines.batches import batches
 from pipelines.changes.diff import (
     Change,
     diff_lead,
@@ -121,7 +122,7 @@ def make_plan(
     if run_id is not None:
         for _ in summary.timed_each("enqueue", store.new_leads.enqueue(run_id)):
             between()
-    for batch in summary.timed_each("diff", _batches(_decided(store, load, unknown))):
+    for batch in summary.timed_each("diff", batches(_decided(store, load, unknown), BATCH)):
         enqueued: list[dict[str, Any]] = []
         same: list[tuple[str, bytes, Snapshot]] = []
         for difference, decision in batch:
@@ -145,13 +146,13 @@ def make_plan(
                 store.leads.mark_same(same)
                 store.outbox.enqueue(run_id, enqueued)
         between()
-    for batch in summary.timed_each("removed", _batches(_removals(store, load, unknown))):
-        for _, change in batch:
+    for removals in summary.timed_each("removed", batches(_removals(store, load, unknown), BATCH)):
+        for _, change in removals:
             plan.removed += 1
             plan.calls += 1
             plan.actions.update(change.commands)
         if run_id is not None:
-            store.outbox.enqueue(run_id, [_removal_entry(key) for key, _ in batch])
+            store.outbox.enqueue(run_id, [_removal_entry(key) for key, _ in removals])
     plan.missing, plan.new_fields = shortfall.leads, shortfall.new_fields
     if plan.new_fields:
         plan.actions["create_custom_field"] = len(plan.new_fields)
@@ -234,14 +235,3 @@ def _entry(difference: Difference) -> dict[str, Any]:
 
 def _removal_entry(key: str) -> dict[str, Any]:
     return {"key": key, "kind": "removal", "row": None, "line": None, "digest": b""}
-
-
-def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -15,13 +15,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import inspect, text
 
 from connectors.databases.tables import as_utc
 from connectors.errors import ConfigError
 from connectors.kartra.money import money_text
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.private_file import create_private, refuse_existing, written_aside
+from pipelines.tables.session import Session, opened
 from pipelines.tables.warehouse import MIGRATIONS, migrations, open_warehouse
 from pipelines.words.nearest import nearest
 
@@ -80,14 +81,14 @@ def export_tables(
     """
     if config.pull is None:
         raise ConfigError(f"{config.path.name}: without `pull:` there are no tables")
-    with open_warehouse(config.pull.into, create=False) as tables, tables.begin() as connection:
-        connection.exec_driver_sql(_SNAPSHOT[tables.dialect])
-        chosen = _chosen(connection, names, reports=reports)
+    with open_warehouse(config.pull.into, create=False) as tables, opened(tables) as session:
+        session.connection.exec_driver_sql(_SNAPSHOT[tables.dialect])
+        chosen = _chosen(session, names, reports=reports)
         paths = {name: folder / f"{name}.{form}" for name in chosen}
         refuse_existing([] if replace else list(paths.values()))
         with written_aside(folder) as aside:
             counts = {
-                name: _write(connection, tables.dialect, name, kinds, aside / paths[name].name, form)
+                name: _write(session, name, kinds, aside / paths[name].name, form)
                 for name, kinds in chosen.items()
             }
             for path in paths.values():
@@ -106,10 +107,10 @@ def kinds_of_tables() -> dict[str, dict[str, str]]:
     return kinds
 
 
-def _chosen(connection: Connection, names: Sequence[str], *, reports: bool) -> dict[str, Kinds | None]:
+def _chosen(session: Session, names: Sequence[str], *, reports: bool) -> dict[str, Kinds | None]:
     """The tables asked for and what stands in their columns, which of a report is not known."""
     tables: dict[str, Kinds | None] = {**kinds_of_tables()}
-    views = sorted(name for name in inspect(connection).get_view_names() if _REPORT.fullmatch(name))
+    views = sorted(name for name in inspect(session.connection).get_view_names() if _REPORT.fullmatch(name))
     known = tables | dict.fromkeys(views)
     for name in names:
         if name not in known:
@@ -119,18 +120,18 @@ def _chosen(connection: Connection, names: Sequence[str], *, reports: bool) -> d
     return {name: kinds for name, kinds in known.items() if name in asked}
 
 
-def _write(
-    connection: Connection, dialect: str, name: str, kinds: Kinds | None, path: Path, form: str
-) -> int:
+def _write(session: Session, name: str, kinds: Kinds | None, path: Path, form: str) -> int:
     """One table to one file; gives its rows."""
     if kinds is None:
-        columns = [found["name"] for found in inspect(connection).get_columns(name)]
-        chunks = _chunks(connection, _select_report(name, columns))
+        columns = session.tables.columns(session.connection, name)
+        places = tuple(range(1, len(columns) + 1))
+        chunks = _chunks(session, "export/report", {"view": name, "places": places})
         first = next(chunks, [])
         kinds = {column: _kind_seen(row[place] for row in first) for place, column in enumerate(columns)}
         chunks = chain([first] if first else [], chunks)
     else:
-        chunks = _chunks(connection, _select_table(connection, dialect, name, kinds))
+        keys = tuple(inspect(session.connection).get_pk_constraint(name)["constrained_columns"])
+        chunks = _chunks(session, "export/table", {"table": name, "columns": tuple(kinds), "keys": keys})
     count = 0
     file = _opener(form)(path, kinds)
     try:
@@ -144,28 +145,16 @@ def _write(
 
 def _opener(form: str) -> OpenFile:
     if form == "csv":
-        return CsvFile
-    from pipelines.tables.export_parquet import ParquetFile  # pyarrow, for whoever asks for it
+        return CsvTable
+    from pipelines.tables.export_parquet import ParquetTable  # pyarrow, for whoever asks for it
 
-    return ParquetFile
-
-
-def _select_table(connection: Connection, dialect: str, name: str, kinds: Kinds) -> str:
-    """In the order of the bytes of the primary key, which every database can."""
-    collate = ' COLLATE "C"' if dialect == "postgresql" else ""
-    keys = inspect(connection).get_pk_constraint(name)["constrained_columns"]
-    order = ", ".join(f"{key}{collate}" for key in keys)
-    return f"SELECT {', '.join(kinds)} FROM {name} ORDER BY {order}"  # noqa: S608 - the names are ours
+    return ParquetTable
 
 
-def _select_report(name: str, columns: Sequence[str]) -> str:
-    places = ", ".join(str(place) for place in range(1, len(columns) + 1))
-    return f"SELECT * FROM {name} ORDER BY {places}"  # noqa: S608 - one of our views
-
-
-def _chunks(connection: Connection, statement: str) -> Iterator[Values]:
+def _chunks(session: Session, query: str, template: Mapping[str, Any]) -> Iterator[Values]:
     options = {"stream_results": True, "yield_per": CHUNK_ROWS}
-    with connection.execute(text(statement), execution_options=options) as result:
+    statement = text(session.statement(query, template))
+    with session.connection.execute(statement, execution_options=options) as result:
         yield from result.partitions(CHUNK_ROWS)  # without it a row at a time on some drivers
 
 
@@ -205,7 +194,7 @@ _CANONICAL: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class CsvFile:
+class CsvTable:
     """UTF-8 with a header; NULL is an empty cell, times are ISO 8601 in UTC."""
 
     def __init__(self, path: Path, kinds: Kinds) -> None:

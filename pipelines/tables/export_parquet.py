@@ -16,7 +16,7 @@ _TYPES = {
 """Everything else is text, JSON too."""
 
 
-class ParquetFile:
+class ParquetTable:
     """Written chunk by chunk, each a row group; readable by its owner alone."""
 
     def __init__(self, path: Path, kinds: Mapping[str, str]) -> None:

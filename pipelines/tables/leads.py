@@ -1,4 +1,4 @@
-"""Profiles into `leads` and its parts, and what they tell otherwise than before into `lead_changes`.
+"""Profiles into `leads` and its parts, and what has changed in them into `lead_changes`.
 
 Everything here happens within one transaction of the warehouse.
 """
@@ -7,12 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from connectors.databases.tables import Tables, json_value
+from connectors.databases.tables import json_value
 from connectors.kartra.cells import TableRow
 from connectors.kartra.error_types import LEAD_DELETED, NO_LEAD
-from pipelines.shipped import read_sql
 from pipelines.tables.answers import PulledProfile
 from pipelines.tables.lead_rows import (
     LEAD_FIELDS,
@@ -23,6 +20,7 @@ from pipelines.tables.lead_rows import (
     lead_changes,
     part_columns,
 )
+from pipelines.tables.session import Session
 
 _STATUS = {LEAD_DELETED: "deleted", **dict.fromkeys(NO_LEAD, "unknown")}
 
@@ -31,8 +29,7 @@ _STATUS = {LEAD_DELETED: "deleted", **dict.fromkeys(NO_LEAD, "unknown")}
 class Keeping:
     """A transaction of a pull. Who joined after `watched_since`, when the first pull began, has arrived."""
 
-    tables: Tables
-    connection: Connection
+    session: Session
     pull_id: str
     watched_since: datetime | None
     now: datetime
@@ -48,8 +45,7 @@ def keep_profiles(keeping: Keeping, answers: Sequence[PulledProfile]) -> None:
     before = _known_leads(keeping, list(found))
     gone = _newly_gone(keeping, answers)
     stamps = {"first_pulled_at": keeping.now, "pulled_at": keeping.now, "gone_at": None}
-    keeping.tables.upsert(
-        keeping.connection,
+    keeping.session.upsert(
         "leads",
         [{**rows.lead, **stamps} for rows in found.values()],
         keep=frozenset({"first_pulled_at"}),
@@ -68,13 +64,13 @@ def keep_changes(keeping: Keeping, changes: Mapping[str, Sequence[LeadChange]]) 
         for lead_id, found in changes.items()
         for change in found
     ]
-    keeping.tables.upsert(keeping.connection, "lead_changes", rows, keep=frozenset({"old_value"}))
+    keeping.session.upsert("lead_changes", rows, keep=frozenset({"old_value"}))
     deleted = [
         {"id": lead_id, "now": keeping.now}
         for lead_id, found in changes.items()
         if any(change.field == "deleted" and change.new_value for change in found)
     ]
-    keeping.tables.run(keeping.connection, "UPDATE leads SET gone_at = :now WHERE id = :id", deleted)
+    keeping.session.run("roster/mark_gone", deleted)
 
 
 def _keep_roster(keeping: Keeping, answers: Sequence[PulledProfile]) -> None:
@@ -88,22 +84,20 @@ def _keep_roster(keeping: Keeping, answers: Sequence[PulledProfile]) -> None:
         }
         for answer in answers
     ]
-    keeping.tables.upsert(keeping.connection, "lead_roster", rows, keep=frozenset({"added_at"}))
-    keeping.tables.run(
-        keeping.connection,
-        "UPDATE lead_roster SET lead_id = :lead_id WHERE lookup = :lookup",
-        [{"lookup": one.lookup, "lead_id": one.rows.lead["id"]} for one in answers if one.rows],
+    keeping.session.upsert("lead_roster", rows, keep=frozenset({"added_at"}))
+    keeping.session.run(
+        "roster/learn_lead",
+        [{"lookup": answer.lookup, "lead_id": answer.rows.lead["id"]} for answer in answers if answer.rows],
     )
 
 
 def _known_leads(keeping: Keeping, ids: list[str]) -> dict[str, LeadRows]:
     """Leads as they stand in the tables, by id."""
-    read, connection = keeping.tables.read, keeping.connection
-    leads = read(connection, "SELECT * FROM leads WHERE id IN :ids", ids=ids) if ids else ()
+    read = keeping.session.read
+    leads = read("roster/leads", ids=ids) if ids else ()
     parts: dict[str, dict[str, list[TableRow]]] = {row.id: {} for row in leads}
     for table in PART_TABLES if leads else ():
-        select = f"SELECT * FROM {table} WHERE lead_id IN :ids"  # noqa: S608 - the names are ours
-        for row in read(connection, select, ids=list(parts)):
+        for row in read("roster/parts", template={"table": table}, ids=list(parts)):
             values = {name: getattr(row, name) for name in part_columns(table)}
             parts[row.lead_id].setdefault(table, []).append({**values, "extra": json_value(row.extra)})
     return {
@@ -120,7 +114,7 @@ def _newly_gone(keeping: Keeping, answers: Sequence[PulledProfile]) -> dict[str,
     lookups = [answer.lookup for answer in answers if status_of(answer.type) == "deleted"]
     if not lookups:
         return {}
-    rows = keeping.tables.read(keeping.connection, read_sql("warehouse/newly_gone"), lookups=lookups)
+    rows = keeping.session.read("roster/newly_gone", lookups=lookups)
     return {row.lead_id: [LeadChange("lead", "deleted", None, "1")] for row in rows}
 
 
@@ -139,8 +133,8 @@ def _keep_parts(
         new = {tuple(row[key] for key in keys): row for row in rows.parts[table]}
         changed += [row for key, row in new.items() if old.get(key) != row]
         gone += [dict(zip(keys, key, strict=True)) for key in old if key not in new]
-    keeping.tables.delete(keeping.connection, table, gone)
-    keeping.tables.upsert(keeping.connection, table, changed)
+    keeping.session.delete(table, gone)
+    keeping.session.upsert(table, changed)
 
 
 def _changes(keeping: Keeping, before: LeadRows | None, after: LeadRows) -> list[LeadChange]:

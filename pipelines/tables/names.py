@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
-from connectors.databases.tables import Tables
 from connectors.kartra.cells import TableRow
+from pipelines.tables.session import Session
 from pipelines.words.nearest import nearest
 
 NameTable = Literal["tags", "lists", "sequences", "pages", "custom_fields", "custom_field_options"]
@@ -28,25 +28,22 @@ _KEYS: Mapping[NameTable, tuple[str, ...]] = {
 _Names = Sequence[tuple[str, ...]]
 
 
-def keep_names(
-    tables: Tables, connection: Connection, kind: NameTable, rows: Sequence[TableRow], now: datetime
-) -> list[str]:
+def keep_names(session: Session, kind: NameTable, rows: Sequence[TableRow], now: datetime) -> list[str]:
     """All names of a kind that the account has now; those it lacks are gone. Gives what looks renamed."""
     keys = _KEYS[kind]
     known = {
         tuple(getattr(row, key) for key in keys): row
-        for row in tables.read(connection, f"SELECT * FROM {kind}")  # noqa: S608 - the names are ours
+        for row in session.read("pulls/names", template={"table": kind})
     }
     there = {tuple(row[key] for key in keys) for row in rows}
     gone = [name for name, row in known.items() if name not in there and row.gone_at is None]
     come = [name for name in there if name not in known or known[name].gone_at is not None]
     seen = {"first_seen_at": now, "last_seen_at": now, "gone_at": None}
-    tables.upsert(connection, kind, [{**row, **seen} for row in rows], keep=frozenset({"first_seen_at"}))
-    where = " AND ".join(f"{key} = :{key}" for key in keys)
-    tables.run(
-        connection,
-        f"UPDATE {kind} SET gone_at = :now WHERE {where}",  # noqa: S608
+    session.upsert(kind, [{**row, **seen} for row in rows], keep=frozenset({"first_seen_at"}))
+    session.run(
+        "pulls/mark_name_gone",
         [{**dict(zip(keys, name, strict=True)), "now": now} for name in gone],
+        template={"table": kind, "keys": keys},
     )
     if kind == "custom_fields":
         return _renamed_fields(known, rows, gone)

@@ -11,12 +11,11 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection
-
 from connectors.databases.tables import Tables
 from connectors.errors import ConfigError
 from connectors.kartra.money import money_text
 from pipelines.shipped import ROOT, read_sql
+from pipelines.tables.session import Session, opened
 from pipelines.words.nearest import nearest
 
 FOLDER = ROOT / "sql" / "reports"
@@ -25,7 +24,7 @@ _MACROS = {"mariadb": "mysql"}
 
 @dataclass(frozen=True, slots=True)
 class ReportRows:
-    """What a report tells. Amounts are texts, the same from every database; numbers are int."""
+    """The rows of a report. Amounts are texts, the same from every database; numbers are int."""
 
     name: str
     columns: tuple[str, ...]
@@ -36,8 +35,8 @@ def report_names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.sql"))
 
 
-def told(name: str) -> str:
-    """What a report tells, in a sentence: the first of the comment it opens with."""
+def describe(name: str) -> str:
+    """What a report is about: the first sentence of the comment it opens with."""
     comment = " ".join(re.findall(r"^-- (.*)$", read_sql(f"reports/{name}"), re.MULTILINE))
     return re.split(r"(?<=\.) (?=[A-Z`])", comment)[0]
 
@@ -65,27 +64,24 @@ def create_views(tables: Tables, now: datetime) -> None:
     """The views `report_<name>`, made anew where their text has changed."""
     texts = {f"report_{name}": _query(tables, name) for name in report_names()}
     digests = {name: blake2b(query.encode(), digest_size=16).hexdigest() for name, query in texts.items()}
-    with tables.begin() as connection:
-        known = {
-            row.name: row.digest for row in tables.read(connection, "SELECT name, digest FROM report_views")
-        }
+    with opened(tables) as session:
+        known = {row.name: row.digest for row in session.read("pulls/report_views")}
     for name in sorted({*texts, *known}):
         if digests.get(name) == known.get(name):
             continue
-        with tables.begin() as connection:
-            _replace(tables, connection, name, texts.get(name))
+        with opened(tables) as session:
+            _replace(session, name, texts.get(name))
             if name not in texts:
-                tables.delete(connection, "report_views", [{"name": name}])
+                session.delete("report_views", [{"name": name}])
                 continue
-            row = {"name": name, "digest": digests[name], "created_at": now}
-            tables.upsert(connection, "report_views", [row])
+            session.upsert("report_views", [{"name": name, "digest": digests[name], "created_at": now}])
 
 
-def _replace(tables: Tables, connection: Connection, name: str, query: str | None) -> None:
+def _replace(session: Session, name: str, query: str | None) -> None:
     """A view whose report is gone goes."""
-    if tables.dialect == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # its driver would commit between the two
-    plain = connection.execution_options(no_parameters=True)
+    if session.tables.dialect == "sqlite":
+        session.connection.exec_driver_sql("BEGIN IMMEDIATE")  # its driver would commit between the two
+    plain = session.connection.execution_options(no_parameters=True)
     plain.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
     if query is not None:
         plain.exec_driver_sql(f"CREATE VIEW {name} AS {query}")

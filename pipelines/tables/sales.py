@@ -1,4 +1,4 @@
-"""Transactions and subscriptions: what a lead's lists tell of them, whose details are owed, and the details.
+"""Transactions and subscriptions: those in the lists of a lead, whose details are owed, and the details.
 
 Everything here happens within one transaction of the warehouse.
 """
@@ -12,9 +12,6 @@ from pipelines.tables.leads import Keeping, keep_changes, status_of
 from pipelines.tables.sale_rows import OPEN
 
 _LISTED = frozenset({"listed_at"})
-_KNOWN_TRANSACTIONS = (
-    "SELECT transaction_id, transaction_type, origin FROM transactions WHERE transaction_id IN :ids"
-)
 
 
 def keep_sales(keeping: Keeping, answer: PulledSales) -> None:
@@ -23,20 +20,13 @@ def keep_sales(keeping: Keeping, answer: PulledSales) -> None:
     if answer.subscriptions:
         _keep_subscription_stubs(keeping, answer.subscriptions)
     row = {"now": keeping.now, "status": status_of(answer.type), "type": answer.type}
-    keeping.tables.run(
-        keeping.connection,
-        "UPDATE lead_roster SET sales_at = :now, status = :status, type = :type WHERE lookup = :lookup",
-        [{**row, "lookup": answer.lookup}],
-    )
+    keeping.session.run("roster/sales_asked", [{**row, "lookup": answer.lookup}])
 
 
 def _keep_transaction_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> None:
-    """Those that are new, that were known from an export alone, or whose type has changed, are owed."""
+    """Owed are transactions that are new, that were known from an export alone, or whose type has changed."""
     ids = [stub["transaction_id"] for stub in stubs]
-    known = {
-        row.transaction_id: row
-        for row in keeping.tables.read(keeping.connection, _KNOWN_TRANSACTIONS, ids=ids)
-    }
+    known = {row.transaction_id: row for row in keeping.session.read("pulls/known_transactions", ids=ids)}
     owed = [
         {**stub, "origin": "api", "listed_at": keeping.now, "pulled_at": None}
         for stub in stubs
@@ -44,14 +34,13 @@ def _keep_transaction_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> None
         or row.origin != "api"
         or row.transaction_type != stub["transaction_type"]
     ]
-    keeping.tables.upsert(keeping.connection, "transactions", owed, keep=_LISTED)
+    keeping.session.upsert("transactions", owed, keep=_LISTED)
 
 
 def _keep_subscription_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> None:
-    """Those that are new or open, or whose status has changed, are owed; the last is told as a change."""
-    select = "SELECT * FROM subscriptions WHERE subscription_id IN :ids"
+    """Owed are subscriptions that are new, open, or of another status than before, which is a change."""
     ids = [stub["subscription_id"] for stub in stubs]
-    known = {row.subscription_id: row for row in keeping.tables.read(keeping.connection, select, ids=ids)}
+    known = {row.subscription_id: row for row in keeping.session.read("pulls/known_subscriptions", ids=ids)}
     rows: list[TableRow] = []
     changes: dict[str, list[LeadChange]] = {}
     for stub in stubs:
@@ -63,30 +52,24 @@ def _keep_subscription_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> Non
         if row is not None and row.subscription_status != status and stub["lead_id"]:
             change = LeadChange("subscription", stub["subscription_id"], row.subscription_status, status)
             changes.setdefault(stub["lead_id"], []).append(change)
-    keeping.tables.upsert(keeping.connection, "subscriptions", rows, keep=_LISTED)
+    keeping.session.upsert("subscriptions", rows, keep=_LISTED)
     keep_changes(keeping, changes)
 
 
 def keep_details(keeping: Keeping, answer: PulledDetails) -> None:
-    tables, connection, now = keeping.tables, keeping.connection, keeping.now
+    session, now = keeping.session, keeping.now
     stamps = {"origin": "api", "listed_at": now, "pulled_at": now}
-    tables.upsert(
-        connection, "transactions", [{**row, **stamps} for row in answer.transactions], keep=_LISTED
-    )
+    session.upsert("transactions", [{**row, **stamps} for row in answer.transactions], keep=_LISTED)
     stamps = {"listed_at": now, "status_seen_at": now, "pulled_at": now, "is_owed": 0}
-    tables.upsert(
-        connection, "subscriptions", [{**row, **stamps} for row in answer.subscriptions], keep=_LISTED
-    )
-    tables.run(
-        connection,
-        "UPDATE transactions SET pulled_at = :now, extra = :extra WHERE transaction_id = :id",
+    session.upsert("subscriptions", [{**row, **stamps} for row in answer.subscriptions], keep=_LISTED)
+    session.run(
+        "pulls/refuse_transaction",
         [
             {"id": key, "now": now, "extra": {"refused": kind}}
             for key, kind in answer.refused_transactions.items()
         ],
     )
-    tables.run(
-        connection,
-        "UPDATE subscriptions SET is_owed = 0, extra = :extra WHERE subscription_id = :id",
+    session.run(
+        "pulls/refuse_subscription",
         [{"id": key, "extra": {"refused": kind}} for key, kind in answer.refused_subscriptions.items()],
     )

@@ -6,19 +6,16 @@ What the tables are stands in `sql/warehouse/migrations`, what Kartra's answers 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
-
-from sqlalchemy import Connection, Row
 
 from connectors.databases.tables import Tables, as_utc, json_value, tables_url
 from connectors.errors import ConfigError, RefusedValueError
 from connectors.kartra.cells import TableRow
-from pipelines.shipped import ROOT, read_sql
+from pipelines.batches import batches
+from pipelines.shipped import ROOT
 from pipelines.tables.answers import (
     Pulled,
     PulledDetails,
@@ -35,6 +32,7 @@ from pipelines.tables.names import NameTable, keep_names
 from pipelines.tables.reports import create_views
 from pipelines.tables.sale_rows import BUYER
 from pipelines.tables.sales import keep_details, keep_sales
+from pipelines.tables.session import Session, opened
 
 MIGRATIONS = ROOT / "sql" / "warehouse" / "migrations"
 TABLES = (
@@ -74,56 +72,44 @@ class Warehouse:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _begin(self) -> Iterator[Connection]:
-        with self.tables.begin() as connection:
-            yield connection
-
-    def _read(self, connection: Connection, name: str, **values: Any) -> Sequence[Row[Any]]:
-        return self.tables.read(connection, read_sql(f"warehouse/{name}"), **values)
-
     # --- pulls
 
     def is_there(self) -> bool:
         """Has a pull ever been here?"""
-        with self._begin() as connection:
-            return self.tables.has(connection, "lead_roster")
+        with opened(self.tables) as session:
+            return self.tables.has(session.connection, "lead_roster")
 
     def begin_pull(
         self, pull_id: str, pipeline: str, account: str, now: datetime, *, other_account: bool = False
     ) -> None:
         """Note a pull. Raises ConfigError where the tables hold another account, unless that is approved."""
-        with self._begin() as connection:
-            last = self.tables.read(
-                connection, "SELECT account, started_at FROM pull_runs ORDER BY started_at"
-            )
-            if last and last[-1].account != account and not other_account:
+        with opened(self.tables) as session:
+            earlier = session.read("pulls/earlier_pulls")
+            if earlier and earlier[-1].account != account and not other_account:
                 raise ConfigError(
                     f"{self.tables.name}: these tables hold another Kartra account (another API key or URL)."
                     " Pull into other tables, or, if only the API key is new, `run --yes` once"
                 )
             row = {"pull_id": pull_id, "pipeline": pipeline, "account": account, "started_at": now}
             row |= {"status": "running", "calls": 0, "leads_read": 0, "leads_waiting": 0}
-            self.tables.upsert(connection, "pull_runs", [row])
+            session.upsert("pull_runs", [row])
         self._pull_id = pull_id
-        self._watched_since = as_utc(last[0].started_at) if last else now
+        self._watched_since = as_utc(earlier[0].started_at) if earlier else now
 
     def finish_pull(
         self, now: datetime, status: str, *, calls: int, waiting: int, notes: Sequence[str]
     ) -> None:
         row = {"finished_at": now, "status": status, "calls": calls, "leads_waiting": waiting}
         row |= {"leads_read": self.pulled["leads"], "pulled": dict(self.pulled), "notes": list(notes)}
-        with self._begin() as connection:
-            self.tables.run(
-                connection, read_sql("warehouse/finish_pull"), [{**row, "pull_id": self._pull_id}]
-            )
+        with opened(self.tables) as session:
+            session.run("pulls/finish_pull", [{**row, "pull_id": self._pull_id}])
 
     # --- names
 
     def keep_names(self, kind: NameTable, rows: Sequence[TableRow], now: datetime) -> list[str]:
         """All names of a kind that the account has now. Gives what looks renamed."""
-        with self._begin() as connection:
-            notes = keep_names(self.tables, connection, kind, rows, now)
+        with opened(self.tables) as session:
+            notes = keep_names(session, kind, rows, now)
         self.pulled[kind] = len(rows)
         return notes
 
@@ -132,55 +118,41 @@ class Warehouse:
     def add_to_roster(self, lookups: Iterable[str], now: datetime) -> int:
         """Put leads on the roster that are not there yet by any of their names. Gives how many are new."""
         added = 0
-        for batch in _batches(lookups):
-            with self._begin() as connection:
-                new = self._unknown(connection, batch)
+        for batch in batches(lookups, BATCH):
+            with opened(self.tables) as session:
+                new = _unknown(session, batch)
                 rows = [
                     {"lookup": lookup, "lead_id": _id_in(lookup), "status": "waiting", "added_at": now}
                     for lookup in new
                 ]
-                self.tables.upsert(connection, "lead_roster", rows)
+                session.upsert("lead_roster", rows)
             added += len(new)
         return added
 
     def count_unknown(self, lookups: Iterable[str]) -> int:
         """How many of them are not on the roster yet."""
-        with self._begin() as connection:
-            return sum(len(self._unknown(connection, batch)) for batch in _batches(lookups))
-
-    def _unknown(self, connection: Connection, lookups: Sequence[str]) -> list[str]:
-        names = {lookup: lookup.partition(":")[2] for lookup in lookups}
-        rows = self._read(
-            connection,
-            "known_lookups",
-            lookups=list(names),
-            lead_ids=[name for lookup, name in names.items() if lookup.startswith("id:")],
-            addresses=[name for lookup, name in names.items() if lookup.startswith("email:")],
-        )
-        found = {row.found for row in rows}
-        return [lookup for lookup, name in names.items() if lookup not in found and name not in found]
+        with opened(self.tables) as session:
+            return sum(len(_unknown(session, batch)) for batch in batches(lookups, BATCH))
 
     def stale(self, before: datetime, count: int, *, profiles: bool, sales: bool) -> list[RosterEntry]:
         """Leads that were not asked for since `before`, never asked ones first."""
-        wanted = {"profiles": int(profiles), "sales": int(sales), "before": before}
-        with self._begin() as connection:
+        wanted: dict[str, Any] = {"profiles": int(profiles), "sales": int(sales), "before": before}
+        with opened(self.tables) as session:
             return [
                 RosterEntry(row.lookup, row.lead_id, as_utc(row.profile_at), as_utc(row.sales_at))
-                for row in self._read(connection, "stale", count=count, **wanted)
+                for row in session.read("roster/stale", count=count, **wanted)
             ]
 
     def waiting(self, before: datetime, *, profiles: bool, sales: bool) -> Waiting:
-        with self._begin() as connection:
-            (row,) = self._read(
-                connection, "waiting", before=before, profiles=int(profiles), sales=int(sales)
-            )
+        with opened(self.tables) as session:
+            (row,) = session.read("roster/waiting", before=before, profiles=int(profiles), sales=int(sales))
         return Waiting(**row._mapping)
 
     def owed(self, count: int) -> tuple[list[TableRow], list[TableRow]]:
-        """What was told of transactions and subscriptions whose details are to be pulled."""
-        with self._begin() as connection:
-            transactions = self._read(connection, "owed_transactions", count=count)
-            subscriptions = self._read(connection, "owed_subscriptions", count=count)
+        """Transactions and subscriptions whose details are to be pulled, as their lists showed them."""
+        with opened(self.tables) as session:
+            transactions = session.read("pulls/owed_transactions", count=count)
+            subscriptions = session.read("pulls/owed_subscriptions", count=count)
         return (
             [{**row._mapping, "extra": json_value(row.extra)} for row in transactions],
             [dict(row._mapping) for row in subscriptions],
@@ -191,22 +163,19 @@ class Warehouse:
 
         Gives how many rows by table. They are put on the roster again only by a source that names them.
         """
-        with self._begin() as connection:
-            ids = [row.id for row in self._read(connection, "ids_of", addresses=list(addresses))]
+        with opened(self.tables) as session:
+            ids = [row.id for row in session.read("roster/ids_of", addresses=list(addresses))]
             keys = [{"lead_id": lead_id} for lead_id in ids]
-            rows = {"leads": len(ids)}
-            self.tables.delete(connection, "leads", [{"id": lead_id} for lead_id in ids])
+            session.delete("leads", [{"id": lead_id} for lead_id in ids])
             for table in (*PART_TABLES, "lead_changes", "lead_roster"):
-                self.tables.delete(connection, table, keys)
-            lookups = [{"lookup": f"email:{address}"} for address in addresses]
-            self.tables.delete(connection, "lead_roster", lookups)
-            named = [{"lead_email": address} for address in addresses]  # a row of an export may lack the lead
+                session.delete(table, keys)
+            session.delete("lead_roster", [{"lookup": f"email:{address}"} for address in addresses])
+            named = [{"lead_email": address} for address in addresses]
             for table, columns in (("transactions", BUYER), ("subscriptions", ("lead_email",))):
-                nobody = ", ".join(f"{name} = NULL" for name in (*columns, "extra"))
-                erased = f"UPDATE {table} SET {nobody} WHERE"  # noqa: S608
-                self.tables.run(connection, f"{erased} lead_id = :lead_id", keys)
-                self.tables.run(connection, f"{erased} lower(lead_email) = :lead_email", named)
-        return rows
+                template = {"table": table, "columns": columns}
+                session.run("pulls/erase_buyer_by_lead", keys, template=template)
+                session.run("pulls/erase_buyer_by_address", named, template=template)
+        return {"leads": len(ids)}
 
     # --- answers
 
@@ -238,8 +207,8 @@ class Warehouse:
                 self.pulled["subscriptions"] += len(answer.subscriptions)
 
     def _keep(self, answers: Sequence[Pulled], now: datetime) -> None:
-        with self._begin() as connection:
-            keeping = Keeping(self.tables, connection, self._pull_id, self._watched_since, now)
+        with opened(self.tables) as session:
+            keeping = Keeping(session, self._pull_id, self._watched_since, now)
             keep_profiles(keeping, [one for one in answers if isinstance(one, PulledProfile)])
             for answer in answers:
                 if isinstance(answer, PulledSales):
@@ -248,10 +217,16 @@ class Warehouse:
                     keep_details(keeping, answer)
 
 
-def _batches(lookups: Iterable[str]) -> Iterator[Sequence[str]]:
-    waiting = iter(lookups)
-    while batch := list(islice(waiting, BATCH)):
-        yield batch
+def _unknown(session: Session, lookups: Sequence[str]) -> list[str]:
+    names = {lookup: lookup.partition(":")[2] for lookup in lookups}
+    rows = session.read(
+        "roster/known_lookups",
+        lookups=list(names),
+        lead_ids=[name for lookup, name in names.items() if lookup.startswith("id:")],
+        addresses=[name for lookup, name in names.items() if lookup.startswith("email:")],
+    )
+    found = {row.found for row in rows}
+    return [lookup for lookup, name in names.items() if lookup not in found and name not in found]
 
 
 def _id_in(lookup: str) -> str | None:

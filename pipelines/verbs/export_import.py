@@ -11,12 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Literal, TextIO
 
 from connectors.errors import ConfigError
 from connectors.privacy import mask_text
+from pipelines.batches import batches
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.lead import DesiredLead, Snapshot
@@ -194,7 +195,7 @@ def _write(
     store.imports.begin()
     new = 0
     with closing(_Files(aside, written.pipeline, written.columns)) as files:
-        for batch in _batches(store.imports.importable(everything=everything)):
+        for batch in batches(store.imports.importable(everything=everything), BATCH):
             kept: list[tuple[str, bytes]] = []
             left_out: list[tuple[int, str]] = []
             for one, lead, reason in map(judge, batch):
@@ -289,11 +290,6 @@ def _refuse_unfit(load: LoadConfig) -> None:
                     f'load.{place}: "{name}" is for every lead, and Kartra\'s import takes names of letters,'
                     " digits and spaces alone: rename it in Kartra, or leave it to the run after the import"
                 )
-
-
-def _batches(leads: Iterator[Importable]) -> Iterator[list[Importable]]:
-    while batch := list(islice(leads, BATCH)):
-        yield batch
 
 
 class _Files:

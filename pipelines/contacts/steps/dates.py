@@ -71,6 +71,11 @@ def _parsed(text: str, *, day_first: bool) -> list[datetime]:
         return []
 
 
+def numeric_offset_s(_name: str | None, offset_s: int | None) -> int | None:
+    """For dateutil's `tzinfos`: names of zones mean another thing on every machine; numbers do not."""
+    return offset_s
+
+
 def _offset_s(name: str | None, offset_s: int | None) -> int | None:
     """Most short names of zones mean several; raises ValueError for them."""
     if name is not None and offset_s is None and name.upper() not in ("UTC", "GMT", "Z"):

@@ -1,11 +1,11 @@
 """What a reconciliation finds, and remembers of a file of any length: on disk, so that memory stays flat."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from pipelines.shipped import read_sql
+from pipelines.tables.session import queries
 
 
 class Kind(StrEnum):
@@ -36,7 +36,8 @@ class Scratch:
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("")  # a temporary file that SQLite removes itself
-        self._database.executescript(read_sql("warehouse/reconcile/scratch"))
+        self._queries: Mapping[str, str] = queries("reconcile")
+        self._database.executescript(self._queries["scratch"])
 
     def __enter__(self) -> "Scratch":
         return self
@@ -46,40 +47,38 @@ class Scratch:
 
     def see(self, transaction_id: str, digest: bytes) -> bytes | None:
         """Remember a transaction; gives the digest under which it was seen before."""
-        select = "SELECT digest FROM seen WHERE transaction_id = ?"
-        seen = self._database.execute(select, (transaction_id,)).fetchone()
+        seen = self._digest_of(transaction_id)
         if seen is None:
-            self._database.execute("INSERT INTO seen VALUES (?, ?)", (transaction_id, digest))
-        return None if seen is None else bytes(seen[0])
+            row = {"transaction_id": transaction_id, "digest": digest}
+            self._database.execute(self._queries["see"], row)
+        return seen
 
     def has_seen(self, transaction_id: str) -> bool:
-        select = "SELECT 1 FROM seen WHERE transaction_id = ?"
-        return self._database.execute(select, (transaction_id,)).fetchone() is not None
+        return self._digest_of(transaction_id) is not None
+
+    def _digest_of(self, transaction_id: str) -> bytes | None:
+        select = self._queries["digest_seen"]
+        seen = self._database.execute(select, {"transaction_id": transaction_id}).fetchone()
+        return None if seen is None else bytes(seen[0])
 
     def add(self, found: Sequence[Finding]) -> None:
-        insert = "INSERT INTO findings VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
-        self._database.executemany(insert, map(astuple, found))
+        self._database.executemany(self._queries["add_finding"], map(asdict, found))
 
     def count(self, kind: Kind) -> int:
-        select = "SELECT count(*) FROM findings WHERE kind = ?"
-        return int(self._database.execute(select, (kind,)).fetchone()[0])
+        return int(self._database.execute(self._queries["count_findings"], {"kind": kind}).fetchone()[0])
 
     def findings(self, kind: Kind, limit: int = -1) -> Iterator[Finding]:
         """In the order of the export; all of them when `limit` is -1."""
-        names = ", ".join(one.name for one in fields(Finding))
-        select = f"SELECT {names} FROM findings WHERE kind = ? ORDER BY place LIMIT ?"  # noqa: S608
-        for row in self._database.execute(select, (kind, limit)):
+        for row in self._database.execute(self._queries["findings"], {"kind": kind, "limit": limit}):
             yield Finding(*row)
 
     def add_leads(self, lead_ids: Iterable[str]) -> None:
-        self._database.executemany("INSERT OR IGNORE INTO leads VALUES (?)", ((one,) for one in lead_ids))
+        self._database.executemany(self._queries["add_lead"], ({"lead_id": one} for one in lead_ids))
 
     def lead_count(self) -> int:
-        return int(self._database.execute("SELECT count(*) FROM leads").fetchone()[0])
+        return int(self._database.execute(self._queries["count_leads"]).fetchone()[0])
 
     def leads(self) -> Iterator[str]:
         """Leads that are not on the roster."""
-        for (lead_id,) in self._database.execute(
-            "SELECT lead_id FROM leads ORDER BY length(lead_id), lead_id"
-        ):
+        for (lead_id,) in self._database.execute(self._queries["leads"]):
             yield lead_id

@@ -17,8 +17,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from connectors.databases.tables import Tables, as_utc
 from connectors.errors import ConfigError
 from connectors.kartra.cells import TableRow
@@ -28,7 +26,6 @@ from connectors.sources import Source
 from connectors.sources.files.csv_file import open_csv
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.private_file import open_private
-from pipelines.shipped import read_sql
 from pipelines.state.clock import utc_now
 from pipelines.state.store import Store
 from pipelines.tables.reconcile.findings import Finding, Kind, Scratch
@@ -43,6 +40,7 @@ from pipelines.tables.reconcile.sales_export import (
     sale_row,
     without_buyer,
 )
+from pipelines.tables.session import Session, opened
 from pipelines.tables.warehouse import open_warehouse
 
 CHUNK_ROWS = 2_000
@@ -123,7 +121,7 @@ def merged(row: TableRow, known: TableRow) -> TableRow:
 
 
 def disagreements(row: TableRow, known: TableRow) -> Iterator[str]:
-    """The columns that tell another story in the export than as pulled; what one side lacks tells none.
+    """The columns in which the export contradicts what was pulled; what one side lacks contradicts nothing.
 
     The sign of an amount says nothing. Asked for or taken back, a cancellation is one in the API, too.
     """
@@ -156,8 +154,6 @@ class _Merge:
     def __init__(self, tables: Tables, outcome: Reconciliation, now: datetime) -> None:
         self._tables, self._outcome, self._now = tables, outcome, now
         self._scratch = outcome.scratch
-        self._select = tables.render(read_sql("warehouse/reconcile/known"))
-        self._on_roster = read_sql("warehouse/reconcile/on_roster")
 
     def refuse(self, row: int, reason: str) -> None:
         self._outcome.rows["bad"] += 1
@@ -168,8 +164,8 @@ class _Merge:
         found: list[Finding] = []
         new: list[TableRow] = []
         changed: list[TableRow] = []
-        with self._tables.begin() as connection:
-            known = self._known(connection, [row["transaction_id"] for _, row in fresh])
+        with opened(self._tables) as session:
+            known = _known(session, [row["transaction_id"] for _, row in fresh])
             for number, row in fresh:
                 there = known.get(row["transaction_id"])
                 found += _findings(number, row, there)
@@ -178,10 +174,10 @@ class _Merge:
                 elif (both := merged(row, there)) != {name: there[name] for name in COLUMNS}:
                     changed.append({**both, "origin": there["origin"], "listed_at": there["listed_at"]})
             every = frozenset((*COLUMNS, "origin", "listed_at"))
-            self._tables.upsert(connection, "transactions", new, keep=every)  # a pull may have been faster
-            self._tables.upsert(connection, "transactions", changed)
+            session.upsert("transactions", new, keep=every)  # a pull may have been faster
+            session.upsert("transactions", changed)
             not_pulled = {one.lead_id for one in found if one.kind == Kind.NOT_PULLED and one.lead_id}
-            self._scratch.add_leads(not_pulled - self._rostered(connection, sorted(not_pulled)))
+            self._scratch.add_leads(not_pulled - _rostered(session, sorted(not_pulled)))
         self._scratch.add(found)
         self._outcome.rows.update(
             {"new": len(new), "merged": len(changed), "known": len(fresh) - len(new) - len(changed)}
@@ -201,18 +197,20 @@ class _Merge:
             self.refuse(number, "the ID is that of an earlier row, which says something else")
         return False
 
-    def _known(self, connection: Connection, ids: list[str]) -> dict[str, TableRow]:
-        if self._tables.dialect == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # its driver would not begin before the first write
-        rows = self._tables.read(connection, self._select, ids=ids) if ids else ()
-        return {row.transaction_id: _typed(row._mapping) for row in rows}
 
-    def _rostered(self, connection: Connection, lead_ids: list[str]) -> set[str]:
-        if not lead_ids:
-            return set()
-        lookups = [f"id:{lead_id}" for lead_id in lead_ids]
-        rows = self._tables.read(connection, self._on_roster, lead_ids=lead_ids, lookups=lookups)
-        return {row.found for row in rows}
+def _known(session: Session, ids: list[str]) -> dict[str, TableRow]:
+    if session.tables.dialect == "sqlite":
+        session.connection.exec_driver_sql("BEGIN IMMEDIATE")  # its driver begins with the first write only
+    rows = session.read("reconcile/known", ids=ids) if ids else ()
+    return {row.transaction_id: _typed(row._mapping) for row in rows}
+
+
+def _rostered(session: Session, lead_ids: list[str]) -> set[str]:
+    if not lead_ids:
+        return set()
+    lookups = [f"id:{lead_id}" for lead_id in lead_ids]
+    rows = session.read("reconcile/on_roster", lead_ids=lead_ids, lookups=lookups)
+    return {row.found for row in rows}
 
 
 def _rows(
@@ -249,13 +247,11 @@ def _find_absent(tables: Tables, outcome: Reconciliation) -> None:
     """What was pulled from within the export's span of time and is not in it."""
     if outcome.begin is None or outcome.end is None:
         return
-    select = read_sql("warehouse/reconcile/pulled_within")
+    span: dict[str, Any] = {"begin": outcome.begin, "end": outcome.end}
     after = ""
     while True:
-        with tables.begin() as connection:
-            page = tables.read(
-                connection, select, begin=outcome.begin, end=outcome.end, after=after, count=CHUNK_ROWS
-            )
+        with opened(tables) as session:
+            page = session.read("reconcile/pulled_within", after=after, count=CHUNK_ROWS, **span)
         outcome.scratch.add(
             [
                 Finding(Kind.NOT_IN_EXPORT, None, row.transaction_id, row.lead_id)
@@ -273,8 +269,8 @@ def _add_leads(tables: Tables, scratch: Scratch) -> int:
     now = utc_now()
     fixed = {"status": "waiting", "added_at": now}
     rows = [{"lookup": f"id:{lead_id}", **fixed} for lead_id in scratch.leads()]
-    with tables.begin() as connection:
-        tables.upsert(connection, "lead_roster", rows, keep=frozenset(fixed))
+    with opened(tables) as session:
+        session.upsert("lead_roster", rows, keep=frozenset(fixed))
     return len(rows)
 
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, tzinfo
 from functools import cache
 
 from dateutil import parser as date_parser
-from dateutil.tz import tzoffset
 
 from connectors.errors import ConfigError
 from connectors.kartra.clock import in_utc, local_of
+from pipelines.contacts.steps.dates import numeric_offset_s
 
 _DAY_OR_MONTH = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-][0-9]{4}")
 _SHORT_YEAR = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{1,2}(?![0-9])")
@@ -84,7 +84,7 @@ def _as_people_write(text: str, *, day_first: bool) -> datetime:
     defaults = datetime(2000, 1, 1), datetime(2001, 2, 2)  # noqa: DTZ001 - a date without a zone has none
     try:
         one, other = (
-            date_parser.parse(text, default=default, dayfirst=day_first, tzinfos=_offset)
+            date_parser.parse(text, default=default, dayfirst=day_first, tzinfos=numeric_offset_s)
             for default in defaults
         )
     except (ValueError, OverflowError):
@@ -94,13 +94,8 @@ def _as_people_write(text: str, *, day_first: bool) -> datetime:
     return one
 
 
-def _offset(name: str | None, offset_s: int | None) -> tzinfo | None:
-    """Names of zones are not trusted, they mean another thing on every machine; numbers are."""
-    return None if offset_s is None else tzoffset(name, offset_s)
-
-
 def _utc(moment: datetime, zone: tzinfo) -> datetime:
     if not 1000 <= moment.year <= 9998:  # what every database holds, in every zone
-        raise ValueError("is not in a year that can be")
+        raise ValueError("has an impossible year")
     at = moment.astimezone(UTC) if moment.tzinfo else in_utc(moment, zone)
     return at.replace(microsecond=0)

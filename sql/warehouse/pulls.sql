@@ -1,0 +1,67 @@
+-- Pulls, and the names and sales they keep. Names of tables and columns are ours.
+
+-- name: earlier_pulls
+-- Whose tables these are, the oldest pull first. One row per pull.
+SELECT account, started_at FROM pull_runs ORDER BY started_at
+
+-- name: finish_pull
+-- A pull has ended.
+UPDATE pull_runs
+SET finished_at = :finished_at, status = :status, calls = :calls, leads_read = :leads_read,
+    leads_waiting = :leads_waiting, pulled = :pulled, notes = :notes
+WHERE pull_id = :pull_id
+
+-- name: names
+-- Every tag, list, sequence, page, custom field or option that a pull has seen.
+SELECT * FROM {{ table }}
+
+-- name: mark_name_gone
+-- A name is not in the account any more.
+UPDATE {{ table }} SET gone_at = :now
+WHERE {% for key in keys %}{{ key }} = :{{ key }}{{ " AND " if not loop.last }}{% endfor %}
+
+-- name: known_transactions
+-- What the tables know of the given transactions. One row each.
+SELECT transaction_id, transaction_type, origin FROM transactions WHERE transaction_id IN :ids
+
+-- name: known_subscriptions
+-- The given subscriptions as they stand in the tables. One row each.
+SELECT * FROM subscriptions WHERE subscription_id IN :ids
+
+-- name: owed_transactions
+-- Transactions whose details are owed, one row each: what the lead's list told of them.
+SELECT transaction_id, lead_id, lead_email, transaction_type, extra
+FROM transactions
+WHERE origin = 'api' AND pulled_at IS NULL
+ORDER BY transaction_id
+LIMIT :count
+
+-- name: owed_subscriptions
+-- Subscriptions whose details are owed, one row each: what the lead's list told of them.
+SELECT subscription_id, lead_id, lead_email, subscription_status
+FROM subscriptions
+WHERE is_owed = 1
+ORDER BY subscription_id
+LIMIT :count
+
+-- name: refuse_transaction
+-- Kartra refused the details of a transaction: they are not asked for again.
+UPDATE transactions SET pulled_at = :now, extra = :extra WHERE transaction_id = :id
+
+-- name: refuse_subscription
+-- Kartra refused the details of a subscription: they are not asked for again before its status changes.
+UPDATE subscriptions SET is_owed = 0, extra = :extra WHERE subscription_id = :id
+
+-- name: erase_buyer_by_lead
+-- A person is forgotten: what the lead bought stays, without the buyer.
+UPDATE {{ table }} SET {% for column in columns %}{{ column }} = NULL, {% endfor %}extra = NULL
+WHERE lead_id = :lead_id
+
+-- name: erase_buyer_by_address
+-- The same for rows that name no lead, as those of an export may.
+UPDATE {{ table }} SET {% for column in columns %}{{ column }} = NULL, {% endfor %}extra = NULL
+WHERE lower(lead_email) = :lead_email
+
+-- name: report_views
+-- The views of reports that stand here, and the digest of the text each was made from. One row per view.
+SELECT name, digest FROM report_views
