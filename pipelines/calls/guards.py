@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from pipelines.changes.diff import Cause
 from pipelines.config.guards import GuardsConfig
+from pipelines.contacts.wishes import Cause
 from pipelines.errors import GuardError
 
 FAILED_IN_A_ROW = 25

@@ -1,21 +1,13 @@
 """One change becomes one call: the profile first, then tags, lists, sequences, chained. Pure."""
 
 import json
-from datetime import datetime
 
 from connectors.kartra import commands
-from connectors.kartra.commands import Action, Call, CustomFieldValue, Lead
-from pipelines.changes.diff import Change, Step
+from connectors.kartra.commands import Call, CustomFieldValue, Lead
+from pipelines.changes.diff import Change
 from pipelines.changes.inventory import Inventory
 from pipelines.contacts.lead import Snapshot
-
-_BY_NAME = {
-    "assign_tag": commands.assign_tag,
-    "unassign_tag": commands.unassign_tag,
-    "subscribe_lead_to_list": commands.subscribe_lead_to_list,
-    "unsubscribe_lead_from_list": commands.unsubscribe_lead_from_list,
-    "unsubscribe_lead_from_sequence": commands.unsubscribe_lead_from_sequence,
-}
+from pipelines.contacts.wishes import Step
 
 
 def compile_change(change: Change, snapshot: Snapshot | None, inventory: Inventory) -> Call:
@@ -41,7 +33,7 @@ def compile_change(change: Change, snapshot: Snapshot | None, inventory: Invento
         )
     head = (commands.create_lead() if change.create else commands.edit_lead(),)
     return Call(
-        actions=(*(head if change.writes_profile else ()), *(_action(step) for step in change.steps)),
+        actions=(*(head if change.writes_profile else ()), *(step.action() for step in change.steps)),
         lead=lead,
     )
 
@@ -74,17 +66,3 @@ def change_from_json(text: str) -> Change:
         steps=tuple(Step(*parts) for parts in stored["steps"]),
         score=stored.get("score"),
     )
-
-
-def _action(step: Step) -> Action:
-    match step.cmd:
-        case "subscribe_lead_to_sequence_at_step":
-            return commands.subscribe_lead_to_sequence_at_step(step.name, step.at or "")
-        case "give_points_to_lead":
-            return commands.give_points_to_lead(int(step.name), expiration_days=int(step.at or 0) or None)
-        case "remove_points_from_lead":
-            return commands.remove_points_from_lead(int(step.name))
-        case "calendar_subscribe":
-            starting_at = datetime.fromisoformat(step.when) if step.when else None
-            return commands.calendar_subscribe(step.name, step.at or "", starting_at)
-    return _BY_NAME[step.cmd](step.name)

@@ -1,58 +1,12 @@
 """The difference between what a record asks for and what Kartra acknowledged, for one lead. Pure."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from itertools import chain
+from typing import Any
 
 from pipelines.contacts.lead import CustomValue, DesiredLead, Snapshot, Unwanted
-
-Cause = tuple[str, str]
-"""A command and what it is to give, as ("calendar_subscribe", "Webinar: Tuesday"); "" for the lead itself."""
-
-StepEffect = tuple[str, str]
-"""A collection of a snapshot and what of it, as ("sequences", "Onboarding") or ("points", "+10")."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One action behind the profile. `name` is that of a tag, list, sequence or calendar, or how many points.
-
-    `at` is the step of a sequence, the class of a calendar, the days that points last; `when` the start of
-    the class.
-    """
-
-    cmd: str
-    name: str
-    at: str | None = None
-    when: str | None = None
-
-    @property
-    def label(self) -> str:
-        """What tells it from other steps of its command, in words for people."""
-        match self.cmd:
-            case "calendar_subscribe":
-                return f"{self.name}: {self.at}"
-            case "give_points_to_lead":
-                return f"+{self.name}"
-            case "remove_points_from_lead":
-                return f"-{self.name}"
-            case _:
-                return self.name
-
-    @property
-    def cause(self) -> Cause:
-        """What Kartra may refuse, whoever it is for."""
-        return self.cmd, self.label
-
-    @property
-    def effect(self) -> StepEffect:
-        """The collection of a snapshot it changes, and what of it."""
-        return _EFFECT[self.cmd][0], self.label
-
-    @property
-    def takes(self) -> bool:
-        """Whether the lead is to be without it."""
-        return not _EFFECT[self.cmd][1]
+from pipelines.contacts.wishes import KEPT_UP, ONCE_ONLY, WISH, WISHES, Cause, Step, StepEffect, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +38,7 @@ class Change:
     @property
     def gives_points(self) -> bool:
         """Whether it changes the lead's score."""
-        return any(_EFFECT[step.cmd][0] == "points" for step in self.steps)
+        return any(step.wish.is_amount for step in self.steps)
 
     def __bool__(self) -> bool:
         return self.writes_profile or bool(self.steps)
@@ -131,19 +85,20 @@ def theirs(desired: DesiredLead, snapshot: Snapshot | None) -> frozenset[Unwante
     """What the record wants gone anew and we never gave: nothing tells that the account has such a name."""
     if snapshot is None:
         return desired.unwanted
-    ours = {"tags": snapshot.tags, "lists": snapshot.lists, "sequences": snapshot.sequences}
     anew = desired.unwanted - snapshot.unwanted
-    return frozenset((kind, name) for kind, name in anew if name not in ours[kind])
+    return frozenset((kind, name) for kind, name in anew if name not in WISH[kind].given(snapshot))
 
 
 def removal(snapshot: Snapshot, on_removed: Sequence[str]) -> Change:
     """What is taken from a lead whose contact has gone from the source: only what we gave."""
-    steps: list[Step] = []
-    if "untag" in on_removed:
-        steps += [Step("unassign_tag", name) for name in sorted(snapshot.tags)]
-    if "unsubscribe" in on_removed:
-        steps += [Step("unsubscribe_lead_from_list", name) for name in sorted(snapshot.lists)]
-    return Change(steps=tuple(steps))
+    return Change(
+        steps=tuple(
+            Step(wish.takes.cmd, name)
+            for wish in KEPT_UP
+            if wish.takes is not None and wish.taken_by in on_removed
+            for name in sorted(wish.given(snapshot))
+        )
+    )
 
 
 def apply_change(snapshot: Snapshot, change: Change, done: Sequence[bool]) -> Snapshot:
@@ -157,7 +112,7 @@ def apply_change(snapshot: Snapshot, change: Change, done: Sequence[bool]) -> Sn
             custom_fields={**snapshot.custom_fields, **change.custom_fields},
         )
     landed = [step for step, is_done in zip(change.steps, flags, strict=True) if is_done]
-    return _after(snapshot, [(step.effect, _EFFECT[step.cmd][1]) for step in landed])
+    return _after(snapshot, [(step.effect, not step.takes) for step in landed])
 
 
 def resolve(snapshot: Snapshot, effects: Iterable[StepEffect], *, landed: bool) -> Snapshot:
@@ -169,11 +124,10 @@ def resolve(snapshot: Snapshot, effects: Iterable[StepEffect], *, landed: bool) 
 
 def unproven_wishes(desired: DesiredLead, snapshot: Snapshot) -> list[str]:
     """What the record asks for that may have landed already and is not proven: `sequences Onboarding`."""
-    asked = {step.effect for step in (*_sequences(desired), *_calendars(desired))}
     return sorted(
         f"{collection} {label}"
         for collection, label in snapshot.unproven
-        if (collection, label) in asked or (collection == "points" and desired.points is not None)
+        if WISH[collection].asks_for(desired, label)
     )
 
 
@@ -238,53 +192,31 @@ def joined(value: CustomValue) -> str:
     return value if isinstance(value, str) else "; ".join(value)
 
 
-_EFFECT = {
-    "assign_tag": ("tags", True),
-    "unassign_tag": ("tags", False),
-    "subscribe_lead_to_list": ("lists", True),
-    "unsubscribe_lead_from_list": ("lists", False),
-    "give_points_to_lead": ("points", True),
-    "remove_points_from_lead": ("points", True),
-    "calendar_subscribe": ("calendars", True),
-    "subscribe_lead_to_sequence_at_step": ("sequences", True),
-    "unsubscribe_lead_from_sequence": ("sequences", False),
-}
-"""Per command the collection of a snapshot, and whether it gives or takes; points are signed."""
-
-
 def _steps(desired: DesiredLead, snapshot: Snapshot) -> tuple[Step, ...]:
-    steps = [Step("unassign_tag", name) for name in _taken("tags", desired, snapshot)]
-    steps += [
-        Step("assign_tag", name)
-        for name in desired.tags
-        if name not in snapshot.tags and ("tags", name) not in snapshot.kept
-    ]
-    steps += [Step("unsubscribe_lead_from_list", name) for name in _taken("lists", desired, snapshot)]
-    steps += [
-        Step("subscribe_lead_to_list", name)
-        for name in desired.lists
-        if name not in snapshot.lists and ("lists", name) not in snapshot.kept
-    ]
-    steps += [
-        Step("unsubscribe_lead_from_sequence", name)
-        for collection, name in sorted(desired.unwanted - snapshot.unwanted)
-        if collection == "sequences"
-    ]
-    known = {("sequences", name) for name in snapshot.sequences}
-    known |= {("calendars", label) for label in snapshot.calendars} | snapshot.unproven
-    once_only = (*_points(desired, snapshot), *_calendars(desired), *_sequences(desired))
-    return (*steps, *(step for step in once_only if step.effect not in known))
+    kept_up = [(*_taken(wish, desired, snapshot), *_owed(wish, desired, snapshot)) for wish in KEPT_UP]
+    taken = [_taken(wish, desired, snapshot) for wish in ONCE_ONLY]
+    owed = [_owed(wish, desired, snapshot) for wish in ONCE_ONLY]
+    return tuple(chain.from_iterable((*kept_up, *taken, *owed)))
 
 
-def _taken(collection: Literal["tags", "lists"], desired: DesiredLead, snapshot: Snapshot) -> list[str]:
+def _owed(wish: Wish, desired: DesiredLead, snapshot: Snapshot) -> list[Step]:
+    """What is asked for and the lead neither has from us, nor keeps as it is, nor may have got already."""
+    given, others = wish.given(snapshot), snapshot.kept | snapshot.unproven
+    return [
+        step
+        for step in wish.wanted(desired, snapshot)
+        if step.label not in given and step.effect not in others
+    ]
+
+
+def _taken(wish: Wish, desired: DesiredLead, snapshot: Snapshot) -> list[Step]:
     """What we gave and is asked for no longer, and what is to go whoever gave it."""
-    gone = {name for kind, name in desired.unwanted - snapshot.unwanted if kind == collection}
-    if collection not in desired.silent:
-        ours, wished = (
-            (snapshot.tags, desired.tags) if collection == "tags" else (snapshot.lists, desired.lists)
-        )
-        gone |= ours - set(wished)
-    return sorted(gone)
+    if wish.takes is None:
+        return []
+    gone = {name for kind, name in desired.unwanted - snapshot.unwanted if kind == wish.collection}
+    if not wish.once_only and wish.collection not in desired.silent:
+        gone |= wish.given(snapshot).difference(wish.names(desired))
+    return [Step(wish.takes.cmd, name) for name in sorted(gone)]
 
 
 def why_parked(unproven: Sequence[str]) -> str:
@@ -295,58 +227,34 @@ def why_parked(unproven: Sequence[str]) -> str:
     )
 
 
-def _points(desired: DesiredLead, snapshot: Snapshot) -> Iterator[Step]:
-    """Nothing while it is unproven how many the lead has."""
-    if desired.points is None or any(collection == "points" for collection, _ in snapshot.unproven):
-        return
-    owed = desired.points.amount - snapshot.points
-    if owed > 0:
-        yield Step("give_points_to_lead", str(owed), str(desired.points.expiration_days))
-    elif owed < 0:
-        yield Step("remove_points_from_lead", str(-owed))
-
-
-def _calendars(desired: DesiredLead) -> Iterator[Step]:
-    for one in desired.calendars:
-        yield Step("calendar_subscribe", one.calendar, one.name, one.starting_at or None)
-
-
-def _sequences(desired: DesiredLead) -> Iterator[Step]:
-    for name, at in desired.sequences:
-        yield Step("subscribe_lead_to_sequence_at_step", name, at)
-
-
 def _after(snapshot: Snapshot, effects: Iterable[tuple[StepEffect, bool]]) -> Snapshot:
-    names = {
-        "tags": set(snapshot.tags),
-        "lists": set(snapshot.lists),
-        "sequences": set(snapshot.sequences),
-        "calendars": set(snapshot.calendars),
-    }
-    points, left = snapshot.points, set(snapshot.taken)
-    unwanted, kept = set(snapshot.unwanted), set(snapshot.kept)
+    """The snapshot after these effects; the flag says of each whether it gave."""
+    names = {wish.collection: set(wish.given(snapshot)) for wish in WISHES if not wish.is_amount}
+    amounts = {wish.collection: getattr(snapshot, wish.collection) for wish in WISHES if wish.is_amount}
+    unwanted, kept, taken = set(snapshot.unwanted), set(snapshot.kept), set(snapshot.taken)
     for (collection, label), gives in effects:
-        if collection == "points":
-            points += int(label)
+        wish = WISH[collection]
+        if wish.is_amount:
+            amounts[wish.collection] += int(label)
         elif gives:
-            names[collection].add(label)
+            names[wish.collection].add(label)
             unwanted.discard((collection, label))
         else:
             unwanted.add((collection, label))
-            if collection != "sequences":  # who was in one is never put into it again
-                names[collection].discard(label)
-            if collection == "tags":
+            if wish.once_only:  # who was in one is never put into it again
+                continue
+            names[wish.collection].discard(label)
+            if not wish.can_be_left:
                 kept.discard((collection, label))
-            if collection == "lists" and (collection, label) not in kept:
-                left.add(label)
+            elif (collection, label) not in kept:
+                taken.add(label)
+    there_again = set().union(*(names[wish.collection] for wish in WISHES if wish.can_be_left))
+    parts: dict[str, Any] = {collection: frozenset(held) for collection, held in names.items()}
     return replace(
         snapshot,
-        tags=frozenset(names["tags"]),
-        lists=frozenset(names["lists"]),
-        sequences=frozenset(names["sequences"]),
-        calendars=frozenset(names["calendars"]),
-        taken=frozenset(left - names["lists"]),
-        points=points,
+        **parts,
+        **amounts,
+        taken=frozenset(taken - there_again),
         unwanted=frozenset(unwanted),
         kept=frozenset(kept),
     )

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from connectors.kartra.profile import LeadProfile
 from pipelines.changes.diff import same_value
 from pipelines.changes.readback import same_address
 from pipelines.config.load import OnDrift
 from pipelines.contacts.lead import CustomValue, Snapshot
+from pipelines.contacts.wishes import KEPT_UP, WISH
 
 Decision = Literal["", "left", "keep", "restore", "again"]
 """What comes of it: nothing; it stays, because its person left; it stays, as `on_drift: keep` says; the next
@@ -40,12 +41,11 @@ class Drift:
                 return f"{self.name} in Kartra"
             case "email":
                 return "address changed"
-            case "tags":
-                return f'tag "{self.name}" taken away'
-            case "lists":
-                return f'list "{self.name}" left'
-            case _:
+            case "fields" | "custom_fields":
                 return f"{'custom field' if self.kind == 'custom_fields' else 'field'} {self.name} edited"
+            case _:
+                wish = WISH[self.kind]
+                return f'{wish.one} "{self.name}" {wish.when_gone}'
 
 
 def find_drift(snapshot: Snapshot, profile: LeadProfile) -> Iterator[Drift]:
@@ -63,11 +63,10 @@ def find_drift(snapshot: Snapshot, profile: LeadProfile) -> Iterator[Drift]:
         now = profile.custom_fields.get(name, "")
         if not same_value(custom, now) and ("custom_fields", name) not in snapshot.kept:
             yield Drift("custom_fields", name, now)
-    for name in sorted(snapshot.tags - profile.tags):
-        yield Drift("tags", name)
-    for name in sorted(snapshot.lists):
-        if not profile.lists.get(name, False):
-            yield Drift("lists", name)
+    for wish in KEPT_UP:
+        for name in sorted(wish.given(snapshot)):
+            if not wish.shows(profile, name):
+                yield Drift(wish.collection, name)
 
 
 def decided(
@@ -91,7 +90,7 @@ def decided(
 
 
 def _decision(drift: Drift, on_drift: OnDrift) -> Decision:
-    if drift.kind == "lists":
+    if drift.kind in WISH and WISH[drift.kind].can_be_left:
         return "left"
     if on_drift == "report" or (on_drift == "keep" and drift.kind == "email"):
         return ""
@@ -112,10 +111,9 @@ def _after(snapshot: Snapshot, drift: Drift, decision: Decision) -> Snapshot:
         case "custom_fields":
             custom = {**snapshot.custom_fields, drift.name: drift.value or ""}
             return replace(snapshot, custom_fields=custom)
-        case "tags":
-            return replace(snapshot, tags=snapshot.tags - {drift.name})
-        case _:
-            return replace(snapshot, lists=snapshot.lists - {drift.name})
+        case kind:
+            left: dict[str, Any] = {kind: WISH[kind].given(snapshot) - {drift.name}}
+            return replace(snapshot, **left)
 
 
 def _still_stands(drift: Drift, snapshot: Snapshot, profile: LeadProfile) -> bool:
@@ -129,10 +127,9 @@ def _still_stands(drift: Drift, snapshot: Snapshot, profile: LeadProfile) -> boo
             now = profile.custom_fields.get(drift.name, "")
             then = drift.value or ""
             return same_value(then, now) and same_value(snapshot.custom_fields.get(drift.name, ""), then)
-        case "tags":
-            return drift.name not in snapshot.tags | profile.tags
-        case _:
-            return drift.name not in snapshot.lists and not profile.lists.get(drift.name, False)
+        case kind:
+            wish = WISH[kind]
+            return drift.name not in wish.given(snapshot) and not wish.shows(profile, drift.name)
 
 
 def to_json(found: Sequence[Drift]) -> str:

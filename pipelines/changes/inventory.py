@@ -14,10 +14,10 @@ from connectors.privacy import mask_text
 from pipelines.changes.diff import Change, joined
 from pipelines.config.custom_fields import NewField
 from pipelines.contacts.lead import CustomValue, Unwanted
+from pipelines.contacts.wishes import WISH
 from pipelines.words.nearest import nearest
 
 MISSING_SHOWN = 30
-_WORDS = {"tags": "tag", "lists": "list", "sequences": "sequence"}
 NOTHING: frozenset[Unwanted] = frozenset()
 
 
@@ -81,11 +81,11 @@ def missing_in(
 
     What is taken away need not exist, but for `theirs`: a name that only the record tells may be misspelt.
     """
-    given = [step.effect for step in change.steps if not step.takes and step.effect[0] in _WORDS]
+    given = [step.effect for step in change.steps if not step.takes and step.wish.listed_as]
     for collection, name in (*given, *sorted(theirs)):
         known: frozenset[str] = getattr(inventory, collection)
         if name not in known:
-            yield Missing(f'{_WORDS[collection]} "{name}"', _near(name, known))
+            yield Missing(f'{WISH[collection].one} "{name}"', _near(name, known))
     for identifier, value in change.custom_fields.items():
         definition, new = inventory.custom_fields.get(identifier), creatable.get(identifier)
         if definition is None and new is not None and inventory.has_room_for(identifier):

@@ -8,10 +8,11 @@ from typing import Any
 from connectors.kartra.clock import EST
 from connectors.kartra.commands import Call, get_lead
 from connectors.kartra.profile import LeadProfile
-from pipelines.changes.diff import Change, Step, apply_change, created_lead, same_value
+from pipelines.changes.diff import Change, apply_change, created_lead, same_value
 from pipelines.config.kartra import Mode
 from pipelines.config.load import Existing
-from pipelines.contacts.lead import DesiredLead, Origin, Snapshot, Unwanted
+from pipelines.contacts.lead import DesiredLead, Origin, Snapshot
+from pipelines.contacts.wishes import KEPT_UP, ONCE_ONLY, WISH, WISHES
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 JUST_NOW = timedelta(minutes=15)
@@ -46,7 +47,7 @@ def landed(change: Change, profile: LeadProfile) -> tuple[bool | None, ...]:
     after; one that changed otherwise meanwhile proves nothing.
     """
     head = (_profile_landed(change, profile),) if change.writes_profile else ()
-    return (*head, *(_step_landed(step, change, profile) for step in change.steps))
+    return (*head, *(step.wish.landed(step, profile, change.score) for step in change.steps))
 
 
 def after_unknown(
@@ -93,44 +94,36 @@ def _never_carried_out(change: Change, known: Snapshot, flags: Sequence[bool | N
     Neither is taking away what the lead may never have had.
     """
     head = flags[: len(flags) - len(change.steps)]
-    ours = {("tags", name) for name in known.tags} | {("lists", name) for name in known.lists}
-    told = [
-        (step.cmd, flag)
+    ours = {(wish.collection, name) for wish in KEPT_UP for name in wish.given(known)}
+    telling = [
+        (step, flag)
         for step, flag in zip(change.steps, flags[len(head) :], strict=True)
         if not step.takes or step.effect in ours
     ]
-    traces = [flag for cmd, flag in told if cmd != "subscribe_lead_to_list"]
-    shown = any(head) or any(flag for _, flag in told)
+    traces = [flag for step, flag in telling if step.takes or not step.wish.can_be_left]
+    shown = any(head) or any(flag for _, flag in telling)
     return not shown and (age < JUST_NOW or False in (*head, *traces))
 
 
 def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Snapshot:
     """The snapshot of a lead that Kartra had before us, as far as the record speaks of it."""
     values = _values(desired, profile)
-    absent = frozenset(one for one in desired.unwanted if not _shows(one, profile))
-    kept = {("tags", name) for name in profile.tags} | {("lists", name) for name in profile.lists}
+    absent = frozenset((kind, name) for kind, name in desired.unwanted if not WISH[kind].shows(profile, name))
+    kept = {(wish.collection, name) for wish in KEPT_UP for name in wish.in_profile(profile)}
     kept -= desired.unwanted - absent
     if existing == "fill_blanks":
         kept |= {(kind, name) for kind, known in values.items() for name, value in known.items() if value}
+    ever_given: dict[str, Any] = {
+        wish.collection: frozenset(wish.in_profile(profile)) for wish in ONCE_ONLY if not wish.is_amount
+    }
     return Snapshot(
         email=desired.email,
         lead_id=profile.id or None,
-        sequences=frozenset(profile.sequences),
         kept=frozenset(kept),
         unwanted=absent,
         **values,
+        **ever_given,
     )
-
-
-def _shows(one: Unwanted, profile: LeadProfile) -> bool:
-    """Whether the lead has such a tag, list or sequence now."""
-    match one:
-        case "tags", name:
-            return name in profile.tags
-        case "lists", name:
-            return profile.lists.get(name, False)
-        case _, name:
-            return name in profile.sequences and name not in profile.left_sequences
 
 
 def _values(desired: DesiredLead, profile: LeadProfile) -> dict[str, Any]:
@@ -156,8 +149,14 @@ def joined_after(joined: datetime | None, sent_at: datetime) -> bool | None:
 
 
 def _left(desired: DesiredLead, profile: LeadProfile) -> frozenset[tuple[str, str]]:
-    """Lists the person has left: they stay in the profile, inactive."""
-    return frozenset(("lists", name) for name in desired.lists if profile.lists.get(name) is False)
+    """What is asked for and the person has left: it stays in the profile, inactive."""
+    return frozenset(
+        (wish.collection, name)
+        for wish in WISHES
+        if wish.can_be_left
+        for name in wish.names(desired)
+        if wish.has_left(profile, name)
+    )
 
 
 def _profile_landed(change: Change, profile: LeadProfile) -> bool:
@@ -174,19 +173,3 @@ def _profile_landed(change: Change, profile: LeadProfile) -> bool:
 def same_address(sent: str, stored: str) -> bool:
     """Whether they are one, as Test mode may have stored it."""
     return stored.lower() in (sent, test_address(sent))
-
-
-def _step_landed(step: Step, change: Change, profile: LeadProfile) -> bool | None:
-    match step.cmd:
-        case "calendar_subscribe":
-            return None
-        case "give_points_to_lead" | "remove_points_from_lead":
-            if change.score is None or profile.score is None:
-                return None
-            if profile.score == change.score:
-                return False
-            return True if profile.score == change.score + int(step.label) else None
-        case "subscribe_lead_to_sequence_at_step":  # it stays there when the lead has left it
-            return step.name in profile.sequences
-        case _:
-            return _shows(step.effect, profile) is not step.takes

@@ -39,6 +39,7 @@ from pipelines.config.scalars import (
 from pipelines.config.sources import WRITTEN_SOURCE, SourceConfig, source_config, written_source
 from pipelines.config.values import PLACEHOLDER
 from pipelines.config.wishes import (
+    TAKEN_BY,
     CalendarConfig,
     LeadFields,
     Names,
@@ -66,9 +67,6 @@ _REMOVALS = {
     ]
 }
 _DUPLICATES = {"anyOf": [{"pattern": "^(first|last|merge|error|newest:.+)$", "type": "string"}, VARIABLE]}
-
-
-# Kartra
 
 
 # Load: which contact is whose lead
@@ -306,19 +304,16 @@ class LoadConfig(Section):
     """What stops a run."""
 
 
-_OPPOSITES = {"untag": "tags", "unsubscribe": "lists", "unsubscribe_from_sequences": "sequences"}
-
-
 def fits_together(load: object) -> Iterator[Fault]:
     """What only two keys of a load section show."""
     if not isinstance(load, Mapping):
         return
     yield from can_be_created(load)
-    for key, opposite in _OPPOSITES.items():
-        given = {name for _, name in _constants(load.get(opposite))}
+    for wish, key in TAKEN_BY.items():
+        given = {name for _, name in _constants(load.get(wish))}
         for place, name in _constants(load.get(key)):
             if name in given:
-                yield (key, place), wrong(f"{opposite} gives it to every lead")
+                yield (key, place), wrong(f"{wish} gives it to every lead")
 
 
 def _constants(elements: object) -> Iterator[tuple[int, str]]:
@@ -326,6 +321,3 @@ def _constants(elements: object) -> Iterator[tuple[int, str]]:
         name = element.get("name", element.get("constant")) if isinstance(element, Mapping) else element
         if isinstance(name, str) and not PLACEHOLDER.search(name):
             yield place, name.strip()
-
-
-# Pull

@@ -24,6 +24,9 @@ from pipelines.config.scalars import (
 )
 from pipelines.config.values import PLACEHOLDER, AnyValue, Value, name_or_value, one_value
 
+TAKEN_BY = {"tags": "untag", "lists": "unsubscribe", "sequences": "unsubscribe_from_sequences"}
+"""The key of a wish: the key that asks for the same to be gone."""
+
 _TOLD_BY = ("name", "column", "template", "constant")
 
 

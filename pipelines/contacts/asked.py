@@ -6,14 +6,13 @@ from collections.abc import Callable
 from connectors.privacy import mask_text
 from pipelines.config.load import LoadConfig
 from pipelines.config.values import Value
-from pipelines.config.wishes import PointsConfig
+from pipelines.config.wishes import TAKEN_BY, PointsConfig
 from pipelines.contacts.columns import INDISPENSABLE, can_be_read, used_columns
 from pipelines.contacts.lead import CalendarClass, DesiredLead, Points, Unwanted
 from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.parts import Part, distinct
 from pipelines.contacts.values import Read, Record, UnusableError, reader
-
-_ONE = {"tags": "tag", "lists": "list", "sequences": "sequence"}
+from pipelines.contacts.wishes import WISH, wanted
 
 
 def asked(load: LoadConfig, columns: tuple[str, ...]) -> Part[DesiredLead]:
@@ -37,8 +36,8 @@ def asked(load: LoadConfig, columns: tuple[str, ...]) -> Part[DesiredLead]:
             silent=frozenset(name for name, is_silent in silent.items() if is_silent),
             unwanted=unwanted(record),
         )
-        for collection, name in sorted(lead.unwanted & lead.wanted) if lead.unwanted else ():
-            what = f'{_ONE[collection]} "{mask_text(name)}"'
+        for collection, name in sorted(lead.unwanted & wanted(lead)) if lead.unwanted else ():
+            what = f'{WISH[collection].one} "{mask_text(name)}"'
             raise UnusableError(f"the {what} is asked for and is to be taken off as well")
         return lead
 
@@ -74,12 +73,8 @@ def _sequences(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record],
 def _unwanted(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record], frozenset[Unwanted]]:
     readers = [
         (collection, _texts(element))
-        for collection, elements in (
-            ("tags", load.untag),
-            ("lists", load.unsubscribe),
-            ("sequences", load.unsubscribe_from_sequences),
-        )
-        for element in elements
+        for collection, key in TAKEN_BY.items()
+        for element in getattr(load, key)
         if can_be_read(element, columns)
     ]
     if not readers:

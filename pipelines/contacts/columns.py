@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from connectors.errors import ConfigError
 from pipelines.config.load import LoadConfig
 from pipelines.config.values import Value
+from pipelines.contacts.wishes import WISHES
 from pipelines.words.nearest import nearest
 
 INDISPENSABLE = ("load.fields.email", "load.key", "load.consent", "load.duplicates")
@@ -43,8 +44,6 @@ def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:
     """Each (place in the pipeline file, column) that the mapping reads."""
     for place, value in _values(load):
         yield from ((place, column) for column in value.columns)
-    if load.points is not None and load.points.column is not None:
-        yield "load.points", load.points.column
     if load.key.column is not None:
         yield "load.key", load.key.column
     if load.consent.column is not None:
@@ -65,17 +64,10 @@ def _values(load: LoadConfig) -> Iterator[tuple[str, Value]]:
         yield f"load.fields.{name}", value
     for name, value in load.custom_fields.items():
         yield f"load.custom_fields.{name}", value
-    for place, elements in (
-        ("tags", load.tags),
-        ("lists", load.lists),
-        ("sequences", [part for one in load.sequences for part in (one.name, one.step)]),
-        ("untag", load.untag),
-        ("unsubscribe", load.unsubscribe),
-        ("unsubscribe_from_sequences", load.unsubscribe_from_sequences),
-    ):
-        for element in elements:
-            if isinstance(element, Value):
-                yield f"load.{place}", element
+    for wish in WISHES:
+        yield from ((f"load.{wish.collection}", value) for value in wish.values(load))
+    for wish in WISHES:
+        yield from ((f"load.{wish.taken_by}", value) for value in wish.taken_values(load))
 
 
 def can_be_read(value: str | Value, columns: tuple[str, ...]) -> bool:

@@ -5,8 +5,10 @@ from typing import Any
 
 from pipelines.config.examples import ExpectConfig
 from pipelines.config.load import LoadConfig
+from pipelines.config.wishes import TAKEN_BY
 from pipelines.contacts.lead import DesiredLead
 from pipelines.contacts.mapping import Invalid, Mapped, mapper
+from pipelines.contacts.wishes import WISHES
 
 
 def broken_examples(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[str]:
@@ -42,20 +44,16 @@ def _differences(expect: ExpectConfig, result: Mapped | Invalid) -> Iterator[str
     for name, value in expect.custom_fields.items():
         yield from _unless_equal(name, value, lead.custom_fields.get(name, ""))
     for name, given in _names_of(lead).items():
-        names: tuple[str, ...] | None = getattr(expect, name)
+        names: tuple[str, ...] | None = getattr(expect, name, None)
         if names is not None:
             yield from _unless_equal(name, tuple(sorted(names)), tuple(sorted(given)))
 
 
 def _names_of(lead: DesiredLead) -> dict[str, list[str]]:
     """By the key of a load section that asks for them."""
-    gone = {"untag": "tags", "unsubscribe": "lists", "unsubscribe_from_sequences": "sequences"}
-    return {
-        "tags": [*lead.tags],
-        "lists": [*lead.lists],
-        "sequences": [name for name, _ in lead.sequences],
-        **{key: [name for kind, name in lead.unwanted if kind == one] for key, one in gone.items()},
-    }
+    given = {wish.collection: wish.names(lead) for wish in WISHES}
+    gone = {key: [name for kind, name in lead.unwanted if kind == wish] for wish, key in TAKEN_BY.items()}
+    return {**given, **gone}
 
 
 def _unless_equal(name: str, wanted: Any, given: Any) -> Iterator[str]:

@@ -60,12 +60,6 @@ class DesiredLead:
     silent: frozenset[str] = frozenset()
     unwanted: frozenset[Unwanted] = frozenset()
 
-    @property
-    def wanted(self) -> frozenset[Unwanted]:
-        """What it asks for, in the form of `unwanted`."""
-        named = {"tags": self.tags, "lists": self.lists, "sequences": [name for name, _ in self.sequences]}
-        return frozenset((collection, name) for collection, names in named.items() for name in names)
-
     def to_json(self) -> str:
         """The byte form that is hashed: sorted keys, sorted names, no spaces, UTF-8.
 

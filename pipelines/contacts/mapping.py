@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -52,18 +52,11 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
     def lead(record: Record, email: str) -> DesiredLead:
         texts = {name: part.read(record) for name, part in parts.fields.items()}
         values = {name: part.read(record) for name, part in parts.custom_fields.items()}
-        asked = parts.asked.read(record)
-        return DesiredLead(
+        return replace(
+            parts.asked.read(record),
             email=email,
             fields={name: text for name, text in texts.items() if text or clears},
             custom_fields={name: value for name, value in values.items() if value != "" or clears},
-            tags=asked.tags,
-            lists=asked.lists,
-            sequences=asked.sequences,
-            points=asked.points,
-            calendars=asked.calendars,
-            silent=asked.silent,
-            unwanted=asked.unwanted,
         )
 
     def map_record(record: Record, row: int) -> Mapped | Invalid:

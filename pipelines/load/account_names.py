@@ -23,20 +23,13 @@ from pipelines.changes.inventory import NOTHING, Inventory, Missing, missing_in,
 from pipelines.config.custom_fields import NewField
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Unwanted
+from pipelines.contacts.wishes import WISHES
 from pipelines.load.custom_fields import FieldDraft, FieldToCreate
 from pipelines.state.clock import utc_now
 from pipelines.state.store import Store
 
 FRESH_FOR = timedelta(hours=1)
 """How long a list of names is taken for true without asking again. A name it lacks is asked for anyway."""
-
-_MAPPED: Mapping[InventoryName, tuple[str, ...]] = {
-    "tags": ("tags", "untag"),
-    "lists": ("lists", "unsubscribe"),
-    "sequences": ("sequences", "unsubscribe_from_sequences"),
-    "custom_fields": ("custom_fields",),
-}
-"""Which keys of a load section need which inventory."""
 
 
 class AccountInventory:
@@ -102,10 +95,12 @@ class AccountInventory:
 
 
 def kinds_used(load: LoadConfig) -> Iterator[InventoryName]:
-    """Which inventories a mapping can need."""
-    for kind, keys in _MAPPED.items():
-        if any(getattr(load, key) for key in keys):
-            yield kind
+    """Which of the account's lists a mapping can need."""
+    for wish in WISHES:
+        if wish.listed_as and (wish.is_asked_for(load) or wish.is_taken(load)):
+            yield wish.listed_as
+    if load.custom_fields:
+        yield "custom_fields"
 
 
 class Shortfall:

@@ -37,9 +37,7 @@ from pipelines.calls.patience import (
 )
 from pipelines.changes.compile import change_from_json, change_to_json, compile_change
 from pipelines.changes.diff import (
-    Cause,
     Change,
-    StepEffect,
     apply_change,
     causes_of,
     created_lead,
@@ -56,6 +54,7 @@ from pipelines.changes.inventory import Inventory
 from pipelines.changes.readback import adopt, after_unknown, joined_after, landed, reads_of, test_address
 from pipelines.config.kartra import Mode
 from pipelines.config.load import LoadConfig
+from pipelines.contacts.wishes import Cause, StepEffect
 from pipelines.errors import GuardError
 from pipelines.load.account_names import AccountInventory
 from pipelines.load.task import ALREADY_SO, NO_LEAD, NO_SUCH_NAME, Task

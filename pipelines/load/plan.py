@@ -27,13 +27,6 @@ from pipelines.state.store import Store
 from pipelines.summary import Summary
 
 NOTHING = Change()
-_TRIGGERS = {
-    "assign_tag": "tag",
-    "subscribe_lead_to_list": "list",
-    "subscribe_lead_to_sequence_at_step": "sequence",
-    "calendar_subscribe": "class",
-}
-"""What an account's automations commonly wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +212,8 @@ def _count(plan: Plan, decision: Decision, gone: Collection[Unwanted], leads: in
 
 def _triggered(change: Change) -> Iterator[str]:
     for step in change.steps:
-        if word := _TRIGGERS.get(step.cmd):
-            yield f'{word} "{step.label}"'
+        if step.wish.triggers and not step.takes:
+            yield f'{step.wish.one} "{step.label}"'
 
 
 def _entry(difference: Difference) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pipelines.changes.diff import Cause, Change, unproven_wishes
+from pipelines.changes.diff import Change, unproven_wishes
 from pipelines.contacts.lead import Origin, Snapshot
+from pipelines.contacts.wishes import Cause
 from pipelines.state.outbox import Entry
 
 NO_LEAD = frozenset({"234", "243"})

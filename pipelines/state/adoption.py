@@ -4,15 +4,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Literal, get_args
 
+from pipelines.contacts.wishes import OnceOnly
 from pipelines.state.clock import timestamp
 from pipelines.state.database import BATCH, Database
 from pipelines.state.scope import Scope
 
 ADOPTED_AT_ONCE = 1_000
-
-OnceOnly = Literal["sequences", "points", "calendars"]
-"""What Kartra gives again each time it is asked, and its own import of a file does not give."""
-
 
 Standing = Literal["new", "known", "changed", "unknown", "shared", "not_imported"]
 """How a staged lead stands before it is taken over: see `sql/state/adopt_decide.sql`."""

@@ -12,11 +12,12 @@ from typing import get_args
 
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.contacts.wishes import WISH, OnceOnly
 from pipelines.extract.incremental import extract_of
 from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
 from pipelines.load.guards import check_before
-from pipelines.state.adoption import OnceOnly, Standing
+from pipelines.state.adoption import Standing
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.account import account_of, open_client
@@ -149,8 +150,7 @@ def _count(adoption: Adoption, work: Recorded) -> None:
 
 def once_only(load: LoadConfig) -> tuple[OnceOnly, ...]:
     """What the mapping asks for of those things."""
-    asked = {"sequences": load.sequences, "points": load.points, "calendars": load.calendars}
-    return tuple(kind for kind in get_args(OnceOnly) if asked[kind])
+    return tuple(wish for wish in get_args(OnceOnly) if WISH[wish].is_asked_for(load))
 
 
 def _verify(

@@ -14,6 +14,7 @@ from pipelines.contacts.forgotten import REASON
 from pipelines.contacts.lead import Snapshot, digest
 from pipelines.contacts.mapping import Mapped
 from pipelines.contacts.normalise import normal_key
+from pipelines.contacts.wishes import WISH
 from pipelines.extract.stage import find_record
 from pipelines.extract.suppression import suppressed_addresses, suppressed_by
 from pipelines.extract.transform import open_records
@@ -168,7 +169,5 @@ def _masked(values: dict[str, Any], *, show: bool) -> dict[str, Any]:
     return {name: value if name in _NAMES else mask_deep(value) for name, value in values.items()}
 
 
-_NAMES = frozenset(
-    {"tags", "lists", "sequences", "calendars", "points", "silent", "kept", "unproven", "taken", "unwanted"}
-)
+_NAMES = frozenset({*WISH, "silent", "kept", "unproven", "taken", "unwanted"})
 """Parts of a lead that hold names of the account, not of people."""

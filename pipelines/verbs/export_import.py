@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Any, TextIO
 
 from connectors.errors import ConfigError
 from connectors.privacy import mask_text
@@ -21,11 +21,11 @@ from pipelines.batches import batches
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.lead import DesiredLead, Snapshot
+from pipelines.contacts.wishes import WISH, WISHES, OnceOnly
 from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
 from pipelines.load.guards import check_before
 from pipelines.private_file import create_private, refuse_existing, written_aside
-from pipelines.state.adoption import OnceOnly
 from pipelines.state.database import BATCH
 from pipelines.state.imports import Importable
 from pipelines.state.store import Store
@@ -38,6 +38,7 @@ MAX_LEADS = 19_999
 MAX_COLUMNS = 55
 MAX_CHARACTERS = 255
 BETWEEN_NAMES = ";"
+IMPORTED = tuple(wish for wish in WISHES if wish.is_imported)
 
 _NAME = re.compile(r"[^\W_]+(?: +[^\W_]+)*")
 _IN_THE_WAY = {
@@ -48,9 +49,9 @@ _IN_THE_WAY = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the files; `name` is that of a field."""
+    """A column of the files: `kind` is email, fields, custom_fields or a wish, `name` that of a field."""
 
-    kind: Literal["email", "fields", "custom_fields", "tags", "lists"]
+    kind: str
     name: str = ""
 
     @property
@@ -67,10 +68,8 @@ class Column:
             case "custom_fields":
                 value = lead.custom_fields.get(self.name, "")
                 return value if isinstance(value, str) else BETWEEN_NAMES.join(value)
-            case "tags":
-                return BETWEEN_NAMES.join(lead.tags)
-            case "lists":
-                return BETWEEN_NAMES.join(lead.lists)
+            case wish:
+                return BETWEEN_NAMES.join(WISH[wish].names(lead))
 
 
 Judged = tuple[Importable, DesiredLead, str | None]
@@ -105,14 +104,13 @@ def columns_of(load: LoadConfig) -> tuple[Column, ...]:
         Column("email"),
         *(Column("fields", name) for name in load.fields if name != "email"),
         *(Column("custom_fields", name) for name in load.custom_fields),
-        *([Column("tags")] if load.tags else []),
-        *([Column("lists")] if load.lists else []),
+        *(Column(wish.collection) for wish in IMPORTED if wish.is_asked_for(load)),
     )
 
 
 def misfit(lead: DesiredLead, columns: Iterable[Column]) -> str | None:
     """Why the import would not take a lead whole. Pure; tells no value but names of the account."""
-    for name in (*lead.tags, *lead.lists):
+    for name in (name for wish in IMPORTED for name in wish.names(lead)):
         if not _NAME.fullmatch(name):
             return f'"{mask_text(name)}": the import takes names of letters, digits and spaces'
     for column in columns:
@@ -127,14 +125,14 @@ def misfit(lead: DesiredLead, columns: Iterable[Column]) -> str | None:
 def for_known(lead: DesiredLead, snapshot: Snapshot) -> DesiredLead:
     """The wish for a lead that Kartra has from us: no tag and no list, it has them or has left them."""
     kept = snapshot.kept
+    nothing_more: dict[str, Any] = {wish.collection: () for wish in IMPORTED}
     return replace(
         lead,
         fields={name: value for name, value in lead.fields.items() if ("fields", name) not in kept},
         custom_fields={
             name: value for name, value in lead.custom_fields.items() if ("custom_fields", name) not in kept
         },
-        tags=(),
-        lists=(),
+        **nothing_more,
     )
 
 
@@ -283,12 +281,13 @@ def _refuse_unfit(load: LoadConfig) -> None:
     """Raises ConfigError for what would leave out every lead."""
     if load.sync_mode == "update_only":
         raise ConfigError("load.sync_mode is update_only: there are no new leads to import")
-    for place, names in (("tags", load.tags), ("lists", load.lists)):
-        for name in names:
+    for wish in IMPORTED:
+        for name in getattr(load, wish.collection):
             if isinstance(name, str) and not _NAME.fullmatch(name):
                 raise ConfigError(
-                    f'load.{place}: "{name}" is for every lead, and Kartra\'s import takes names of letters,'
-                    " digits and spaces alone: rename it in Kartra, or leave it to the run after the import"
+                    f'load.{wish.collection}: "{name}" is for every lead, and Kartra\'s import takes names of'
+                    " letters, digits and spaces alone: rename it in Kartra, or leave it to the run after the"
+                    " import"
                 )
 
 

@@ -20,6 +20,7 @@ from pipelines.changes.drift import Drift, find_drift
 from pipelines.changes.readback import reads_of
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.lead import Snapshot
+from pipelines.contacts.wishes import ONCE_ONLY, WISH
 from pipelines.state.store import Store
 from pipelines.summary import Progress
 
@@ -53,8 +54,10 @@ class Verified:
 def differences(snapshot: Snapshot, profile: LeadProfile) -> Iterator[Drift]:
     """What the profile does not show of what was taken over. Points and classes are in no profile."""
     yield from find_drift(snapshot, profile)
-    for name in sorted(snapshot.sequences - profile.sequences.keys()):
-        yield Drift("sequences", name)
+    for wish in ONCE_ONLY:
+        if wish.when_missing:
+            for name in sorted(wish.given(snapshot).difference(wish.in_profile(profile))):
+                yield Drift(wish.collection, name)
 
 
 def told(difference: Drift) -> str:
@@ -62,16 +65,12 @@ def told(difference: Drift) -> str:
     match difference.kind:
         case "email":
             return "another address"
-        case "tags":
-            return f'without the tag "{difference.name}"'
-        case "lists":
-            return f'not on the list "{difference.name}"'
-        case "sequences":
-            return f'not in the sequence "{difference.name}"'
         case "custom_fields":
             return f"custom field {difference.name} differs"
-        case _:
+        case "fields":
             return f"field {difference.name} differs"
+        case wish:
+            return f'{WISH[wish].when_missing} "{difference.name}"'
 
 
 def verify(

@@ -9,9 +9,10 @@ from connectors.kartra import commands
 from connectors.kartra.commands import Call, CustomFieldValue, Lead
 from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.changes.compile import change_from_json, change_to_json, compile_change
-from pipelines.changes.diff import Change, Step, diff_lead
+from pipelines.changes.diff import Change, diff_lead
 from pipelines.changes.inventory import Inventory
 from pipelines.contacts.lead import DesiredLead, Snapshot
+from pipelines.contacts.wishes import Step
 from tests.contacts.strategies import changes, whole_leads, whole_snapshots
 
 INVENTORY = Inventory(

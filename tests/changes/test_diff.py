@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from pipelines.changes.diff import (
     Change,
-    Step,
     apply_change,
     created_lead,
     diff_lead,
@@ -19,6 +18,7 @@ from pipelines.changes.diff import (
     unproven_wishes,
 )
 from pipelines.contacts.lead import CalendarClass, DesiredLead, Points, Snapshot
+from pipelines.contacts.wishes import Step
 from tests.contacts.strategies import whole_leads, whole_snapshots
 
 ANN = DesiredLead(

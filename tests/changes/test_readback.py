@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kartra.profile import LeadProfile
-from pipelines.changes.diff import Change, Step, apply_change, created_lead, diff_lead
+from pipelines.changes.diff import Change, apply_change, created_lead, diff_lead
 from pipelines.changes.readback import adopt, after_unknown, landed
 from pipelines.contacts.lead import DesiredLead, Snapshot, Unwanted
+from pipelines.contacts.wishes import Step
 from tests.contacts.strategies import desired_leads, names, snapshots
 
 WISH = DesiredLead(

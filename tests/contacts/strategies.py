@@ -5,9 +5,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pipelines.changes.diff import Change, Step
+from pipelines.changes.diff import Change
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import CalendarClass, CustomValue, DesiredLead, Points, Snapshot
+from pipelines.contacts.wishes import Step, wanted
 
 ADDRESSES = ("ann@example.org", "bob@example.org")
 NAMES = ("VIP", "Blog", "Été", "a;b")
@@ -72,7 +73,7 @@ unwanted = st.frozensets(st.tuples(st.sampled_from(["tags", "lists", "sequences"
 
 def wishes_gone(lead: DesiredLead, unwanted: frozenset[tuple[str, str]]) -> DesiredLead:
     """With what it wants gone, less what it asks for: no record of a mapping wants both."""
-    return replace(lead, unwanted=unwanted - lead.wanted)
+    return replace(lead, unwanted=unwanted - wanted(lead))
 
 
 desired_leads = st.builds(wishes_gone, desired_leads, unwanted=st.just(frozenset()) | unwanted)

@@ -16,8 +16,9 @@ from connectors.kartra.sandbox import Account, Sandbox
 from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials
 from pipelines.calls.inventories import read_inventory
-from pipelines.changes.diff import Change, Step
+from pipelines.changes.diff import Change
 from pipelines.changes.inventory import Inventory, Missing, missing_in, needs_inventory
+from pipelines.contacts.wishes import Step
 from pipelines.load.account_names import FRESH_FOR, AccountInventory, Shortfall, kinds_used
 from pipelines.state.clock import utc_now
 from pipelines.state.store import Store
