@@ -4,7 +4,19 @@ Whoever handles wishes takes what it knows of them from here: the diff and its o
 the read-back, the names that an account has to have, what a plan says of automations, drift, adoption, the
 files for Kartra's own import, examples, merging and `explain`. None of them names a wish.
 
-NOTES
+A new one is a row here, the fields that hold it, its key in the file, and a test. Notes that a lead is given
+once, had Kartra a command `add_note`, would be this much; tried, and nothing else had to change:
+
+    connectors/kartra/commands.py  +add_note(note), and that a second one is a second effect
+    pipelines/config/load.py       +notes: Names = ()
+    pipelines/contacts/lead.py     +notes: tuple[str, ...] of what is asked for, frozenset[str] of what was
+                                   +given, each with its line of JSON
+    pipelines/contacts/asked.py    +notes=notes(record)[0], read as tags are
+    pipelines/contacts/wishes.py   +Wish("notes", "note", _notes, once_only=True, triggers=False,
+                                   +     gives=Command("add_note", lambda step: commands.add_note(step.name)),
+                                   +     proof=_no_profile_shows_it, merged=_together), and _notes, its steps
+    sql/state/                     +what adoption takes for given, because it is given once
+    tests/contacts/strategies.py   +notes of the leads that are drawn: what holds for every wish holds for it
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
