@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.changes.diff import apply_change, created_lead, diff_lead
-from pipelines.contacts.wishes import OnceOnly
 from pipelines.contacts.lead import DesiredLead, Snapshot, digest
 from pipelines.contacts.staged import Staged
+from pipelines.contacts.wishes import OnceOnly
 from pipelines.state.store import Store
 from pipelines.verbs.export_import import Column, columns_of, for_known, misfit
 from tests.contacts.strategies import load_config, whole_leads
