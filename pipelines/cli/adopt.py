@@ -1,23 +1,24 @@
-"""The verbs on Kartra's own import: `export-import` writes files for it, `adopt` takes over what it made."""
+"""The verb `adopt`: takes over what Kartra's own import made."""
 
-from __future__ import annotations
-
-import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from pipelines.cli.options import FILE, common, print_json, read_file, start_log, stop_on_signals
+from connectors.privacy import mask_address, mask_text
+from pipelines.cli.exits import DONE, FAILED, PARTIAL
+from pipelines.cli.files import read_file
+from pipelines.cli.options import FILE, common
+from pipelines.cli.output import print_json, print_lines
+from pipelines.cli.progress import progress_bar
+from pipelines.cli.signals import Stop
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.state.adoption import Standing
+from pipelines.verbs.adopt import Adoption, adopt_source, undo_adoption
+from pipelines.verbs.verify_adoption import Verified, told
 
-if TYPE_CHECKING:  # pandas comes with them
-    from pipelines.state.adoption import Standing
-    from pipelines.verbs.adopt import Adoption
-    from pipelines.verbs.export_import import ImportFiles
-    from pipelines.verbs.verify_adoption import Verified
-
-DONE, FAILED, PARTIAL = 0, 1, 3  # as in pipelines.cli.main
 SHOWN = 10
 """Leads that differ, on screen."""
 SUSPICIOUS_SHARE = 0.5
@@ -60,7 +61,9 @@ _LEFT: Mapping[Standing, str] = {
 )
 @click.option("--show", is_flag=True, help="Show keys; without it they are masked.")
 @common
+@click.pass_obj
 def adopt(
+    stop: Stop,
     file: Path,
     *,
     verify_count: int,
@@ -70,8 +73,7 @@ def adopt(
     undo: bool,
     show: bool,
     as_json: bool,
-    verbose: int,
-) -> None:
+) -> int:
     """Record the source as in Kartra already, without sending it: after Kartra's own import of the file.
 
     Leads known before stay as they are. After export-import, only what its files hold is taken over, as they
@@ -85,47 +87,39 @@ def adopt(
     """
     if undo and (verify_count or owed or whole_source):
         raise click.UsageError("--undo stands alone")
-    start_log(verbose)
+    config = read_file(file)
     if undo:
-        _undo(file, as_json=as_json)
-        return
-    with stop_on_signals() as stop:
-        from rich.console import Console
-
-        from pipelines.cli.screens import progress_bar
-        from pipelines.verbs.adopt import adopt_source
-
-        config = read_file(file)
-        with progress_bar(Console(stderr=True)) as progress:
-            adoption = adopt_source(
-                config,
-                owed=owed,
-                whole_source=whole_source,
-                verify_count=verify_count,
-                seed=seed,
-                stopping=stop.asked,
-                progress=progress,
-            )
+        return _undo(config, as_json=as_json)
+    with progress_bar() as progress:
+        adoption = adopt_source(
+            config,
+            owed=owed,
+            whole_source=whole_source,
+            verify_count=verify_count,
+            seed=seed,
+            stopping=stop.asked,
+            progress=progress,
+        )
     if as_json:
         print_json(_adoption_json(adoption, show=show))
     else:
-        for line in _adoption_lines(adoption, file, show=show):
-            click.echo(line)
-    if stop.number is not None:
-        sys.exit(128 + stop.number)
+        print_lines(_adoption_lines(adoption, file, show=show))
+    return stop.code(_code(adoption))
+
+
+def _code(adoption: Adoption) -> int:
     if adoption.verified is not None and adoption.verified.failed:
-        sys.exit(FAILED)
-    sys.exit(DONE if adoption.status == "succeeded" else PARTIAL)
+        return FAILED
+    return DONE if adoption.status == "succeeded" else PARTIAL
 
 
-def _undo(file: Path, *, as_json: bool) -> None:
-    from pipelines.verbs.adopt import undo_adoption
-
-    count = undo_adoption(read_file(file))
+def _undo(config: PipelineConfig, *, as_json: bool) -> int:
+    count = undo_adoption(config)
     if as_json:
         print_json({"undone": count})
     else:
         click.echo(f"{count:,} leads are no longer adopted: the next run sends them")
+    return DONE
 
 
 def _adoption_json(adoption: Adoption, *, show: bool) -> dict[str, Any]:
@@ -160,9 +154,6 @@ def _adoption_json(adoption: Adoption, *, show: bool) -> dict[str, Any]:
 
 
 def _differences(verified: Verified, *, show: bool) -> Iterator[dict[str, Any]]:
-    from connectors.privacy import mask_address
-    from pipelines.verbs.verify_adoption import told
-
     for lead in verified.differing:
         for one in lead.found:
             yield {
@@ -222,11 +213,6 @@ def _verified_lines(verified: Verified, file: Path, *, show: bool) -> Iterator[s
 
 
 def _differing_lines(verified: Verified, *, show: bool) -> Iterator[str]:
-    from collections import Counter
-
-    from connectors.privacy import mask_address, mask_text
-    from pipelines.verbs.verify_adoption import told
-
     kinds = Counter(told(one) for lead in verified.differing for one in lead.found)
     for words, count in kinds.most_common(SHOWN):
         yield f"  {count:>15,} × {mask_text(words)}"
@@ -236,96 +222,3 @@ def _differing_lines(verified: Verified, *, show: bool) -> Iterator[str]:
         yield f"    {row}{named}, lead {lead.lead_id}: {mask_text('; '.join(map(told, lead.found)))}"
     if len(verified.differing) > SHOWN:
         yield f"    and {len(verified.differing) - SHOWN:,} more: --json has them all"
-
-
-@click.command(name="export-import", epilog="Example:  kartra-sync export-import newsletter.yaml --to import")
-@click.argument("file", type=FILE)
-@click.option("--to", "folder", type=FILE, required=True, help="The folder the files are written to.")
-@click.option(
-    "--all", "everything", is_flag=True, help="Also leads that Kartra has from us, without tags and lists."
-)
-@click.option("--replace", "replace_files", is_flag=True, help="Replace the files of an earlier export.")
-@common
-def export_import(
-    file: Path, *, folder: Path, everything: bool, replace_files: bool, as_json: bool, verbose: int
-) -> None:
-    """Write new leads to files for Kartra's own import, which can carry consent: the API's leads never do.
-
-    Numbered CSV files as that import takes them: fewer than 20,000 leads each, 55 columns and 255 characters
-    a cell at most, names of tags and lists in letters, digits and spaces. What does not fit is listed with
-    its row and the reason, exit 3, and is sent by the next run. The files hold personal data.
-
-    Upload them in Kartra; once the import is approved, `adopt` takes the leads over without sending them.
-    """
-    start_log(verbose)
-    with stop_on_signals() as stop:
-        from rich.console import Console
-
-        from pipelines.cli.screens import progress_bar
-        from pipelines.verbs.export_import import export_import as write_files
-
-        config = read_file(file)
-        with progress_bar(Console(stderr=True)) as progress:
-            written = write_files(
-                config,
-                folder,
-                everything=everything,
-                replace_files=replace_files,
-                stopping=stop.asked,
-                progress=progress,
-            )
-    if as_json:
-        print_json(_files_json(written))
-    else:
-        for line in _files_lines(written, file):
-            click.echo(line)
-    if stop.number is not None:
-        sys.exit(128 + stop.number)
-    sys.exit(DONE if written.status == "succeeded" else PARTIAL)
-
-
-def _files_json(written: ImportFiles) -> dict[str, Any]:
-    counted = written.summary.to_json()
-    return {
-        "run_id": written.run_id,
-        "pipeline": written.pipeline,
-        "status": written.status,
-        "rows": counted["rows"],
-        "leads": counted["leads"],
-        "files": [{"file": str(path), "leads": count} for path, count in written.files],
-        "columns": list(written.columns),
-        "written": written.leads,
-        "known": written.known,
-        "misfits": written.misfits,
-        "left_out": str(written.left_out) if written.left_out else None,
-        "not_carried": list(written.not_carried),
-        "seconds": counted["seconds"],
-    }
-
-
-def _files_lines(written: ImportFiles, file: Path) -> Iterator[str]:
-    summary = written.summary
-    took = f"in {summary.seconds:.1f} s (run {written.run_id})"
-    yield f"{written.pipeline}: export-import {written.status} {took}"
-    yield f"  rows   {summary.read:>8,} read"
-    for count, words in (
-        (summary.invalid, "invalid"),
-        (summary.duplicate, "same key as another row"),
-        (summary.blocked, "without consent, opted out or forgotten"),
-        (written.known, "in Kartra already: left out"),
-        (written.misfits, "do not fit the import: the next run sends them"),
-    ):
-        if count:
-            yield f"  {count:>15,} {words}"
-    for path, count in written.files:
-        yield f"  {count:>15,} leads in {path}"
-    if written.left_out is not None:
-        yield f"  why not the others: {written.left_out}"
-    if not written.files:
-        yield "  nothing to import"
-        return
-    if written.not_carried:
-        missing = ", ".join(written.not_carried)
-        yield f"  note: the files carry no {missing}; adopt --owed has the next run give them"
-    yield "  next: upload the files in Kartra (Contacts, Imports), match the columns, answer its questions."
-    yield f"        Once it is approved: kartra-sync adopt {file} --verify 100"

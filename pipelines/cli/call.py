@@ -1,19 +1,34 @@
-"""`kartra-sync call`: any command of Kartra's API by hand. The help is made of builders and error table."""
+"""The verb `call`: any command of Kartra's API by hand. Its help is made of builders and error table."""
 
 import inspect
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.options import FILE, common, print_json, read_file, start_log, stop_on_signals
-
-if TYPE_CHECKING:
-    from connectors.kartra import Answer, Call
-    from connectors.kartra.sender import Sender
+from connectors.kartra import Answer, Call, Effect, KartraClient, commands
+from connectors.kartra.commands import READS, REPEAT
+from connectors.kartra.error_types import ERROR_TYPES
+from connectors.kartra.payments import parse_subscription, parse_transaction
+from connectors.kartra.sender import Sender
+from pipelines.cli.call_answer import outcome_json, outcome_lines, payment_line
+from pipelines.cli.call_arguments import (
+    COMMANDS,
+    call_of,
+    confirmed_by,
+    example_of,
+    needs_words,
+    parameters_of,
+)
+from pipelines.cli.exits import DONE
+from pipelines.cli.files import read_file
+from pipelines.cli.options import FILE, common
+from pipelines.cli.output import print_json
+from pipelines.cli.signals import stop_on_signals
+from pipelines.verbs.account import open_client, open_client_of_environment
+from pipelines.words.nearest import nearest
 
 _EXITS = (
     "Exit: 0 done · 1 not carried out, or safe to send again · 2 usage or configuration · 3 refused, or once"
@@ -30,8 +45,6 @@ class _Commands(click.Group):
     """One subcommand for each command of Kartra, made when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        from pipelines.cli.call_arguments import COMMANDS
-
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -40,8 +53,6 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        from pipelines.words.nearest import nearest
-
         known = self.list_commands(ctx)
         if args[0] not in known:
             near = nearest(args[0], known)
@@ -72,8 +83,6 @@ def call(context: click.Context, *, as_list: bool, as_json: bool) -> None:
 
 
 def _print_list(*, as_json: bool) -> None:
-    from pipelines.cli.call_arguments import COMMANDS, parameters_of
-
     rows = [
         {
             "cmd": cmd,
@@ -93,7 +102,6 @@ def _print_list(*, as_json: bool) -> None:
 
 def _command(cmd: str) -> click.Command:
     """The subcommand of one command of Kartra, with the help its builder and the error table give."""
-    from pipelines.cli.call_arguments import example_of
 
     @click.command(
         cmd,
@@ -116,28 +124,21 @@ def _command(cmd: str) -> click.Command:
         yes: bool,
         show: bool,
         as_json: bool,
-        verbose: int,
-    ) -> None:
-        start_log(verbose)
-        from pipelines.cli.call_arguments import call_of, needs_words
-
+    ) -> int:
         if not words and needs_words(cmd) and not as_json:
             click.echo(context.get_help())
-            return
+            return DONE
         try:
             asked = call_of(cmd, words)
         except ValueError as error:
             raise click.UsageError(f"{cmd}: {error}", context) from None
-        sys.exit(_carried_out(asked, file, confirmed=yes, show=show, as_json=as_json))
+        return _carried_out(asked, file, confirmed=yes, show=show, as_json=as_json)
 
     return carry_out
 
 
-def _carried_out(asked: "Call", file: Path | None, *, confirmed: bool, show: bool, as_json: bool) -> int:
-    from connectors.kartra import Effect
-    from pipelines.cli.call_answer import outcome_json, outcome_lines
-
-    def report(call: "Call", answer: "Answer") -> int:
+def _carried_out(asked: Call, file: Path | None, *, confirmed: bool, show: bool, as_json: bool) -> int:
+    def report(call: Call, answer: Answer) -> int:
         outcome = outcome_json(call, answer, show=show)
         if as_json:
             print_json(outcome)
@@ -157,25 +158,18 @@ def _carried_out(asked: "Call", file: Path | None, *, confirmed: bool, show: boo
         finally:
             client.close()
     code = report(asked, answer)
-    return code if stop.number is None else 128 + stop.number
+    return stop.code(code)
 
 
-def _open(file: Path | None, stopping: Callable[[], bool]) -> "Sender":
-    from pipelines.verbs.account import open_client, open_client_of_environment
-
+def _open(file: Path | None, stopping: Callable[[], bool]) -> Sender:
     if file is not None:
         return open_client(read_file(file), stopping)
     return open_client_of_environment(os.environ, Path(".env"), stopping)
 
 
-def _confirm(asked: "Call", file: Path | None) -> "tuple[Call, Answer] | None":
+def _confirm(asked: Call, file: Path | None) -> tuple[Call, Answer] | None:
     """Ask for what is at stake to be typed once more. Where it is a payment that Kartra does not know, the
     look at it is returned, and nothing is asked."""
-    from connectors.kartra import Call, Effect, commands
-    from connectors.kartra.payments import parse_subscription, parse_transaction
-    from pipelines.cli.call_answer import payment_line
-    from pipelines.cli.call_arguments import confirmed_by
-
     if (at_stake := confirmed_by(asked)) is None:
         return None
     name, value = at_stake
@@ -209,9 +203,6 @@ class _Helped(click.Command):
     """Help in the order of reading: what it does, parameters, errors, options."""
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from connectors.kartra.error_types import ERROR_TYPES
-        from pipelines.cli.call_arguments import parameters_of
-
         super().format_help_text(ctx, formatter)
         cmd = self.name or ""
         rows = [
@@ -239,13 +230,9 @@ def _summary(cmd: str) -> str:
 
 def _documented(cmd: str) -> str:
     """The docstring of the client's method, without what stands elsewhere in the help."""
-    from connectors.kartra import KartraClient
-
     told = inspect.getdoc(getattr(KartraClient, cmd)) or ""
     return told.partition(" Again:")[0] if "\n\n" not in told else told
 
 
 def _repeat_of(cmd: str) -> str:
-    from connectors.kartra.commands import READS, REPEAT
-
     return "safe" if cmd in READS else REPEAT[cmd].value

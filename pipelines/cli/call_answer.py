@@ -12,9 +12,7 @@ from connectors.kartra.outcomes import error_for
 from connectors.kartra.payments import Subscription, Transaction
 from connectors.kartra.profile import NOTHING
 from connectors.privacy import mask_address, mask_text
-
-DONE, SEND_AGAIN, REFUSED = 0, 1, 3
-"""Exit codes: 3 is also for what is once only and may have been carried out."""
+from pipelines.cli.exits import DONE, FAILED, PARTIAL
 
 _PERSONAL = ("username", "affiliate", "_jv", "digits", "_ip")
 _PLAIN_PREFIXES = ("transaction_", "subscription_", "product_", "account_", "gdpr_lead_status")
@@ -61,12 +59,13 @@ def said(call: Call, answer: Answer, *, show: bool) -> dict[str, Any]:
 
 
 def exit_code(call: Call, error: ApiError | None) -> int:
+    """FAILED may be sent again; PARTIAL was refused, or is once only and may have been carried out."""
     if error is None:
         return DONE
     if isinstance(error, RefusedApiError):
-        return REFUSED
+        return PARTIAL
     once_only = any(action.repeat is Repeat.ONCE_ONLY for action in call.actions)
-    return REFUSED if once_only and isinstance(error, UnknownOutcomeError) else SEND_AGAIN
+    return PARTIAL if once_only and isinstance(error, UnknownOutcomeError) else FAILED
 
 
 def payment_line(payment: Transaction | Subscription) -> str:

@@ -1,16 +1,21 @@
 """The verb `drift`: what somebody changed in Kartra of what this program sent there."""
 
-import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from pipelines.cli.options import FILE, common, print_json, read_file, start_log, stop_on_signals
-
-if TYPE_CHECKING:
-    from pipelines.verbs.drift import Looked
+from connectors.privacy import mask_address
+from pipelines.cli.exits import DONE, FAILED
+from pipelines.cli.files import read_file
+from pipelines.cli.options import FILE, common
+from pipelines.cli.output import print_json
+from pipelines.cli.progress import progress_bar
+from pipelines.cli.screens import drift_table, print_table
+from pipelines.cli.signals import Stop
+from pipelines.config.scalars import period
+from pipelines.verbs.drift import Looked, look
 
 _COMES = {
     "": "nothing",
@@ -22,8 +27,6 @@ _COMES = {
 
 
 def _span(_context: click.Context, _parameter: click.Parameter, text: str) -> timedelta:
-    from pipelines.config.scalars import period
-
     try:
         return period(text)
     except ValueError as error:
@@ -49,22 +52,16 @@ def _span(_context: click.Context, _parameter: click.Parameter, text: str) -> ti
 )
 @click.option("--show", is_flag=True, help="Show keys; without it they are masked.")
 @common
-def drift(file: Path, *, within: timedelta, max_calls: int, show: bool, as_json: bool, verbose: int) -> None:
+@click.pass_obj
+def drift(stop: Stop, file: Path, *, within: timedelta, max_calls: int, show: bool, as_json: bool) -> int:
     """What somebody changed in Kartra: tags taken away, lists left, fields edited, leads deleted.
 
     Reads each lead's profile; a pull of leads does that, too. Writes nothing to Kartra: what the next run
     does about it stands in `load.on_drift`. A list its person has left stays left in any case.
     """
-    start_log(verbose)
-    with stop_on_signals() as stop:
-        from rich.console import Console
-
-        from pipelines.cli.screens import progress_bar
-        from pipelines.verbs.drift import look
-
-        config = read_file(file)
-        with progress_bar(Console(stderr=True)) as progress:
-            looked = look(config, within=within, max_calls=max_calls, stopping=stop.asked, progress=progress)
+    config = read_file(file)
+    with progress_bar() as progress:
+        looked = look(config, within=within, max_calls=max_calls, stopping=stop.asked, progress=progress)
     lines = _lines(looked, show=show)
     if as_json:
         print_json(
@@ -72,22 +69,18 @@ def drift(file: Path, *, within: timedelta, max_calls: int, show: bool, as_json:
                 "looked_at": looked.leads,
                 "failed": looked.failed,
                 "fresh": looked.fresh,
-                "complete": not looked.is_cut and not looked.failed and stop.number is None,
+                "complete": not looked.is_cut and not looked.failed and not stop.asked(),
                 "calls": looked.calls,
                 "leads": len(looked.drifted),
                 "drift": lines,
             }
         )
     else:
-        _tell(looked, lines)
-    if stop.number is not None:
-        sys.exit(128 + stop.number)
-    sys.exit(1 if looked.failed else 0)
+        _print(looked, lines)
+    return stop.code(FAILED if looked.failed else DONE)
 
 
-def _lines(looked: "Looked", *, show: bool) -> list[dict[str, Any]]:
-    from connectors.privacy import mask_address
-
+def _lines(looked: Looked, *, show: bool) -> list[dict[str, Any]]:
     return [
         {
             "key": lead.key if show else mask_address(lead.key),
@@ -103,15 +96,11 @@ def _lines(looked: "Looked", *, show: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _tell(looked: "Looked", lines: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-
-    from pipelines.cli.screens import drift_table
-
+def _print(looked: Looked, lines: list[dict[str, Any]]) -> None:
     told = f"{looked.leads:,} leads looked at, {len(looked.drifted):,} are not as Kartra acknowledged them"
     if lines:
         rows = [{**line, "comes": _COMES[line["decision"]]} for line in lines]
-        Console(width=None if sys.stdout.isatty() else 160).print(drift_table(rows))
+        print_table(drift_table(rows))
     click.echo(told)
     if looked.fresh:
         click.echo(f"  {looked.fresh:,} were left alone: looked at lately (--within), or changed just now")

@@ -1,16 +1,16 @@
 """The verb `errors`: what Kartra's error types mean, from the table that gives every message its words."""
 
 import re
-import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import click
+from rich.table import Table
 
-from pipelines.cli.options import common, print_json, start_log
-
-if TYPE_CHECKING:
-    from connectors.kartra.error_types import ErrorType
+from connectors.kartra.error_types import ERROR_TYPES, TOO_MANY_REQUESTS, ErrorType, error_type
+from pipelines.cli.options import common
+from pipelines.cli.output import print_json
+from pipelines.cli.screens import print_table
 
 SUCCESSES = range(101, 116)
 """Kartra numbers what succeeded as well (§3.4)."""
@@ -22,14 +22,11 @@ _MORE = (
 @click.command(epilog="Example:  kartra-sync errors 212")
 @click.argument("type", required=False)
 @common
-def errors(type: str | None, *, as_json: bool, verbose: int) -> None:  # noqa: A002 - Kartra's own word
+def errors(type: str | None, *, as_json: bool) -> None:  # noqa: A002 - Kartra's own word
     """What an error type of Kartra means, what usually causes it, what to do; without TYPE all of them.
 
     Messages, rejects and the journal say the same words.
     """
-    start_log(verbose)
-    from connectors.kartra.error_types import ERROR_TYPES, TOO_MANY_REQUESTS
-
     every = (*ERROR_TYPES.values(), TOO_MANY_REQUESTS)
     if type is not None:
         entry = _entry(type)
@@ -37,12 +34,10 @@ def errors(type: str | None, *, as_json: bool, verbose: int) -> None:  # noqa: A
     elif as_json:
         print_json({"errors": [_json(entry) for entry in every]})
     else:
-        _print_table(every)
+        _print(every)
 
 
-def _entry(given: str) -> "ErrorType":
-    from connectors.kartra.error_types import TOO_MANY_REQUESTS, error_type
-
+def _entry(given: str) -> ErrorType:
     if not re.fullmatch(r"[0-9]{1,6}", given):
         raise click.BadParameter(f"{given}: Kartra's error types are numbers, such as 212", param_hint="TYPE")
     if int(given) in SUCCESSES:
@@ -53,7 +48,7 @@ def _entry(given: str) -> "ErrorType":
     return TOO_MANY_REQUESTS if given == TOO_MANY_REQUESTS.type else error_type(given)
 
 
-def _lines(entry: "ErrorType") -> Iterator[str]:
+def _lines(entry: ErrorType) -> Iterator[str]:
     yield f"{entry.type}  {entry.message}"
     yield f"  means      {entry.means}"
     yield f"  cause      {entry.cause}"
@@ -63,7 +58,7 @@ def _lines(entry: "ErrorType") -> Iterator[str]:
         yield f"  from       {', '.join(sorted(entry.commands))}"
 
 
-def _json(entry: "ErrorType") -> dict[str, Any]:
+def _json(entry: ErrorType) -> dict[str, Any]:
     return {
         "type": entry.type,
         "documented": entry.is_documented,
@@ -79,12 +74,9 @@ def _json(entry: "ErrorType") -> dict[str, Any]:
     }
 
 
-def _print_table(entries: "tuple[ErrorType, ...]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+def _print(entries: Sequence[ErrorType]) -> None:
     table = Table("type", "Kartra says", "what to do", box=None, pad_edge=False)
     for entry in entries:
         table.add_row(entry.type, entry.message, entry.remedy)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    print_table(table)
     click.echo(_MORE, err=True)

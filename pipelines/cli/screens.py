@@ -1,22 +1,20 @@
-"""What people read: summaries, tables and progress. No personal data but masked."""
+"""What people read: summaries and tables. No personal data but masked."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from connectors.privacy import mask_text
-from pipelines import summary as counted
 from pipelines.summary import Summary
 
-if TYPE_CHECKING:  # pandas comes with them, and tables need none
+if TYPE_CHECKING:  # pandas comes with them, and the tables of `runs` need none
     from pipelines.operations.job import OperationsPlan
     from pipelines.tables.reports import ReportRows
     from pipelines.verbs.plan import PlanResult
@@ -25,6 +23,9 @@ if TYPE_CHECKING:  # pandas comes with them, and tables need none
 TRIGGERS_SHOWN = 10
 RATE_SHOWN_FROM = 20
 """A rate over fewer calls says nothing."""
+
+WIDTH_OF_A_FILE = 160
+"""Of a table that goes to a file or a pipe, which have no width of their own."""
 
 _ROWS = {
     "invalid": "invalid",
@@ -92,28 +93,8 @@ def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
         yield f"  note: {note}"
 
 
-@contextmanager
-def progress_bar(console: Console) -> Iterator[Any]:
-    """Gives a function that takes a `Progress` of `summary`; draws only on a terminal."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]} calls/s"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task("leads", total=None, rate="0.0")
-
-        def update(progress: counted.Progress) -> None:
-            elapsed_s = bar.tasks[0].elapsed or 0.0
-            rate = f"{progress.calls / elapsed_s:.1f}" if elapsed_s else "0.0"
-            bar.update(task, completed=progress.settled, total=progress.total, rate=rate)
-
-        yield update
+def print_table(table: Table) -> None:
+    Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE).print(table)
 
 
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:

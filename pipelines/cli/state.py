@@ -1,11 +1,18 @@
-"""The verbs of `kartra-sync state`: what a person does with the state file itself."""
+"""The verb `state`: what a person does with the state file itself."""
 
 import sys
 from pathlib import Path
 
 import click
 
-from pipelines.cli.options import FILE, common, print_json, read_one, start_log
+from connectors.privacy import mask_address
+from pipelines.cli.exits import DONE, FAILED
+from pipelines.cli.files import read_one
+from pipelines.cli.options import FILE, common
+from pipelines.cli.output import print_json
+from pipelines.verbs.forget import forget as forget_person
+from pipelines.verbs.state import back_up
+from pipelines.verbs.state import verify as verify_state
 
 
 @click.group(epilog="Example:  kartra-sync state backup newsletter.yaml")
@@ -22,11 +29,8 @@ def state() -> None:
     help="A new file, or a folder; without it, beside the state. Nothing is overwritten.",
 )
 @common
-def backup(file: Path | None, *, target: Path | None, as_json: bool, verbose: int) -> None:
+def backup(file: Path | None, *, target: Path | None, as_json: bool) -> None:
     """Copy the state, whole, also while a run goes on. Like the state, the copy holds personal data."""
-    start_log(verbose)
-    from pipelines.verbs.state import back_up
-
     config = read_one(file)
     copy = back_up(config, target)
     if as_json:
@@ -38,11 +42,8 @@ def backup(file: Path | None, *, target: Path | None, as_json: bool, verbose: in
 @state.command(epilog="Example:  kartra-sync state verify newsletter.yaml")
 @click.argument("file", required=False, type=FILE)
 @common
-def verify(file: Path | None, *, as_json: bool, verbose: int) -> None:
+def verify(file: Path | None, *, as_json: bool) -> int:
     """Is the state whole? Every page, reference and text of it is read."""
-    start_log(verbose)
-    from pipelines.verbs.state import verify as verify_state
-
     found = verify_state(read_one(file))
     if as_json:
         print_json(
@@ -61,14 +62,14 @@ def verify(file: Path | None, *, as_json: bool, verbose: int) -> None:
         click.echo(_advice(found.backups))
     else:
         click.echo("; ".join([f"{found.state}: whole, {found.leads:,} leads", *found.notes]))
-    sys.exit(1 if found.problems else 0)
+    return FAILED if found.problems else DONE
 
 
 @state.command(epilog="Example:  kartra-sync state forget newsletter.yaml ann@example.org")
 @click.argument("words", nargs=-1, required=True, metavar="[FILE] KEY")
 @click.option("--yes", is_flag=True, help="Do not ask; on a terminal you are asked without it.")
 @common
-def forget(words: tuple[str, ...], *, yes: bool, as_json: bool, verbose: int) -> None:
+def forget(words: tuple[str, ...], *, yes: bool, as_json: bool) -> None:
     """Erase a person from the state file, in all its pipelines, and never send them again.
 
     KEY is the person's key or address. A salted hash of it stays, by which the person is known again. From
@@ -77,10 +78,6 @@ def forget(words: tuple[str, ...], *, yes: bool, as_json: bool, verbose: int) ->
     if len(words) > 2:
         raise click.UsageError("a pipeline file and one KEY are expected")
     *files, key = words
-    start_log(verbose)
-    from connectors.privacy import mask_address
-    from pipelines.verbs.forget import forget as forget_person
-
     config = read_one(Path(files[0]) if files else None)
     shown = mask_address(key.strip())
     if not yes and sys.stdin.isatty():

@@ -1,15 +1,14 @@
 """Is a pipeline file right? Its syntax, its columns, every row and, with credentials, the account's names."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from connectors.errors import ConfigError, SyncError, TablesError
 from pipelines.calls.inventories import read_inventory
 from pipelines.changes.diff import diff_lead
-from pipelines.changes.inventory import Inventory, Missing, missing_message
+from pipelines.changes.inventory import Inventory, Missing
 from pipelines.config.file import read_pipeline
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
@@ -39,42 +38,11 @@ class Checked:
     blocked: int = 0
     missing: Counter[Missing] = field(default_factory=Counter)
     names_checked: bool = False
-    problem: str | None = None
-    exit_code: int = 0
+    problem: SyncError | None = None
 
     @property
     def ok(self) -> bool:
-        return self.exit_code == 0
-
-    def lines(self) -> Iterator[str]:
-        if self.problem:
-            yield from self.problem.splitlines()
-        else:
-            yield f"{self.file}: {'ok' if self.ok else 'not ok'}, {self.records:,} records"
-        for note in self.notes:
-            yield f"  {note}"
-        for reason, count in self.invalid.most_common():
-            yield f"  {count:,} invalid: {reason}"
-        if self.blocked:
-            yield f"  {self.blocked:,} without consent, opted out or forgotten"
-        if self.missing:
-            yield missing_message(self.missing)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "file": str(self.file),
-            "pipeline": self.pipeline,
-            "ok": self.ok,
-            "problems": self.problem.splitlines() if self.problem else [],
-            "notes": self.notes,
-            "rows": {
-                "read": self.records,
-                "invalid": sum(self.invalid.values()),
-                "blocked": self.blocked,
-            },
-            "names_checked": self.names_checked,
-            "missing": {str(thing): count for thing, count in sorted(self.missing.items())},
-        }
+        return self.problem is None and not self.missing
 
 
 def check_file(file: Path, environ: Mapping[str, str]) -> Checked:
@@ -84,12 +52,8 @@ def check_file(file: Path, environ: Mapping[str, str]) -> Checked:
         config = read_pipeline(file, environ)
         checked.pipeline = config.pipeline
         _check(config, checked)
-    except ConfigError as error:
-        checked.problem, checked.exit_code = str(error), 2
     except SyncError as error:
-        checked.problem, checked.exit_code = f"{file}: {error}", 1
-    if checked.missing:
-        checked.exit_code = 2
+        checked.problem = error
     return checked
 
 

@@ -1,7 +1,7 @@
 """One lead from end to end: its rows, what is wished, what Kartra acknowledged, the decision and why."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -85,30 +85,6 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
     }
 
 
-def explain_lines(explained: dict[str, Any]) -> Iterator[str]:
-    if explained["source_problem"]:
-        yield f"source: {explained['source_problem']}"
-    elif not explained["source"]:
-        yield "source: no record has this key"
-    for one in explained["source"]:
-        yield f"source: row {one['row']}"
-        yield from _values(one["record"])
-    if explained["mapped"]:
-        yield "mapped to"
-        yield from _values(explained["mapped"])
-    for state in explained["states"]:
-        yield f"acknowledged ({state['mode']}, {state['origin']}, {state['changed_at'][:19]})"
-        yield from _values(state["acknowledged"])
-        yield f"decision: {state['decision']}"
-    if explained["decision"]:
-        yield f"decision: {explained['decision']}"
-    for entry in explained["journal"]:
-        told = entry["outcome"] or entry["state"]
-        what = f" {entry['done']}" if entry["done"] else ""
-        why = ": ".join(filter(None, (entry["type"], entry["reason"])))
-        yield f"journal: {(entry['sent_at'] or '')[:19]:19} {told}{what}{f' ({why})' if why else ''}"
-
-
 def _first_decision(winner: Mapped | None, refusals: Mapping[bytes, str]) -> str:
     if winner is None:
         return "nothing: neither the source nor Kartra's answers know this key"
@@ -142,18 +118,6 @@ def _told(change: Change) -> str:
     if change.email and not change.create:
         parts.append("new address")
     return ", ".join([*parts, *(f"{step.cmd} {step.label}" for step in change.steps)]) or "the address alone"
-
-
-def _values(values: dict[str, Any]) -> Iterator[str]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _values(value)
-        elif value not in ("", []):
-            yield f"  {name}: {', '.join(map(_told_one, value)) if isinstance(value, list) else value}"
-
-
-def _told_one(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _suppressed(load: LoadConfig, address: str) -> str | None:

@@ -1,7 +1,6 @@
 """One operation from end to end: its rows, what they ask for, what became of it, what the next run does."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from connectors.errors import SyncError
@@ -59,29 +58,6 @@ def explain_operation(config: PipelineConfig, key: str, *, show: bool) -> dict[s
             for entry in journal
         ],
     }
-
-
-def explain_operation_lines(explained: dict[str, Any]) -> Iterator[str]:
-    if explained["source_problem"]:
-        yield f"source: {explained['source_problem']}"
-    elif not explained["source"]:
-        yield "source: no row has this key"
-    for row in explained["source"]:
-        yield f"source: row {row['row']}"
-        for name, value in row["record"].items():
-            if value:
-                yield f"  {name}: {value}"
-        if row["operation"]:
-            yield f"asks for: {row['operation']}, {row['target']}"
-        if row["problem"]:
-            yield f"is not sent: {row['problem']}"
-    for entry in explained["journal"]:
-        money = f" {entry['amount']}" if entry["amount"] else ""
-        why = f" ({entry['reason']})" if entry["reason"] else ""
-        at = (entry["settled_at"] or entry["sent_at"] or "")[:19]
-        told = entry["outcome"] or "sent, without an outcome"
-        yield f"journal: {at:19} {entry['operation']} {entry['target']}{money}: {told}{why}"
-    yield f"decision: {explained['decision']}"
 
 
 def _row(row: Row, *, show: bool) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,11 +38,16 @@ DESIGNED = {
 NOTHING_TO_RESOLVE = 2
 
 
+def helped_in(columns: int) -> str:
+    """`--help` as a terminal of that width shows it."""
+    environ = {**os.environ, "COLUMNS": str(columns)}
+    return subprocess.run([COMMAND, "--help"], capture_output=True, text=True, check=True, env=environ).stdout
+
+
 def verbs() -> list[str]:
-    """As `--help` lists them."""
-    shown = subprocess.run([COMMAND, "--help"], capture_output=True, text=True, check=True).stdout
-    listed = shown.split("Commands:\n")[1].split("\n\n")[0]
-    return re.findall(r"^  ([a-z-]+)", listed, re.MULTILINE)
+    """As `--help` lists them: under a title each that says what they are for."""
+    groups = helped_in(80).split("Start here:\n")[1].split("\n\n  Exit:")[0]
+    return re.findall(r"^  ([a-z-]+)  ", groups, re.MULTILINE)
 
 
 VERBS = verbs()
@@ -64,6 +70,40 @@ def test_help_lists_the_verbs_and_the_exit_codes(project: Project) -> None:
             " · 3 done, some leads refused · 4 stopped by a guard · 5 another run holds the lock"
             " · 130/143 interrupted · 70 a bug of ours"
         ) in said
+
+
+def test_every_verb_is_one_line_of_a_terminal_under_a_title() -> None:
+    helped = helped_in(80)
+    titles = re.findall(r"^([A-Z].*):$", helped, re.MULTILINE)
+    assert titles == [
+        "Options",
+        "Start here",
+        "Every night",
+        "When something is wrong",
+        "Tables",
+        "Rehearse",
+        "By hand",
+    ]
+    lines = helped.splitlines()
+    assert max(map(len, lines)) <= 80
+    listed = lines[lines.index("Start here:") : lines.index("By hand:") + 4]
+    assert [line for line in listed if line.startswith("   ")] == []  # a summary that went on
+    assert len(VERBS) == len(set(VERBS)) == sum(line.startswith("  ") for line in listed)
+
+
+def test_the_module_is_the_command(project: Project) -> None:
+    done = [
+        subprocess.run(
+            [*start, "errors", "212", "--json"],
+            cwd=project.folder,
+            env={"PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for start in ([sys.executable, "-m", "pipelines"], [COMMAND])
+    ]
+    assert done[0] == done[1] != ""
 
 
 @pytest.mark.parametrize("verb", VERBS)

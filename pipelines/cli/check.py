@@ -1,0 +1,74 @@
+"""The verb `check`: is a pipeline file right, and its source, and what it names in Kartra?"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipelines.changes.inventory import missing_message
+from pipelines.cli.exits import DONE, USAGE, code_of
+from pipelines.cli.options import FILE, common
+from pipelines.cli.output import print_json, print_lines
+from pipelines.verbs.check import Checked, check_file
+
+
+@click.command(epilog="Example:  kartra-sync check newsletter.yaml")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@common
+def check(files: tuple[Path, ...], *, as_json: bool) -> int:
+    """Check pipeline files: syntax, columns, every row and, with credentials, the names in Kartra."""
+    found = [check_file(file, os.environ) for file in files]
+    if as_json:
+        print_json({"ok": all(checked.ok for checked in found), "files": [*map(_json, found)]})
+    else:
+        for checked in found:
+            print_lines(_lines(checked))
+    return max(map(_code, found))
+
+
+def _code(checked: Checked) -> int:
+    if checked.problem is not None:
+        return code_of(checked.problem)
+    return USAGE if checked.missing else DONE
+
+
+def _lines(checked: Checked) -> Iterator[str]:
+    if checked.problem is not None:
+        yield from _problem(checked).splitlines()
+    else:
+        yield f"{checked.file}: {'ok' if checked.ok else 'not ok'}, {checked.records:,} records"
+    for note in checked.notes:
+        yield f"  {note}"
+    for reason, count in checked.invalid.most_common():
+        yield f"  {count:,} invalid: {reason}"
+    if checked.blocked:
+        yield f"  {checked.blocked:,} without consent, opted out or forgotten"
+    if checked.missing:
+        yield missing_message(checked.missing)
+
+
+def _json(checked: Checked) -> dict[str, Any]:
+    return {
+        "file": str(checked.file),
+        "pipeline": checked.pipeline,
+        "ok": checked.ok,
+        "problems": _problem(checked).splitlines(),
+        "notes": checked.notes,
+        "rows": {
+            "read": checked.records,
+            "invalid": sum(checked.invalid.values()),
+            "blocked": checked.blocked,
+        },
+        "names_checked": checked.names_checked,
+        "missing": {str(thing): count for thing, count in sorted(checked.missing.items())},
+    }
+
+
+def _problem(checked: Checked) -> str:
+    """An error of the file says where it is; any other one is told which file it belongs to."""
+    if checked.problem is None:
+        return ""
+    is_of_file = code_of(checked.problem) == USAGE
+    return str(checked.problem) if is_of_file else f"{checked.file}: {checked.problem}"

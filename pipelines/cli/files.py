@@ -1,0 +1,45 @@
+"""The pipeline files that a verb is for: the one that is named, or those of this folder."""
+
+import os
+from pathlib import Path
+
+from connectors.errors import ConfigError
+from pipelines.config.file import read_pipeline
+from pipelines.config.pipeline import PipelineConfig
+
+
+def read_file(file: Path) -> PipelineConfig:
+    return read_pipeline(file, os.environ)
+
+
+def read_files(file: Path | None) -> list[PipelineConfig]:
+    """The pipeline named, or all that can be read in this folder. Where none can, why."""
+    if file is not None:
+        return [read_file(file)]
+    found = []
+    problems = []
+    for candidate in sorted((*Path().glob("*.yaml"), *Path().glob("*.yml"))):
+        try:
+            found.append(read_file(candidate))
+        except ConfigError as error:
+            problems.append(str(error))
+    if not found:
+        raise ConfigError("\n".join(["no pipeline file in this folder; name one", *problems]))
+    return found
+
+
+def read_one(file: Path | None) -> PipelineConfig:
+    """The pipeline named, or one of this folder where all of them share a state."""
+    found = read_files(file)
+    if len({config.state for config in found}) > 1:
+        names = ", ".join(config.path.name for config in found)
+        raise ConfigError(f"the pipelines of this folder have more than one state; name one of {names}")
+    return found[0]
+
+
+def quoted(path: Path) -> str:
+    """As it is named from this folder."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

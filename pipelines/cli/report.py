@@ -1,0 +1,44 @@
+"""The verb `report`: what the tables of a pull tell."""
+
+import csv
+from pathlib import Path
+
+import click
+
+from pipelines.cli.files import read_file
+from pipelines.cli.options import FILE, common
+from pipelines.cli.output import print_json
+from pipelines.cli.screens import print_table, report_table
+from pipelines.private_file import open_private
+from pipelines.tables.reports import ReportRows, read_report, report_named
+from pipelines.tables.warehouse import open_warehouse
+
+
+@click.command(epilog="Example:  kartra-sync report tables.yaml revenue-by-month --csv revenue.csv")
+@click.argument("file", type=FILE)
+@click.argument("name")
+@click.option(
+    "--csv", "csv_file", is_flag=False, flag_value="-", help="Write CSV instead: to a file, or to stdout."
+)
+@common
+def report(file: Path, name: str, *, csv_file: str | None, as_json: bool) -> None:
+    """One report over the tables that the pipeline FILE pulls into. `reports` lists their names."""
+    config = read_file(file)
+    into = config.needs_pull().into
+    with open_warehouse(into, create=False) as tables:
+        found = read_report(tables, report_named(name))
+    if csv_file is not None:
+        if as_json and csv_file == "-":
+            raise click.UsageError("--csv needs a file with --json")
+        _write_csv(found, csv_file)
+    if as_json:
+        print_json({"report": found.name, "columns": found.columns, "rows": found.rows})
+    elif csv_file is None:
+        print_table(report_table(found))
+
+
+def _write_csv(found: ReportRows, target: str) -> None:
+    with open_private(None if target == "-" else Path(target)) as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(found.columns)
+        writer.writerows(found.rows)

@@ -1,0 +1,87 @@
+"""The verb `run`: load, carry out operations, pull."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGINT
+from typing import Any
+
+import click
+
+from connectors.errors import SyncError
+from pipelines.cli.exits import DONE, FAILED, PARTIAL, SIGNALLED, code_of, error_json, leave
+from pipelines.cli.files import quoted, read_file
+from pipelines.cli.options import FILE, common
+from pipelines.cli.output import print_json, print_lines
+from pipelines.cli.progress import progress_bar
+from pipelines.cli.screens import run_lines
+from pipelines.cli.signals import Stop
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.verbs.run import RunResult, run_pipeline
+
+
+@click.command(epilog="Example:  kartra-sync run newsletter.yaml")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Agree to the money of operations, to more leads than guards.max_triggered, and to another account"
+    " in the pulled tables.",
+)
+@common
+@click.pass_obj
+def run(stop: Stop, files: tuple[Path, ...], *, yes: bool, as_json: bool) -> None:
+    """Load what changed since the last run, carry out operations, pull what is not fresh: what the file has.
+
+    Operations that move money are counted and summed up first, and sent with --yes alone.
+    """
+    codes = []
+    printed = []
+    configs = [read_file(file) for file in files]
+    for config in configs:
+        if stop.asked():
+            break
+        try:
+            with progress_bar() as progress:
+                result = run_pipeline(config, approved=yes, stopping=stop.asked, progress=progress)
+        except SyncError as error:
+            if len(configs) == 1:
+                raise
+            click.echo(f"{config.pipeline}: {error}", err=True)
+            codes.append(code_of(error))
+            printed.append({"pipeline": config.pipeline, **error_json(error)})
+            continue
+        codes.append(_code(result))
+        printed.append(_json(result))
+        if not as_json:
+            print_lines(_lines(config, result))
+        if result.error is not None:
+            click.echo(f"{result.pipeline}: {result.error}", err=True)
+    if as_json:
+        print_json(printed[0] if len(configs) == 1 and printed else {"runs": printed})
+    leave(stop.code(max(codes, default=DONE)), at_once=True)
+
+
+def _code(result: RunResult) -> int:
+    if result.error is not None:
+        return code_of(result.error)
+    ended = {"succeeded": DONE, "partial": PARTIAL, "interrupted": SIGNALLED + SIGINT}
+    return ended.get(result.status, FAILED)
+
+
+def _json(result: RunResult) -> dict[str, Any]:
+    return {
+        "run_id": result.run_id,
+        "pipeline": result.pipeline,
+        "status": result.status,
+        **result.summary.to_json(),
+        **({"message": result.message} if result.message else {}),
+        **({"notes": result.summary.notes} if result.summary.notes else {}),
+    }
+
+
+def _lines(config: PipelineConfig, result: RunResult) -> Iterator[str]:
+    yield from run_lines(result)
+    if result.error is None and result.summary.refused:
+        yield f"  why: kartra-sync rejects {quoted(config.path)}"
+        if result.summary.leads["parked"]:
+            yield f"  what waits for you: kartra-sync parked {quoted(config.path)}"

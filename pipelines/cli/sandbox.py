@@ -1,0 +1,98 @@
+"""The verb `sandbox`: an emulated Kartra account on this machine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from connectors.errors import ConfigError
+from connectors.kartra.sandbox import Account, Faults, Sandbox, SandboxOptions, demo_account, serve_forever
+from pipelines.cli.options import FILE, common
+from pipelines.cli.output import print_json
+
+
+@click.command(epilog="Example:  kartra-sync sandbox --port 8765 --fault cut_after=0.05")
+@click.option(
+    "--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
+@click.option("--mode", default="live", show_default=True, type=click.Choice(["live", "test"]))
+@click.option(
+    "--rate",
+    "calls_per_second",
+    default=20,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Calls a second; 0: no limit.",
+)
+@click.option("--latency-ms", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--chain-errors", default="flat", show_default=True, type=click.Choice(["flat", "nested"]))
+@click.option("--wording", default="current", show_default=True, type=click.Choice(["current", "older"]))
+@click.option("--effect-delay-ms", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--fault", "shares", multiple=True, metavar="NAME=SHARE", help="Such as cut_after=0.05.")
+@click.option("--seed", default=0, show_default=True, type=int, help="Of the faults.")
+@click.option("--account", "account_file", type=FILE, help="A YAML file with the account to start from.")
+@common
+def sandbox(
+    *,
+    latency_ms: int,
+    effect_delay_ms: int,
+    shares: tuple[str, ...],
+    seed: int,
+    account_file: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Serve an emulated Kartra account on this machine, to rehearse on. Ctrl-C ends it."""
+    served = SandboxOptions(
+        **options,
+        latency_s=latency_ms / 1000,
+        effect_delay_s=effect_delay_ms / 1000,
+        faults=_faults(shares, seed),
+    )
+    account = demo_account() if account_file is None else _account(account_file)
+    try:
+        serve_forever(served, account, _announce_json if as_json else _announce)
+    except OSError as error:
+        raise ConfigError(f"port {served.port} cannot be used: {error.strerror}") from error
+
+
+def _faults(given: Sequence[str], seed: int) -> Faults:
+    shares: dict[str, Any] = {}
+    for words in given:
+        name, _, share = words.partition("=")
+        try:
+            shares[name] = float(share)
+        except ValueError:
+            raise click.BadParameter(f"{words}: NAME=SHARE with a share from 0 to 1") from None
+    try:
+        return Faults(seed=seed, **shares)
+    except (TypeError, ValueError) as error:
+        known = ", ".join(Faults().shares())
+        raise click.BadParameter(f"--fault: {error}. Known faults: {known}") from None
+
+
+def _account(file: Path) -> Account:
+    try:
+        return Account.from_yaml(file)
+    except (OSError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise click.BadParameter(f"--account {file}: {error}") from None
+
+
+def _announce(served: Sandbox) -> None:
+    click.echo(f"A sandbox account at {served.url} (Ctrl-C ends it). For a pipeline that uses it:")
+    for name, value in _credentials(served).items():
+        click.echo(f"  export {name}={value}")
+
+
+def _announce_json(served: Sandbox) -> None:
+    print_json({"url": served.url, "environment": _credentials(served)})
+
+
+def _credentials(served: Sandbox) -> dict[str, str]:
+    return {
+        "KARTRA_APP_ID": served.credentials.app_id,
+        "KARTRA_API_KEY": served.credentials.api_key,
+        "KARTRA_API_PASSWORD": served.credentials.api_password,
+    }

@@ -1,0 +1,43 @@
+"""SIGINT and SIGTERM: the first asks for a stop between two calls, the second ends the process."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipelines.cli.exits import SIGNALLED
+
+
+class Stop:
+    """Set by the first signal. The journal endures that the second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.number: int | None = None
+
+    def asked(self) -> bool:
+        return self._event.is_set()
+
+    def code(self, ended: int) -> int:
+        """The exit code: that of the signal, if there was one."""
+        return ended if self.number is None else SIGNALLED + self.number
+
+    def on_signal(self, number: int, _: object) -> None:
+        if self.number is not None:
+            os._exit(SIGNALLED + number)
+        self.number = number
+        self._event.set()
+        os.write(2, b"stopping: calls in flight are settled first; once more stops at once\n")
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """To be entered before anything slow."""
+    stop = Stop()
+    before = {number: signal.signal(number, stop.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,92 @@
+"""The verbs: a row for each, and the group that imports a verb's module when that verb is asked for.
+
+A new verb is one row here and one module beside this one, named after the verb, which holds its command under
+the same name. Help lists the rows, so it imports no module of a verb.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+import click
+
+from pipelines.cli.signals import stop_on_signals
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """`settles`: the first SIGINT or SIGTERM lets calls in flight be settled. The command gets a `Stop`."""
+
+    name: str
+    summary: str
+    settles: bool = False
+
+    @property
+    def symbol(self) -> str:
+        """Of its module in this package, and of the command in that module."""
+        return self.name.replace("-", "_")
+
+    def load(self) -> click.Command:
+        command = getattr(import_module(f"pipelines.cli.{self.symbol}"), self.symbol)
+        assert isinstance(command, click.Command)  # noqa: S101 - a test asks each row
+        return command
+
+
+GROUPS: Mapping[str, tuple[Verb, ...]] = {
+    "Start here": (
+        Verb("demo", "Play the whole job on a built-in sandbox, without an account"),
+        Verb("init", "Write a first pipeline file for a source of contacts"),
+        Verb("inspect", "Show the columns of a source of contacts, and its bad rows"),
+        Verb("check", "Check pipeline files: syntax, columns, rows, names in Kartra"),
+        Verb("schema", "Print the JSON Schema of a pipeline file, for editors"),
+    ),
+    "Every night": (
+        Verb("plan", "Show what a run would send, without sending it"),
+        Verb("run", "Load what changed, carry out operations, pull the tables", settles=True),
+        Verb("status", "Show the last run and what waits"),
+        Verb("runs", "List the last runs, newest first"),
+    ),
+    "When something is wrong": (
+        Verb("rejects", "List who did not get through in the last run, and why"),
+        Verb("parked", "List what is not sent until somebody acts"),
+        Verb("resolve", "Say what became of a parked lead or operation"),
+        Verb("explain", "Follow one lead or operation from its row to its journal"),
+        Verb("drift", "Find what somebody changed in Kartra since it was sent", settles=True),
+        Verb("errors", "Explain the error types of Kartra"),
+        Verb("state", "Back up or verify the state file, or erase a person"),
+    ),
+    "Tables": (
+        Verb("reports", "List the reports over the tables of a pull"),
+        Verb("report", "Show one report, or write it as CSV"),
+        Verb("reconcile", "Compare the tables with Kartra's export of transactions"),
+        Verb("export", "Write the tables of a pull to CSV or Parquet files"),
+    ),
+    "Rehearse": (Verb("sandbox", "Serve an emulated Kartra account on this machine"),),
+    "By hand": (
+        Verb("call", "Send any command of Kartra's API"),
+        Verb("export-import", "Write new leads to files for Kartra's own import", settles=True),
+        Verb("adopt", "Record what Kartra imported, without sending it", settles=True),
+    ),
+}
+VERBS: Mapping[str, Verb] = {verb.name: verb for verbs in GROUPS.values() for verb in verbs}
+
+
+class LazyVerbs(click.Group):
+    """Looks a verb up in the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        if verb.settles:  # from now on: its imports are slow, and a signal may come while they go on
+            ctx.obj = ctx.with_resource(stop_on_signals())
+        return verb.load()
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, VERBS))
+        for title, verbs in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{verb.name:<{width}}", verb.summary) for verb in verbs])
