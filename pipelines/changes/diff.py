@@ -220,7 +220,7 @@ def _taken(wish: Wish, desired: DesiredLead, snapshot: Snapshot) -> list[Step]:
 
 
 def why_parked(unproven: Sequence[str]) -> str:
-    """What a person is told of a lead that waits for them."""
+    """The message for a person whom a lead waits for."""
     return (
         f"{', '.join(unproven)}: sent once, not proven to have landed. Look it up in Kartra, then tell"
         " kartra-sync resolve"

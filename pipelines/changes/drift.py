@@ -34,7 +34,7 @@ class Drift:
     decision: Decision = ""
 
     @property
-    def told(self) -> str:
+    def message(self) -> str:
         """In words for people, without values."""
         match self.kind:
             case "lead":

@@ -87,7 +87,7 @@ def _lines(looked: Looked, *, show: bool) -> list[dict[str, Any]]:
             "lead_id": lead.lead_id,
             "kind": one.kind,
             "name": one.name,
-            "told": one.told,
+            "told": one.message,
             "decision": one.decision,
             "looked_at": lead.looked_at,
         }

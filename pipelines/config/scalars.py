@@ -26,7 +26,7 @@ Fault = tuple[tuple[str | int, ...], PydanticCustomError]
 VARIABLE = {"type": "string", "pattern": r"\$\{[A-Za-z_]"}
 TEXT = {"type": ["string", "number", "boolean"]}
 AnyText = Annotated[Any, WithJsonSchema(TEXT)]
-"""What editors are told of text: YAML takes `2024` and `yes` for something else, we do not."""
+"""The schema of a text, for editors: YAML takes `2024` and `yes` for something else, we do not."""
 
 
 def wrong(message: str) -> PydanticCustomError:

@@ -62,6 +62,6 @@ def _pairs(model: ast.ClassDef) -> Iterator[tuple[str, str]]:
         match field, text:
             case (
                 ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str() as told)),
+                ast.Expr(value=ast.Constant(value=str() as description)),
             ):
-                yield name, inspect.cleandoc(told)
+                yield name, inspect.cleandoc(description)

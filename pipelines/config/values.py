@@ -316,4 +316,4 @@ def _one_origin(value: Mapping[str, object]) -> Iterator[Fault]:
 
 
 AnyValue = AnyText | Value
-"""What editors are told of a value."""
+"""The schema of a value, for editors."""

@@ -10,8 +10,8 @@ from pipelines.config.wishes import TAKEN_BY, PointsConfig
 from pipelines.contacts.columns import INDISPENSABLE, can_be_read, used_columns
 from pipelines.contacts.lead import CalendarClass, DesiredLead, Points, Unwanted
 from pipelines.contacts.normalise import normal_cell
-from pipelines.contacts.parts import Part, distinct
-from pipelines.contacts.values import Read, Record, UnusableError, reader
+from pipelines.contacts.parts import Part
+from pipelines.contacts.values import Read, Record, UnusableError, distinct, reader
 from pipelines.contacts.wishes import WISH, wanted
 
 
@@ -62,7 +62,7 @@ def _sequences(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record],
         for names, steps, said in readers:
             for step in steps(record):
                 if not re.fullmatch(r"[A-Za-z0-9]+", step):
-                    raise UnusableError(f"the step of a sequence, {_told(said)}, is no number of a step")
+                    raise UnusableError(f"the sequence step {_describe(said)} is not a number")
                 for name in names(record):
                     started.setdefault(name, step)
         return tuple(started.items())
@@ -98,7 +98,7 @@ def _texts(element: str | Value) -> Callable[[Record], tuple[str, ...]]:
     return texts_of
 
 
-def _told(said: str | Value) -> str:
+def _describe(said: str | Value) -> str:
     if isinstance(said, str):
         return f'"{said}"'
     return f'in the column "{said.column}"' if said.column else f'"{said.template or said.constant}"'
@@ -114,7 +114,7 @@ def _points(wish: PointsConfig | None, record: Record) -> Points | None:
     if not cell:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", cell):
-        raise UnusableError(f'the column "{wish.column}" holds no whole number of points')
+        raise UnusableError(f'the column "{wish.column}" does not hold a whole number of points')
     return Points(int(cell), wish.expiration_days)
 
 

@@ -134,7 +134,7 @@ class _Chunk:
 
     def _ask(self, part: Part[_T]) -> _Asked[_T]:
         codes = [self._columns[column].dictionary_encode() for column in part.columns]
-        first, which = _distinct(
+        first, which = _alike(
             [(one.indices.to_numpy(), len(one.dictionary)) for one in codes], len(self._rows)
         )
         cells = [self._columns[column].take(pa.array(first)).to_pylist() for column in part.columns]
@@ -206,7 +206,7 @@ def _around(asked: DesiredLead) -> tuple[str, str]:
 
 def _shapes(asked: _Asked[DesiredLead], is_filled: Mapping[str, Flags]) -> _Asked[bytes]:
     flags = [(flags.astype(np.intp), 2) for flags in is_filled.values() if not flags.all()]
-    first, which = _distinct([(asked.which, len(asked.said)), *flags], len(asked.which))
+    first, which = _alike([(asked.which, len(asked.said)), *flags], len(asked.which))
     said: list[bytes | None] = []
     for place in first.tolist():
         lead = asked.said[asked.which[place]]
@@ -215,7 +215,7 @@ def _shapes(asked: _Asked[DesiredLead], is_filled: Mapping[str, Flags]) -> _Aske
     return _Asked(said, which)
 
 
-def _distinct(codes: Sequence[tuple[Places, int]], count: int) -> tuple[Places, Places]:
+def _alike(codes: Sequence[tuple[Places, int]], count: int) -> tuple[Places, Places]:
     """The first of all records that agree in every code, and which of these each record is like.
 
     A code is a number below the one beside it.

@@ -19,7 +19,7 @@ from pipelines.contacts.forgotten import REASON, Forgotten, cells_of
 from pipelines.contacts.lead import digest, shape
 from pipelines.contacts.mapping import Invalid, mapper
 from pipelines.contacts.originals import pack
-from pipelines.contacts.staged import Reject, Staged, StagedColumns
+from pipelines.contacts.staged import Reject, Staged, StagedRow
 from pipelines.contacts.text_columns import chosen_of, text_columns
 from pipelines.contacts.values import Record
 
@@ -34,7 +34,7 @@ class MappedChunk:
     """
 
     count: int
-    staged: list[StagedColumns]
+    staged: list[StagedRow]
     rejects: list[Reject]
     originals: tuple[int, bytes] | None
 
@@ -71,8 +71,8 @@ class ChunkMapper:
 
     def _by_columns(
         self, chunk: Chunk, hashes: bytes, left: npt.NDArray[np.bool_]
-    ) -> tuple[list[StagedColumns], tuple[int, bytes] | None]:
-        """Those that can be mapped by columns are not left any more."""
+    ) -> tuple[list[StagedRow], tuple[int, bytes] | None]:
+        """Maps what can be mapped by columns and takes it out of `left`; with the originals of it, packed."""
         columns = text_columns(chunk.frame)
         originals = columns if chunk.originals is None else text_columns(chunk.originals)
         if columns is None or originals is None:
@@ -85,18 +85,17 @@ class ChunkMapper:
         is_mapped = np.zeros(len(left), dtype=np.bool_)
         is_mapped[places] = True
         left &= ~is_mapped
-        staged = zip(  # the columns of Staged, which would take as long again to make as the rest of this
-            rows[places].tolist(),
-            [chunk.lines[place] for place in places.tolist()],
-            mapped.keys,
-            mapped.ranks,
-            mapped.digests,
-            mapped.wishes,
-            mapped.blocked,
-            repeat(None, len(places)),
-            [hashes[at : at + HASH_BYTES] for at in (places * HASH_BYTES).tolist()],
-            mapped.shapes,
-            strict=True,
+        staged = Staged.rows(
+            row=rows[places].tolist(),
+            line=[chunk.lines[place] for place in places.tolist()],
+            key=mapped.keys,
+            rank=mapped.ranks,
+            digest=mapped.digests,
+            wish=mapped.wishes,
+            blocked=mapped.blocked,
+            record=repeat(None, len(places)),
+            raw=[hashes[at : at + HASH_BYTES] for at in (places * HASH_BYTES).tolist()],
+            shape=mapped.shapes,
         )
         packed = pack(chosen_of(originals, is_mapped), rows[places])
         return list(staged), (int(rows[places].min()), packed)

@@ -16,11 +16,11 @@ def contract_notes(load: LoadConfig, columns: tuple[str, ...]) -> list[str]:
     used = list(used_columns(load))
     known = {*(column for _, column in used), *contract.unused}
     extra = [column for column in dict.fromkeys(columns) if column not in known]
-    told = {"missing": list(_missing(load, columns, used)), "extra": [_told_extra(one) for one in extra]}
-    problems = [line for kind, lines in told.items() if getattr(contract, kind) == "error" for line in lines]
+    found = {"missing": list(_missing(load, columns, used)), "extra": [_extra_message(one) for one in extra]}
+    problems = [line for kind, lines in found.items() if getattr(contract, kind) == "error" for line in lines]
     if problems:
         raise ConfigError("\n".join(problems))
-    return [line for kind, lines in told.items() if getattr(contract, kind) == "warn" for line in lines]
+    return [line for kind, lines in found.items() if getattr(contract, kind) == "warn" for line in lines]
 
 
 def _missing(load: LoadConfig, columns: tuple[str, ...], used: list[tuple[str, str]]) -> Iterator[str]:
@@ -32,5 +32,5 @@ def _missing(load: LoadConfig, columns: tuple[str, ...], used: list[tuple[str, s
             yield f'load.contract.unused: the source has no column "{column}"'
 
 
-def _told_extra(column: str) -> str:
+def _extra_message(column: str) -> str:
     return f'load.contract: the source has a column "{column}" that the pipeline does not know'

@@ -24,7 +24,7 @@ def broken_examples(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[str]
             yield f'{where}: the source has no column "{unknown[0]}"'
             continue
         result = map_record({**dict.fromkeys(columns, ""), **example.given}, 2)
-        yield from (f"{where}: {told}" for told in _differences(example.expect, result))
+        yield from (f"{where}: {message}" for message in _differences(example.expect, result))
 
 
 def _differences(expect: ExpectConfig, result: Mapped | Invalid) -> Iterator[str]:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.normalise import normal_cell
-from pipelines.contacts.parts import Part, Standing, distinct
-from pipelines.contacts.values import Record
+from pipelines.contacts.parts import Part, Standing
+from pipelines.contacts.values import Record, distinct
 
 STATUS_COLUMNS = frozenset(
     {"status", "email status", "e-mail status", "subscription status", "subscriber status", "opt-in status"}

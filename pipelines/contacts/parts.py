@@ -1,6 +1,6 @@
 """Parts of a mapping: each reads few columns and gives a piece of a lead."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -33,7 +33,7 @@ class Part(Generic[PartT]):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that a mapping makes of a record. Those that cannot be read are told in this order."""
+    """All that a mapping makes of a record. What cannot be read is reported in this order."""
 
     key: Part[str] | None
     """None: the address is."""
@@ -46,7 +46,3 @@ class Parts:
     asked: Part[DesiredLead]
     """The lead without its address and what stands in its fields."""
     standing: Part[Standing]
-
-
-def distinct(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))

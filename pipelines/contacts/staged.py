@@ -1,9 +1,11 @@
 """A record on its way into the staging table, or among the rejects."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-StagedColumns = tuple[int, int, str, float, bytes, str, str | None, str | None, bytes, bytes]
+StagedRow = tuple[int, int, str, float, bytes, str, str | None, str | None, bytes, bytes]
+"""The values of a Staged, in its order."""
 
 
 class Staged(NamedTuple):
@@ -23,6 +25,23 @@ class Staged(NamedTuple):
     record: str | None
     raw: bytes
     shape: bytes
+
+    @staticmethod
+    def rows(
+        *,
+        row: Iterable[int],
+        line: Iterable[int],
+        key: Iterable[str],
+        rank: Iterable[float],
+        digest: Iterable[bytes],
+        wish: Iterable[str],
+        blocked: Iterable[str | None],
+        record: Iterable[str | None],
+        raw: Iterable[bytes],
+        shape: Iterable[bytes],
+    ) -> Iterator[StagedRow]:
+        """Many records from their columns, as plain tuples: a Staged of each takes as long as mapping it."""
+        return zip(row, line, key, rank, digest, wish, blocked, record, raw, shape, strict=True)
 
 
 @dataclass(frozen=True, slots=True)

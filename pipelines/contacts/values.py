@@ -65,7 +65,7 @@ def split_cell(cell: str, separator: str) -> tuple[str, ...]:
     pieces = (
         next(csv.reader([cell], skipinitialspace=True), []) if separator == "csv" else cell.split(separator)
     )
-    return _distinct(part for piece in pieces if (part := piece.strip()))
+    return distinct(part for piece in pieces if (part := piece.strip()))
 
 
 def _origin(value: Value) -> Callable[[Record], str]:
@@ -104,7 +104,7 @@ def _compiled(step: Step, value: Value) -> Callable[[CustomValue, Record], Custo
             return lambda shaped, _: shaped if isinstance(shaped, str) else next(reversed(shaped), "")
     shape = _shape(step)
     otherwise: Otherwise = getattr(step, "otherwise", "reject")
-    told = _told(step, value)
+    message = _fault_message(step, value)
 
     def one(text: str, record: Record) -> str:
         shaped = shape(text, record)
@@ -116,13 +116,13 @@ def _compiled(step: Step, value: Value) -> Callable[[CustomValue, Record], Custo
             case "blank":
                 return ""
             case "reject":
-                raise UnusableError(told)
+                raise UnusableError(message)
         assert_never(otherwise)
 
     def every(shaped: CustomValue, record: Record) -> CustomValue:
         if isinstance(shaped, str):
             return one(shaped, record) if shaped else ""
-        return _distinct(filter(None, (one(text, record) for text in shaped)))
+        return distinct(filter(None, (one(text, record) for text in shaped)))
 
     return every
 
@@ -187,10 +187,10 @@ _FAULTS: dict[type[Step], str] = {
     PhoneStep: "holds no possible telephone number",
     WordStep: "holds no time zone that is known",
 }
-"""What is told of a text of which a step can make no sense; of words only time_zone comes to that."""
+"""The message for a text of which a step can make no sense; of the words only time_zone can get there."""
 
 
-def _told(step: Step, value: Value) -> str:
+def _fault_message(step: Step, value: Value) -> str:
     origin = f'the column "{value.column}"' if value.column else f'"{value.template or "the constant"}"'
     return f"{origin} {_FAULTS.get(type(step), '')}"
 
@@ -210,5 +210,6 @@ def _replaced(text: str, replacements: Mapping[str, str]) -> str:
     return text
 
 
-def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+def distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    """In the order of their first occurrence."""
     return tuple(dict.fromkeys(texts))

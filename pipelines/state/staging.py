@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from pipelines.contacts.lead import DesiredLead, Origin, Snapshot
-from pipelines.contacts.staged import Reject, StagedColumns
+from pipelines.contacts.staged import Reject, StagedRow
 from pipelines.state.database import BATCH, Database
 from pipelines.state.leads import snapshot_of
 from pipelines.state.rejects import Rejects
@@ -78,7 +78,7 @@ class Staging:
 
     def add(
         self,
-        records: Sequence[StagedColumns],
+        records: Sequence[StagedRow],
         rejects: Sequence[Reject],
         run_id: str | None,
         originals: tuple[int, bytes] | None = None,
@@ -101,7 +101,7 @@ class Staging:
             if run_id is not None:
                 self._rejects.add(run_id, rejects)
 
-    def _insert(self, records: Sequence[StagedColumns]) -> None:
+    def _insert(self, records: Sequence[StagedRow]) -> None:
         """Many by one statement: so long other threads have the interpreter."""
         one = self._database.statement("stage").text.rstrip(";\n")
         _, _, placeholders = one.rpartition("VALUES ")

@@ -87,8 +87,8 @@ def test_a_key_column_names_the_lead_instead_of_the_address() -> None:
         ({"Email": "ann"}, "not an e-mail address: no @"),
         ({"Email": ""}, "no e-mail address"),
         ({"Changed": "soon"}, 'the column "Changed" holds neither a date nor a number'),
-        ({"Note": "ten"}, 'the column "Note" holds no whole number of points'),
-        ({"Note": "-5"}, 'the column "Note" holds no whole number of points'),
+        ({"Note": "ten"}, 'the column "Note" does not hold a whole number of points'),
+        ({"Note": "-5"}, 'the column "Note" does not hold a whole number of points'),
     ],
 )
 def test_a_record_that_cannot_become_a_lead_says_why_and_whose_it_is(
@@ -139,7 +139,7 @@ def test_a_sequence_and_its_step_may_stand_in_columns(
 
 def test_a_step_that_is_none_makes_the_record_invalid() -> None:
     wish = [{"name": "Onboarding", "step": {"column": "Note"}}]
-    told = 'the step of a sequence, in the column "Note", is no number of a step'
+    told = 'the sequence step in the column "Note" is not a number'
     assert mapped({**ANN, "Note": "box 2"}, sequences=wish) == Invalid(told, "ann@example.org")
 
 

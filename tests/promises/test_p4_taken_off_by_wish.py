@@ -210,7 +210,7 @@ def test_p6_a_record_that_asks_for_a_name_and_wants_it_gone_is_invalid_and_the_r
         'the tag "VIP" is asked for and is to be taken off as well',
         'the list "News" is asked for and is to be taken off as well',
         'the sequence "Onboarding" is asked for and is to be taken off as well',
-        'the step of a sequence, in the column "Step", is no number of a step',
+        'the sequence step in the column "Step" is not a number',
     ]
     assert [(one["row"], one["kind"], one["reason"]) for one in rejects] == [
         (number, "invalid", reason) for number, reason in enumerate(reasons, start=2)
