@@ -32,7 +32,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from connectors.databases.dialects import IS_THERE, LOCKS, TYPES, render, statements
-from connectors.databases.engines import database_url, open_engine, said
+from connectors.databases.engines import message_of, open_engine
+from connectors.databases.urls import database_url
 from connectors.errors import ConfigError, RefusedValueError, TablesError
 
 _BUSY_TIMEOUT_S = 30
@@ -93,9 +94,9 @@ class Tables:
             with self._engine.begin() as connection:
                 yield connection
         except DataError as error:
-            raise RefusedValueError(f"{self.name}: {said(error)}") from error
+            raise RefusedValueError(f"{self.name}: {message_of(error, self._engine.url)}") from error
         except DBAPIError as error:
-            raise TablesError(f"{self.name}: {said(error)}") from error
+            raise TablesError(f"{self.name}: {message_of(error, self._engine.url)}") from error
         except SQLAlchemyError as error:
             raise TablesError(f"{self.name}: {type(error).__name__}") from error
 

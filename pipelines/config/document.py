@@ -8,14 +8,14 @@ from pathlib import Path
 import yaml
 
 from connectors.errors import ConfigError
+from pipelines.config.variables import with_variables
 from pipelines.words.nearest import nearest
 
 SECRETS = ("app_id", "api_key", "api_password")
-VARIABLE = re.compile(
-    r"(?P<literal>\$\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>(?:(?!\$\{)[^}])*))?\}|[^}]*)"
-)
 SECRET_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-)?\}")
-URL_WITH_PASSWORD = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:(?!\$\{)[^@/\s]+@")
+URL_WITH_PASSWORD = re.compile(
+    r"^(?:jdbc:)?[A-Za-z][A-Za-z0-9+.-]*://(?:[^/\s:@]*:(?!\$\{)[^@/\s]+@|\S*[?&](?:password|passwd|pwd|sslpassword)=(?!\$\{).)"
+)
 """A URL as it stands in the file, with a password that is no variable."""
 Where = tuple[str | int, ...]
 """The keys and places that lead to a node."""
@@ -180,7 +180,7 @@ class Document:
                 where, "a password must not stand in the file; write the URL, or the password, as ${NAME}"
             )
             return None
-        text = VARIABLE.sub(lambda match: self._substitute(match, where), node.value)
+        text = with_variables(node.value, lambda match: self._substitute(match, where))
         return text if text or node.style is not None else None
 
     def _secret(self, node: yaml.ScalarNode, where: Where) -> str | None:

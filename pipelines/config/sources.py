@@ -50,7 +50,7 @@ def _encoding(value: object) -> str:
 def _database(value: object, info: ValidationInfo) -> Path | str:
     """A SQLite file beside the pipeline, or the URL of a database as it stands."""
     text = plain_text(value)
-    if sqlite := re.fullmatch(r"sqlite(?:\+pysqlite)?:///([^?]+)", text):
+    if sqlite := re.fullmatch(r"(?:jdbc:)?sqlite3?(?:\+pysqlite)?:(?:///?)?(.+)", text):
         return beside(sqlite[1], info)
     if "://" not in text:
         raise wrong(

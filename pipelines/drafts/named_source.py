@@ -4,16 +4,19 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from connectors.errors import ConfigError
 from connectors.sources import Source
+from connectors.sources.database.named_table import is_statement, table_statement
 from connectors.sources.files.places import member_names
 from connectors.sources.kinds import KIND_BY_SUFFIX
 from pipelines.config.document import URL_WITH_PASSWORD
-from pipelines.config.sources import SOURCE_OPTIONS, SourceConfig
+from pipelines.config.sources import SOURCE_OPTIONS, SourceConfig, SqlOptions
+from pipelines.config.variables import with_variables
 from pipelines.extract.sources import open_source
 
 _YAML_WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
@@ -66,17 +69,24 @@ class NamedQuery:
     query: str | Path
     name: str
 
+    @property
+    def place(self) -> str | Path:
+        """The database, as a source takes it. Raises ConfigError."""
+        return self._options().url
+
     def open(self) -> Source:
         """Raises ConfigError, SourceError."""
+        return open_source(SourceConfig(kind="sql", options=self._options()))
+
+    def _options(self) -> SqlOptions:
         try:
-            options = SOURCE_OPTIONS["sql"].model_validate({"url": self.url, "query": str(self.query)})
+            return SqlOptions.model_validate({"url": self.url, "query": str(self.query)})
         except ValidationError as error:
             raise ConfigError(f"{self.shown_url}: {error.errors()[0]['msg']}") from None
-        return open_source(SourceConfig(kind="sql", options=options))
 
     def written(self, folder: Path) -> str:
         query = self.query if isinstance(self.query, str) else _seen_from(folder, self.query)
-        return f"sql: {{url: {json.dumps(self.shown_url)}, query: {yaml_scalar(query)}}}"
+        return f"sql: {{url: {json.dumps(self.shown_url, ensure_ascii=False)}, query: {yaml_scalar(query)}}}"
 
 
 NamedSource = NamedFile | NamedQuery
@@ -93,9 +103,10 @@ def named_source(place: str, query: str | None, environ: Mapping[str, str]) -> N
     query = query.strip()
     if re.fullmatch(r"\S+\.sql", query):
         return NamedQuery(url, shown, Path(query).absolute(), Path(query).stem)
-    if re.fullmatch(r"\w+(\.\w+)*", query):
-        return NamedQuery(url, shown, f"SELECT * FROM {query}", query)  # noqa: S608 - a name, and read only
-    return NamedQuery(url, shown, query, "contacts")
+    if is_statement(query):
+        return NamedQuery(url, shown, query, "contacts")
+    statement = table_statement(NamedQuery(url, shown, query, query).place, query)
+    return NamedQuery(url, shown, statement, query)
 
 
 def pipeline_name(source: NamedSource) -> str:
@@ -112,10 +123,8 @@ def yaml_scalar(text: str) -> str:
 
 def _database(place: str, environ: Mapping[str, str]) -> tuple[str, str]:
     """The URL, and how it may be written down."""
-    if variable := re.fullmatch(r"\$\{(\w+)\}", place):
-        if not environ.get(variable[1]):
-            raise ConfigError(f"{variable[1]} is not set in the environment")
-        return environ[variable[1]], place
+    if "${" in place:
+        return with_variables(place, partial(_variable, environ)), place
     if URL_WITH_PASSWORD.match(place):
         raise ConfigError(
             "the URL holds a password, which must not stand in a pipeline file: put it in a variable of the"
@@ -123,6 +132,15 @@ def _database(place: str, environ: Mapping[str, str]) -> tuple[str, str]:
         )
     url = place if "://" in place else f"sqlite:///{place}"
     return url, url
+
+
+def _variable(environ: Mapping[str, str], match: re.Match[str]) -> str:
+    name = match["name"]
+    if name is None:
+        return match[0]
+    if not (value := environ.get(name) or match["default"]):
+        raise ConfigError(f"{name} is not set in the environment")
+    return value
 
 
 def _kind(path: Path) -> str:

@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import URL, Connection, CursorResult, text
 from sqlalchemy.exc import DBAPIError
 
-from connectors.databases.engines import database_url
+from connectors.databases.statements import MYSQL, escaped_colons, single_statement
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import Chunk
 from connectors.sources.database.cells import chunk_of, chunk_of_columns
 from connectors.sources.database.new_rows import NewRows, Since
-from connectors.sources.database.session import MYSQL, reading
+from connectors.sources.database.session import reading, source_url, text_as_bytes
 from connectors.sources.database.watermark import Overlap
 
 
@@ -36,16 +36,12 @@ def open_sql(
 
     Raises ConfigError for a URL, driver or parameter that cannot be, SourceError for what a database refuses.
     """
-    place = (
-        URL.create("sqlite", database=f"file:{url}", query={"mode": "ro", "uri": "true"})
-        if isinstance(url, Path)
-        else database_url(url, "the source")
-    )
-    if isinstance(url, Path) and not url.is_file():
-        raise SourceError(f"{url.name} was not found in {url.parent}")
-    statement = _statement(query)
+    place = source_url(url)
+    statement = single_statement(_text_of(query), place.get_backend_name())
     values = dict(parameters or {})
-    _refuse_other_parameters(statement, values)
+    if values:
+        statement = escaped_colons(statement, place.get_backend_name())
+        _refuse_other_parameters(statement, values)
     found = SqlQuery((), place, statement, values, timeout_s, chunk_rows)
     with reading(place, timeout_s) as connection, found._result(connection) as result:
         columns = tuple(map(str, result.keys()))
@@ -133,6 +129,7 @@ class SqlQuery:
     @contextmanager
     def _result(self, connection: Connection, since: Since | None = None) -> Iterator[CursorResult[Any]]:
         """The rows, fetched in parts as they are wanted."""
+        text_as_bytes(connection)
         streaming = connection.execution_options(stream_results=True, yield_per=self._chunk_rows)
         result = self._execute(streaming, since)
         cursor = result.cursor
@@ -160,7 +157,7 @@ class SqlQuery:
     def _wrapped(self, connection: Connection, since: Since) -> tuple[str, dict[str, Any]]:
         """The statement and the values for its parameters."""
         inner = self._query if self._parameters else self._query.replace(":", r"\:")
-        column = connection.dialect.identifier_preparer.quote(since.column)
+        column = quoted_name(connection, since.column)
         condition = "1 = 0" if since is _NO_ROW else f"{column} >= :the_watermark OR {column} IS NULL"
         if connection.dialect.name in MYSQL and isinstance(since.lowest, date):
             condition += f" OR {column} < '1000-01-01'"  # zeros, which say as little as NULL
@@ -175,24 +172,23 @@ _NO_ROW = Since("", None)
 """Asks for the columns alone."""
 
 
-def _statement(query: str | Path) -> str:
+def quoted_name(connection: Connection, *parts: str) -> str:
+    """As it stands in a statement that is sent as it is: the preparer doubles percent signs for others."""
+    quote = connection.dialect.identifier_preparer.quote
+    return ".".join(quote(part) for part in parts).replace("%%", "%")
+
+
+def _text_of(query: str | Path) -> str:
     if isinstance(query, str):
-        statement = query
-    else:
-        try:
-            statement = query.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not text in UTF-8"
-            raise SourceError(f"{query.name} cannot be read: {why}") from error
-    statement = statement.strip().removesuffix(";").strip()
-    if not statement:
-        raise ConfigError("the query is empty")
-    return statement
+        return query
+    try:
+        return query.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        raise SourceError(f"{query.name} cannot be read: {why}") from error
 
 
 def _refuse_other_parameters(statement: str, values: Mapping[str, str]) -> None:
-    if not values:
-        return
     named = set(text(statement)._bindparams)
     if missing := sorted(named - set(values)):
         raise ConfigError(f"the query has :{missing[0]}, and `parameters:` no value for it")

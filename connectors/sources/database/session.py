@@ -5,35 +5,81 @@ The transaction is one that cannot write, where the database knows such, and is 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from connectors.databases.engines import open_engine, said
-from connectors.errors import SourceError
+from connectors.databases.engines import message_of, open_engine
+from connectors.databases.statements import MYSQL
+from connectors.databases.urls import database_url
+from connectors.errors import ConfigError, SourceError
 
 CONNECT_TIMEOUT_S = 10
-MYSQL = ("mysql", "mariadb")
+_OF_A_DRIVER = (ValueError, LookupError, ArithmeticError, OSError, EOFError)
+"""What drivers let through when they meet a value, an option or a byte that they did not expect."""
+
+
+def source_url(place: str | Path) -> URL:
+    """Of a database, or of a SQLite file that is only read. Raises ConfigError, SourceError."""
+    if not isinstance(place, Path):
+        return database_url(place, "the source")
+    return URL.create(
+        "sqlite",
+        database=f"file:{quote(str(_sqlite_file(place)))}",
+        query={"mode": "ro", "uri": "true"},
+    )
+
+
+def _sqlite_file(path: Path) -> Path:
+    """What follows a question mark may be options of a URL, or a part of the name; file: is one of SQLite."""
+    before_options = Path(str(path).partition("?")[0])
+    for file in (path, before_options, before_options.with_name(before_options.name.removeprefix("file:"))):
+        if file.is_file():
+            return file.absolute()
+    raise SourceError(f"{before_options.name} was not found in {before_options.parent}")
 
 
 @contextmanager
 def reading(url: URL, timeout_s: int) -> Iterator[Connection]:
-    """In a transaction that reads. Errors of the database become SourceError."""
+    """In a transaction that reads. Errors of the database, and of its driver, become errors of ours."""
     engine = open_engine(url, **_options(url, timeout_s))
     if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", _refuse_writes)
     try:
-        with engine.connect() as connection:
+        with _connected(engine) as connection:
             _begin(connection, timeout_s)
             yield connection
     except DBAPIError as error:
         how = "the connection to the database was lost" if error.connection_invalidated else ""
-        raise SourceError(f"{how or 'the query cannot be read'}: {said(error)}") from error
+        raise SourceError(f"{how or 'the query cannot be read'}: {message_of(error, url)}") from error
     except SQLAlchemyError as error:
         raise SourceError(f"the query cannot be read: {type(error).__name__}") from error
+    except _OF_A_DRIVER as error:
+        raise SourceError(
+            f"the query cannot be read: the driver of the database failed with {type(error).__name__}"
+        ) from error
     finally:
         engine.dispose()
+
+
+def text_as_bytes(connection: Connection) -> None:
+    """Let SQLite give text as bytes: one that is not UTF-8 is then a fault of its cell alone."""
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        driver.text_factory = bytes
+
+
+def _connected(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except (*_OF_A_DRIVER, TypeError, AttributeError) as error:
+        raise ConfigError(
+            "the URL of the source has an option with a value that its driver cannot use"
+            f" ({', '.join(sorted(engine.url.query)) or 'or no option'}: {type(error).__name__})"
+        ) from error
 
 
 def _options(url: URL, timeout_s: int) -> dict[str, Any]:
@@ -71,9 +117,7 @@ def _begin(connection: Connection, timeout_s: int) -> None:
         connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """Text is given as bytes: one that is not UTF-8 is the fault of its cell, not the end of the query."""
+def _refuse_writes(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA query_only = ON")
     cursor.close()
-    connection.text_factory = bytes

@@ -1,0 +1,70 @@
+"""What a database says of an error, without what it says of people. Pure.
+
+A database quotes what it cannot use: a value as well as a name. Only what is a name stays readable: of the
+statement, of the URL, and what a person may have meant by one.
+"""
+
+import re
+from collections.abc import Iterable
+
+from connectors.databases.statements import words_of
+from connectors.privacy import mask_text
+
+_OUR_WORDS = frozenset(
+    ("statement_timeout", "max_statement_time", "max_execution_time", "transaction", "localhost")
+)
+"""Of the statements that this program sends with those of the pipeline file."""
+_QUOTES = re.compile(r"(?<!\w)['\"`“”«]")
+_CLOSING = {"“": "”", "”": "”", "«": "»"}
+_NUMBERS = re.compile(r"\d{5,}")
+"""Long enough for a telephone number."""
+
+
+def masked_message(error: object, statement: str, dialect: str, shown: Iterable[str] = ()) -> str:
+    """The first line of the message of `error`, an exception of a driver."""
+    if _is_raised(error):
+        return "a function of the database raised an error of its own, which is not shown"
+    lines = _text_of(error).strip().splitlines() or [type(error).__name__]
+    words = words_of(statement, dialect) | _OUR_WORDS
+    return _masked(lines[0], words.union(*(re.findall(r"\w+", name.lower()) for name in shown)))
+
+
+def _is_raised(error: object) -> bool:
+    """Whether somebody wrote its text: PostgreSQL's RAISE, MySQL's SIGNAL. It may be about people."""
+    arguments = getattr(error, "args", ()) or (None,)
+    return getattr(error, "sqlstate", None) == "P0001" or arguments[0] == 1644
+
+
+def _text_of(error: object) -> str:
+    """PyMySQL's and others' errors are a number and a text."""
+    arguments = getattr(error, "args", ())
+    texts = [one for one in arguments if isinstance(one, str)]
+    return texts[0] if len(arguments) > 1 and texts else str(error)
+
+
+def _masked(text: str, words: frozenset[str]) -> str:
+    kept, rest = "", text
+    while opening := _QUOTES.search(rest):
+        quote = _CLOSING.get(opening[0], opening[0])
+        closing = rest.find(quote, opening.end())
+        inside = rest[opening.end() : closing] if closing >= 0 else rest[opening.end() :]
+        kept += _plain(rest[: opening.start()], words)
+        is_closed = closing >= 0 and not re.match(r"\w", rest[closing + 1 :])
+        if is_closed and _is_name(inside, words):
+            kept += rest[opening.start() : closing + 1]
+            rest = rest[closing + 1 :]
+            continue
+        # A value may hold quotes itself: what is hidden ends with the last of them.
+        last = rest.rfind(quote)
+        kept += f"{opening[0]}***{quote}"
+        rest = rest[last + 1 :] if last >= opening.end() else ""
+    return kept + _plain(rest, words)
+
+
+def _is_name(text: str, words: frozenset[str]) -> bool:
+    found = re.findall(r"\w+", text.lower())
+    return (words.issuperset(found) and "@" not in text) if found else True
+
+
+def _plain(text: str, words: frozenset[str]) -> str:
+    return _NUMBERS.sub(lambda number: number[0] if number[0] in words else "***", mask_text(text))

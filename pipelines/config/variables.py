@@ -1,0 +1,39 @@
+"""Variables of the environment in a text: `${NAME}`, `${NAME:-default}`, `$${` for a literal `${`. Pure."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import quote
+
+VARIABLE = re.compile(
+    r"(?P<literal>\$\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>(?:(?!\$\{)[^}])*))?\}|[^}]*)"
+)
+_SCHEME = re.compile(r"(?:jdbc:)?[A-Za-z][A-Za-z0-9+._-]*://")
+
+
+def with_variables(text: str, value_of: Callable[[re.Match[str]], str]) -> str:
+    """The text with each variable replaced by what `value_of` says of its match.
+
+    In the user and the password of a URL the value is quoted: an @ or a slash in it is a part of it there.
+    """
+    start, stop = _user_of(text)
+
+    def value(match: re.Match[str]) -> str:
+        said = value_of(match)
+        if not match["name"] or not start <= match.start() < stop:
+            return said
+        if match.span() == (start, stop):  # both in one variable
+            user, colon, password = said.partition(":")
+            return quote(user, safe="") + colon + quote(password, safe="")
+        return quote(said, safe="")
+
+    return VARIABLE.sub(value, text)
+
+
+def _user_of(text: str) -> tuple[int, int]:
+    """From where to where the user and the password of a URL stand, as it is written."""
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return 0, 0
+    masked = VARIABLE.sub(lambda match: "_" * len(match[0]), text)
+    authority = re.split(r"[/?#]", masked[scheme.end() :], maxsplit=1)[0]
+    return scheme.end(), scheme.end() + max(authority.rfind("@"), 0)
