@@ -40,7 +40,7 @@ def table_statement(place: str | Path, name: str) -> str:
 
 
 def _found(connection: Connection, typed: str, dialect: str) -> Name:
-    tables = list(_tables(connection))
+    tables = _tables(connection)
     if not (matching := _matching(typed, tables, dialect)):
         tables += _tables_of_schemas(connection)
         matching = _matching(typed, tables, dialect)
@@ -80,21 +80,23 @@ def _unquoted(typed: str, dialect: str) -> Iterator[str]:
     yield part
 
 
-def _tables(connection: Connection) -> Iterator[Name]:
-    catalogue = inspect(connection)
-    yield from ((name,) for name in (*catalogue.get_table_names(), *catalogue.get_view_names()))
-    if connection.dialect.name == "postgresql":
-        yield from ((name,) for name in catalogue.get_materialized_view_names())
+def _tables(connection: Connection) -> list[Name]:
+    return [(name,) for name in _names_in(connection, None)]
 
 
-def _tables_of_schemas(connection: Connection) -> Iterator[Name]:
-    catalogue = inspect(connection)
+def _tables_of_schemas(connection: Connection) -> list[Name]:
     if connection.dialect.name == "sqlite":
-        return
-    for schema in catalogue.get_schema_names():
-        if schema.lower() not in _OF_THE_SERVER:
-            names = (*catalogue.get_table_names(schema), *catalogue.get_view_names(schema))
-            yield from ((schema, name) for name in names)
+        return []
+    schemas = (name for name in inspect(connection).get_schema_names() if name.lower() not in _OF_THE_SERVER)
+    return [(schema, name) for schema in schemas for name in _names_in(connection, schema)]
+
+
+def _names_in(connection: Connection, schema: str | None) -> Iterator[str]:
+    catalogue = inspect(connection)
+    yield from catalogue.get_table_names(schema)
+    yield from catalogue.get_view_names(schema)
+    if connection.dialect.name == "postgresql":
+        yield from catalogue.get_materialized_view_names(schema)
 
 
 def _listed(tables: list[Name]) -> str:
