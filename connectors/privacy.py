@@ -1,7 +1,9 @@
 """How personal data is shown where people read along: logs, messages, reports."""
 
 import re
+from collections.abc import Collection
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 _ADDRESS = re.compile(r"[^\s@<>\"(),;:]+@[^\s@<>\"'(),;:]+")
 
@@ -18,6 +20,31 @@ def mask_address(address: str) -> str:
 def mask_text(text: str) -> str:
     """A foreign message with every address in it masked."""
     return _ADDRESS.sub(lambda match: mask_address(match.group()), text)
+
+
+_TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_SECRETIVE = re.compile(r"\S*[=%@]\S*|\S{25,}|\S*\d{5,}\S*")
+_READ_CHARS = 20_000
+
+
+def first_words(page: bytes | str, *, hidden: Collection[str] = (), at_most: int = 100) -> str:
+    """The first words that a person would see of a page that was not expected, with `hidden` starred out.
+
+    Whoever answers instead of the endpoint may repeat what was sent: so addresses, assignments, long numbers
+    and long words are starred, too.
+    """
+    text = page[:_READ_CHARS].decode("utf-8", "replace") if isinstance(page, bytes) else page[:_READ_CHARS]
+    text = re.sub(r"[\s{}\[\]\"]+", " ", _TAGS.sub(" ", text))
+    text = "".join(letter for letter in text if letter.isprintable())
+    forms = {form for value in hidden if value.strip() for form in _forms(value)}
+    for form in sorted(forms, key=len, reverse=True):  # the whole before its parts
+        text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "***", text, flags=re.IGNORECASE)
+    text = _SECRETIVE.sub("***", text).strip()
+    return text if len(text) <= at_most else f"{text[:at_most].rstrip()}…"
+
+
+def _forms(value: str) -> tuple[str, ...]:
+    return value, quote(value), quote_plus(value), " ".join(value.split())
 
 
 def mask_deep(value: Any) -> Any:

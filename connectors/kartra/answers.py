@@ -36,13 +36,22 @@ class ActionAnswer:
 class Answer:
     """`actions` in request order, one for get_lead. `type` is the error type that decided `effect`.
 
-    `throttled` marks Kartra's own 429 among the reasons to send again later."""
+    `throttled` marks Kartra's own 429 among the reasons to send again later. `status` is HTTP's, None where
+    no answer came. `trouble` says in words fit for a message what stood between: why nothing was sent or no
+    answer came, or the status and first words of an answer that is not Kartra's; of Kartra's own it is empty.
+
+    `refused_on_the_way`: something in front of Kartra answered, as it will answer the same request again
+    (403, 406, 413, a page). That nothing was done is likely then and not proven, so `effect` is UNKNOWN.
+    """
 
     effect: Effect
     actions: tuple[ActionAnswer, ...]
     type: str | None
     body: Mapping[str, Any]
     throttled: bool = False
+    status: int | None = None
+    trouble: str = ""
+    refused_on_the_way: bool = False
 
     @property
     def lead_id(self) -> str | None:
@@ -63,6 +72,13 @@ _NO_LEAD = frozenset({"206", "243", "244", "245", "271"})  # the lead of the cha
 
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_NOTICE = re.compile(r"\A(?:<br|<b>|PHP |Notice:|Warning:|Deprecated:)|\}\s*(?:<br|<b>|PHP )")
+_ONE_NOTICE = (
+    r"\s*+(?:<br ?/?>\s*+)?(?:<b>)?(?:PHP )?(?:Notice|Warning|Deprecated|Strict Standards)(?:</b>)?:[^\n{]*?"
+    r" on line (?:<b>)?\d++(?:</b>)?(?:<br ?/?>)?"
+)
+_NOTICES = re.compile(rf"(?:{_ONE_NOTICE})++\s*+(?=\{{)")
+_NOTICES_BEHIND = re.compile(rf"\}}(?:{_ONE_NOTICE})++\s*+\Z")
 
 # A read that "succeeds" without its data is no answer: taking it for an empty one would say that all is gone.
 # Not retrieve_account_pages, whose key nobody has seen (§5.3).
@@ -234,14 +250,24 @@ def decoded(value: Any) -> Any:
 
 
 def _object(body: bytes | str) -> dict[str, Any] | None:
-    """The body as a JSON object, its values decoded, or None. Endures a BOM and double encoding."""
+    """The body as a JSON object, its values decoded, or None. Endures a BOM, double encoding, PHP notices."""
     try:
         text = body.decode("utf-8") if isinstance(body, bytes) else body
-        value = _json(text.lstrip("\ufeff \t\r\n"))
+        text = text.lstrip("\ufeff \t\r\n")
+        value = _json(_without_notices(text) if _NOTICE.search(text) else text)
         value = _json(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
         return None
     return {key: decoded(entry) for key, entry in value.items()} if isinstance(value, dict) else None
+
+
+def _without_notices(text: str) -> str:
+    """The JSON between PHP's own notices, which a server prints before or behind it when it is set up to.
+
+    A page of something else is none of them, whatever JSON it carries: the whole of it stays."""
+    head, tail = _NOTICES.match(text), _NOTICES_BEHIND.search(text)
+    start, end = head.end() if head else 0, tail.start() + 1 if tail else len(text)
+    return text[start:end]
 
 
 def _json(text: str) -> Any:

@@ -1,14 +1,21 @@
-"""Kartra's times, which name no offset, as instants in UTC. Pure.
+"""Kartra's times, which name no offset, as instants in UTC; and its clock, beside this machine's.
 
 Every page of Kartra writes "EST" and does not say what that is in summer (§8.5): the zone is a setting, and
 the raw text is kept beside whatever is computed here.
 """
 
+import logging
 import re
+import threading
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from connectors.errors import ConfigError
+
+log = logging.getLogger("kartra_sync.client")
+
+FAR_OFF = timedelta(minutes=2)
+"""A `Date` is right to a second or two, and machines that ask a time server to less."""
 
 EST = timezone(timedelta(hours=-5), "EST")
 """Winter and summer alike."""
@@ -60,3 +67,47 @@ def in_utc(local: datetime, zone: tzinfo) -> datetime:
     is moved on by what the clocks were: the later of the two readings is right for both."""
     readings = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     return max(readings)
+
+
+class ServerClock:
+    """The endpoint's own clock, as the `Date` of its last answer told it; any thread may ask.
+
+    Whether a lead joined before or after a call left is a question to one clock, not to two. Until an answer
+    came it is this machine's.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._offset: timedelta | None = None
+        self._is_told = False
+
+    @property
+    def offset(self) -> timedelta | None:
+        """What is to be added to this machine's time; None while nothing is known of it."""
+        return self._offset
+
+    def now(self) -> datetime:
+        """In UTC."""
+        return datetime.now(UTC) + (self._offset or timedelta(0))
+
+    def learn(self, offset_s: float | None) -> None:
+        """Says once when the two are minutes apart."""
+        if offset_s is None:
+            return
+        self._offset = offset = timedelta(seconds=offset_s)
+        with self._lock:
+            is_news = abs(offset) > FAR_OFF and not self._is_told
+            self._is_told |= is_news
+        if is_news:
+            log.warning(
+                "the clock of this machine is %s %s Kartra's: times are compared by Kartra's. Set it right",
+                _span(abs(offset)),
+                "behind" if offset > timedelta(0) else "ahead of",
+            )
+
+
+def _span(length: timedelta) -> str:
+    minutes = round(length.total_seconds() / 60)
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes // 60:,} hours" if minutes < 2880 else f"{minutes // 1440:,} days"

@@ -11,22 +11,29 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from urllib.parse import parse_qsl
 
 from requests import PreparedRequest
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
 
-from connectors.errors import FatalApiError, RetryableApiError
+from connectors.errors import ConfigError, FatalApiError, RetryableApiError
 from connectors.kartra.answers import ActionAnswer, Answer, Effect, classify, uniform
+from connectors.kartra.clock import ServerClock
 from connectors.kartra.commands import Call
 from connectors.kartra.error_types import error_type
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.profile import LeadProfile, parse_profile
-from connectors.kartra.transport import NoReplyError, NotSentError, Transport
+from connectors.kartra.route import is_loopback
+from connectors.kartra.transport import NoReplyError, NotSentError, Reply, Transport
 from connectors.kartra.wire import Credentials, encode_call
+from connectors.privacy import first_words
 
 log = logging.getLogger("kartra_sync.client")
 
+SANDBOX = frozenset({"SANDBOXAPPID", "SANDBOXK"})
+"""App id and API key of every sandbox: they are refused at any other machine."""
 READ_ATTEMPTS = 5
 THROTTLED_PATIENCE_S = 600.0
 """How long one call goes on being refused with 429 before it is given back as not executed."""
@@ -78,9 +85,17 @@ class Sender:
     ) -> None:
         """`given_up` is asked while a call waits for its permit: once true, it comes back as not executed.
 
-        `timeout_s` bounds the wait for an answer; connecting is bounded apart.
+        `timeout_s` bounds the whole answer; connecting is bounded apart. Raises ConfigError where the
+        sandbox's credentials would leave this machine, or the environment names a proxy or certificates that
+        cannot be used.
         """
+        if not is_loopback(url) and SANDBOX.intersection((credentials.app_id, credentials.api_key)):
+            raise ConfigError(
+                "these are the credentials of a sandbox, which open nothing at Kartra: set those of your"
+                " account, or the address of your sandbox as the url"
+            )
         self.counts = CallCounts()
+        self.clock = ServerClock()
         self._credentials = credentials
         self._limiter = limiter
         self._given_up = given_up
@@ -113,9 +128,11 @@ class Sender:
         )
         try:
             answer = retrying(self._send_or_give_up, call)
-        except RetryError:
+        except RetryError as error:
+            last: Answer = error.last_attempt.result()
             raise RetryableApiError(
                 f"Kartra gave no usable answer to {call.commands[0]} in {READ_ATTEMPTS} tries"
+                + (f"; the last time: {last.trouble}" if last.trouble else "")
             ) from None
         if answer.effect is Effect.FATAL:
             raise fatal(answer)
@@ -151,20 +168,41 @@ class Sender:
         try:
             reply = self._transport.post(request, lambda: self._limiter.sent(permit))
         except NotSentError as error:
-            log.debug("%s: not sent (%s)", call.commands[0], error)
-            return uniform(call, Effect.RETRY_LATER)
+            log.info("%s: not sent: %s", call.commands[0], error)
+            return replace(uniform(call, Effect.RETRY_LATER), trouble=str(error))
         except NoReplyError as error:
             self.counts.count(call, throttled=False, latency_s=time.monotonic() - started)
-            log.debug("%s: no answer (%s)", call.commands[0], error)
-            return uniform(call, Effect.UNKNOWN)
+            log.info("%s: %s", call.commands[0], error)
+            return replace(uniform(call, Effect.UNKNOWN), trouble=str(error))
         throttled = reply.status == 429
         self.counts.count(call, throttled=throttled, latency_s=time.monotonic() - started)
-        return classify(call, reply.status, reply.body)
+        self.clock.learn(reply.clock_offset_s)
+        answer = replace(classify(call, reply.status, reply.body), status=reply.status)
+        if throttled or (reply.status == 200 and answer.body):
+            return answer
+        trouble = _trouble(reply, request)
+        log.info("%s: %s", call.commands[0], trouble)
+        return replace(answer, trouble=trouble, refused_on_the_way=_is_of_the_request(reply))
 
     def _sleep(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while (left_s := deadline - time.monotonic()) > 0 and not self._given_up():
             time.sleep(min(left_s, 0.2))
+
+
+def _is_of_the_request(reply: Reply) -> bool:
+    """Not an outage (5xx), a time-out (408), a limit (425), nor an answer that broke off before its body."""
+    return reply.status < 500 and reply.status not in (408, 425) and (reply.status != 200 or bool(reply.body))
+
+
+def _trouble(reply: Reply, request: PreparedRequest) -> str:
+    """The status and first words of an answer that is not Kartra's; nothing of what was sent shows in it."""
+    sent = [value for _, value in parse_qsl(str(request.body))]
+    words = first_words(reply.body, hidden=sent)
+    reason = HTTPStatus(reply.status).phrase if reply.status in set(HTTPStatus) else ""
+    kind = "no JSON of Kartra's" if reply.status == 200 else reason
+    said = f', which says "{words}"' if words else ""
+    return f"HTTP {reply.status} {kind}".rstrip() + said
 
 
 def is_clear(answer: Answer | ActionAnswer) -> bool:
@@ -174,7 +212,7 @@ def is_clear(answer: Answer | ActionAnswer) -> bool:
 
 def is_answered(answer: Answer) -> bool:
     """Kartra answered in its own words, whatever is missing in them."""
-    return answer.effect is not Effect.RETRY_LATER and bool(answer.body)
+    return answer.effect is not Effect.RETRY_LATER and bool(answer.body) and answer.status == 200
 
 
 def profile_of(answer: Answer) -> ProfileRead:

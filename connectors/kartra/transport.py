@@ -1,13 +1,21 @@
 """One endpoint over HTTPS: a request leaves once, and either a reply comes back or what that proves.
 
-Not here: permits, credentials and what a reply means (`client`, `answers`). Nothing is sent again.
+Whatever an exception is called, only what never began to leave was not sent: the connections themselves note
+when they begin to write a request. No library below repeats one, follows a redirect, adds a credential of
+`.netrc` or keeps a cookie. Not here: permits, credentials and what a reply means (`sender`, `answers`).
 """
 
-import ipaddress
+import http.client
+import io
+import math
+import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,65 +24,111 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from connectors.errors import FatalApiError
+from connectors.kartra.route import certificate_fault, is_loopback, route_to, why_no_answer, why_not_sent
 
 KARTRA_URL = "https://app.kartra.com/api"
 CONNECT_TIMEOUT_S = 10.0
-
-_HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+MAX_ANSWER_BYTES = 64 * 2**20
+"""Far more than the tags of the largest account; an answer without an end would fill the memory."""
+_CHUNK_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     status: int
     body: bytes = field(repr=False)
+    clock_offset_s: float | None = None
+    """The endpoint's clock minus ours, by the reply's `Date`: right to a second. None without one."""
 
 
 class NotSentError(Exception):
-    """No byte of the request can have arrived."""
+    """No byte of the request began to leave. The message says what stood in the way."""
 
 
 class NoReplyError(Exception):
     """The request may have arrived, and nobody said what became of it."""
 
 
+class _Posting(threading.local):
+    """The one request that a thread is about; connections write here, so that no exception has to be read."""
+
+    has_begun = False  # the first byte of the request may have left
+    is_tunnelled = False  # the proxy let us through
+    deadline = math.inf  # of whatever is read next, by time.monotonic
+    has_left: Callable[[], None] = staticmethod(lambda: None)
+
+
 class Transport:
-    """Any number of threads may post. `timeout_s` bounds the wait for a reply only."""
+    """Any number of threads may post. `timeout_s` bounds the whole answer; connecting is bounded apart.
+
+    Raises ConfigError where the environment names a proxy or certificates that cannot be used.
+    """
 
     def __init__(self, url: str, *, timeout_s: float, connections: int) -> None:
         self._url = secure_url(url)
-        self._timeouts = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
-        self._session = requests.Session()
-        # A proxy of the environment is right for Kartra and wrong for a sandbox on this machine.
-        self._session.trust_env = not is_loopback(self._url)
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._posting = threading.local()
-        self._session.mount(self._url, _adapter(connections, self._has_left))
-        # Proxies and certificates of the environment, as requests takes them for a request of its own.
-        self._environment = self._session.merge_environment_settings(self._url, {}, False, None, None)
+        self._timeout_s = timeout_s
+        self._connect_s = min(CONNECT_TIMEOUT_S, timeout_s)
+        self._route = route_to(self._url)
+        self._posting = _Posting()
+        self._adapter = _Adapter(self._posting, connections)
+        self._headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": user_agent(),
+        }
 
     def close(self) -> None:
-        self._session.close()
+        self._adapter.close()
 
     def prepare(self, body: str) -> requests.PreparedRequest:
         """What can be done before there is a permit, so that the call leaves at once when there is one."""
-        return self._session.prepare_request(requests.Request("POST", self._url, data=body, headers=_HEADERS))
+        return requests.Request("POST", self._url, data=body, headers=self._headers).prepare()
 
     def post(self, request: requests.PreparedRequest, has_left: Callable[[], None]) -> Reply:
         """`has_left` is called when the last byte is with the operating system.
 
         Raises NotSentError, NoReplyError, and FatalApiError where the certificate cannot be verified.
         """
-        self._posting.has_left = has_left
+        posting = self._posting
+        posting.has_begun = posting.is_tunnelled = False
+        posting.deadline = time.monotonic() + self._connect_s
+        posting.has_left = self._answer_due(has_left)
         try:
-            response = self._session.send(
-                request, timeout=self._timeouts, allow_redirects=False, **self._environment
-            )
-        except requests.RequestException as error:
-            raise _without_reply(error) from error
-        return Reply(response.status_code, response.content)
+            with self._adapter.send(
+                request,
+                stream=True,
+                timeout=(self._connect_s, self._timeout_s),
+                verify=self._route.bundle or True,
+                proxies=dict(self._route.via),
+            ) as response:
+                offset_s = _clock_offset_s(response.headers.get("Date"))
+                return Reply(response.status_code, _whole_body(response), offset_s)
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            http.client.HTTPException,
+            OSError,
+            ValueError,  # of a name that is none, or a header that cannot be written
+        ) as error:
+            raise self._without_reply(error) from error
 
-    def _has_left(self) -> None:
-        self._posting.has_left()
+    def _answer_due(self, has_left: Callable[[], None]) -> Callable[[], None]:
+        def left() -> None:
+            self._posting.deadline = time.monotonic() + self._timeout_s
+            has_left()
+
+        return left
+
+    def _without_reply(self, error: Exception) -> Exception:
+        posting = self._posting
+        if posting.has_begun:
+            return NoReplyError(why_no_answer(error, within_s=self._timeout_s))
+        if fault := certificate_fault(error, self._route):
+            return FatalApiError(fault)
+        return NotSentError(
+            why_not_sent(error, self._route, is_tunnelled=posting.is_tunnelled, within_s=self._connect_s)
+        )
 
 
 def secure_url(url: str) -> str:
@@ -86,57 +140,126 @@ def secure_url(url: str) -> str:
     return url
 
 
-def is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
+def user_agent() -> str:
+    """Kartra's firewall is said to refuse the agents that script languages send by default (§1.1)."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return f"kartra-sync/{version('kartra-sync')}"
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "kartra-sync"
+
+
+def _whole_body(response: requests.Response) -> bytes:
+    parts, size = [], 0
+    for part in response.iter_content(_CHUNK_BYTES):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            raise NoReplyError(f"an answer of more than {MAX_ANSWER_BYTES // 2**20} MB")
+    return b"".join(parts)
+
+
+def _clock_offset_s(date: str | None) -> float | None:
+    """A `Date` counts whole seconds, so half a one is added."""
+    try:
+        theirs = parsedate_to_datetime(date or "")
     except ValueError:
-        return host == "localhost"
+        return None
+    if theirs.tzinfo is None:
+        theirs = theirs.replace(tzinfo=UTC)
+    return (theirs - datetime.now(UTC)).total_seconds() + 0.5
 
 
-def _adapter(connections: int, has_left: Callable[[], None]) -> HTTPAdapter:
-    """An adapter that tells when a request was written to its connection, handshake and all."""
+# --- connections that note what they do
 
-    class Connection(urllib3.connection.HTTPConnection):
+
+class _Adapter(HTTPAdapter):
+    """Pools of all kinds, direct and through a proxy, whose connections write to the thread's `_Posting`."""
+
+    def __init__(self, posting: _Posting, connections: int) -> None:
+        self._posting = posting
+        super().__init__(pool_maxsize=connections, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self._note(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        is_new = proxy not in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **options)
+        if is_new:
+            self._note(manager)
+        return manager
+
+    def _note(self, manager: Any) -> None:
+        manager.pool_classes_by_scheme = {
+            scheme: _noting(pool, self._posting) for scheme, pool in manager.pool_classes_by_scheme.items()
+        }
+
+
+def _noting(pool: type, posting: _Posting) -> type:
+    """A pool as `pool`, of connections that note when a request begins to leave, and has left."""
+
+    class Connection(pool.ConnectionCls):  # type: ignore[misc, name-defined]  # direct, TLS or SOCKS
+        _is_connecting = False
+
+        @staticmethod
+        def response_class(sock: socket.socket, *args: Any, **options: Any) -> http.client.HTTPResponse:
+            return http.client.HTTPResponse(_Deadlined(sock, posting), *args, **options)  # type: ignore[arg-type]
+
+        def connect(self) -> None:
+            self._is_connecting = True
+            try:
+                super().connect()
+            finally:
+                self._is_connecting = False
+
+        def _tunnel(self) -> None:
+            super()._tunnel()
+            posting.is_tunnelled = True
+
+        def send(self, data: Any) -> None:
+            """What is written while connecting is the proxy's, and holds nothing of the request."""
+            if self.sock is None and self.auto_open:
+                self.connect()
+            if not self._is_connecting:
+                posting.has_begun = True
+            super().send(data)
+
         def request(self, *args: Any, **options: Any) -> None:
-            super().request(*args, **options)
-            has_left()
+            try:
+                super().request(*args, **options)
+            finally:
+                if posting.has_begun:
+                    posting.has_left()
 
-    class SecureConnection(urllib3.connection.HTTPSConnection):
-        def request(self, *args: Any, **options: Any) -> None:
-            super().request(*args, **options)
-            has_left()
-
-    class Pool(urllib3.HTTPConnectionPool):
-        ConnectionCls = Connection
-
-    class SecurePool(urllib3.HTTPSConnectionPool):
-        ConnectionCls = SecureConnection
-
-    class Adapter(HTTPAdapter):
-        def init_poolmanager(self, *args: Any, **options: Any) -> None:
-            super().init_poolmanager(*args, **options)
-            self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": SecurePool}
-
-    return Adapter(pool_maxsize=connections, max_retries=0)
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
 
 
-_NOT_SENT = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.ProxyError,
-)
+class _Deadlined:
+    """A socket as HTTPResponse takes it: what is read from it ends at the posting's deadline."""
+
+    def __init__(self, sock: socket.socket, posting: _Posting) -> None:
+        self._sock, self._posting = sock, posting
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_UntilDeadline(self._sock, self._posting))
 
 
-def _without_reply(error: requests.RequestException) -> Exception:
-    """NotSentError only where no byte of the request can have arrived."""
-    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return FatalApiError(
-            "the TLS certificate of the endpoint cannot be verified: nothing was sent. Is a proxy in between?"
-        )
-    kind = type(error).__name__
-    if isinstance(error, requests.ConnectTimeout):
-        return NotSentError(kind)
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    return NotSentError(kind) if isinstance(reason, _NOT_SENT) else NoReplyError(kind)
+class _UntilDeadline(io.RawIOBase):
+    def __init__(self, sock: socket.socket, posting: _Posting) -> None:
+        self._sock, self._posting = sock, posting
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left_s = self._posting.deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the answer did not end in time")
+        self._sock.settimeout(left_s)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

@@ -410,16 +410,21 @@ def untrusted(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
 
 
 def test_a_certificate_nobody_vouches_for_stops_the_run_and_nothing_is_sent(
-    untrusted: ssl.SSLContext, tmp_path: Path
+    untrusted: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
     with (
         RawServer([answer(DONE)], untrusted) as server,
         client_of(server.url, tmp_path) as client,
         pytest.raises(FatalApiError) as refusal,
     ):
         client.send(CALL)
-    assert str(refusal.value) == (
-        "the TLS certificate of the endpoint cannot be verified: nothing was sent. Is a proxy in between?"
+    message = str(refusal.value)
+    assert message.startswith("the TLS certificate of 127.0.0.1 cannot be verified (self")
+    assert message.endswith(
+        "nothing was sent. Is a proxy or firewall of your company in between? Then name the file with the"
+        " certificate of its authority in REQUESTS_CA_BUNDLE"
     )
     assert (server.connections, server.received) == (1, [])
     assert private_in("".join(traceback.format_exception(refusal.value))) == []

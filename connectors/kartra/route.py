@@ -1,0 +1,192 @@
+"""What stands between this machine and Kartra: the proxy and the certificates that the environment names, and
+what went wrong there, in the words of whoever has to mend it.
+
+Nothing here opens a connection. A message names hosts, ports and variables, never a proxy's user or password.
+"""
+
+import http.client
+import ipaddress
+import logging
+import os
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.utils import get_environ_proxies, select_proxy
+
+from connectors.errors import ConfigError
+
+log = logging.getLogger("kartra_sync.client")
+
+PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+"""In the order of their rank. The last is OpenSSL's own: a stale one is everywhere, so it may be wrong."""
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}) ?(.*)")  # as http.client words it
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How the endpoint is reached. `proxy` is what a message may say of it; `via` holds its password."""
+
+    host: str
+    proxy: str = ""
+    bundle: str = ""
+    """The file or folder of certificates that the environment names; empty for those that come with us."""
+    bundle_variable: str = ""
+    via: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def route_to(url: str) -> Route:
+    """By the environment as it is now. Raises ConfigError where no call could ever take this way."""
+    host = urlsplit(url).hostname or ""
+    variable, bundle = _bundle() if url.startswith("https:") else ("", "")
+    # A proxy is right for Kartra and wrong for a sandbox on this machine.
+    via = {} if is_loopback(url) else get_environ_proxies(url)
+    return Route(host, _proxy(select_proxy(url, via)), bundle, variable, via)
+
+
+def is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _proxy(address: str | None) -> str:
+    if not address:
+        return ""
+    variable = next((name for name in PROXY_VARIABLES if os.environ.get(name) == address), "")
+    named = variable or "the proxy settings of this system"
+    try:
+        parsed = urllib3.util.parse_url(address if "://" in address else f"http://{address}")
+        scheme, host = parsed.scheme or "", parsed.host or ""
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError):
+        scheme, host = "", ""
+    if not host or scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
+        raise ConfigError(
+            f"{named}: not the address of a proxy; write it as http://host:port or, with a password,"
+            " http://user:password@host:port (a blank is %20, an @ is %40)"
+        )
+    if scheme.startswith("socks") and find_spec("socks") is None:
+        raise ConfigError(
+            f"{named} names a SOCKS proxy, and the library for it is not installed:"
+            " pip install requests[socks]"
+        )
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"the proxy {host}{port} ({named})"
+
+
+def _bundle() -> tuple[str, str]:
+    """The first variable that names certificates, and what it names. Raises ConfigError."""
+    for variable in BUNDLE_VARIABLES:
+        if not (named := os.environ.get(variable)):
+            continue
+        if not (fault := _fault_of_bundle(named)):
+            return variable, named
+        if variable != "SSL_CERT_FILE":
+            raise ConfigError(f"{variable}: {named} {fault}. Name a file of certificates in PEM, or unset it")
+        log.warning("%s: %s %s; the certificates that come with kartra-sync are used", variable, named, fault)
+    return "", ""
+
+
+def _fault_of_bundle(named: str) -> str:
+    path = Path(named)
+    try:
+        if path.is_dir():
+            return "" if any(path.iterdir()) else "is an empty folder"
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        return "holds no certificate"
+    except FileNotFoundError:
+        return "is not there"
+    except OSError as error:
+        return f"cannot be read: {error.strerror or type(error).__name__}"
+    return ""
+
+
+# --- what went wrong
+
+
+def certificate_fault(error: BaseException, route: Route) -> str | None:
+    """The message for a certificate that could not be verified; None where it was something else."""
+    refused = next((one for one in _chain(error) if isinstance(one, ssl.SSLCertVerificationError)), None)
+    if refused is None:
+        return None
+    reason = (getattr(refused, "verify_message", "") or str(refused)).rstrip(".")
+    message = f"the TLS certificate of {route.host} cannot be verified ({reason}): nothing was sent."
+    if "expired" in reason or "not yet valid" in reason:
+        return f"{message} Is the clock of this machine right?"
+    if "mismatch" in reason or "not valid for" in reason:
+        return f"{message} Another machine answered for this name."
+    used = f"; now {route.bundle_variable} names {route.bundle}" if route.bundle else ""
+    return (
+        f"{message} Is a proxy or firewall of your company in between? Then name the file with the"
+        f" certificate of its authority in REQUESTS_CA_BUNDLE{used}"
+    )
+
+
+def why_not_sent(error: BaseException, route: Route, *, is_tunnelled: bool, within_s: float) -> str:
+    """Who stood in the way of a request that never began to leave."""
+    hop = route.proxy if route.proxy and not is_tunnelled else route.host
+    for one in _chain(error):
+        if isinstance(one, OSError) and (refused := _TUNNEL_REFUSED.match(str(one))):
+            return _tunnel_refused(route, int(refused[1]), refused[2])
+        if isinstance(one, socket.gaierror):
+            return f"the name of {hop} cannot be resolved. Is there a network, and a name server?"
+        if isinstance(one, ConnectionRefusedError):
+            return f"{hop} refused the connection"
+        if isinstance(one, TimeoutError):
+            return f"{hop} took no connection within {within_s:g} s"
+        if isinstance(one, ssl.SSLError) and not isinstance(one, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return f"{hop} speaks no TLS that can be used ({one.reason or type(one).__name__})"
+        if isinstance(one, ConnectionError | http.client.HTTPException | ssl.SSLError):
+            return f"{hop} closed the connection before anything was sent"
+        if isinstance(one, OSError) and one.errno and one.strerror:
+            return f"{hop} cannot be reached: {one.strerror}"
+    return f"{hop} cannot be reached ({type(error).__name__})"
+
+
+def why_no_answer(error: BaseException, *, within_s: float) -> str:
+    """What became of the answer to a request that may have arrived."""
+    for one in _chain(error):
+        if isinstance(one, TimeoutError | urllib3.exceptions.ReadTimeoutError):
+            return f"no whole answer within {within_s:g} s"
+        if isinstance(one, urllib3.exceptions.IncompleteRead | http.client.IncompleteRead):
+            return "the answer broke off"
+        if isinstance(one, requests.exceptions.ContentDecodingError):
+            return "the answer cannot be unpacked"
+        if isinstance(one, ConnectionError | ssl.SSLError):
+            return "the connection was closed before an answer came"
+        if isinstance(one, http.client.HTTPException):
+            return "the answer is not HTTP"
+    return f"no answer ({type(error).__name__})"
+
+
+def _tunnel_refused(route: Route, status: int, words: str) -> str:
+    if status == 407:
+        return (
+            f"{route.proxy} asks for a user name and a password (407): write them into the variable as"
+            " http://user:password@host:port"
+        )
+    return f"{route.proxy} refused to connect to {route.host} (HTTP {status} {words.strip()})"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that it wraps, as requests and urllib3 wrap: by cause, context, `reason`, `args`."""
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop(0)
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
