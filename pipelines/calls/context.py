@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from connectors.kartra.sender import Sender
 from pipelines.calls.clock import SYSTEM_CLOCK, Clock
+from pipelines.calls.pool import Pool, Threads
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
@@ -34,6 +35,7 @@ class RunContext:
     """Called once no further call may leave."""
     progress: Callable[[Progress], None] = lambda _: None
     clock: Clock = SYSTEM_CLOCK
+    pool: Callable[[], Pool] = Threads
 
     def beat(self) -> None:
         """Says that the run is alive."""

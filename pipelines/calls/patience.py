@@ -1,8 +1,13 @@
-"""When to try again, and when to give up."""
+"""When to try again, and when to give up: one rule for everything that calls Kartra."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
+from connectors.errors import RetryableApiError
+from connectors.kartra.answers import Answer, Effect
+
 FIRST_LOOK_S = 1.0
+"""How long after a try without an answer its lead is read for the first time."""
 STOP_WITHIN_S = 9.0
 """How long calls in flight may take once a stop was asked for."""
 MAX_TRIES = 6
@@ -10,4 +15,47 @@ LEFT_WITHIN = timedelta(hours=1)
 """A call leaves this long after its intent at most: permits and storms of 429 can make it wait."""
 UNREACHABLE_IN_A_ROW = 20
 UNANSWERED_IN_A_ROW = 25
-MAX_WORKERS = 64
+LONGEST_PAUSE_S = 8.0
+
+
+def pause_s(tries: int) -> float:
+    """Before the next one, after so many tries in a row: twice as long each time."""
+    return min(LONGEST_PAUSE_S, 0.5 * 2.0 ** min(tries, 4))
+
+
+def unreachable() -> RetryableApiError:
+    """For a run none of whose calls arrives."""
+    return RetryableApiError("Kartra cannot be reached: nothing of what is left was sent. Run again later")
+
+
+def unanswered() -> RetryableApiError:
+    """For a run whose calls get no usable answer any more."""
+    return RetryableApiError(
+        f"Kartra gave no usable answer to {UNANSWERED_IN_A_ROW} calls in a row: stopped. The next run"
+        " reads back what is unknown, and goes on"
+    )
+
+
+@dataclass(slots=True)
+class Patience:
+    """What a run has met in a row: writes that never arrived, calls without a usable answer."""
+
+    unreached: int = 0
+    without_answer: int = 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether Kartra is out of order: no further call is to leave."""
+        return self.without_answer >= UNANSWERED_IN_A_ROW
+
+    def hear(self, answer: Answer) -> None:
+        """Counts an answer."""
+        self.count(is_usable=bool(answer.effect is not Effect.UNKNOWN or answer.body or answer.type))
+
+    def count(self, *, is_usable: bool) -> None:
+        """Counts something that took one call, or several."""
+        self.without_answer = 0 if is_usable else self.without_answer + 1
+
+    def hear_write(self, answer: Answer) -> None:
+        """Counts the writes that were proven not to have been carried out."""
+        self.unreached = self.unreached + 1 if answer.effect is Effect.RETRY_LATER else 0

@@ -4,12 +4,23 @@ import logging
 from collections.abc import Sequence
 
 from connectors.errors import RetryableApiError
+from connectors.kartra.answers import Answer, Effect
 from connectors.kartra.commands import Call
 from connectors.kartra.error_types import LEAD_DELETED, NO_LEAD_READ
 from connectors.kartra.sender import ProfileRead, Sender, profile_of, refusal
 
 log = logging.getLogger("kartra_sync.drift")
 GONE = {LEAD_DELETED: "deleted", NO_LEAD_READ: "unknown"}
+
+
+def first_found(client: Sender, reads: Sequence[Call]) -> Answer:
+    """In a worker: the answer to the first call that Kartra does not refuse, else to the last one."""
+    answer = client.send(reads[0])
+    for call in reads[1:]:
+        if answer.effect is not Effect.REFUSED:
+            break
+        answer = client.send(call)
+    return answer
 
 
 def read_lead(client: Sender, reads: Sequence[Call]) -> ProfileRead | None:

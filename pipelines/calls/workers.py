@@ -1,174 +1,193 @@
-"""Workers that make calls, and the thread of the store that does for them what belongs to it.
+"""Workers call, one thread commits: the loop of everything that calls Kartra.
 
-A worker may wait for a long time between two calls, until effects had time to show; so workers are many, and
-what is bounded is how many calls are in flight.
+The thread that owns the store launches jobs, takes up what they bring and goes on from there. A task goes on
+only after what its last call brought was taken up, so that a kill wastes at most the calls in flight.
 """
 
+import heapq
+import itertools
 import math
-import queue
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from functools import partial
+from typing import Generic, TypeVar
 
 from connectors.errors import SyncError
 from connectors.kartra.sender import Sender
+from pipelines.calls.clock import Heartbeat
+from pipelines.calls.context import RunContext
 from pipelines.calls.patience import STOP_WITHIN_S
-from pipelines.config.pipeline import PipelineConfig
-
-MAX_WORKERS = 32
-
-
-MAX_WORKERS = 64
+from pipelines.calls.pool import MAX_WORKERS, Pool, Threads
+from pipelines.config.kartra import KartraConfig
 
 Task = TypeVar("Task")
 Given = TypeVar("Given")
 
+Job = Callable[[], Given]
+Launch = Callable[[list[Task]], list[tuple[Task, Job[Given]]]]
+"""What a worker is to do for these tasks, with each as it is from now on; a task without a call is left out.
+What has to be committed before a call leaves is committed when this returns."""
+Take = Callable[[list[tuple[Task, Future[Given]]]], None]
+"""Takes up what workers brought since the last time, in the order in which they did."""
 
-class _ClosedError(Exception):
-    """Nobody does for workers any more what belongs to the store: what was asked for is not done."""
+LOOK_UP_EVERY_S = 0.5
+"""How long the loop waits for workers before it looks whether a stop was asked for."""
 
 
-class Workers:
-    """`width`: how many calls may be in flight now. `meanwhile` is done in the thread that waits for them.
+def width_of(kartra: KartraConfig, client: Sender) -> int:
+    """Calls in flight: rate times latency, and a few that wait for their permit."""
+    if kartra.workers != "auto":
+        return kartra.workers
+    return min(MAX_WORKERS, math.ceil(kartra.calls_per_second * client.counts.latency_s) + 4)
 
-    `stopping` is asked between calls; `halt` is called once no further call may leave, and why is `failure`.
+
+class Workers(Generic[Task, Given]):
+    """One loop: `launch` gives jobs for tasks, `take` what became of them, and which tasks go on.
+
+    `failure` is what stopped it early. Once no further call may leave, what is in flight is still taken up,
+    as far as it ends in time; the tasks that are left are dropped.
     """
 
     def __init__(
         self,
+        run: RunContext,
+        launch: Launch[Task, Given],
+        take: Take[Task, Given],
         *,
-        width: Callable[[], int],
-        stopping: Callable[[], bool],
-        halt: Callable[[], None],
-        meanwhile: Callable[[], None],
+        is_used_up: Callable[[], bool] = lambda: False,
+        first_alone: bool = False,
     ) -> None:
-        self._width = width
-        self._stopping = stopping
-        self._halt = halt
-        self._meanwhile = meanwhile
-        self._turn = threading.Condition()
-        self._in_flight = 0
-        self._desk = _Desk()
+        """`is_used_up`: no further call is to leave, though nobody asked for a stop. `first_alone`: while
+        nothing was sent yet the first job is alone, so that a bad credential costs one call."""
+        self._run = run
+        self._launch = launch
+        self._take = take
+        self._is_used_up = is_used_up
+        self._is_first_alone = first_alone
+        self._ready: deque[Task] = deque()
+        self._waiting: list[tuple[float, int, Task]] = []
+        self._ticket = itertools.count()
+        self._flying: dict[Future[Given], Task] = {}
+        self._heart = Heartbeat(run.beat, run.clock)
+        self._settled = self._total = 0
         self.failure: SyncError | None = None
 
     @property
     def is_halted(self) -> bool:
-        return self.failure is not None or self._stopping()
+        """Whether no further call may leave."""
+        return self.failure is not None or self._run.stopping()
 
     def fail(self, error: SyncError) -> None:
         """Stop: no further call leaves. The first reason stays."""
         self.failure = self.failure or error
-        self._halt()
+        self._run.halt()
 
-    def work(self, do: Callable[[Task], None], tasks: list[Task]) -> None:
-        """Do each task in a worker, and meanwhile here what they ask for. Nothing leaves after a stop.
-
-        What does not end in time after a stop is left alone. A SyncError in a worker is a stop, a bug is
-        raised here.
-        """
-        left = len(tasks)
-        done: list[Future[None]] = []
-        ended = threading.Semaphore(0)
-        self._desk = _Desk()
-        pool = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="operation")
+    def work(self, tasks: Iterable[Task], *, total: int = 0) -> None:
+        """Do all tasks, and those that they become. `total`: how many are to be settled, for people."""
+        self._settled, self._total = 0, total
+        coming = iter(tasks)
+        pool = self._run.pool()
         try:
-            for task in tasks:
-                done.append(pool.submit(self._guarded, do, task))
-                done[-1].add_done_callback(lambda _: ended.release())
-            deadline = math.inf
-            while left and time.monotonic() < deadline:
-                self._desk.serve(0.02)
-                while ended.acquire(blocking=False):
-                    left -= 1
-                if self.is_halted and deadline == math.inf:
-                    deadline = time.monotonic() + STOP_WITHIN_S
-                self._meanwhile()
+            while not self.is_halted:
+                self._launch_some(pool, coming)
+                if not self._flying and (not self._waiting or self._is_used_up()):
+                    break
+                self._collect(pool, self._until_next_s())
+            deadline = self._run.clock.monotonic() + STOP_WITHIN_S
+            while self._flying and self._run.clock.monotonic() < deadline:
+                self._collect(pool, 0.2)
         finally:
-            self._desk.close()
-            pool.shutdown(wait=False, cancel_futures=True)
-        for one in done:
-            if one.done() and not one.cancelled():
-                one.result()
+            self._ready.clear()
+            self._waiting.clear()
+            self._flying.clear()
+            pool.close()  # after a stop nobody waits for what is silent
 
-    # --- for workers
+    def again(self, task: Task, delay_s: float = 0.0) -> None:
+        """A task goes on, after a while."""
+        if delay_s <= 0:
+            self._ready.append(task)
+        else:
+            at = self._run.clock.monotonic() + delay_s
+            heapq.heappush(self._waiting, (at, next(self._ticket), task))
 
-    def ask(self, work: Callable[[], Given]) -> Given:
-        """What `work` gives, done in the thread that waits for the workers."""
-        return self._desk.ask(work)
+    def settle(self, count: int = 1) -> None:
+        """So many tasks are done, for people who look on."""
+        self._settled += count
 
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """One of the calls that may be in flight."""
-        with self._turn:
-            while self._in_flight >= self._width():
-                self._turn.wait(0.2)
-            self._in_flight += 1
-        try:
-            yield
-        finally:
-            with self._turn:
-                self._in_flight -= 1
-                self._turn.notify()
+    def _launch_some(self, pool: Pool, coming: Iterator[Task]) -> None:
+        """Let go what may leave now."""
+        while self._waiting and self._waiting[0][0] <= self._run.clock.monotonic():
+            self._ready.append(heapq.heappop(self._waiting)[2])
+        while self._may_launch and (batch := self._next(coming, self._room)):
+            for task, job in self._launch(batch):
+                self._flying[pool.submit(job)] = task
 
-    def sleep(self, seconds: float) -> None:
-        """Less where no further call may leave."""
-        until = time.monotonic() + seconds
-        while (left_s := until - time.monotonic()) > 0 and not self.is_halted:
-            time.sleep(min(left_s, 0.1))
+    @property
+    def _may_launch(self) -> bool:
+        return not self.is_halted and not self._is_used_up()
 
-    def _guarded(self, do: Callable[[Task], None], task: Task) -> None:
-        if self.is_halted:
-            return
-        try:
-            do(task)
-        except SyncError as error:
-            self.fail(error)
-        except _ClosedError:
-            return
+    @property
+    def _room(self) -> int:
+        """How many jobs more may be in flight."""
+        if self._is_first_alone:
+            self._is_first_alone = not self._run.client.counts.sent
+        width = 1 if self._is_first_alone else width_of(self._run.config.kartra, self._run.client)
+        return width - len(self._flying)
 
+    def _next(self, coming: Iterator[Task], count: int) -> list[Task]:
+        """The next tasks, at most so many; those that go on come first."""
+        batch: list[Task] = []
+        while len(batch) < count:
+            if self._ready:
+                batch.append(self._ready.popleft())
+                continue
+            batch += itertools.islice(coming, count - len(batch))
+            break
+        return batch
 
-class _Desk:
-    """Work of one thread that others ask for: `ask` from any thread, `serve` in one."""
+    def _until_next_s(self) -> float:
+        if not self._waiting:
+            return LOOK_UP_EVERY_S
+        return min(LOOK_UP_EVERY_S, max(0.0, self._waiting[0][0] - self._run.clock.monotonic()))
 
-    def __init__(self) -> None:
-        self._asked: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._is_closed = False
-
-    def ask(self, work: Callable[[], Given]) -> Given:
-        """Raises what `work` raises, and _ClosedError."""
-        done: Future[Given] = Future()
-        with self._lock:
-            if self._is_closed:
-                raise _ClosedError
-            self._asked.put((done, work))
-        return done.result()
-
-    def serve(self, timeout_s: float) -> None:
-        """Do one piece of work, if one is asked for in time."""
-        try:
-            done, work = self._asked.get(timeout=timeout_s)
-        except queue.Empty:
-            return
-        try:
-            done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
-            done.set_exception(error)
-
-    def close(self) -> None:
-        with self._lock:
-            self._is_closed = True
-            while not self._asked.empty():
-                done, _ = self._asked.get()
-                done.set_exception(_ClosedError())
+    def _collect(self, pool: Pool, timeout_s: float) -> None:
+        if self._flying:
+            ended = pool.finished(timeout_s)
+        else:
+            self._run.clock.sleep(timeout_s)
+            ended = []
+        if ended:
+            self._take([(self._flying.pop(future), future) for future in ended])
+        self._heart.look_alive()
+        self._run.show(self._settled, self._total)
 
 
-def side_by_side(config: PipelineConfig, client: Sender, max_calls: int) -> int:
-    """Calls made side by side and then compared: some for each worker."""
-    workers = config.kartra.workers
-    if workers == "auto":  # as in a pull: rate times latency, and a few that wait for their permit
-        workers = math.ceil(config.kartra.calls_per_second * client.counts.latency_s) + 4
-    return min(4 * min(workers, MAX_WORKERS), max_calls)
+def call_each(
+    items: Iterable[Task],
+    do: Callable[[Task], Given],
+    *,
+    width: Callable[[], int],
+    pool: Callable[[], Pool] = Threads,
+) -> Iterator[tuple[Task, Given]]:
+    """What `do` gives for each, in the order of the items; at most `width` are under way.
+
+    Raises what `do` raises, after what came before; nothing further is begun then.
+    """
+    coming = iter(items)
+    crew = pool()
+    begun: deque[tuple[Task, Future[Given]]] = deque()
+    flying = 0
+    try:
+        while True:
+            for item in itertools.islice(coming, max(0, width() - flying)):
+                begun.append((item, crew.submit(partial(do, item))))
+                flying += 1
+            if not begun:
+                return
+            flying -= len(crew.finished(LOOK_UP_EVERY_S))
+            while begun and begun[0][1].done():
+                item, future = begun.popleft()
+                yield item, future.result()
+    finally:
+        crew.close()

@@ -6,7 +6,6 @@ per lead.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -17,7 +16,10 @@ from connectors.kartra import commands
 from connectors.kartra.commands import InventoryName
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sender import Sender
+from pipelines.calls.clock import SYSTEM_CLOCK, Clock
 from pipelines.calls.inventories import read_inventory
+from pipelines.calls.pool import Pool, Threads
+from pipelines.calls.workers import call_each
 from pipelines.changes.diff import Change
 from pipelines.changes.inventory import NOTHING, Inventory, Missing, missing_in, needs_inventory
 from pipelines.config.custom_fields import NewField
@@ -25,7 +27,6 @@ from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Unwanted
 from pipelines.contacts.wishes import WISHES
 from pipelines.load.custom_fields import FieldDraft, FieldToCreate
-from pipelines.state.clock import utc_now
 from pipelines.state.store import Store
 
 FRESH_FOR = timedelta(hours=1)
@@ -36,10 +37,20 @@ class AccountInventory:
     """The account's lists for one load: from the state while they are fresh, else from Kartra."""
 
     def __init__(
-        self, store: Store, client: Sender, account: str, load: LoadConfig, *, keep: bool = True
+        self,
+        store: Store,
+        client: Sender,
+        account: str,
+        load: LoadConfig,
+        *,
+        keep: bool = True,
+        clock: Clock = SYSTEM_CLOCK,
+        pool: Callable[[], Pool] = Threads,
     ) -> None:
         """`keep` false leaves no trace in the state."""
         self._keep = keep
+        self._clock = clock
+        self._pool = pool
         self._store = store
         self._client = client
         self._account = account
@@ -61,8 +72,9 @@ class AccountInventory:
     def asked(self) -> Inventory:
         """Ask Kartra now: the first list alone, so that a bad credential costs one call, then the others."""
         contents = {kind: self._read(kind) for kind in self._kinds[:1]}
-        with ThreadPoolExecutor(max_workers=max(1, len(self._kinds) - 1)) as pool:
-            contents.update(zip(self._kinds[1:], pool.map(self._read, self._kinds[1:]), strict=True))
+        contents.update(
+            call_each(self._kinds[1:], self._read, width=lambda: len(self._kinds), pool=self._pool)
+        )
         for kind, content in contents.items() if self._keep else ():
             self._store.inventories.keep(self._account, kind, content)
         self._current = Inventory.of(contents, fresh=True)
@@ -85,7 +97,7 @@ class AccountInventory:
         contents = {}
         for kind in self._kinds:
             stored = self._store.inventories.get(self._account, kind)
-            if stored is None or utc_now() - stored[0] > FRESH_FOR:
+            if stored is None or self._clock.now() - stored[0] > FRESH_FOR:
                 return None
             contents[kind] = stored[1]
         return Inventory.of(contents, fresh=False)

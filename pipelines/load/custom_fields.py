@@ -4,7 +4,6 @@ They are made after all that may stop a run and before the first lead is sent. K
 twice (264), so a run that died in between, or another that was faster, leaves nothing to mend.
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from connectors.kartra.error_types import FIELD_EXISTS
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sender import Sender, refusal
 from connectors.privacy import mask_text
+from pipelines.calls.clock import SYSTEM_CLOCK, Clock
 from pipelines.config.custom_fields import MOST_OPTIONS, CreatableField, NewField
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import CustomValue
@@ -93,6 +93,7 @@ def create_fields(
     listed: Callable[[], Mapping[str, CustomFieldDefinition]],
     *,
     settle_s: float,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> list[FieldToCreate]:
     """Make them, and wait until `listed` shows them as they were to be; those that were not there yet.
 
@@ -109,11 +110,11 @@ def create_fields(
             there.append(field)
         else:
             raise refusal("create_custom_field", answer.type)
-    deadline = time.monotonic() + settle_s
+    deadline = clock.monotonic() + settle_s
     while missing := _not_listed((*made, *there), known := listed()):
-        if time.monotonic() > deadline:
+        if clock.monotonic() > deadline:
             raise _never_listed(missing[0], is_made=missing[0] in made)
-        time.sleep(LOOK_AGAIN_S)
+        clock.sleep(LOOK_AGAIN_S)
     for field in (*made, *there):
         _compare(field, known[field.identifier])
     return made

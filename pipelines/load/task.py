@@ -1,26 +1,77 @@
-"""One entry of the outbox on its way to Kartra."""
+"""One entry of the outbox on its way to Kartra: a value, and at which stage it is."""
 
-import time
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
+from typing import Self
 
-from pipelines.changes.diff import Change, unproven_wishes
+from pipelines.calls.patience import LEFT_WITHIN
+from pipelines.changes.compile import change_from_json
+from pipelines.changes.diff import Change, diff_lead, removal, unproven_wishes, without
+from pipelines.config.load import Existing, LoadConfig, SyncMode
 from pipelines.contacts.lead import Origin, Snapshot
 from pipelines.contacts.wishes import Cause
 from pipelines.state.outbox import Entry
 
-NO_LEAD = frozenset({"234", "243"})
-NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
-ALREADY_SO = {
-    ("unassign_tag", "214"),
-    ("unsubscribe_lead_from_list", "209"),
-    ("unsubscribe_lead_from_sequence", "220"),
-}
-"""Taking away what the account does not even have: nobody has it, so the goal is reached."""
+
+class Stage(StrEnum):
+    """Where an entry is on its way; `next_step` has the transitions."""
+
+    DUE = "due"
+    """What it owes may leave."""
+    FRESH = "fresh"
+    """What it owes may leave, and its lead was read since the last write: the score before is known."""
+    SCORING = "scoring"
+    """The lead is read for its score, before points leave."""
+    ADOPTING = "adopting"
+    """The lead is read because Kartra may have had it before us."""
+    UNKNOWN = "unknown"
+    """A try has no usable answer: the lead is read back, and nothing leaves before."""
+    SHOWN = "shown"
+    """As UNKNOWN. The lead that the try created shows; what was chained to it may still be on its way."""
+    LEFT = "left"
+    """As UNKNOWN, of a try that an earlier run left without an outcome."""
+    LEFT_SHOWN = "left, shown"
+    """As SHOWN, of an earlier run."""
 
 
-@dataclass(slots=True)
+WRITES = frozenset({Stage.DUE, Stage.FRESH})
+"""The next call of such a task writes; at every other stage it reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the pipeline file says that decides about single leads."""
+
+    existing: Existing
+    sync_mode: SyncMode
+    on_removed: tuple[str, ...]
+    settle_s: float
+    """An effect that is not in the profile so long after its call is taken not to have happened."""
+
+    @classmethod
+    def of(cls, load: LoadConfig, settle_s: float) -> Self:
+        return cls(load.existing, load.sync_mode, tuple(load.on_removed), settle_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What is true at the moment and stands in no task: the time, and what the run and the store know."""
+
+    at: datetime
+    monotonic_s: float
+    is_halted: bool = False
+    """No further call may leave."""
+    unreached: int = 0
+    """Writes in a row that were proven not to have been carried out, with the one just answered."""
+    owner: str | None = None
+    """The key whose lead a profile is that was just read (`asks_owner`)."""
+    earlier_try_at: datetime | None = None
+    """The intent of a creation of the same key that an earlier run had given up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One entry on its way. `change` is what the next call has to effect."""
 
@@ -28,27 +79,29 @@ class Task:
     snapshot: Snapshot | None
     origin: Origin | None
     change: Change
-    read_next: bool = False
-    adopting: bool = False
-    recovering: bool = False
-    one_by_one: bool = False
-    scoring: bool = False  # the next read is for the score alone
-    scored: bool = False  # the lead was read, and nothing was written since
+    stage: Stage = Stage.DUE
     score: int | None = None
-    seen: bool = False  # the lead it created has shown up
+    """Of the last read."""
+    one_by_one: bool = False
+    """Whether a chain of it failed without a word on where: then each action is sent alone."""
     tries: int = 0
     reads: int = 0
-    open_until: float = 0.0  # time.monotonic at which every effect of the last write has to show
-    intended_at: datetime | None = None  # of the first try
-    wrote: bool = False
-    refused: dict[Cause, str] = field(default_factory=dict)  # by this error type
-    held: dict[Cause, str] = field(default_factory=dict)  # not sent, because of this error type
-    done: Counter[str] = field(default_factory=Counter)
+    """In a row without a usable answer."""
+    open_until: float = 0.0
+    """The monotonic second at which every effect of the last write has to show."""
+    intended_at: datetime | None = None
+    """The first try."""
+    refused: Mapping[Cause, str] = field(default_factory=dict)
+    """What Kartra refused, by which error type."""
+    held: Mapping[Cause, str] = field(default_factory=dict)
+    """What is not sent, because of which error type."""
+    done: tuple[str, ...] = ()
+    """The commands that Kartra acknowledged, or that are proven to have landed."""
 
     @property
     def needs_score(self) -> bool:
         """Points are proven by the score before and after; a new lead has none before."""
-        return self.change.gives_points and not self.change.create and not self.scored
+        return self.change.gives_points and not self.change.create and self.stage is Stage.DUE
 
     @property
     def unproven(self) -> list[str]:
@@ -56,7 +109,50 @@ class Task:
         desired = self.entry.desired
         return unproven_wishes(desired, self.snapshot) if desired and self.snapshot else []
 
-    @property
-    def window_open(self) -> bool:
+    def is_window_open(self, now: Now) -> bool:
         """Whether effects of the last write may still be on their way."""
-        return time.monotonic() < self.open_until
+        return now.monotonic_s < self.open_until
+
+    def left_s(self, now: Now) -> float:
+        """Until every effect of the last write has to show."""
+        return self.open_until - now.monotonic_s
+
+    def sent(self, at: datetime) -> "Task":
+        """With its intent written down."""
+        return replace(self, tries=self.tries + 1, intended_at=self.intended_at or at)
+
+
+def begin(entry: Entry, rules: Rules) -> Task:
+    """An entry that was planned and never sent."""
+    known = entry.snapshot if entry.origin != "skipped" else None
+    task = owing(Task(entry, known, entry.origin if known else None, Change()), rules)
+    may_be_there = entry.origin == "skipped" or rules.sync_mode == "update_only"
+    if entry.kind == "load" and known is None and may_be_there:
+        return replace(task, stage=Stage.ADOPTING)
+    return task
+
+
+def begin_recovery(entry: Entry, now: Now, rules: Rules) -> Task:
+    """An entry that an earlier run left without an outcome."""
+    change = change_from_json(entry.change) if entry.change else Change()
+    is_recent = entry.sent_at is not None and now.at - entry.sent_at < LEFT_WITHIN
+    return Task(
+        entry,
+        entry.snapshot,
+        entry.origin,
+        change,
+        stage=Stage.LEFT,
+        open_until=now.monotonic_s + rules.settle_s if is_recent else 0.0,
+        intended_at=entry.sent_at,
+    )
+
+
+def owing(task: Task, rules: Rules) -> Task:
+    """With the change that is still to be effected, without what Kartra refuses."""
+    if task.entry.kind == "removal":
+        change = removal(task.snapshot, rules.on_removed) if task.snapshot else Change()
+    elif task.entry.desired is None:
+        change = Change()
+    else:
+        change = diff_lead(task.entry.desired, task.snapshot)
+    return replace(task, change=without(change, {*task.refused, *task.held}))

@@ -22,7 +22,6 @@ from connectors.kartra.profile import text_of
 from connectors.kartra.sender import Sender, fatal
 from pipelines.calls.guards import FailureGuard
 from pipelines.calls.patience import MAX_TRIES, UNANSWERED_IN_A_ROW, UNREACHABLE_IN_A_ROW
-from pipelines.calls.workers import MAX_WORKERS, Workers
 from pipelines.config.guards import GuardsConfig
 from pipelines.config.kartra import KartraConfig
 from pipelines.config.operations import Do, OperationsConfig
@@ -32,6 +31,7 @@ from pipelines.operations.journal import Ended, OperationStore, Unsettled
 from pipelines.operations.operation import Operation
 from pipelines.operations.proof import Judged, Verdict
 from pipelines.operations.rows import Row
+from pipelines.operations.workers import MAX_WORKERS, Workers
 from pipelines.state.clock import utc_now
 from pipelines.state.lease import HEARTBEAT_S
 from pipelines.state.store import Store

@@ -4,18 +4,18 @@ A pull looks at the profiles it reads anyway (`Looking`); `look` asks for the ot
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 
 from connectors.kartra.error_types import NO_LEAD_READ
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import ProfileRead
+from pipelines.calls.clock import Heartbeat
 from pipelines.calls.profiles import GONE, read_lead
-from pipelines.calls.workers import MAX_WORKERS, side_by_side
+from pipelines.calls.workers import call_each, width_of
 from pipelines.changes.drift import Drift, decided, from_json, to_json
 from pipelines.changes.readback import reads_of
 from pipelines.config.pipeline import PipelineConfig
@@ -105,22 +105,23 @@ def look(
         client = open_client(config, stopping)
         total = min(store.leads.count(), max_calls)
         waiting = _waiting(store, looking.settled_before, utc_now() - within)
+        heart = Heartbeat(beat)
+
+        def read(lead: Comparable) -> ProfileRead | None:
+            return read_lead(client, tuple(reads_of(lead.snapshot, config.kartra.mode)))
+
         try:
-            with ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="look") as pool:
-                while not stopping() and (
-                    batch := list(islice(waiting, side_by_side(config, client, max_calls)))
-                ):
-                    reads = [tuple(reads_of(lead.snapshot, config.kartra.mode)) for lead in batch]
-                    for lead, read in zip(batch, pool.map(partial(read_lead, client), reads), strict=True):
-                        if read is None:
-                            looked.failed += 1
-                        else:
-                            looked.leads += 1
-                            looking.compare(lead, read)
-                    max_calls -= len(batch)
-                    beat()
-                    progress(Progress(looked.leads + looked.failed, total, client.counts.sent))
-            looked.is_cut = max_calls <= 0 and next(waiting, None) is not None
+            wanted = takewhile(lambda _: not stopping(), islice(waiting, max_calls))
+            reads = call_each(wanted, read, width=partial(width_of, config.kartra, client))
+            for lead, profile in reads:
+                if profile is None:
+                    looked.failed += 1
+                else:
+                    looked.leads += 1
+                    looking.compare(lead, profile)
+                heart.look_alive()
+                progress(Progress(looked.leads + looked.failed, total, client.counts.sent))
+            looked.is_cut = looked.leads + looked.failed >= max_calls and next(waiting, None) is not None
             if not looked.is_cut and not stopping():
                 looked.fresh = store.leads.count() - looked.leads - looked.failed
         finally:

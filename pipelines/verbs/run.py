@@ -12,6 +12,7 @@ from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import Sender
 from connectors.privacy import mask_address
 from connectors.sources import Source
+from pipelines.calls.context import RunContext
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError, LockedError
@@ -169,22 +170,20 @@ def _load(
     progress: Callable[[Progress], None],
 ) -> SyncError | None:
     source, load = extract.source, extract.load
-    inventory = AccountInventory(store, client, account, load)
-    workers = config.kartra.workers
-    delivery = Delivery(
+    work = RunContext(
+        config,
         store,
         client,
-        inventory,
-        load,
-        run_id=run_id,
-        mode=config.kartra.mode,
-        calls_per_second=config.kartra.calls_per_second,
-        workers=None if workers == "auto" else workers,
-        settle_s=config.kartra.settle_s,
+        account,
+        run_id,
+        summary,
+        approved=approved,
         stopping=stopping,
         halt=halt,
         progress=progress,
     )
+    inventory = AccountInventory(store, client, account, load, clock=work.clock, pool=work.pool)
+    delivery = Delivery(work, inventory)
 
     def between() -> None:
         store.runs.beat(run_id)
@@ -216,7 +215,11 @@ def _load(
     if plan.new_fields:
         between()
         made = create_fields(
-            plan.new_fields, client, inventory.custom_fields, settle_s=config.kartra.settle_s
+            plan.new_fields,
+            client,
+            inventory.custom_fields,
+            settle_s=config.kartra.settle_s,
+            clock=work.clock,
         )
         summary.actions["create_custom_field"] += len(made)
         summary.notes += [f"custom field {field} created" for field in made]

@@ -5,7 +5,6 @@ next run sends it. What differs is told and left alone; it is drift from then on
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -15,7 +14,7 @@ from connectors.kartra.error_types import LEAD_DELETED
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import ProfileRead, Sender
 from pipelines.calls.profiles import read_lead
-from pipelines.calls.workers import MAX_WORKERS, side_by_side
+from pipelines.calls.workers import call_each, width_of
 from pipelines.changes.drift import Drift, find_drift
 from pipelines.changes.readback import reads_of
 from pipelines.config.pipeline import PipelineConfig
@@ -92,16 +91,18 @@ def verify(
     wanted = min(count, total)
     places = sorted(Random(seed).sample(range(total), wanted))  # noqa: S311 - nobody is to be surprised
     leads = _at(places, store.adoption.adopted())
-    with ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="verify") as pool:
-        while batch := list(islice(leads, side_by_side(config, client, MAX_WORKERS))):
-            snapshots = [_snapshot(store, key) for key, _ in batch]
-            calls = [tuple(reads_of(snapshot, config.kartra.mode)) for snapshot in snapshots]
-            reads = pool.map(partial(read_lead, client), calls)
-            for (key, row), snapshot, read in zip(batch, snapshots, reads, strict=True):
-                verified.asked += 1
-                _see(store, verified, key, row, snapshot, read)
-            progress(Progress(verified.asked, wanted, client.counts.sent))
-            between()
+    asked = ((key, row, _snapshot(store, key)) for key, row in leads)
+
+    def read(lead: tuple[str, int | None, Snapshot]) -> ProfileRead | None:
+        return read_lead(client, tuple(reads_of(lead[2], config.kartra.mode)))
+
+    for (key, row, snapshot), profile in call_each(
+        asked, read, width=partial(width_of, config.kartra, client)
+    ):
+        verified.asked += 1
+        _see(store, verified, key, row, snapshot, profile)
+        progress(Progress(verified.asked, wanted, client.counts.sent))
+        between()
 
 
 def _see(

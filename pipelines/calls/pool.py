@@ -1,0 +1,50 @@
+"""Threads that do jobs, behind a seam: whoever plays a run under a clock of its own hands in another pool."""
+
+import queue
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Protocol
+
+MAX_WORKERS = 64
+"""Calls in flight at most, and the connections that a client keeps."""
+
+
+class Pool(Protocol):
+    """Used by one thread."""
+
+    def submit(self, job: Callable[[], Any]) -> Future[Any]:
+        """Begin a job."""
+        ...
+
+    def finished(self, timeout_s: float) -> list[Future[Any]]:
+        """Those that have ended since the last time, in the order of their ends; waits for the first."""
+        ...
+
+    def close(self) -> None:
+        """Take no more jobs, and wait for none."""
+        ...
+
+
+class Threads:
+    """A pool of threads."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="call")
+        self._finished: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+
+    def submit(self, job: Callable[[], Any]) -> Future[Any]:
+        future = self._executor.submit(job)
+        future.add_done_callback(self._finished.put)
+        return future
+
+    def finished(self, timeout_s: float) -> list[Future[Any]]:
+        ended: list[Future[Any]] = []
+        with suppress(queue.Empty):
+            ended.append(self._finished.get(timeout=timeout_s))
+            while True:
+                ended.append(self._finished.get_nowait())
+        return ended
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,154 @@
+"""What comes next after a lead was read: its profile proves what landed. Pure; see `next_step`."""
+
+from dataclasses import replace
+
+from connectors.kartra.answers import Answer, Effect
+from connectors.kartra.error_types import LEAD_DELETED, LEAD_EXISTS, error_type
+from connectors.kartra.profile import LeadProfile
+from connectors.kartra.sender import ProfileRead, profile_of
+from pipelines.calls.patience import MAX_TRIES, pause_s
+from pipelines.changes.diff import apply_change, landed_commands
+from pipelines.changes.readback import adopt, after_unknown, joined_after, landed
+from pipelines.contacts.wishes import StepEffect
+from pipelines.load.steps import (
+    Leave,
+    NextStep,
+    ReadBack,
+    Send,
+    Settle,
+    anew,
+    is_disproven,
+    settled,
+)
+from pipelines.load.task import WRITES, Now, Rules, Stage, Task, owing
+from pipelines.state.outbox import Outcome
+
+_LEFT = frozenset({Stage.LEFT, Stage.LEFT_SHOWN})
+_SHOWN = {Stage.UNKNOWN: Stage.SHOWN, Stage.LEFT: Stage.LEFT_SHOWN}
+
+
+def asks_owner(task: Task, answer: Answer) -> tuple[str, str] | None:
+    """(lead id, address) of a lead that was read, where it may be the lead of another record."""
+    if task.stage in WRITES or task.stage is Stage.SCORING:
+        return None
+    if task.snapshot is not None or task.entry.kind != "load":
+        return None
+    profile = profile_of(answer).profile
+    if profile is None or not profile.id:
+        return None
+    return profile.id, task.entry.desired.email if task.entry.desired else ""
+
+
+def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
+    if answer.effect in (Effect.RETRY_LATER, Effect.UNKNOWN):
+        task = replace(task, reads=task.reads + 1)
+        if task.reads < MAX_TRIES and not now.is_halted:
+            return ReadBack(task, pause_s(task.reads))
+        return Leave(task)
+    read = profile_of(answer)
+    task = replace(task, reads=0, score=read.profile.score if read.profile else None)
+    if read.profile is None:
+        return _without_profile(task, read, now, rules)
+    if task.stage is Stage.SCORING:
+        return _scored(task, read.profile)
+    if asks_owner(task, answer) is not None and now.owner not in (None, task.entry.key):
+        if task.stage in _LEFT:
+            return Settle(task, Outcome("recovered"))
+        reason = "the address belongs to the lead of another record"
+        return Settle(task, Outcome("rejected", LEAD_EXISTS, reason))
+    if task.stage is Stage.ADOPTING:
+        return _adopt(task, read.profile, rules)
+    return _compare(task, read.profile, now, rules)
+
+
+def _scored(task: Task, profile: LeadProfile) -> Send:
+    snapshot = task.snapshot
+    if snapshot is not None and not snapshot.lead_id:
+        snapshot = replace(snapshot, lead_id=profile.id or None)
+    return Send(replace(task, snapshot=snapshot, stage=Stage.FRESH))
+
+
+def _without_profile(task: Task, read: ProfileRead, now: Now, rules: Rules) -> NextStep:
+    is_open = task.is_window_open(now)
+    if task.stage in _LEFT:
+        if is_open and read.type != LEAD_DELETED:
+            return ReadBack(task, task.left_s(now))
+        given_up_at = task.intended_at if task.change.create else None
+        return Settle(task, Outcome("recovered", read.type), given_up_at=given_up_at)
+    if task.stage is Stage.ADOPTING and rules.sync_mode == "update_only" and read.type != LEAD_DELETED:
+        return Settle(task, Outcome("skipped", reason="not in Kartra, and sync_mode is update_only"))
+    if is_disproven(task, read.type, rules):  # its new address may not show yet
+        return ReadBack(task, task.left_s(now)) if is_open else anew(task, rules)
+    if read.type == LEAD_DELETED or not task.change.create:
+        return Settle(task, Outcome("rejected", read.type, error_type(read.type).told))
+    if task.stage is Stage.ADOPTING:
+        reason = "the address exists in Kartra, but its lead cannot be read"
+        return Settle(task, Outcome("rejected", LEAD_EXISTS, reason))
+    return ReadBack(task, task.left_s(now)) if is_open else _send_again(task)
+
+
+def _adopt(
+    task: Task, profile: LeadProfile, rules: Rules, unproven: frozenset[StepEffect] = frozenset()
+) -> Send | Settle:
+    desired = task.entry.desired
+    assert desired is not None  # noqa: S101 - a removal is never at ADOPTING
+    if rules.sync_mode == "create_only" or rules.existing == "skip":
+        task = replace(task, snapshot=adopt(desired, profile, "update"), origin="skipped")
+        return Settle(task, Outcome("skipped", reason="was in Kartra before"), complete=True)
+    known = replace(adopt(desired, profile, rules.existing), unproven=unproven)
+    task = replace(task, snapshot=known, origin="adopted")
+    if task.stage in _LEFT:
+        return Settle(task, Outcome("recovered"))
+    return Send(owing(replace(task, stage=Stage.FRESH, tries=0), rules))
+
+
+def _compare(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> NextStep:
+    """After a try without an answer: keep what landed, send the rest once it is proven missing."""
+    desired = task.entry.desired
+    if desired is None:
+        return _compare_removal(task, profile, now, rules)
+    intended_at = task.intended_at or now.at
+    after, origin = after_unknown(
+        task.change, desired, task.snapshot, profile, rules.existing, intended_at, now.at
+    )
+    if origin == "adopted":
+        if task.is_window_open(now) and joined_after(profile.joined, intended_at) is not False:
+            return ReadBack(task, task.left_s(now))  # it may be ours after all, with effects to come
+        if task.stage in _LEFT and not after.unproven:
+            return Settle(task, Outcome("recovered"))  # not ours: the next plan adopts it
+        return _adopt(task, profile, rules, after.unproven)
+    if task.change.create and task.stage in _SHOWN:  # it may have been carried out only just now
+        open_until = max(task.open_until, now.monotonic_s + rules.settle_s)
+        task = replace(task, stage=_SHOWN[task.stage], open_until=open_until)
+    found = replace(task, snapshot=after, origin=origin or task.origin)
+    return _after_comparison(task, found, now, rules)
+
+
+def _compare_removal(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> NextStep:
+    if task.snapshot is None:
+        return Settle(task, Outcome("recovered"))
+    gone = [bool(flag) for flag in landed(task.change, profile)]
+    found = replace(task, snapshot=apply_change(task.snapshot, task.change, gone))
+    return _after_comparison(task, found, now, rules)
+
+
+def _after_comparison(task: Task, found: Task, now: Now, rules: Rules) -> Send | ReadBack | Settle:
+    """`found` is the task with the snapshot that its profile proves."""
+    owed = owing(found, rules).change
+    may_show = owed or (task.change.gives_points and found.unproven)
+    if may_show and task.is_window_open(now):
+        return ReadBack(task, task.left_s(now))  # the next read decides
+    unproven = found.snapshot.unproven if found.snapshot else ()
+    done = (*task.done, *landed_commands(task.change, owed, unproven))
+    found = replace(found, done=done, change=owed)
+    if task.stage in _LEFT:
+        return Settle(found, Outcome("recovered"), complete=not owed and not found.unproven)
+    return _send_again(found) if owed else settled(found)
+
+
+def _send_again(task: Task) -> Send | Settle:
+    """What was proven not to have landed."""
+    if task.tries < MAX_TRIES:
+        return Send(replace(task, stage=Stage.FRESH))
+    reason = f"no usable answer in {MAX_TRIES} tries; what is left has not landed, the next run sends it"
+    return Settle(task, Outcome("deferred", reason=reason))

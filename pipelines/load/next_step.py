@@ -1,0 +1,254 @@
+"""What comes next for one entry of the outbox: pure, from where it is and what Kartra answered.
+
+`next_call` is asked before a call, `next_step` after its answer; `delivery` does what they say and decides
+nothing. Stages, and what leads from one to the next:
+
+    planned ─┬─> DUE        what it owes may leave
+             └─> ADOPTING   `update_only`, or a lead that was skipped before: Kartra may have it
+    left without an outcome by an earlier run ──> LEFT
+
+    at           answer                                      next
+    DUE, FRESH   points are owed, score not read             SCORING
+                 nothing is owed                             settled
+                 done, or refused for good, nothing owed     settled
+                 done, and something is owed                 DUE
+                 no word on some of it                       UNKNOWN, after a moment
+                 not carried out (429, not reached)          DUE, the intent taken back, after a pause
+                 244 to the first try of a creation          ADOPTING, the intent taken back
+                 244 after an earlier try of it              UNKNOWN, once its effects have to show
+                 no such lead, which a person had named      DUE, as a new lead
+    SCORING      profile                                     FRESH
+    ADOPTING     profile                                     FRESH, or settled (skip, create_only)
+    UNKNOWN      profile: a creation of ours                 SHOWN, until its effects have to show
+    UNKNOWN,     profile: all of it                          settled
+    SHOWN        profile: not all of it, too soon            the same, once its effects have to show
+                 profile: not all of it                      FRESH
+                 profile: somebody else's creation           FRESH, as adopted
+                 no such lead, too soon                      the same, once its effects have to show
+                 no such lead                                FRESH
+    LEFT,        as UNKNOWN and SHOWN, but settled as
+    LEFT_SHOWN   "recovered": the run plans anew             settled
+    any read     no usable answer                            the same, after a pause; at last left as it is
+                 the lead of another record, deleted         settled
+    any          credentials, App or address refused         left or taken back, and the run stops
+
+A call that may have been carried out is followed by a read: nothing is sent again before its lead was read
+and every effect had time to show ("in a few moments", API reference 3.4).
+"""
+
+import operator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from connectors.errors import ConfigError, SyncError
+from connectors.kartra.answers import Answer, Effect
+from connectors.kartra.commands import Call, get_lead
+from connectors.kartra.error_types import ALREADY_SO, LEAD_EXISTS, NO_SUCH_NAME, error_type
+from connectors.kartra.sender import fatal
+from connectors.privacy import mask_text
+from pipelines.calls.patience import FIRST_LOOK_S, UNREACHABLE_IN_A_ROW, pause_s, unreachable
+from pipelines.changes.diff import (
+    apply_change,
+    causes_of,
+    created_lead,
+    first_only,
+    remaining,
+    without,
+)
+from pipelines.changes.readback import reads_of, test_address
+from pipelines.config.kartra import Mode
+from pipelines.contacts.wishes import Cause
+from pipelines.load.after_read import after_read
+from pipelines.load.steps import (
+    Leave,
+    NextStep,
+    PutBy,
+    ReadBack,
+    Send,
+    Settle,
+    Stop,
+    Withdraw,
+    anew,
+    is_disproven,
+    settled,
+)
+from pipelines.load.task import WRITES, Now, Rules, Stage, Task, owing
+from pipelines.state.outbox import Outcome
+
+# --- before a call
+
+
+def next_call(task: Task, held: Mapping[Cause, str], *, is_last_pass: bool) -> NextStep:
+    """What a task that may go on does now; nothing is settled by a call alone.
+
+    `held` is what Kartra refuses again and again, whoever it is for, of what the task owes.
+    """
+    if task.stage not in WRITES:
+        return ReadBack(task)
+    if held:
+        task = replace(task, held={**task.held, **held}, change=without(task.change, held))
+    if not task.change:
+        return PutBy(task) if task.held and not task.tries and not is_last_pass else settled(task)
+    if task.one_by_one:
+        task = replace(task, change=first_only(task.change))
+    if task.needs_score:
+        return ReadBack(replace(task, stage=Stage.SCORING))
+    if task.change.gives_points:
+        score = 0 if task.change.create else task.score
+        task = replace(task, change=replace(task.change, score=score))
+    return Send(task)
+
+
+def not_compiled(task: Task, error: KeyError | ValueError) -> Settle:
+    """The change cannot be written as a call."""
+    reason = str(error)
+    if isinstance(error, KeyError):
+        reason = f"the account has no custom field or option {error}"
+    return Settle(task, Outcome("rejected", reason=reason))
+
+
+def lookups(task: Task, mode: Mode) -> Iterator[Call]:
+    """How its lead is read: by id where that is known, else by address; Test mode may have rewritten it.
+
+    One that was taken over has the address it had, unless its change has landed.
+    """
+    desired, known = task.entry.desired, task.snapshot
+    if known is not None and (known.lead_id or task.origin != "created"):
+        yield from reads_of(known, mode)
+        if known.lead_id or desired is None or desired.email == known.email:
+            return
+    email = desired.email if desired else known.email if known else ""
+    if mode == "test":
+        yield get_lead(email=test_address(email))
+    yield get_lead(email=email)
+
+
+# --- after an answer
+
+
+def next_step(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
+    """What comes next; `asks_owner` says when `now.owner` counts."""
+    if answer.effect is Effect.FATAL:
+        return not_sent(task, fatal(answer))
+    if task.stage in WRITES:
+        open_until = now.monotonic_s + rules.settle_s
+        task = replace(task, stage=Stage.DUE, open_until=open_until)
+        return _after_write(task, answer, now, rules)
+    return after_read(task, answer, now, rules)
+
+
+def not_sent(task: Task, error: SyncError) -> Stop:
+    """A call never left, and none will: the intent of a write is taken back."""
+    return Stop(error, Withdraw(task) if task.stage in WRITES else Leave(task))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the answer to a write said of its actions: which were done, and why others were refused."""
+
+    done: tuple[bool, ...] = ()
+    works: tuple[Cause, ...] = ()
+    refused: tuple[tuple[Cause, str], ...] = ()
+
+
+def heard(task: Task, answer: Answer, rules: Rules) -> Heard:
+    """Nothing where no action of it was tried: not sent, no such lead, or the lead was there before."""
+    if (
+        answer.effect in (Effect.RETRY_LATER, Effect.FATAL)
+        or (task.change.create and answer.actions[0].type == LEAD_EXISTS)
+        or is_disproven(task, answer.actions[0].type, rules)
+    ):
+        return Heard()
+    done = tuple(
+        action.effect is Effect.DONE or (cmd, action.type) in ALREADY_SO
+        for cmd, action in zip(task.change.commands, answer.actions, strict=True)
+    )
+    each = list(zip(causes_of(task.change), answer.actions, done, strict=True))
+    return Heard(
+        done,
+        tuple(cause for cause, _, is_done in each if is_done),
+        tuple(
+            (cause, action.type or "")
+            for cause, action, is_done in each
+            if not is_done and action.effect is Effect.REFUSED
+        ),
+    )
+
+
+def _after_write(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
+    if answer.effect is Effect.RETRY_LATER:
+        return _not_reached(task, now)
+    first = answer.actions[0].type
+    if task.change.create and first == LEAD_EXISTS:
+        return _address_taken(task, now)
+    if is_disproven(task, first, rules):
+        return anew(task, rules)
+    told = heard(task, answer, rules)
+    task = _take(task, told.done, answer.lead_id)
+    task = replace(task, refused={**task.refused, **dict(told.refused)})
+    missing = _name_missing(task)
+    step = _after_actions(task, answer, told, replace(now, is_halted=now.is_halted or bool(missing)), rules)
+    return Stop(missing, step, are_names_wrong=True) if missing else step
+
+
+def _after_actions(
+    task: Task, answer: Answer, told: Heard, now: Now, rules: Rules
+) -> Send | ReadBack | Settle:
+    if any(action.effect is Effect.UNKNOWN for action in answer.actions):
+        refused = [action.effect is Effect.REFUSED for action in answer.actions]
+        proven = map(operator.or_, told.done, refused) if task.snapshot else [False, *refused[1:]]
+        change = remaining(task.change, list(proven))
+        one_by_one = task.one_by_one or answer.type is not None
+        return ReadBack(
+            replace(task, change=change, one_by_one=one_by_one, stage=Stage.UNKNOWN), FIRST_LOOK_S
+        )
+    task = owing(task, rules)
+    if task.change and now.is_halted:  # what was answered is proven and kept, the rest waits
+        return Settle(task, Outcome("deferred", reason="stopped before the rest was sent"))
+    return Send(task) if task.change else settled(task)
+
+
+def _not_reached(task: Task, now: Now) -> Withdraw | Stop:
+    if now.is_halted:
+        return Withdraw(task)
+    if now.unreached >= UNREACHABLE_IN_A_ROW:
+        return Stop(unreachable(), Withdraw(task))
+    return Withdraw(task, Send(replace(task, tries=task.tries - 1), pause_s(now.unreached)))
+
+
+def _address_taken(task: Task, now: Now) -> ReadBack | Withdraw:
+    """A creation that was tried before, by this run or by one that died, may have landed after all."""
+    if now.earlier_try_at is not None or task.tries > 1:
+        intended_at = now.earlier_try_at or task.intended_at
+        task = replace(task, intended_at=intended_at, stage=Stage.UNKNOWN)
+        return ReadBack(task, task.left_s(now))  # its effects may be on their way
+    task = replace(task, stage=Stage.ADOPTING)
+    return Withdraw(task, ReadBack(task))  # refused before anything was done
+
+
+def _take(task: Task, done: tuple[bool, ...], lead_id: str | None) -> Task:
+    """With what this answer acknowledged; the outcome or the next intent commits it."""
+    if not any(done):
+        return task
+    snapshot, origin, desired = task.snapshot, task.origin, task.entry.desired
+    if snapshot is None and desired is not None and done[0]:
+        snapshot, origin = created_lead(desired), "created"
+    if snapshot is None:
+        return task
+    snapshot = apply_change(snapshot, task.change, done)
+    if lead_id:
+        snapshot = replace(snapshot, lead_id=lead_id)
+    landed_now = [cmd for cmd, is_done in zip(task.change.commands, done, strict=True) if is_done]
+    return replace(task, snapshot=snapshot, origin=origin, done=(*task.done, *landed_now))
+
+
+def _name_missing(task: Task) -> ConfigError | None:
+    """Every lead that wishes for it would be refused: one message, not one for each."""
+    for (_, name), number in task.refused.items():
+        if number in NO_SUCH_NAME:
+            known = error_type(number)
+            return ConfigError(
+                f'Kartra: {known.message} ({number}): "{mask_text(name)}". Stopped, the rest waits.'
+                f" {known.advice}"
+            )
+    return None
