@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import requests
 from sqlalchemy import event
@@ -17,10 +16,11 @@ from connectors.kartra.commands import Call, Lead
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials, encode_call
+from pipelines.calls.context import RunContext
 from pipelines.config.file import read_pipeline, require_credentials
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.load.account_names import AccountInventory
 from pipelines.load.delivery import Delivery
-from pipelines.state.store import Store
 from pipelines.verbs import run
 
 NEVER_WAITS = 1_000_000.0
@@ -33,11 +33,11 @@ class MeasuredDelivery(Delivery):
     figures: dict[str, float] | None = None
     profile: Path | None = None
 
-    def __init__(self, store: Store, client: Sender, *more: Any, **options: Any) -> None:
-        super().__init__(store, client, *more, **options)
-        self._measured = client
+    def __init__(self, context: RunContext, inventory: AccountInventory) -> None:
+        super().__init__(context, inventory)
+        self._measured = context.client
         self._commits = 0
-        event.listen(store.database._engine, "before_cursor_execute", self._count)
+        event.listen(context.store.database._engine, "before_cursor_execute", self._count)
 
     def _count(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
         self._commits += statement.startswith("COMMIT")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import ConfigError, FatalApiError, RetryableApiError
@@ -477,6 +477,7 @@ def written(data: st.DataObject, change: Change) -> Answer:
     return wrote(change, *drawn, lead_id=data.draw(st.sampled_from([None, "39260"])))
 
 
+@settings(max_examples=300, deadline=None)
 @given(start=begun, rules=rules, data=st.data())
 def test_in_every_order_of_answers_an_entry_ends_once_and_nothing_is_sent_again_unread(
     start: Callable[[Rules], Task], rules: Rules, data: st.DataObject
@@ -512,6 +513,7 @@ wishes = st.builds(
 )
 
 
+@settings(max_examples=400, deadline=None)
 @given(
     desired=wishes,
     fates=fates,
