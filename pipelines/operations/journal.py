@@ -10,14 +10,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import Row
-
 from connectors.kartra.commands import Lead
 from connectors.kartra.money import money_text
 from pipelines.contacts.staged import Reject
 from pipelines.errors import StateError
 from pipelines.operations.operation import Operation, named_lead, place_of
-from pipelines.state.clock import utc_now
+from pipelines.state.clock import timestamp
 from pipelines.state.store import Store
 
 Outcome = Literal["done", "already done", "refused", "parked"]
@@ -63,33 +61,75 @@ class Ended:
     refund_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An operation that waits for a person: it may have landed, or was refused."""
+
+    key: str
+    mode: str
+    row: int | None
+    do: str
+    target: str
+    lead: str
+    amount: str | None
+    type: str | None
+    reason: str | None
+    since: str
+    kind: Literal["unproven", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many operations of a kind have an outcome; "unknown" is that of those without one."""
+
+    do: str
+    outcome: str
+    operations: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """What became of the operation with a key."""
+
+    mode: str
+    do: str
+    target: str
+    run_id: str
+    row: int | None
+    state: str
+    attempts: int
+    sent_at: str | None
+    settled_at: str | None
+    outcome: str | None
+    type: str | None
+    reason: str | None
+    amount: str | None
+    refund_id: str | None
+
+
 class OperationStore:
-    """The operations of one scope of a store."""
+    """The operations of one scope of a store: a part of it that has its home here."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._database, self._scope, self._rejects = store.database, store.scope, store.rejects
+        self._queries = store.database.queries("operations")
 
     def known(self, keys: Iterable[str]) -> dict[str, Known]:
-        rows = self._store.database.run(
-            "operations_known", scope_id=self._store.scope.scope_id, keys=json.dumps(list(keys))
-        )
-        return {row.key: _known(row) for row in rows}
+        rows = self._queries.known(scope_id=self._scope.scope_id, keys=json.dumps(list(keys)))
+        return {row["key"]: _known(row) for row in rows}
 
     def unsettled(self) -> list[Unsettled]:
-        rows = self._store.database.run("operations_open", scope_id=self._store.scope.scope_id)
-        return [_unsettled(row) for row in rows]
+        return [_unsettled(row) for row in self._queries.unsettled(scope_id=self._scope.scope_id)]
 
     def held_places(self) -> frozenset[str]:
         """What parked and unknown operations act on, as `Operation.place`."""
-        rows = self._store.database.run("operations_held", scope_id=self._store.scope.scope_id)
-        return frozenset(place_of(row.lead, row.target) for row in rows)
+        rows = self._queries.held(scope_id=self._scope.scope_id)
+        return frozenset(place_of(row["lead"], row["target"]) for row in rows)
 
     def claimed(self, refund_ids: Sequence[str]) -> frozenset[str]:
         """Those of Kartra's refunds that belong to an operation of any pipeline of the account."""
-        rows = self._store.database.run(
-            "operations_claimed", scope_id=self._store.scope.scope_id, refund_ids=json.dumps(list(refund_ids))
-        )
-        return frozenset(row.refund_id for row in rows)
+        rows = self._queries.claimed(scope_id=self._scope.scope_id, refund_ids=json.dumps(list(refund_ids)))
+        return frozenset(row["refund_id"] for row in rows)
 
     def intend(
         self,
@@ -108,22 +148,21 @@ class OperationStore:
             "before": dict(before),
             "amount": None if amount is None else money_text(amount),
         }
-        with self._store.database.transaction():
-            written = self._store.database.run(
-                "operations_intend",
+        with self._database.transaction():
+            is_written = self._queries.intend(
                 **self._named(operation, row=row, run_id=run_id),
                 intent=json.dumps(intent, ensure_ascii=False),
                 amount=intent["amount"],
-                now=utc_now().isoformat(),
+                now=timestamp(),
             )
-            if not written:
+            if not is_written:
                 raise StateError(
                     "an operation was about to be sent whose key has an outcome: nothing was sent"
                 )
 
     def withdraw(self, key: str) -> None:
         """It was proven never to have been carried out."""
-        self._store.database.run("operations_withdraw", scope_id=self._store.scope.scope_id, key=key)
+        self._queries.withdraw(scope_id=self._scope.scope_id, key=key)
 
     def settle(
         self,
@@ -135,50 +174,47 @@ class OperationStore:
         reject: Reject | None = None,
     ) -> None:
         """The outcome, and the reject where it did not get through, in one transaction."""
-        with self._store.database.transaction():
-            self._store.database.run(
-                "operations_settle",
+        with self._database.transaction():
+            self._queries.settle(
                 **self._named(operation, row=row, run_id=run_id),
                 outcome=ended.outcome,
                 type=ended.type,
                 reason=ended.reason,
                 amount=None if ended.amount is None else money_text(ended.amount),
                 refund_id=ended.refund_id,
-                now=utc_now().isoformat(),
+                now=timestamp(),
             )
             if reject is not None:
-                self._store.rejects.add(run_id, [reject])
+                self._rejects.add(run_id, [reject])
 
     def reject(self, run_id: str, rejects: Sequence[Reject]) -> None:
-        with self._store.database.transaction():
-            self._store.rejects.add(run_id, rejects)
+        with self._database.transaction():
+            self._rejects.add(run_id, rejects)
 
     # --- what a person asks
 
-    def parked(self, pipeline: str) -> list[Row[Any]]:
-        """(key, mode, row, do, target, lead, amount, type, reason, since, kind), the oldest first."""
-        return self._store.database.run("operations_parked", pipeline=pipeline)
+    def parked(self, pipeline: str) -> list[Parked]:
+        """The oldest first."""
+        return [Parked(**row) for row in self._queries.parked(pipeline=pipeline)]
 
     def resolve(self, key: str, *, landed: bool) -> bool:
         """Take a person's word. Not landed: the next run sends it. False where there is nothing to say."""
-        named = {"scope_id": self._store.scope.scope_id, "key": key}
-        with self._store.database.transaction():
+        with self._database.transaction():
             if landed:
-                return bool(
-                    self._store.database.run("operations_resolve", **named, now=utc_now().isoformat())
-                )
-            return bool(self._store.database.run("operations_release", **named))
+                return bool(self._queries.resolve(scope_id=self._scope.scope_id, key=key, now=timestamp()))
+            return bool(self._queries.release(scope_id=self._scope.scope_id, key=key))
 
-    def counts(self, pipeline: str) -> list[Row[Any]]:
-        """(do, outcome, operations) of everything that is known."""
-        return self._store.database.run("operations_counts", pipeline=pipeline)
+    def counts(self, pipeline: str) -> list[Count]:
+        """Of everything that is known."""
+        return [Count(**row) for row in self._queries.counts(pipeline=pipeline)]
 
-    def journal(self, pipeline: str, key: str) -> list[Row[Any]]:
-        return self._store.database.run("operations_journal", pipeline=pipeline, key=key)
+    def journal(self, pipeline: str, key: str) -> list[JournalEntry]:
+        """In each mode and account of the pipeline."""
+        return [JournalEntry(**row) for row in self._queries.journal(pipeline=pipeline, key=key)]
 
     def _named(self, operation: Operation, *, row: int | None, run_id: str) -> dict[str, Any]:
         return {
-            "scope_id": self._store.scope.scope_id,
+            "scope_id": self._scope.scope_id,
             "key": operation.key,
             "digest": operation.digest,
             "run_id": run_id,
@@ -189,29 +225,29 @@ class OperationStore:
         }
 
 
-def _known(row: Row[Any]) -> Known:
+def _known(row: Mapping[str, Any]) -> Known:
     return Known(
-        digest=row.digest,
-        do=row.do,
-        target=row.target,
-        outcome=row.outcome,
-        type=row.type,
-        reason=row.reason,
-        amount=None if row.amount is None else Decimal(row.amount),
-        refund_id=row.refund_id,
-        settled_at=row.settled_at,
-        run_id=row.run_id,
+        digest=row["digest"],
+        do=row["do"],
+        target=row["target"],
+        outcome=row["outcome"],
+        type=row["type"],
+        reason=row["reason"],
+        amount=None if row["amount"] is None else Decimal(row["amount"]),
+        refund_id=row["refund_id"],
+        settled_at=row["settled_at"],
+        run_id=row["run_id"],
     )
 
 
-def _unsettled(row: Row[Any]) -> Unsettled:
-    intent = json.loads(row.intent)
+def _unsettled(row: Mapping[str, Any]) -> Unsettled:
+    intent = json.loads(row["intent"])
     return Unsettled(
-        Operation.from_json(row.key, intent),
-        digest=row.digest,
-        row=row.row,
+        Operation.from_json(row["key"], intent),
+        digest=row["digest"],
+        row=row["row"],
         lead=Lead(**intent["known_as"]),
         before=intent["before"],
         amount=None if intent["amount"] is None else Decimal(intent["amount"]),
-        sent_at=datetime.fromisoformat(row.sent_at),
+        sent_at=datetime.fromisoformat(row["sent_at"]),
     )

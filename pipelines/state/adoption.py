@@ -12,7 +12,7 @@ from pipelines.state.scope import Scope
 ADOPTED_AT_ONCE = 1_000
 
 Standing = Literal["new", "known", "changed", "unknown", "shared", "not_imported"]
-"""How a staged lead stands before it is taken over: see `sql/state/adopt_decide.sql`."""
+"""How a staged lead stands before it is taken over: see `decide` in `sql/state/adoption.sql`."""
 
 
 class Adoption:
@@ -20,6 +20,7 @@ class Adoption:
 
     def __init__(self, database: Database, scope: Scope) -> None:
         self._database, self._scope = database, scope
+        self._queries = database.queries("adoption")
 
     def decide(self, *, by_address: bool, only_imported: bool) -> Counter[Standing]:
         """How the staged leads stand before they are taken over, counted.
@@ -27,16 +28,13 @@ class Adoption:
         `by_address`: the address is the key, so no two records share one. `only_imported`: of those that
         Kartra does not have, only what `export-import` wrote and as it wrote it is new.
         """
-        self._database.run("adopt_table")
-        self._database.run("adopt_sharing_table")
+        self._queries.create_adopting()
+        self._queries.create_sharing()
         with self._database.transaction():
             if not by_address:
-                self._database.run("adopt_sharing", scope_id=self._scope.scope_id)
-            self._database.run("adopt_decide", scope_id=self._scope.scope_id, only_imported=only_imported)
-        counted = self._database.run_line(
-            "SELECT standing, count(*) AS leads FROM temp.adopting GROUP BY standing"
-        )
-        return Counter({row.standing: row.leads for row in counted})
+                self._queries.find_sharing(scope_id=self._scope.scope_id)
+            self._queries.decide(scope_id=self._scope.scope_id, only_imported=only_imported)
+        return Counter({row["standing"]: row["leads"] for row in self._queries.standings()})
 
     def take_over(self, owed: Collection[OnceOnly]) -> Iterator[int]:
         """Acknowledge the new leads as their records are, but for what is `owed`; each step a transaction.
@@ -44,44 +42,31 @@ class Adoption:
         Gives how many leads were taken over, step by step. What was taken over before is left as it is.
         """
         after = ""
-        while (
-            until := self._database.run("adopt_range", after=after, count=ADOPTED_AT_ONCE)[0].until
-        ) is not None:
+        while (until := self._queries.range(after=after, count=ADOPTED_AT_ONCE)) is not None:
             keys = {"scope_id": self._scope.scope_id, "after": after, "until": until}
             owes = {f"owes_{kind}": kind in owed for kind in get_args(OnceOnly)}
             with self._database.transaction():
-                self._database.run("adopt_leads", **keys, **owes, now=timestamp())
-                count = int(self._database.run_line("SELECT changes()")[0][0])
-                self._database.run("adopt_refusals", **keys)
+                count = self._queries.take_over(**keys, **owes, now=timestamp())
+                self._queries.drop_refusals(**keys)
             yield count
             after = until
 
     def count(self) -> int:
         """Leads that were taken over and never sent to."""
-        counted = (
-            "SELECT count(*) FROM leads WHERE scope_id=:scope_id AND taken_over=1 AND removed_at IS NULL"
-        )
-        return int(self._database.run_line(counted, scope_id=self._scope.scope_id)[0][0])
+        return int(self._queries.count(scope_id=self._scope.scope_id))
 
     def adopted(self) -> Iterator[tuple[str, int | None]]:
         """(key, row in the source) of the leads that were taken over and never sent to, by key."""
         after = ""
-        while rows := self._database.run(
-            "adopted_keys", scope_id=self._scope.scope_id, after=after, count=BATCH
-        ):
-            yield from ((row.key, row.row) for row in rows)
-            after = rows[-1].key
+        while rows := self._queries.adopted(scope_id=self._scope.scope_id, after=after, count=BATCH):
+            yield from ((row["key"], row["row"]) for row in rows)
+            after = rows[-1]["key"]
 
     def give_up(self, key: str) -> None:
         """A lead that was taken over is not in Kartra: it is new again."""
-        self._database.run_line(
-            "DELETE FROM leads WHERE scope_id=:scope_id AND key=:key AND taken_over=1",
-            scope_id=self._scope.scope_id,
-            key=key,
-        )
+        self._queries.give_up(scope_id=self._scope.scope_id, key=key)
 
     def give_up_all(self) -> int:
         """Forget what was taken over and never sent to; gives how many leads."""
-        gone = "DELETE FROM leads WHERE scope_id=:scope_id AND taken_over=1 RETURNING 1 AS one"
         with self._database.transaction():
-            return len(self._database.run_line(gone, scope_id=self._scope.scope_id))
+            return int(self._queries.give_up_all(scope_id=self._scope.scope_id))

@@ -1,80 +1,112 @@
-"""The database behind the state: it alone knows the driver. What stands in it, the parts of the store know.
+"""The database behind the state: the one module that knows its driver. What stands in it, the parts know.
 
 One database belongs to one thread. WAL with synchronous=FULL: what a transaction has committed survives a
-power loss (0.2 ms a commit, measured).
+power loss (0.2 ms a commit, measured). Whatever goes wrong is a StateError, without the statement and without
+what it was given: that is people's data.
 """
 
-import logging
+import math
 import os
+import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import cache, partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, ExceptionContext, Row, TextClause, create_engine, event, text
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.pool import StaticPool
+import aiosql
+from aiosql.queries import Queries as NamedQueries
+from aiosql.types import ParamType, SQLOperationType, SyncDriverAdapterProtocol
 
 from pipelines.errors import StateError
-from pipelines.shipped import ROOT, read_sql
-from pipelines.state.check import StateCheck
-from pipelines.state.file import BUSY_TIMEOUT_S, copy_state, refuse_network, what_is_wrong
+from pipelines.shipped import ROOT
 
-MIGRATIONS = ROOT / "sql" / "state" / "migrations"
+FOLDER = ROOT / "sql" / "state"
+MIGRATIONS = FOLDER / "migrations"
 BATCH = 1_000
 """How many rows are read, or written, at a time."""
+STREAMED = 20 * BATCH
+BUSY_TIMEOUT_S = 30
+SCARCE_BYTES = 1 << 20
+"""With less than this on its disk a failed write is taken to lack space."""
+KEPT_STATEMENTS = 256
+"""Compiled statements that are kept: more than there are named queries."""
 
-log = logging.getLogger("kartra_sync.state")
+Parameters = ParamType | Mapping[str, Any] | Sequence[Any]
+
+
+class Queries:
+    """The queries of `sql/state/<subject>.sql`, each a method that takes its parameters by name.
+
+    The mark behind a name in the file says what comes back: none for a list of rows (read by column name),
+    `^` one row or None, `$` one value or None, `!` how many rows were changed. `*!` takes many rows and gives
+    nothing: mappings, or tuples where the statement has question marks. `<name>_cursor` gives the rows of a
+    long list as tuples, in parts, as they are asked for.
+    """
+
+    def __init__(self, database: "Database", subject: str) -> None:
+        self._database, self._subject = database, subject
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Asked once for each name: files are read when something is wanted of them."""
+        query = partial(getattr(_load(self._subject), name), self._database)
+        setattr(self, name, query)
+        return query
 
 
 class Database:
-    """A state file, open and of the newest schema."""
+    """A state, open. It is of the newest schema after `migrate`."""
 
-    def __init__(self, path: Path | None, *, check_beside: bool = False) -> None:
-        """`path` None is a database in memory, for looking without leaving a file. Raises StateError.
-
-        `check_beside`: who only looks may begin before it is known whether the file is whole, and asks
-        `check_is_whole` before anything is told of it. A file that has to be migrated is checked first.
-        """
+    def __init__(self, path: Path | None) -> None:
+        """`path` None is a database in memory, for looking without leaving a file. Raises StateError."""
         self.path = path
-        self._check: StateCheck | None = None
-        if path is not None:
-            refuse_network(path)
-            _create_private(path)
-        self._engine = create_engine(
-            URL.create("sqlite", database=str(path) if path else None),
-            poolclass=StaticPool,
-            isolation_level="AUTOCOMMIT",  # transactions are begun by `transaction` alone
-            connect_args={"timeout": BUSY_TIMEOUT_S},
-            hide_parameters=True,  # they are people's data
-        )
-        event.listen(self._engine, "handle_error", self._translate)
-        self._statements: dict[str, TextClause] = {}
         self._is_together = self._has_begun = False
         try:
-            self._connection = self._engine.connect()
-            self._prepare(check_beside=check_beside)
+            self._connection = sqlite3.connect(
+                path or ":memory:",
+                timeout=BUSY_TIMEOUT_S,
+                isolation_level=None,  # transactions are begun by `transaction` alone
+                cached_statements=KEPT_STATEMENTS,
+            )
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        self._connection.row_factory = sqlite3.Row
+        try:
+            self._prepare()
         except StateError:
-            self._dispose()
+            self.close()
             raise
-        except (DatabaseError, sqlite3.Error) as error:
-            self._dispose()
-            raise StateError(f"{path}: cannot be used as state: {_cause(error)}") from error
-
-    def check_is_whole(self) -> None:
-        """Wait for the check of the file that began with it. Raises StateError where it is damaged."""
-        if self._check is not None:
-            self._check.wait()
 
     def close(self) -> None:
         self._connection.close()
-        self._dispose()
 
-    def _dispose(self) -> None:
-        if self._check is not None:
-            self._check.stop()
-        self._engine.dispose()
+    def queries(self, subject: str) -> Queries:
+        return Queries(self, subject)
+
+    # --- transactions
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything within is committed together, or nothing.
+
+        BEGIN IMMEDIATE, so that two processes wait for each other instead of failing half-way.
+        """
+        if self._is_together:
+            if not self._has_begun:
+                self.change("BEGIN IMMEDIATE")
+                self._has_begun = True
+            yield
+            return
+        self.change("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with suppress(StateError):  # a full disk has ended the transaction already
+                self.change("ROLLBACK")
+            raise
+        self.change("COMMIT")
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -94,130 +126,208 @@ class Database:
         has_begun, self._has_begun, self._is_together = self._has_begun, False, False
         if has_begun and end == "ROLLBACK":
             with suppress(StateError):  # a full disk has ended the transaction already
-                self._connection.exec_driver_sql(end)
+                self.change(end)
         elif has_begun:
-            self._connection.exec_driver_sql(end)
+            self.change(end)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """BEGIN IMMEDIATE, so that two processes wait for each other instead of failing half-way."""
-        if self._is_together:
-            if not self._has_begun:
-                self._connection.exec_driver_sql("BEGIN IMMEDIATE")
-                self._has_begun = True
-            yield
-            return
-        self._connection.exec_driver_sql("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            with suppress(StateError):  # a full disk has ended the transaction already
-                self._connection.exec_driver_sql("ROLLBACK")
-            raise
-        self._connection.exec_driver_sql("COMMIT")
+    # --- statements
 
-    @contextmanager
-    def driver(self) -> Iterator[sqlite3.Connection]:
-        """The connection itself, for rows by the million. Its errors become ours."""
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the URL says so
+    def rows(self, sql: str, parameters: Any = ()) -> list[sqlite3.Row]:
         try:
-            yield driver
+            return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
-            wrong = what_is_wrong(error, self.path)
-            raise StateError(f"{self.path}: cannot be used as state: {wrong}") from error
+            raise self._failed(error) from error
 
-    def statement(self, name: str) -> TextClause:
-        if name not in self._statements:
-            self._statements[name] = text(read_sql(f"state/{name}"))
-        return self._statements[name]
+    def change(self, sql: str, parameters: Any = ()) -> int:
+        """How many rows were changed."""
+        try:
+            return self._connection.execute(sql, parameters).rowcount
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
-    def _line(self, statement: str) -> TextClause:
-        if statement not in self._statements:
-            self._statements[statement] = text(statement)
-        return self._statements[statement]
+    def change_many(self, sql: str, rows: Iterable[Any]) -> None:
+        """Tuples go many by one statement: so long other threads have the interpreter."""
+        try:
+            if "?" in sql:
+                self._insert(sql, iter(rows))
+            else:
+                self._connection.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
-    def run(self, name: str, **values: object) -> list[Row[Any]]:
-        result = self._connection.execute(self.statement(name), values)
-        return list(result.all()) if result.returns_rows else []
+    def _insert(self, sql: str, rows: Iterator[Sequence[Any]]) -> None:
+        one = sql.rstrip(";\n")
+        _, _, placeholders = one.rpartition("VALUES ")
+        while part := list(islice(rows, BATCH)):
+            many = one + f", {placeholders}" * (len(part) - 1)
+            self._connection.execute(many, tuple(chain.from_iterable(part)))
 
-    def run_many(self, name: str, rows: Sequence[Mapping[str, Any]] | Sequence[tuple[Any, ...]]) -> None:
-        """By the driver, which takes rows as they are."""
-        if rows:
-            with self.driver() as driver:
-                driver.executemany(self.statement(name).text, rows)
+    def stream(self, sql: str, parameters: Any = ()) -> Iterator[list[tuple[Any, ...]]]:
+        try:
+            cursor = self._connection.cursor()
+            cursor.row_factory = None
+            cursor.execute(sql, parameters)
+            while part := cursor.fetchmany(STREAMED):
+                yield part
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
-    def run_line(self, statement: str, **values: object) -> list[Row[Any]]:
-        result = self._connection.execute(self._line(statement), values)
-        return list(result.all()) if result.returns_rows else []
+    def define(self, name: str, function: Callable[[int], str | None]) -> None:
+        """A function that statements may call."""
+        self._connection.create_function(name, 1, function)
 
-    def run_lines(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(self._line(statement), rows)
+    # --- the whole of it
 
-    def stream(self, statement: str, **values: object) -> Iterator[Row[Any]]:
-        """Rows as they are asked for."""
-        yield from self._connection.execute(self._line(statement), values)
+    @property
+    def is_of_this_version(self) -> bool:
+        return self._version() == len(_migrations())
 
-    def _keep_copy(self, version: int) -> None:
-        """Of a file of an older schema, as it is. This connection holds the lock: nobody writes meanwhile."""
-        assert self.path is not None  # noqa: S101 - a store in memory is never of an older schema
-        backup = self.path.with_name(f"{self.path.name}.schema-{version}.backup")
-        backup = copy_state(self.path, backup, numbered=True)
-        log.info("%s has an older schema (%d); a copy of it was made first: %s", self.path, version, backup)
+    def migrate(self, keep_copy: Callable[[int], None]) -> None:
+        """To the newest schema. `keep_copy` is called before one of an older version is changed.
 
-    def _prepare(self, *, check_beside: bool) -> None:
-        self.run_line("PRAGMA foreign_keys = ON")
-        self.run_line("PRAGMA temp_store = FILE")
-        if self.path is not None:
-            mode = self.run_line("PRAGMA journal_mode = WAL")[0][0]
-            if mode != "wal":
-                raise StateError(
-                    f"{self.path}: cannot be used as state: its file system does not let processes share"
-                    f" memory (journal mode {mode}); put `state:` on a local disk"
-                )
-            self.run_line("PRAGMA synchronous = FULL")
-            version = int(self.run_line("PRAGMA user_version")[0][0])
-            self._check = StateCheck(self.path)
-            if not check_beside or version != len(_migrations()):
-                self.check_is_whole()
-        self._migrate()
-
-    def _migrate(self) -> None:
+        Nobody writes meanwhile: this connection holds the lock.
+        """
         migrations = _migrations()
         with self.transaction():
-            version = int(self.run_line("PRAGMA user_version")[0][0])
+            version = self._version()
             if version > len(migrations):
                 raise StateError(
                     f"{self.path}: written by a newer kartra-sync (schema {version}, this one knows"
                     f" {len(migrations)}): upgrade, or use the newer one"
                 )
             if 0 < version < len(migrations):
-                self._keep_copy(version)
+                keep_copy(version)
             for number, migration in enumerate(migrations[version:], start=version + 1):
                 for statement in _statements(migration.read_text(encoding="utf-8")):
-                    self._connection.exec_driver_sql(statement)
-                self._connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+                    self.change(statement)
+                self.change(f"PRAGMA user_version = {number}")
 
-    def _translate(self, context: ExceptionContext) -> StateError:
-        """The database's errors as ours: without the statement, and without what it was given."""
-        cause = context.original_exception
-        return StateError(f"{self.path}: cannot be used as state: {what_is_wrong(cause, self.path)}")
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong with the file. Tells no values."""
+        found = [row[0] for row in self.rows("PRAGMA integrity_check") if row[0] != "ok"]
+        orphans = self.rows('SELECT "table", count(*) AS found FROM pragma_foreign_key_check GROUP BY 1')
+        return found + [f"{row['found']:,} rows of {row['table']} belong to nothing" for row in orphans]
+
+    def erase_what_is_deleted(self) -> None:
+        """From here on what is deleted is overwritten with zeros."""
+        self.rows("PRAGMA secure_delete = ON")
+
+    def wipe(self) -> None:
+        """Write the file anew without what was ever deleted, and empty its journal.
+
+        Raises StateError where that cannot be done now; it may be asked for again.
+        """
+        self.change("VACUUM")
+        (done,) = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        if done[0]:
+            raise StateError(f"{self.path}: another program is reading it")
+
+    def _prepare(self) -> None:
+        self.change("PRAGMA foreign_keys = ON")
+        self.change("PRAGMA temp_store = FILE")
+        if self.path is not None:
+            mode = self.rows("PRAGMA journal_mode = WAL")[0][0]
+            if mode != "wal":
+                raise StateError(
+                    f"{self.path}: cannot be used as state: its file system does not let processes share"
+                    f" memory (journal mode {mode}); put `state:` on a local disk"
+                )
+            self.change("PRAGMA synchronous = FULL")
+
+    def _version(self) -> int:
+        return int(self.rows("PRAGMA user_version")[0][0])
+
+    def _failed(self, error: sqlite3.Error) -> StateError:
+        return StateError(f"{self.path}: cannot be used as state: {_what_is_wrong(error, self.path)}")
+
+
+class Pages:
+    """The pages of a state, read on a connection of its own, by any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises StateError."""
+        self._path = path
+        try:
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro",
+                uri=True,
+                timeout=BUSY_TIMEOUT_S,
+                check_same_thread=False,
+            )
+        except sqlite3.Error as error:
+            raise StateError(f"{path}: cannot be used as state: {error}") from error
+
+    def damage(self) -> str | None:
+        """The first thing that is wrong: 3 s for a million leads, and Python is free meanwhile.
+
+        Asked once. Raises StateError where they cannot be read, or after `interrupt`.
+        """
+        try:
+            with closing(self._connection) as connection:
+                found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.Error as error:
+            wrong = _what_is_wrong(error, self._path)
+            raise StateError(f"{self._path}: cannot be used as state: {wrong}") from error
+        return None if found == "ok" else found
+
+    def interrupt(self) -> None:
+        """End the reading that is going on, if there is one."""
+        with suppress(sqlite3.ProgrammingError):  # closed between the question and now
+            self._connection.interrupt()
+
+
+def copy_into(state: Path, part: Path, target: Path) -> None:
+    """Write a copy of a state, as of one moment, while others write: to `part`, which is to become `target`.
+
+    What was deleted in the state is not in it, not even as free space. Raises StateError.
+    """
+    try:
+        with closing(sqlite3.connect(state, timeout=BUSY_TIMEOUT_S)) as connection:
+            connection.execute("VACUUM INTO ?", (str(part),))
+    except sqlite3.Error as error:
+        wrong = _what_is_wrong(error, target)
+        raise StateError(f"{target}: the state cannot be copied there: {wrong}") from error
+
+
+class _Adapter(SyncDriverAdapterProtocol):
+    """How the library of named queries calls the database; its `conn` is ours."""
+
+    def process_sql(self, query_name: str, op_type: SQLOperationType, sql: str) -> str:
+        return sql
+
+    def select(
+        self, conn: Database, query_name: str, sql: str, parameters: ParamType, record_class: object = None
+    ) -> Any:
+        return conn.rows(sql, parameters)
+
+    def select_one(
+        self, conn: Database, query_name: str, sql: str, parameters: ParamType, record_class: object = None
+    ) -> Any:
+        return next(iter(conn.rows(sql, parameters)), None)
+
+    def select_value(self, conn: Database, query_name: str, sql: str, parameters: ParamType) -> Any:
+        row = next(iter(conn.rows(sql, parameters)), None)
+        return None if row is None else row[0]
+
+    def select_cursor(self, conn: Database, query_name: str, sql: str, parameters: ParamType) -> Any:
+        return conn.stream(sql, parameters)
+
+    def insert_update_delete(self, conn: Database, query_name: str, sql: str, parameters: ParamType) -> int:
+        return conn.change(sql, parameters)
+
+    def insert_update_delete_many(self, conn: Database, query_name: str, sql: str, parameters: Any) -> Any:
+        return conn.change_many(sql, parameters)
+
+
+@cache
+def _load(subject: str) -> NamedQueries:
+    """Read once per process: 160 queries take 0.02 s."""
+    queries: NamedQueries = aiosql.from_path(FOLDER / f"{subject}.sql", _Adapter, encoding="utf-8")
+    return queries
 
 
 def _migrations() -> list[Path]:
     return sorted(MIGRATIONS.glob("*.sql"))
-
-
-def _create_private(path: Path) -> None:
-    """The file, readable by its owner alone from the start; SQLite gives its side files the same mode."""
-    try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        path.chmod(0o600)
-    except OSError as error:
-        raise StateError(f"{path}: cannot be used as state: {error.strerror}") from error
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -229,5 +339,25 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-def _cause(error: Exception) -> str:
-    return str(error.orig) if isinstance(error, OperationalError | DatabaseError) else str(error)
+def _what_is_wrong(error: sqlite3.Error, state: Path | None) -> str:
+    """An error of the database, and where a full disk is behind it, which one. SQLite tells neither."""
+    said = str(error)
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the others tell where it happened
+    if state is None or kind not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return said
+    free, folder = min((_free_bytes(folder), folder) for folder in (state.parent, _temporary_folder()))
+    if kind == sqlite3.SQLITE_FULL or free < SCARCE_BYTES:
+        return f"{said}: too little space is left for {folder}. Make room and run again; nothing is lost"
+    return said
+
+
+def _temporary_folder() -> Path:
+    """Where SQLite keeps the staging table: https://sqlite.org/tempfiles.html, section 5."""
+    return Path(os.environ.get("SQLITE_TMPDIR") or os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108
+
+
+def _free_bytes(folder: Path) -> float:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return math.inf

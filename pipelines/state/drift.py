@@ -1,10 +1,9 @@
 """What looks at leads in Kartra found that we did not put there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-from sqlalchemy import Row
 
 from pipelines.contacts.lead import Snapshot
 from pipelines.state.clock import timestamp
@@ -22,18 +21,28 @@ class Comparable:
     found: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """A lead that differs from what was acknowledged; `found` is JSON."""
+
+    key: str
+    lead_id: str | None
+    looked_at: str
+    found: str
+
+
 class Drift:
     """The looks at the leads of a scope."""
 
     def __init__(self, database: Database, scope: Scope) -> None:
         self._database, self._scope = database, scope
+        self._queries = database.queries("drift")
 
     def comparable(
         self, settled_before: datetime, looked_before: datetime, *, after: str = ""
     ) -> list[Comparable]:
         """Leads with nothing under way that nobody looked at since, at most `BATCH`, by key."""
-        rows = self._database.run(
-            "comparable",
+        rows = self._queries.comparable(
             scope_id=self._scope.scope_id,
             settled_before=settled_before.isoformat(),
             looked_before=looked_before.isoformat(),
@@ -44,8 +53,7 @@ class Drift:
 
     def comparable_lead(self, lead_id: str, settled_before: datetime) -> list[Comparable]:
         """Our leads with this number of Kartra's, if nothing is under way for them."""
-        rows = self._database.run(
-            "comparable_lead",
+        rows = self._queries.comparable_lead(
             scope_id=self._scope.scope_id,
             lead_id=lead_id,
             settled_before=settled_before.isoformat(),
@@ -56,20 +64,16 @@ class Drift:
         """What a look at a lead found, and its snapshot after that; nothing if it was changed meanwhile."""
         fixed = {"scope_id": self._scope.scope_id, "key": lead.key}
         with self._database.transaction():
-            if snapshot == lead.snapshot or self._database.run(
-                "take_drift", **fixed, snapshot=snapshot.to_json(), changed_at=lead.changed_at
+            if snapshot == lead.snapshot or self._queries.take(
+                **fixed, snapshot=snapshot.to_json(), changed_at=lead.changed_at
             ):
-                self._database.run("keep_drift", **fixed, now=timestamp(), found=found)
+                self._queries.keep(**fixed, now=timestamp(), found=found)
 
-    def found(self) -> list[Row[Any]]:
-        """(key, lead_id, looked_at, found) of leads that differ from what was acknowledged."""
-        return self._database.run_line(
-            "SELECT key, lead_id, looked_at, found FROM drift JOIN leads USING (scope_id, key)"
-            " WHERE scope_id = :scope_id AND found <> '[]' AND removed_at IS NULL ORDER BY key",
-            scope_id=self._scope.scope_id,
-        )
+    def found(self) -> list[Drifted]:
+        """By key."""
+        return [Drifted(**row) for row in self._queries.found(scope_id=self._scope.scope_id)]
 
 
-def _comparable(row: Row[Any]) -> Comparable:
-    snapshot = Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
-    return Comparable(row.key, snapshot, row.changed_at, row.found)
+def _comparable(row: Mapping[str, Any]) -> Comparable:
+    snapshot = Snapshot.from_json(row["snapshot"], lead_id=row["lead_id"])
+    return Comparable(row["key"], snapshot, row["changed_at"], row["found"])

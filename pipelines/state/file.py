@@ -1,19 +1,16 @@
 """The file that holds the state: where it may lie, and copies of it. What stands in it, the store knows."""
 
 import glob
-import math
 import os
-import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from itertools import count
 from pathlib import Path
 
 import psutil
 
 from pipelines.errors import StateError
+from pipelines.state.database import copy_into
 
 NETWORK = frozenset(
     {
@@ -27,9 +24,6 @@ NETWORK = frozenset(
 https://sqlite.org/wal.html. 9p and virtiofs are not among them: they are how virtual machines and
 containers see a folder of their own host, and where they cannot share memory SQLite says so itself."""
 
-BUSY_TIMEOUT_S = 30
-SCARCE_BYTES = 1 << 20
-"""With less than this on its disk a failed write is taken to lack space."""
 PART = ".part"
 """How the name of a copy ends that is being written, or was when its program was killed."""
 _SEARCHED_BYTES = 1 << 20
@@ -62,6 +56,17 @@ def refuse_network(path: Path) -> None:
         )
 
 
+def create_private(path: Path) -> None:
+    """The file, readable by its owner alone from the start; SQLite gives its side files the same mode."""
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be used as state: {error.strerror}") from error
+
+
 def copy_state(state: Path, target: Path, *, numbered: bool = False) -> Path:
     """A copy as of one moment, while others write; readable by its owner alone, on disk when this returns.
 
@@ -74,8 +79,7 @@ def copy_state(state: Path, target: Path, *, numbered: bool = False) -> Path:
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=PART)
         os.close(descriptor)
         part = Path(name)
-        with closing(sqlite3.connect(state, timeout=BUSY_TIMEOUT_S)) as connection:
-            connection.execute("VACUUM INTO ?", (name,))
+        copy_into(state, part, target)
         _flush(part)
         target = _reserve(target, numbered=numbered)
         part.replace(target)
@@ -84,9 +88,6 @@ def copy_state(state: Path, target: Path, *, numbered: bool = False) -> Path:
         raise StateError(f"{target}: is there already, and nothing is overwritten") from None
     except OSError as error:
         raise StateError(f"{target}: the state cannot be copied there: {error.strerror}") from error
-    except sqlite3.Error as error:
-        reason = what_is_wrong(error, target)
-        raise StateError(f"{target}: the state cannot be copied there: {reason}") from error
     finally:
         if part is not None:
             for left in (part, part.with_name(f"{part.name}-journal")):
@@ -107,18 +108,6 @@ def _reserve(target: Path, *, numbered: bool) -> Path:
         else:
             break
     return name
-
-
-def what_is_wrong(error: BaseException | None, state: Path | None) -> str:
-    """An error of the database, and where a full disk is behind it, which one. SQLite tells neither."""
-    said = str(error)
-    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the others tell where it happened
-    if state is None or kind not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return said
-    free, folder = min((_free_bytes(folder), folder) for folder in (state.parent, _temporary_folder()))
-    if kind == sqlite3.SQLITE_FULL or free < SCARCE_BYTES:
-        return f"{said}: too little space is left for {folder}. Make room and run again; nothing is lost"
-    return said
 
 
 def backups_beside(state: Path) -> list[Path]:
@@ -147,18 +136,6 @@ def _pieces(file: Path, overlap: int) -> Iterator[bytes]:
             piece = before + read.lower()
             yield piece
             before = piece[len(piece) - overlap :]
-
-
-def _temporary_folder() -> Path:
-    """Where SQLite keeps the staging table: https://sqlite.org/tempfiles.html, section 5."""
-    return Path(os.environ.get("SQLITE_TMPDIR") or os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108
-
-
-def _free_bytes(folder: Path) -> float:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return math.inf
 
 
 def _flush(path: Path) -> None:

@@ -30,41 +30,40 @@ class Imports:
 
     def __init__(self, database: Database, scope: Scope) -> None:
         self._database, self._scope = database, scope
+        self._queries = database.queries("imports")
 
     def count(self) -> int:
         """Leads in the files that `export-import` wrote last."""
-        counted = "SELECT count(*) FROM imports WHERE scope_id = :scope_id"
-        return int(self._database.run_line(counted, scope_id=self._scope.scope_id)[0][0])
+        return int(self._queries.count(scope_id=self._scope.scope_id))
 
     def importable(self, *, everything: bool) -> Iterator[Importable]:
         """Staged leads for Kartra's own import in the order of the source. Read in batches."""
         after = 0
         fixed = {"scope_id": self._scope.scope_id, "everything": everything}
-        while rows := self._database.run("importable", **fixed, after=after, count=BATCH):
+        while rows := self._queries.importable(**fixed, after=after, count=BATCH):
             for row in rows:
+                snapshot = row["snapshot"]
                 yield Importable(
-                    row=row.row,
-                    key=row.key,
-                    digest=row.digest,
-                    desired=DesiredLead.from_json(row.wish),
-                    standing=row.standing,
-                    snapshot=Snapshot.from_json(row.snapshot, lead_id=None) if row.snapshot else None,
-                    refused=row.refused,
+                    row=row["row"],
+                    key=row["key"],
+                    digest=row["digest"],
+                    desired=DesiredLead.from_json(row["wish"]),
+                    standing=row["standing"],
+                    snapshot=Snapshot.from_json(snapshot, lead_id=None) if snapshot else None,
+                    refused=row["refused"],
                 )
-            after = rows[-1].row
+            after = rows[-1]["row"]
 
     def begin(self) -> None:
-        self._database.run("importing")
+        self._queries.create_importing()
 
     def add(self, leads: Sequence[tuple[str, bytes]]) -> None:
         """(key, digest) of leads that Kartra does not have and that stand in a file."""
         with self._database.transaction():
-            self._database.run_many("import_lead", [{"key": key, "digest": digest} for key, digest in leads])
+            self._queries.add([{"key": key, "digest": digest} for key, digest in leads])
 
     def keep(self) -> None:
         """What was added is what the files hold."""
         with self._database.transaction():
-            self._database.run_line(
-                "DELETE FROM imports WHERE scope_id = :scope_id", scope_id=self._scope.scope_id
-            )
-            self._database.run("keep_imports", scope_id=self._scope.scope_id)
+            self._queries.clear(scope_id=self._scope.scope_id)
+            self._queries.keep(scope_id=self._scope.scope_id)

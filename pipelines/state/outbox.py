@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row
-
 from pipelines.contacts.lead import DesiredLead, Origin, Snapshot
 from pipelines.state.clock import instant, timestamp, utc_now
 from pipelines.state.database import BATCH, Database
@@ -50,68 +48,67 @@ class Outcome:
     cause: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """What was done with a key, and when; `done` says what was effected, by command names."""
+
+    mode: str
+    run_id: str
+    kind: str
+    state: str
+    attempts: int
+    sent_at: str | None
+    settled_at: str | None
+    outcome: str | None
+    type: str | None
+    reason: str | None
+    done: str | None
+
+
 class Outbox:
     """The outbox of a scope, and the journal of what became of each entry."""
 
     def __init__(self, database: Database, scope: Scope) -> None:
         self._database, self._scope = database, scope
+        self._queries = database.queries("outbox")
         self._leads = Leads(database, scope)
         self._refusals = Refusals(database, scope)
-        self._rejects = Rejects(database, scope)
+        self._rejects = Rejects(database)
 
     def enqueue(self, run_id: str, changes: Sequence[Mapping[str, Any]]) -> None:
         """Planned changes: (key, kind, row, line, digest) each."""
         with self._database.transaction():
             fixed = {"run_id": run_id, "scope_id": self._scope.scope_id}
-            self._database.run_many("enqueue", [{**fixed, **change} for change in changes])
+            self._queries.enqueue([{**fixed, **change} for change in changes])
 
     def planned(self, *, after: int = 0) -> list[Entry]:
         """The next planned entries of this run, at most `BATCH`."""
-        has_staged = self._database.run_line("SELECT 1 FROM temp.sqlite_schema WHERE name = 'staged'")
-        return self._entries("planned", after=after) if has_staged else []
+        if not self._queries.has_staging():
+            return []
+        rows = self._queries.planned(scope_id=self._scope.scope_id, after=after, count=BATCH)
+        return [_entry(row) for row in rows]
 
     def unsettled(self) -> list[Entry]:
-        """Entries that may have been executed and have no outcome."""
-        return self._entries("unsettled")
-
-    def _entries(self, which: str, **page: int) -> list[Entry]:
-        rows = self._database.run(which, scope_id=self._scope.scope_id, count=BATCH, **page)
-        return [
-            Entry(
-                entry_id=row.entry_id,
-                key=row.key,
-                kind=row.kind,
-                row=row.row,
-                digest=row.digest,
-                wish=row.wish,
-                desired=DesiredLead.from_json(row.wish) if row.wish else None,
-                change=row.change,
-                attempts=row.attempts,
-                sent_at=instant(row.sent_at) if row.sent_at else None,
-                snapshot=snapshot_of(row),
-                origin=row.origin,
-            )
-            for row in rows
-        ]
+        """Entries that may have been executed and have no outcome, at most `BATCH`."""
+        rows = self._queries.unsettled(scope_id=self._scope.scope_id, count=BATCH)
+        return [_entry(row) for row in rows]
 
     def intend(self, entry: Entry, change: str, acknowledged: Acknowledged | None) -> None:
         """Commit the intent, and with it what earlier tries effected. Only after this may the call leave."""
         with self._database.transaction():
-            self._database.run(
-                "intend", entry_id=entry.entry_id, wish=entry.wish, change=change, now=timestamp()
-            )
+            self._queries.intend(entry_id=entry.entry_id, wish=entry.wish, change=change, now=timestamp())
             if acknowledged is not None:
                 self._leads.acknowledge(entry.key, acknowledged)
 
     def withdraw(self, entry_id: int) -> None:
         """The call was proven never to have been executed."""
         with self._database.transaction():
-            self._database.run("withdraw", entry_id=entry_id)
+            self._queries.withdraw(entry_id=entry_id)
 
     def disprove(self, entry: Entry) -> None:
         """Its lead was taken over, and Kartra does not know it: it is new again, and the entry owed again."""
         with self._database.transaction():
-            self._database.run("withdraw", entry_id=entry.entry_id)
+            self._queries.withdraw(entry_id=entry.entry_id)
             self._leads.drop_without_id(entry.key)
 
     def settle(
@@ -124,8 +121,7 @@ class Outbox:
     ) -> None:
         """Outcome, snapshot and reject of an entry, in one transaction."""
         with self._database.transaction():
-            self._database.run(
-                "settle",
+            self._queries.settle(
                 entry_id=entry.entry_id,
                 outcome=outcome.name,
                 type=outcome.type,
@@ -146,36 +142,43 @@ class Outbox:
 
     def drop_planned(self) -> None:
         """What was planned by a run that died, and never sent."""
-        self._database.run_line(
-            "DELETE FROM outbox WHERE scope_id = :scope_id AND state = 'planned'",
-            scope_id=self._scope.scope_id,
-        )
+        self._queries.drop_planned(scope_id=self._scope.scope_id)
 
     def prune(self) -> None:
         """The journal is kept for a while, not for ever."""
-        self._database.run("prune", before=(utc_now() - JOURNAL_KEPT).isoformat())
+        self._queries.prune(before=(utc_now() - JOURNAL_KEPT).isoformat())
 
     def defer(self, run_id: str) -> None:
         """What this run planned and did not send waits for the next one."""
-        self._database.run_line(
-            "UPDATE outbox SET state='settled', outcome='deferred', wish=NULL, settled_at=:now"
-            " WHERE scope_id=:scope_id AND run_id=:run_id AND state='planned' AND state <> 'settled'",
-            scope_id=self._scope.scope_id,
-            run_id=run_id,
-            now=timestamp(),
-        )
+        self._queries.defer(scope_id=self._scope.scope_id, run_id=run_id, now=timestamp())
 
     def outcomes(self, run_id: str) -> dict[tuple[str, str], int]:
         """Entries of a run by (kind, outcome), after `defer`. Without an outcome yet is deferred, too."""
-        return {(row.kind, row.outcome): row.entries for row in self._database.run("outcomes", run_id=run_id)}
+        rows = self._queries.outcomes(run_id=run_id)
+        return {(row["kind"], row["outcome"]): row["entries"] for row in rows}
 
     def is_unknown(self, key: str) -> bool:
         """Whether a call for this lead has no outcome yet."""
-        found = (
-            "SELECT 1 FROM outbox"
-            " WHERE scope_id = :scope_id AND key = :key AND state = 'sent' AND state <> 'planned'"
-        )
-        return bool(self._database.run_line(found, scope_id=self._scope.scope_id, key=key))
+        return self._queries.is_unknown(scope_id=self._scope.scope_id, key=key) is not None
 
-    def journal(self, pipeline: str, key: str) -> list[Row[Any]]:
-        return self._database.run("journal", pipeline=pipeline, key=key)
+    def journal(self, pipeline: str, key: str) -> list[JournalEntry]:
+        """What was done with a key of a pipeline lately, the newest first."""
+        return [JournalEntry(**row) for row in self._queries.journal(pipeline=pipeline, key=key)]
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    wish, sent_at = row["wish"], row["sent_at"]
+    return Entry(
+        entry_id=row["entry_id"],
+        key=row["key"],
+        kind=row["kind"],
+        row=row["row"],
+        digest=row["digest"],
+        wish=wish,
+        desired=DesiredLead.from_json(wish) if wish else None,
+        change=row["change"],
+        attempts=row["attempts"],
+        sent_at=instant(sent_at) if sent_at else None,
+        snapshot=snapshot_of(row),
+        origin=row["origin"],
+    )

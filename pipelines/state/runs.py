@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from sqlalchemy import Row
 
 from pipelines.state.clock import instant, timestamp, utc_now
 from pipelines.state.database import Database
@@ -14,13 +13,38 @@ from pipelines.state.rejects import Rejects
 from pipelines.state.scope import Scope
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it was noted; `summary` is JSON, absent while it goes on and where it died."""
+
+    run_id: str
+    pipeline: str
+    mode: str
+    started_at: str
+    finished_at: str | None
+    status: str
+    message: str | None
+    summary: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many entries have no outcome, leads something unproven, wishes were refused; and known leads."""
+
+    unknown: int
+    parked: int
+    rejected: int
+    leads: int
+
+
 class Runs:
     """The runs of the pipelines of this file, and the lease of each."""
 
     def __init__(self, database: Database, scope: Scope) -> None:
         self._database, self._scope = database, scope
+        self._queries = database.queries("runs")
         self._outbox = Outbox(database, scope)
-        self._rejects = Rejects(database, scope)
+        self._rejects = Rejects(database)
 
     def take_lease(self, pipeline: str, holder: Holder) -> Holder | None:
         """Take the lease for `holder`, or say who holds it. A dead holder's lease is taken over."""
@@ -28,8 +52,7 @@ class Runs:
             current = self.holder(pipeline)
             if current is not None:
                 return current
-            self._database.run(
-                "take_lease",
+            self._queries.take_lease(
                 pipeline=pipeline,
                 run_id=holder.run_id,
                 host=holder.host,
@@ -41,53 +64,51 @@ class Runs:
 
     def holder(self, pipeline: str) -> Holder | None:
         """Who runs this pipeline now; a dead holder is nobody."""
-        rows = self._database.run_line("SELECT * FROM leases WHERE pipeline = :pipeline", pipeline=pipeline)
-        if not rows:
+        row = self._queries.lease(pipeline=pipeline)
+        if row is None:
             return None
         holder = Holder(
-            run_id=rows[0].run_id,
-            host=rows[0].host,
-            pid=rows[0].pid,
-            process_started=rows[0].process_started,
-            taken_at=instant(rows[0].taken_at),
-            heartbeat_at=instant(rows[0].heartbeat_at),
+            run_id=row["run_id"],
+            host=row["host"],
+            pid=row["pid"],
+            process_started=row["process_started"],
+            taken_at=instant(row["taken_at"]),
+            heartbeat_at=instant(row["heartbeat_at"]),
         )
         return holder if holder.is_alive(utc_now()) else None
 
     def beat(self, run_id: str) -> None:
         """Say that this run is alive."""
-        self._database.run_line(
-            "UPDATE leases SET heartbeat_at = :now WHERE run_id = :run_id", now=timestamp(), run_id=run_id
-        )
+        self._queries.beat(run_id=run_id, now=timestamp())
 
     def release_lease(self, run_id: str) -> None:
-        self._database.run_line("DELETE FROM leases WHERE run_id = :run_id", run_id=run_id)
+        self._queries.release_lease(run_id=run_id)
 
     def running(self) -> list[tuple[str, Holder]]:
         """Every pipeline of this file that is being run, and by whom."""
-        leases = self._database.run_line("SELECT pipeline FROM leases ORDER BY pipeline")
-        return [(row.pipeline, holder) for row in leases if (holder := self.holder(row.pipeline))]
+        return [(pipeline, holder) for pipeline in self._leased() if (holder := self.holder(pipeline))]
 
     def dead_leases(self) -> list[str]:
         """Pipelines whose run ended without a word; the next one takes over."""
-        leases = self._database.run_line("SELECT pipeline FROM leases ORDER BY pipeline")
-        return [row.pipeline for row in leases if not self.holder(row.pipeline)]
+        return [pipeline for pipeline in self._leased() if not self.holder(pipeline)]
+
+    def _leased(self) -> list[str]:
+        return [row["pipeline"] for row in self._queries.leased()]
 
     def begin(self, run_id: str, pipeline: str) -> None:
         """Note a run; runs that died are marked, what they planned and never sent is dropped."""
         with self._database.transaction():
-            self._database.run("abandon", pipeline=pipeline, now=timestamp())
+            self._queries.abandon(pipeline=pipeline, now=timestamp())
             self._outbox.drop_planned()
             self._outbox.prune()
-            self._database.run(
-                "begin_run", run_id=run_id, pipeline=pipeline, scope_id=self._scope.scope_id, now=timestamp()
+            self._queries.begin(
+                run_id=run_id, pipeline=pipeline, scope_id=self._scope.scope_id, now=timestamp()
             )
             self._rejects.prune(pipeline)
 
     def finish(self, run_id: str, status: str, message: str | None, summary: Mapping[str, Any]) -> None:
         with self._database.transaction():
-            self._database.run(
-                "finish_run",
+            self._queries.finish(
                 run_id=run_id,
                 status=status,
                 message=message,
@@ -96,13 +117,12 @@ class Runs:
             )
             self.release_lease(run_id)
 
-    def last(self, pipeline: str | None, count: int) -> list[Row[Any]]:
-        return self._database.run("runs", pipeline=pipeline, count=count)
+    def last(self, pipeline: str | None, count: int) -> list[Run]:
+        """The newest first; of all pipelines where none is named."""
+        return [Run(**row) for row in self._queries.last(pipeline=pipeline, count=count)]
 
-    def waiting(self, pipeline: str) -> Row[Any]:
-        return self._database.run("waiting", pipeline=pipeline)[0]
+    def waiting(self, pipeline: str) -> Waiting:
+        return Waiting(**self._queries.waiting(pipeline=pipeline))
 
     def pipelines(self) -> list[str]:
-        return [
-            row.pipeline for row in self._database.run_line("SELECT DISTINCT pipeline FROM scopes ORDER BY 1")
-        ]
+        return [row["pipeline"] for row in self._queries.pipelines()]

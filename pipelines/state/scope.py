@@ -7,25 +7,15 @@ class Scope:
     """What narrows every part of the store, once it was entered or found."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._queries = database, database.queries("scopes")
         self.scope_id = 0
 
     def enter(self, pipeline: str, account: str, mode: str) -> None:
         """From here on the store speaks of this pipeline in this account and mode."""
-        scope = {"pipeline": pipeline, "account": account, "mode": mode}
         with self._database.transaction():
-            self._database.run_line(
-                "INSERT OR IGNORE INTO scopes (pipeline, account, mode) VALUES (:pipeline, :account, :mode)",
-                **scope,
-            )
-        self.find(**scope)
+            self._queries.add(pipeline=pipeline, account=account, mode=mode)
+        self.find(pipeline, account, mode)
 
     def find(self, pipeline: str, account: str, mode: str) -> None:
         """As `enter`, but writes nothing: a scope that is not there yet knows no lead."""
-        rows = self._database.run_line(
-            "SELECT scope_id FROM scopes WHERE pipeline=:pipeline AND account=:account AND mode=:mode",
-            pipeline=pipeline,
-            account=account,
-            mode=mode,
-        )
-        self.scope_id = rows[0].scope_id if rows else 0
+        self.scope_id = self._queries.find(pipeline=pipeline, account=account, mode=mode) or 0

@@ -4,11 +4,15 @@ A method of a part that changes something is one transaction, unless it says tha
 One store belongs to one thread.
 """
 
+import logging
+from functools import partial
 from pathlib import Path
 
 from pipelines.state.adoption import Adoption
+from pipelines.state.check import StateCheck
 from pipelines.state.database import Database
 from pipelines.state.drift import Drift
+from pipelines.state.file import copy_state, create_private, refuse_network
 from pipelines.state.forgetting import Forgetting
 from pipelines.state.imports import Imports
 from pipelines.state.integrity import Integrity
@@ -23,6 +27,8 @@ from pipelines.state.scope import Scope
 from pipelines.state.staging import Staging
 from pipelines.state.watermarks import Watermarks
 
+log = logging.getLogger("kartra_sync.state")
+
 
 class Store:
     """The state, open. `scope`, once entered, narrows its parts to a pipeline in an account and mode."""
@@ -30,9 +36,20 @@ class Store:
     def __init__(self, path: Path | None, *, check_beside: bool = False) -> None:
         """`path` None is a store in memory, for looking without leaving a file. Raises StateError.
 
-        `check_beside`: see `Database`.
+        `check_beside`: who only looks may begin before it is known whether the file is whole, and asks
+        `check_is_whole` before anything is told of it. A file that has to be migrated is checked first.
         """
-        self.database = database = Database(path, check_beside=check_beside)
+        self._check: StateCheck | None = None
+        self.database = database = _open(path)
+        try:
+            if path is not None:
+                self._check = StateCheck(path)
+            if not check_beside or not database.is_of_this_version:
+                self.check_is_whole()
+            database.migrate(partial(_keep_copy, path))
+        except BaseException:
+            self.close()
+            raise
         self.scope = scope = Scope(database)
         self.runs = Runs(database, scope)
         self.staging = Staging(database, scope)
@@ -40,17 +57,24 @@ class Store:
         self.leads = Leads(database, scope)
         self.outbox = Outbox(database, scope)
         self.refusals = Refusals(database, scope)
-        self.rejects = Rejects(database, scope)
-        self.inventories = Inventories(database, scope)
+        self.rejects = Rejects(database)
+        self.inventories = Inventories(database)
         self.watermarks = Watermarks(database, scope)
         self.adoption = Adoption(database, scope)
         self.imports = Imports(database, scope)
         self.drift = Drift(database, scope)
-        self.forgetting = Forgetting(database, scope)
-        self.integrity = Integrity(database, scope)
+        self.forgetting = Forgetting(database, self.runs)
+        self.integrity = Integrity(database)
+
+    def check_is_whole(self) -> None:
+        """Wait for the check of the file that began with the store. Raises StateError where it is damaged."""
+        if self._check is not None:
+            self._check.wait()
 
     def close(self) -> None:
         self.database.close()
+        if self._check is not None:
+            self._check.stop()
 
     def __enter__(self) -> "Store":
         return self
@@ -59,6 +83,20 @@ class Store:
         """Where the file is damaged, this is told instead of an error that comes of it."""
         try:
             if kind is None or issubclass(kind, Exception):
-                self.database.check_is_whole()
+                self.check_is_whole()
         finally:
             self.close()
+
+
+def _open(path: Path | None) -> Database:
+    if path is not None:
+        refuse_network(path)
+        create_private(path)
+    return Database(path)
+
+
+def _keep_copy(path: Path | None, version: int) -> None:
+    """Of a file of an older schema, as it is."""
+    assert path is not None  # noqa: S101 - a store in memory is never of an older schema
+    backup = copy_state(path, path.with_name(f"{path.name}.schema-{version}.backup"), numbered=True)
+    log.info("%s has an older schema (%d); a copy of it was made first: %s", path, version, backup)

@@ -21,21 +21,13 @@ class Watermarks:
     """The watermark of a scope."""
 
     def __init__(self, database: Database, scope: Scope) -> None:
-        self._database, self._scope = database, scope
+        self._scope, self._queries = scope, database.queries("watermarks")
 
     def get(self) -> Watermark | None:
-        rows = self._database.run_line(
-            "SELECT source, highest, full_at FROM watermarks WHERE scope_id = :scope_id",
-            scope_id=self._scope.scope_id,
-        )
-        return Watermark(rows[0].source, rows[0].highest, instant(rows[0].full_at)) if rows else None
+        row = self._queries.get(scope_id=self._scope.scope_id)
+        return None if row is None else Watermark(row["source"], row["highest"], instant(row["full_at"]))
 
     def move(self, source: bytes, highest: str, *, is_full: bool) -> None:
-        self._database.run(
-            "move_watermark",
-            scope_id=self._scope.scope_id,
-            source=source,
-            highest=highest,
-            is_full=is_full,
-            now=timestamp(),
+        self._queries.move(
+            scope_id=self._scope.scope_id, source=source, highest=highest, is_full=is_full, now=timestamp()
         )

@@ -28,6 +28,7 @@ from pipelines.load.guards import check_before
 from pipelines.private_file import create_private, refuse_existing, written_aside
 from pipelines.state.database import BATCH
 from pipelines.state.imports import Importable
+from pipelines.state.rejects import Reason
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.account import account_of
@@ -248,16 +249,16 @@ def _judged(columns: Sequence[Column]) -> Callable[[Importable], Judged]:
     return judge
 
 
-def _write_reasons(reasons: Iterator[Sequence[object]], path: Path) -> Path | None:
-    """(row, line, kind, reason) each; no file where there are none."""
-    first = next(reasons, None)
+def _write_reasons(rejects: Iterator[Reason], path: Path) -> Path | None:
+    """A line for each; no file where there are none."""
+    first = next(rejects, None)
     if first is None:
         return None
     with create_private(path) as handle:
         writer = csv.writer(handle)
         writer.writerow(("row", "line", "kind", "reason"))
-        for row, line, kind, reason in chain([first], reasons):
-            writer.writerow((row, line, kind, mask_text(str(reason))))
+        for reject in chain([first], rejects):
+            writer.writerow((reject.row, reject.line, reject.kind, mask_text(reject.reason)))
     return path
 
 

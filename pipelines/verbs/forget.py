@@ -34,7 +34,7 @@ def forget(config: PipelineConfig, key: str) -> ForgottenPerson:
         pipelines = store.runs.pipelines()
         erased = store.forgetting.forget(names)
         try:
-            store.forgetting.wipe()
+            store.database.wipe()
         except StateError as error:
             raise StateError(
                 f"{error}. The person is forgotten, but traces may still stand in the file: forget them"

@@ -54,7 +54,7 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
             result = _plan_load(
                 config, extract_of(source, config.needs_load(), store), store, account, summary
             )
-        store.database.check_is_whole()
+        store.check_is_whole()
         if config.operations is not None:
             result = _plan_operations(config, store, result)
         if config.pull is None:
@@ -95,7 +95,7 @@ def _plan_load(
         known = _Lenient(inventory, unchecked)
         stage(source, load, store, summary, run_id=None, skip_known=may_skip(config))
         with summary.timed("check state"):
-            store.database.check_is_whole()
+            store.check_is_whole()
         shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
         plan = make_plan(store, load, shortfall, summary, run_id=None)
         with summary.timed("guard"):

@@ -1,3 +1,46 @@
+-- Runs, and the lease of each pipeline.
+
+-- name: lease(pipeline)^
+-- Who holds the lease of a pipeline, dead or alive.
+SELECT run_id, host, pid, process_started, taken_at, heartbeat_at FROM leases WHERE pipeline = :pipeline;
+
+-- name: take_lease(pipeline, run_id, host, pid, process_started, now)!
+-- The lease of a pipeline for this run.
+INSERT INTO leases (pipeline, run_id, host, pid, process_started, taken_at, heartbeat_at)
+VALUES (:pipeline, :run_id, :host, :pid, :process_started, :now, :now)
+ON CONFLICT (pipeline) DO UPDATE SET
+    run_id = excluded.run_id, host = excluded.host, pid = excluded.pid,
+    process_started = excluded.process_started, taken_at = excluded.taken_at,
+    heartbeat_at = excluded.heartbeat_at;
+
+-- name: beat(now, run_id)!
+-- A sign of life.
+UPDATE leases SET heartbeat_at = :now WHERE run_id = :run_id;
+
+-- name: release_lease(run_id)!
+-- The lease of a run that ends; not one that was lost to another run.
+DELETE FROM leases WHERE run_id = :run_id;
+
+-- name: leased()
+-- Pipelines with a lease, one row each.
+SELECT pipeline FROM leases ORDER BY pipeline;
+
+-- name: abandon(now, pipeline)!
+-- Runs of a pipeline that ended without saying so (killed, power lost): their lease is ours now.
+UPDATE runs SET status = 'interrupted', message = 'ended without a word (killed?)', finished_at = :now
+WHERE pipeline = :pipeline AND status = 'running';
+
+-- name: begin(run_id, pipeline, scope_id, now)!
+-- A run that has started.
+INSERT INTO runs (run_id, pipeline, scope_id, started_at, status)
+VALUES (:run_id, :pipeline, :scope_id, :now, 'running');
+
+-- name: finish(now, status, message, summary, run_id)!
+-- How a run ended.
+UPDATE runs SET finished_at = :now, status = :status, message = :message, summary = :summary
+WHERE run_id = :run_id;
+
+-- name: last(pipeline, count)
 -- The last runs, newest first; of one pipeline, or of all where the name is null.
 SELECT runs.run_id, runs.pipeline, runs.started_at, runs.finished_at, runs.status, runs.message, runs.summary,
        scopes.mode
@@ -5,3 +48,26 @@ FROM runs JOIN scopes USING (scope_id)
 WHERE :pipeline IS NULL OR runs.pipeline = :pipeline
 ORDER BY runs.started_at DESC, runs.rowid DESC
 LIMIT :count;
+
+-- name: waiting(pipeline)^
+-- What waits in a pipeline, over all its scopes: entries without an outcome, leads with something unproven,
+-- refused wishes; operations among them.
+SELECT
+    (SELECT count(*) FROM outbox JOIN scopes USING (scope_id)
+     WHERE scopes.pipeline = :pipeline AND outbox.state = 'sent')
+  + (SELECT count(*) FROM operations JOIN scopes USING (scope_id)
+     WHERE scopes.pipeline = :pipeline AND operations.state = 'sent') AS unknown,
+    (SELECT count(*) FROM leads JOIN scopes USING (scope_id)
+     WHERE scopes.pipeline = :pipeline AND leads.unproven > 0)
+  + (SELECT count(*) FROM operations JOIN scopes USING (scope_id)
+     WHERE scopes.pipeline = :pipeline AND operations.outcome = 'parked') AS parked,
+    (SELECT count(*) FROM refusals JOIN scopes USING (scope_id)
+     WHERE scopes.pipeline = :pipeline)
+  + (SELECT count(*) FROM operations JOIN scopes USING (scope_id)
+     WHERE scopes.pipeline = :pipeline AND operations.outcome = 'refused') AS rejected,
+    (SELECT count(*) FROM leads JOIN scopes USING (scope_id)
+     WHERE scopes.pipeline = :pipeline AND leads.removed_at IS NULL AND leads.origin <> 'skipped') AS leads;
+
+-- name: pipelines()
+-- Pipelines of this file, one row each.
+SELECT DISTINCT pipeline FROM scopes ORDER BY pipeline;

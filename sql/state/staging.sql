@@ -1,3 +1,6 @@
+-- The source of one run in temporary tables, and how it differs from what was acknowledged.
+
+-- name: create_staged()!
 -- The source of one run, on disk and gone with its connection. One row per record with a sync key; the `record`
 -- itself is null where it is among the originals.
 CREATE TEMP TABLE staged (
@@ -12,3 +15,199 @@ CREATE TEMP TABLE staged (
     raw BLOB NOT NULL,
     shape BLOB NOT NULL
 ) STRICT;
+
+-- name: index_blocked()!
+-- To count those that are blocked: the table is wide.
+CREATE INDEX temp.staged_blocked ON staged (row) WHERE blocked IS NOT NULL;
+
+-- name: create_new_leads()!
+-- Staged leads that nothing is known of, set apart: one row per lead, none before they are found.
+CREATE TEMP TABLE new_leads (row INTEGER PRIMARY KEY, shape BLOB NOT NULL) STRICT;
+
+-- name: create_new_shapes()!
+-- New leads by what they ask for beside their address and the texts of fields: the first of each shape, and how many
+-- there are of it.
+CREATE TEMP TABLE new_shapes (row INTEGER PRIMARY KEY, leads INTEGER NOT NULL) STRICT;
+
+-- name: create_new_values()!
+-- The values of one custom field that new leads are to have (`type`: text or array, then as JSON), in the order of the
+-- source, and how many have each.
+CREATE TEMP TABLE new_values (
+    place INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,
+    value TEXT NOT NULL,
+    leads INTEGER NOT NULL
+) STRICT;
+
+-- name: create_originals()!
+-- Staged records as they stand in the source, many in a blob (see `pipelines/originals.py`): one row for those from
+-- row `first` up to the next.
+CREATE TEMP TABLE originals (first INTEGER PRIMARY KEY, packed BLOB NOT NULL) STRICT;
+
+-- name: create_present()!
+-- Keys of records that cannot be used: their leads have not gone from the source. One row per key.
+CREATE TEMP TABLE present (key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+-- name: create_suppressed()!
+-- Addresses that must not be sent, each with the reason. One row per address.
+CREATE TEMP TABLE suppressed (address TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- name: create_unseen()!
+-- Hashes that were kept and did not come again, where known records were not staged. One row per hash.
+CREATE TEMP TABLE unseen (raw BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+-- name: drop_staged()!
+-- The source is read once more.
+DROP TABLE temp.staged;
+
+-- name: clear_originals()!
+-- The source is read once more.
+DELETE FROM temp.originals;
+
+-- name: clear_present()!
+-- The source is read once more.
+DELETE FROM temp.present;
+
+-- name: suppress*!
+-- One address that must not be sent.
+INSERT OR IGNORE INTO temp.suppressed (address, reason) VALUES (:address, :reason);
+
+-- name: add*!
+-- One record of the source, in the order of the columns.
+INSERT INTO temp.staged (row, line, key, rank, digest, wish, blocked, record, raw, shape)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_originals(first, packed)!
+-- Records as they stand in the source, from a row on.
+INSERT INTO temp.originals (first, packed) VALUES (:first, :packed);
+
+-- name: add_present*!
+-- The key of a record that cannot be used.
+INSERT OR IGNORE INTO temp.present (key) VALUES (?);
+
+-- name: originals_of(row)$
+-- The blob that holds a row of the source.
+SELECT packed FROM temp.originals WHERE first <= :row ORDER BY first DESC LIMIT 1;
+
+-- name: block_suppressed()!
+-- Staged records of suppressed addresses are blocked, and speak for their key before all others.
+UPDATE temp.staged
+SET blocked = coalesce(blocked, suppressed.reason), rank = 9e999
+FROM temp.suppressed
+WHERE suppressed.address = json_extract(staged.wish, '$.email')
+  AND EXISTS (SELECT 1 FROM temp.suppressed);
+
+-- name: index_keys()!
+-- Made once the table is filled: that is faster.
+CREATE INDEX temp.staged_by_key ON staged (key);
+
+-- name: find_losers()!
+-- Every staged record but the one that speaks for its key: the highest rank, then the highest row.
+-- One row per loser, with the row that won, in the order of the source: their texts are unpacked by the chunk.
+CREATE TEMP TABLE losers AS
+SELECT row, line, winner FROM (
+    SELECT row, line,
+           row_number() OVER place AS position,
+           first_value(row) OVER place AS winner
+    FROM temp.staged
+    WHERE key IN (SELECT key FROM temp.staged GROUP BY key HAVING count(*) > 1)
+    WINDOW place AS (PARTITION BY key ORDER BY rank DESC, row DESC)
+)
+WHERE position > 1
+ORDER BY row;
+
+-- name: count_losers()$
+-- How many records do not speak for their key.
+SELECT count(*) FROM temp.losers;
+
+-- name: groups(after, count)
+-- The records of the next keys that stand in the source more than once, in the order of key and row.
+SELECT key, row, wish, blocked
+FROM temp.staged
+WHERE key IN (SELECT key FROM temp.staged
+              WHERE key > :after
+              GROUP BY key HAVING count(*) > 1
+              ORDER BY key
+              LIMIT :count)
+ORDER BY key, row;
+
+-- name: merge(wish, digest, shape, blocked, row)!
+-- What several records of one key ask for together, on the row of each.
+UPDATE temp.staged SET wish = :wish, digest = :digest, shape = :shape, blocked = :blocked WHERE row = :row;
+
+-- name: drop_losers()!
+-- What is left is one record per key.
+DELETE FROM temp.staged WHERE row IN (SELECT row FROM temp.losers);
+
+-- name: count_blocked()$
+-- Staged records that may not be sent.
+SELECT count(*) FROM temp.staged WHERE blocked IS NOT NULL;
+
+-- name: count_unchanged(scope_id)^
+-- How many staged leads are just as Kartra acknowledged them, and how many are left alone because they
+-- were in Kartra before us. Staged ones are few, leads may be millions: hence CROSS JOIN.
+SELECT count(*) FILTER (WHERE leads.origin <> 'skipped') AS unchanged,
+       count(*) FILTER (WHERE leads.origin = 'skipped') AS skipped
+FROM temp.staged
+CROSS JOIN leads ON leads.scope_id = :scope_id AND leads.key = staged.key
+WHERE EXISTS (SELECT 1 FROM leads WHERE scope_id = :scope_id)
+  AND staged.blocked IS NULL AND leads.digest = staged.digest AND leads.removed_at IS NULL;
+
+-- name: count_new()^
+-- How many staged leads are not blocked, and how many of them are new and set apart. By indexes: the table is wide.
+SELECT (SELECT count(*) FROM temp.new_leads) AS new,
+       (SELECT count(*) FROM temp.staged) - (SELECT count(*) FROM temp.staged WHERE blocked IS NOT NULL)
+           AS not_blocked;
+
+-- name: differences(scope_id, after, count)
+-- The staged leads that differ from what Kartra acknowledged, one row each, in the order of the source:
+-- new ones (no snapshot), changed ones, and those that came back after they were removed.
+-- New ones that were set apart are not among them. `refused` is true where this very wish was refused or parked before.
+SELECT staged.row, staged.line, staged.key, staged.digest, staged.wish,
+       leads.lead_id, leads.origin, leads.snapshot, leads.removed_at IS NOT NULL AS was_removed,
+       refusals.digest IS NOT NULL AS refused, refusals.type AS refused_type, refusals.reason AS refused_reason
+FROM temp.staged
+LEFT JOIN leads ON leads.scope_id = :scope_id AND leads.key = staged.key
+LEFT JOIN refusals ON refusals.scope_id = :scope_id AND refusals.key = staged.key
+                  AND refusals.digest = staged.digest
+WHERE staged.blocked IS NULL AND staged.row NOT IN (SELECT row FROM temp.new_leads)
+  AND (leads.key IS NULL OR leads.digest <> staged.digest OR leads.removed_at IS NOT NULL)
+  AND staged.row > :after
+ORDER BY staged.row
+LIMIT :count;
+
+-- name: removed(scope_id, after, has_known, count)
+-- Leads we gave something to whose contact has gone from the source, one row each, a page at a time by key.
+-- Not those with a record that cannot be used but tells its key, and not those whose removal Kartra
+-- refused before: an empty digest is that of a removal. Where known records were not staged, those are not
+-- gone whose hash came again.
+SELECT leads.key, leads.lead_id, leads.origin, leads.snapshot
+FROM leads
+WHERE leads.scope_id = :scope_id AND leads.key > :after AND leads.removed_at IS NULL AND leads.origin <> 'skipped'
+  AND NOT (:has_known AND EXISTS (SELECT 1 FROM raw_hashes
+           WHERE raw_hashes.scope_id = leads.scope_id AND raw_hashes.key = leads.key
+             AND NOT EXISTS (SELECT 1 FROM temp.unseen WHERE unseen.raw = raw_hashes.raw)))
+  AND NOT EXISTS (SELECT 1 FROM temp.staged WHERE staged.key = leads.key)
+  AND NOT EXISTS (SELECT 1 FROM temp.present WHERE present.key = leads.key)
+  AND NOT EXISTS (SELECT 1 FROM refusals WHERE refusals.scope_id = leads.scope_id
+                  AND refusals.key = leads.key AND refusals.digest = x'')
+ORDER BY leads.key
+LIMIT :count;
+
+-- name: note_unseen*!
+-- A hash that was kept and did not come again.
+INSERT INTO temp.unseen (raw) VALUES (?);
+
+-- name: collapsing()
+-- Addresses whose part before the @ stands in the source more than once: Test mode stores them as one.
+-- One row per staged lead, in the order of that part.
+SELECT staged.row, json_extract(staged.wish, '$.email') AS email
+FROM temp.staged
+WHERE staged.blocked IS NULL
+  AND substr(json_extract(staged.wish, '$.email'), 1, instr(json_extract(staged.wish, '$.email'), '@') - 1) IN (
+    SELECT substr(json_extract(wish, '$.email'), 1, instr(json_extract(wish, '$.email'), '@') - 1)
+    FROM temp.staged WHERE blocked IS NULL
+    GROUP BY 1 HAVING count(DISTINCT json_extract(wish, '$.email')) > 1)
+ORDER BY substr(json_extract(staged.wish, '$.email'), 1, instr(json_extract(staged.wish, '$.email'), '@') - 1),
+         staged.row
+LIMIT 50;

@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import requests
-from sqlalchemy import event
 
 from connectors.kartra import commands
 from connectors.kartra.commands import Call, Lead
@@ -37,10 +37,12 @@ class MeasuredDelivery(Delivery):
         super().__init__(context, inventory)
         self._measured = context.client
         self._commits = 0
-        event.listen(context.store.database._engine, "before_cursor_execute", self._count)
+        self._change = context.store.database.change
+        context.store.database.change = self._count  # type: ignore[method-assign]
 
-    def _count(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
-        self._commits += statement.startswith("COMMIT")
+    def _count(self, statement: str, parameters: Any = ()) -> int:
+        self._commits += statement == "COMMIT"
+        return self._change(statement, parameters)
 
     def deliver(self, total: int) -> None:
         calls, commits = self._measured.counts.sent, self._commits

@@ -53,10 +53,10 @@ def seed(config: PipelineConfig) -> int:
 def _acknowledge_all(store: Store, *, last_row: int) -> None:
     """The index by number is made at the end: numbers come in no order, and it is sorted in one go."""
     insert, scope = SEED.read_text(encoding="utf-8"), store.scope.scope_id
-    with store.database.driver() as driver:
-        (index,) = driver.execute("SELECT sql FROM sqlite_master WHERE name = 'leads_by_id'").fetchone()
-        driver.execute("DROP INDEX leads_by_id")
-        for after in range(0, last_row, AT_ONCE):
-            rows = {"scope_id": scope, "after": after, "until": after + AT_ONCE}
-            driver.execute(insert, {**rows, "now": "2026-11-28T00:00:00+00:00"})
-        driver.execute(index)
+    change = store.database.change
+    ((index,),) = store.database.rows("SELECT sql FROM sqlite_master WHERE name = 'leads_by_id'")
+    change("DROP INDEX leads_by_id")
+    for after in range(0, last_row, AT_ONCE):
+        rows = {"scope_id": scope, "after": after, "until": after + AT_ONCE}
+        change(insert, {**rows, "now": "2026-11-28T00:00:00+00:00"})
+    change(index)

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def play(store: Store, night: Night, run_id: str, folder: Path | None, *, skip_k
         "rows": summary.rows_json(),
         "leads": summary.leads_json(),
         "outbox": outbox,
-        "rejects": [tuple(reject)[:-1] for reject in store.rejects.of_run(run_id)],
+        "rejects": [astuple(reject)[:-1] for reject in store.rejects.of_run(run_id)],
         "state": _leads(store),
     }
 
@@ -141,7 +141,7 @@ def _as_another_process(store: Store) -> None:
         "losers",
         "unseen",
     ):
-        store.database.run_line(f"DROP TABLE IF EXISTS temp.{table}")
+        store.database.rows(f"DROP TABLE IF EXISTS temp.{table}")
 
 
 def _prepare(store: Store, before: str) -> None:
@@ -189,7 +189,7 @@ def _settle(store: Store, entry: Entry, outcome: str, load: LoadConfig, run_id: 
 def _leads(store: Store) -> list[tuple[Any, ...]]:
     return [
         tuple(lead)
-        for lead in store.database.run_line(
+        for lead in store.database.rows(
             "SELECT key, lead_id, origin, digest, snapshot, removed_at IS NULL FROM leads ORDER BY key"
         )
     ]
@@ -282,7 +282,7 @@ def staged_rows(store: Store, night: Night) -> list[tuple[str, int]]:
     """(key, row) of what is staged where known records are skipped."""
     _as_another_process(store)
     stage(Rows(night.rows), _load(night, None), store, Summary(), run_id=None, skip_known=True)
-    return [tuple(one) for one in store.database.run_line("SELECT key, row FROM temp.staged ORDER BY row")]
+    return [tuple(one) for one in store.database.rows("SELECT key, row FROM temp.staged ORDER BY row")]
 
 
 @pytest.fixture

@@ -11,23 +11,23 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiosql
 import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy.exc import IntegrityError
 
 from pipelines.contacts.lead import DesiredLead, Snapshot, digest, shape
 from pipelines.contacts.staged import Reject, Staged
 from pipelines.errors import StateError
 from pipelines.shipped import ROOT
 from pipelines.state.clock import new_run_id
-from pipelines.state.database import BATCH, MIGRATIONS
+from pipelines.state.database import BATCH, FOLDER, MIGRATIONS
 from pipelines.state.leads import Acknowledged
 from pipelines.state.lease import DEAD_AFTER, Holder, this_process
 from pipelines.state.outbox import JOURNAL_KEPT, Entry, Outcome
@@ -35,8 +35,8 @@ from pipelines.state.staging import Difference
 from pipelines.state.store import Store
 
 SQL = ROOT / "sql"
-DATABASE_ERRORS = (StateError, IntegrityError)
-STATEMENTS = sorted((SQL / "state").glob("*.sql"))
+
+SUBJECTS = sorted(file.stem for file in FOLDER.glob("*.sql"))
 ALL_SQL = sorted(file for file in SQL.rglob("*.sql") if file.parent.name != "macros")
 
 
@@ -309,7 +309,7 @@ def test_an_outcome_that_cannot_be_kept_changes_nothing(store: Store) -> None:
     store.outbox.intend(entry, "{}", None)
     (before,) = store.outbox.unsettled()
     impossible: Any = "nobody"
-    with pytest.raises(DATABASE_ERRORS):
+    with pytest.raises(StateError):
         store.outbox.settle(
             entry, Outcome("created"), Acknowledged(snapshot_of(wish("ann")), impossible), run_id="run-1"
         )
@@ -324,33 +324,32 @@ def test_an_outcome_that_cannot_be_kept_changes_nothing(store: Store) -> None:
 def test_an_intent_that_cannot_be_kept_leaves_the_entry_planned(store: Store) -> None:
     (entry,) = planned(store, "ann")
     impossible: Any = "nobody"
-    with pytest.raises(DATABASE_ERRORS):
+    with pytest.raises(StateError):
         store.outbox.intend(entry, "{}", Acknowledged(snapshot_of(wish("ann")), impossible))
     assert (store.outbox.planned(), store.outbox.unsettled()) == ([entry], [])
 
 
 def test_a_chunk_is_staged_whole_or_not_at_all(store: Store) -> None:
     rejects = [Reject(9, 9, "invalid", "no e-mail address")]
-    with pytest.raises(DATABASE_ERRORS):
+    with pytest.raises(StateError):
         store.staging.add([record(2, "ann"), record(2, "bob")], rejects, "run-1")
-    with pytest.raises(DATABASE_ERRORS):
+    with pytest.raises(StateError):
         store.staging.add([record(2, "ann")], [Reject(9, 9, "nonsense", "x")], "run-1")
-    assert (store.staging.get("ann"), list(store.rejects.of_run("run-1"))) == (None, [])
+    assert (list(store.staging.differences()), list(store.rejects.of_run("run-1"))) == ([], [])
     store.staging.add([record(2, "ann")], rejects, "run-1")
-    staged = store.staging.get("ann")
-    assert staged is not None
-    assert (staged.row, [reject.row for reject in store.rejects.of_run("run-1")]) == (2, [9])
+    assert [(found.key, found.row) for found in store.staging.differences()] == [("ann", 2)]
+    assert [reject.row for reject in store.rejects.of_run("run-1")] == [9]
 
 
 def test_changes_are_planned_whole_or_not_at_all(store: Store) -> None:
     change = {"key": "ann", "kind": "load", "row": 2, "line": 2, "digest": b"d", "wish": "{}"}
-    with pytest.raises(DATABASE_ERRORS):
+    with pytest.raises(StateError):
         store.outbox.enqueue("run-1", [change, {**change, "kind": "nonsense"}])
     assert store.outbox.planned() == []
 
 
 def test_a_failed_statement_does_not_tell_what_it_was_to_keep(store: Store) -> None:
-    with pytest.raises(DATABASE_ERRORS) as failure:
+    with pytest.raises(StateError) as failure:
         store.staging.add([record(2, "ann"), record(2, "bob")], [], None)
     told = "".join(traceback.format_exception(failure.value))
     assert "example.org" not in told
@@ -395,10 +394,7 @@ def test_the_highest_rank_speaks_for_a_key_and_of_equals_the_last(
     store.staging.add([record(5, "bob")], [], None)
     assert store.staging.end() == 2
     assert store.staging.settle([], "run-1") == 0
-    staged = store.staging.get("ann")
-    assert staged is not None
-    assert staged.row == winner
-    assert keys_of(store.staging.differences()) == (["ann", "bob"])
+    assert {found.key: found.row for found in store.staging.differences()} == {"ann": winner, "bob": 5}
     assert [
         (reject.row, reject.line, reject.kind, reject.reason) for reject in store.rejects.of_run("run-1")
     ] == [(row, row + 100, "duplicate", f"same key as row {winner}") for row in (2, 3, 4) if row != winner]
@@ -468,8 +464,8 @@ def test_blocked_records_are_counted_rejected_and_never_a_difference(store: Stor
     store.staging.end()
     assert store.staging.settle([], "run-1") == 1
     assert keys_of(store.staging.differences()) == ["bob"]
-    assert [tuple(reject)[:-1] for reject in store.rejects.of_run("run-1")] == [
-        (2, 102, "blocked", None, "no consent", '{"row": 2}')
+    assert list(store.rejects.of_run("run-1")) == [
+        Reject(2, 102, "blocked", "no consent", None, '{"row": 2}')
     ]
 
 
@@ -693,17 +689,17 @@ def test_a_refused_wish_is_tried_again_once_it_changed(store: Store) -> None:
 def test_a_refusal_is_forgotten_when_the_lead_is_acknowledged_in_full(store: Store) -> None:
     (entry,) = planned(store, "ann")
     store.outbox.settle(entry, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
-    assert tuple(store.runs.waiting("newsletter")) == (0, 0, 1, 0)
+    assert astuple(store.runs.waiting("newsletter")) == (0, 0, 1, 0)
     acknowledge(store, "ann", digest=b"")
-    assert tuple(store.runs.waiting("newsletter")) == (0, 0, 1, 1)
+    assert astuple(store.runs.waiting("newsletter")) == (0, 0, 1, 1)
     acknowledge(store, "ann")
-    assert tuple(store.runs.waiting("newsletter")) == (0, 0, 0, 1)
+    assert astuple(store.runs.waiting("newsletter")) == (0, 0, 0, 1)
 
 
 def test_the_refusals_of_a_key_are_told_by_digest(store: Store) -> None:
     (entry,) = planned(store, "ann")
     store.outbox.settle(entry, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
-    assert [tuple(refusal) for refusal in store.refusals.of_key("newsletter", "ann")] == [
+    assert [astuple(refusal) for refusal in store.refusals.of_key("newsletter", "ann")] == [
         (digest_of(wish("ann")), "malformed")
     ]
     assert store.refusals.of_key("newsletter", "bob") == store.refusals.of_key("shop", "ann") == []
@@ -724,9 +720,9 @@ def test_a_refused_record_is_rejected_with_its_text(store: Store) -> None:
     (ann, bob) = planned(store, "ann", "bob")
     store.outbox.settle(ann, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
     store.outbox.settle(bob, Outcome("parked", None, "unproven"), None, run_id="run-1")
-    assert [tuple(reject)[:-1] for reject in store.rejects.of_run("run-1")] == [
-        (2, 102, "rejected", "271", "malformed", '{"row": 2}'),
-        (3, 103, "parked", None, "unproven", '{"row": 3}'),
+    assert list(store.rejects.of_run("run-1")) == [
+        Reject(2, 102, "rejected", "malformed", "271", '{"row": 2}'),
+        Reject(3, 103, "parked", "unproven", None, '{"row": 3}'),
     ]
 
 
@@ -757,9 +753,7 @@ def test_originals_are_unpacked_once_however_many_of_them_are_rejected(path: Pat
 def test_a_record_that_is_not_sent_again_is_rejected_as_parked(store: Store) -> None:
     store.staging.add([record(2, "ann")], [], None)
     store.rejects.add_parked("run-1", 2, "271", "malformed")
-    assert [tuple(reject)[:-1] for reject in store.rejects.of_run("run-1")] == [
-        (2, 102, "parked", "271", "malformed", '{"row": 2}')
-    ]
+    assert list(store.rejects.of_run("run-1")) == [Reject(2, 102, "parked", "malformed", "271", '{"row": 2}')]
 
 
 # --- outbox and runs
@@ -1034,7 +1028,7 @@ def test_of_many_that_want_a_lease_one_gets_it(path: Path) -> None:
 
 
 def test_every_statement_opens_with_a_comment_and_binds_nothing_in_it() -> None:
-    assert len(STATEMENTS) > 25
+    assert len(ALL_SQL) > 25
     for file in ALL_SQL:
         text = file.read_text(encoding="utf-8")
         comments = "\n".join(re.findall(r"--.*", text))
@@ -1042,28 +1036,45 @@ def test_every_statement_opens_with_a_comment_and_binds_nothing_in_it() -> None:
         assert re.findall(r"(?<!:):\w+", comments) == [], file.name
 
 
-def test_every_statement_is_used_and_every_name_has_a_statement() -> None:
-    code = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "pipelines").rglob("*.py"))
-    named = set(re.findall(r"(?:\brun(?:_many)?|_entries|\bstatement)\(\s*\"(\w+)\"", code))
-    assert named == {file.stem for file in STATEMENTS}
+def test_every_query_says_what_it_gives() -> None:
+    for subject in SUBJECTS:
+        queries = queries_of(subject)
+        assert [name for name in names_of(subject) if not getattr(queries, name).__doc__] == [], subject
 
 
-def query_plan(path: Path, name: str) -> list[str]:
-    """How SQLite carries out a statement, with the staging table as a run has it. Older ones say less."""
-    statement = (SQL / "state" / f"{name}.sql").read_text(encoding="utf-8")
-    values = dict.fromkeys(re.findall(r"(?<!:):(\w+)", statement), 1)
+def test_every_query_is_called_and_every_call_has_a_query() -> None:
+    called: dict[str, set[str]] = {}
+    for file in (ROOT / "pipelines").rglob("*.py"):
+        code = file.read_text(encoding="utf-8")
+        for subject in re.findall(r"\.queries\(\"(\w+)\"\)", code):
+            names = re.findall(r"\bself\._queries\.(\w+)", code)
+            called.setdefault(subject, set()).update(name.removesuffix("_cursor") for name in names)
+    assert called == {subject: names_of(subject) for subject in SUBJECTS}
+
+
+def queries_of(subject: str) -> Any:
+    return aiosql.from_path(FOLDER / f"{subject}.sql", "sqlite3")
+
+
+def names_of(subject: str) -> set[str]:
+    return {name for name in queries_of(subject).available_queries if not name.endswith("_cursor")}
+
+
+def query_plan(path: Path, subject: str, name: str) -> list[str]:
+    """How SQLite carries out a query, with the staging table as a run has it. Older ones say less."""
+    staging, query = queries_of("staging"), getattr(queries_of(subject), name)
+    values = dict.fromkeys(query.parameters, 1)
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute((SQL / "state" / "staging.sql").read_text(encoding="utf-8"))
-        connection.execute("CREATE INDEX temp.staged_by_key ON staged (key)")
-        for table in ("new_leads", "present", "unseen"):
-            connection.execute((SQL / "state" / f"{table}.sql").read_text(encoding="utf-8"))
-        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+        for table in ("staged", "new_leads", "present", "unseen"):
+            getattr(staging, f"create_{table}")(connection)
+        staging.index_keys(connection)
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", values)]
     return [step.replace("temp.", "").removesuffix(" LEFT-JOIN") for step in plan]
 
 
 @pytest.mark.usefixtures("store")
 def test_the_diff_looks_each_lead_up_by_its_primary_key(path: Path) -> None:
-    assert query_plan(path, "diff") == [
+    assert query_plan(path, "staging", "differences") == [
         "SEARCH staged USING INTEGER PRIMARY KEY (rowid>?)",
         "USING ROWID SEARCH ON TABLE new_leads FOR IN-OPERATOR",
         "SEARCH leads USING PRIMARY KEY (scope_id=? AND key=?)",
@@ -1073,20 +1084,20 @@ def test_the_diff_looks_each_lead_up_by_its_primary_key(path: Path) -> None:
 
 @pytest.mark.usefixtures("store")
 def test_a_lead_that_a_pull_has_seen_is_found_by_its_number(path: Path) -> None:
-    plan = query_plan(path, "comparable_lead")
+    plan = query_plan(path, "drift", "comparable_lead")
     assert plan[0] == "SEARCH leads USING INDEX leads_by_id (scope_id=? AND lead_id=?)"
     assert not [step for step in plan if step.startswith("SCAN")]
 
 
 @pytest.mark.usefixtures("store")
 def test_what_is_unchanged_or_gone_is_found_without_a_scan_per_row(path: Path) -> None:
-    assert query_plan(path, "unchanged") == [
+    assert query_plan(path, "staging", "count_unchanged") == [
         "SCAN staged",
         "SCALAR SUBQUERY 1",
         "SEARCH leads USING COVERING INDEX leads_by_id (scope_id=?)",
         "SEARCH leads USING PRIMARY KEY (scope_id=? AND key=?)",
     ]
-    assert query_plan(path, "removed") == [
+    assert query_plan(path, "staging", "removed") == [
         "SEARCH leads USING PRIMARY KEY (scope_id=? AND key>?)",
         "CORRELATED SCALAR SUBQUERY 2",
         "SEARCH raw_hashes USING PRIMARY KEY (scope_id=? AND key=?)",
@@ -1104,8 +1115,11 @@ def test_what_is_unchanged_or_gone_is_found_without_a_scan_per_row(path: Path) -
 @pytest.mark.usefixtures("store")
 def test_open_entries_are_found_without_reading_the_journal(path: Path) -> None:
     leads = "SEARCH leads USING PRIMARY KEY (scope_id=? AND key=?)"
-    assert query_plan(path, "unsettled") == ["SEARCH outbox USING INDEX outbox_open (scope_id=?)", leads]
-    assert query_plan(path, "planned") == [
+    assert query_plan(path, "outbox", "unsettled") == [
+        "SEARCH outbox USING INDEX outbox_open (scope_id=?)",
+        leads,
+    ]
+    assert query_plan(path, "outbox", "planned") == [
         "SEARCH outbox USING INDEX outbox_open (scope_id=? AND entry_id>?)",
         "SEARCH staged USING INTEGER PRIMARY KEY (rowid=?)",
         leads,
@@ -1115,5 +1129,5 @@ def test_open_entries_are_found_without_reading_the_journal(path: Path) -> None:
 @pytest.mark.usefixtures("store")
 def test_what_was_done_with_a_lead_is_found_by_its_key(path: Path) -> None:
     by_key = "SEARCH outbox USING INDEX outbox_by_key (scope_id=? AND key=?)"
-    for name in ("journal", "comparable", "comparable_lead"):
-        assert by_key in query_plan(path, name), name
+    for subject, name in (("outbox", "journal"), ("drift", "comparable"), ("drift", "comparable_lead")):
+        assert by_key in query_plan(path, subject, name), name

@@ -1,0 +1,71 @@
+-- Erasing a person, and knowing again who was erased.
+
+-- name: forgotten()
+-- The hashes of everybody who was forgotten, one row per name.
+SELECT hash FROM forgotten;
+
+-- name: add*!
+-- The hash of one name.
+INSERT OR IGNORE INTO forgotten (hash, forgotten_at) VALUES (:hash, :now);
+
+-- name: salt()$
+-- The key of the hashes.
+SELECT salt FROM forgotten_salt;
+
+-- name: keep_salt(salt)!
+-- The key of the hashes, made once.
+INSERT INTO forgotten_salt (only, salt) VALUES (1, :salt);
+
+-- name: addresses_of(names)
+-- The addresses under which the given keys (a JSON array) stand in this file, in any pipeline. One row each.
+SELECT json_extract(snapshot, '$.email') AS name FROM leads
+WHERE key IN (SELECT value FROM json_each(:names))
+UNION
+SELECT json_extract(wish, '$.email') FROM outbox
+WHERE key IN (SELECT value FROM json_each(:names)) AND json_extract(wish, '$.email') IS NOT NULL
+UNION
+SELECT json_extract(change, '$.email') FROM outbox
+WHERE key IN (SELECT value FROM json_each(:names)) AND json_extract(change, '$.email') IS NOT NULL;
+
+-- name: keys_of(names)
+-- The keys that have one of the given addresses (a JSON array) in this file, in any pipeline. One row each.
+SELECT key AS name FROM leads
+WHERE json_extract(snapshot, '$.email') IN (SELECT value FROM json_each(:names))
+UNION
+SELECT key FROM outbox
+WHERE json_extract(wish, '$.email') IN (SELECT value FROM json_each(:names))
+   OR json_extract(change, '$.email') IN (SELECT value FROM json_each(:names));
+
+-- name: operation_keys_of(names)
+-- Keys of the operations of the given people (a JSON array of keys and addresses), in every pipeline.
+SELECT DISTINCT operations.key AS name FROM operations JOIN json_each(:names) AS person
+WHERE operations.lead IN ('email:' || person.value, 'id:' || person.value)
+   OR operations.lead IN (SELECT 'id:' || leads.lead_id FROM leads WHERE leads.key = person.value);
+
+-- name: forget_leads(names)!
+-- Everything of the given keys (a JSON array) in this table, in every pipeline.
+DELETE FROM leads WHERE key IN (SELECT value FROM json_each(:names));
+
+-- name: forget_outbox(names)!
+-- Everything of the given keys (a JSON array) in this table, in every pipeline.
+DELETE FROM outbox WHERE key IN (SELECT value FROM json_each(:names));
+
+-- name: forget_refusals(names)!
+-- Everything of the given keys (a JSON array) in this table, in every pipeline.
+DELETE FROM refusals WHERE key IN (SELECT value FROM json_each(:names));
+
+-- name: forget_imports(names)!
+-- Everything of the given keys (a JSON array) in this table, in every pipeline.
+DELETE FROM imports WHERE key IN (SELECT value FROM json_each(:names));
+
+-- name: forget_operations(names)!
+-- Every operation with one of the given keys (a JSON array), in every pipeline.
+DELETE FROM operations WHERE key IN (SELECT value FROM json_each(:names));
+
+-- name: records()
+-- The texts of all rejects, one row each.
+SELECT rowid AS reject_id, record FROM rejects WHERE record <> '';
+
+-- name: forget_reject*!
+-- One reject.
+DELETE FROM rejects WHERE rowid = :reject_id;

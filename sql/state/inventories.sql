@@ -1,0 +1,14 @@
+-- Names and custom fields of an account, as Kartra listed them last.
+
+-- name: get(account, kind)^
+-- One list.
+SELECT read_at, content FROM inventories WHERE account = :account AND kind = :kind;
+
+-- name: keep(account, kind, content, now)!
+-- A list that Kartra gave now.
+INSERT OR REPLACE INTO inventories (account, kind, content, read_at)
+VALUES (:account, :kind, :content, :now);
+
+-- name: forget(account)!
+-- The lists of an account proved wrong.
+DELETE FROM inventories WHERE account = :account;

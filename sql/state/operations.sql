@@ -1,0 +1,83 @@
+-- One-off operations: one row per key, for good.
+
+-- name: known(scope_id, keys)
+-- What is known of the operations with these keys (a JSON array), one row per key.
+SELECT key, digest, run_id, do, target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
+       refund_id
+FROM operations WHERE scope_id = :scope_id AND key IN (SELECT value FROM json_each(:keys));
+
+-- name: unsettled(scope_id)
+-- Operations that may have been carried out and have no outcome, in the order in which they were sent.
+SELECT key, digest, row, intent, attempts, sent_at FROM operations
+WHERE scope_id = :scope_id AND state = 'sent' ORDER BY sent_at, key;
+
+-- name: held(scope_id)
+-- What the operations act on that are parked or have no outcome: nothing else is done to it meanwhile.
+SELECT DISTINCT lead, target FROM operations
+WHERE scope_id = :scope_id AND (state = 'sent' OR outcome = 'parked');
+
+-- name: claimed(refund_ids, scope_id)
+-- Which of the given refunds of Kartra's (a JSON array) belong to an operation of the same account.
+SELECT refund_id FROM operations JOIN scopes USING (scope_id)
+WHERE refund_id IN (SELECT value FROM json_each(:refund_ids))
+  AND account = (SELECT account FROM scopes WHERE scope_id = :scope_id);
+
+-- name: intend(scope_id, key, digest, run_id, row, do, target, lead, intent, now, amount)!
+-- The intent of one try, if the key has no outcome. What it stood for before was refused, or this is another try of
+-- the same.
+INSERT INTO operations (scope_id, key, digest, run_id, row, do, target, lead, state, intent, sent_at, amount)
+VALUES (:scope_id, :key, :digest, :run_id, :row, :do, :target, :lead, 'sent', :intent, :now, :amount)
+ON CONFLICT (scope_id, key) DO UPDATE SET
+    digest = excluded.digest, run_id = excluded.run_id, row = excluded.row, do = excluded.do,
+    target = excluded.target, lead = excluded.lead, state = 'sent', intent = excluded.intent,
+    sent_at = excluded.sent_at, amount = excluded.amount, attempts = operations.attempts + 1,
+    settled_at = NULL, outcome = NULL, type = NULL, reason = NULL, refund_id = NULL
+WHERE operations.state = 'sent' OR operations.outcome = 'refused';
+
+-- name: withdraw(scope_id, key)!
+-- A try that was proven never to have been carried out: the key is as if nobody had asked.
+DELETE FROM operations WHERE scope_id = :scope_id AND key = :key AND state = 'sent';
+
+-- name: settle(scope_id, key, digest, run_id, row, do, target, lead, now, outcome, type, reason, amount, refund_id)!
+-- The outcome of an operation that was sent, or was refused before it was. How it was before is not kept.
+INSERT INTO operations (scope_id, key, digest, run_id, row, do, target, lead, state, attempts, settled_at,
+                        outcome, type, reason, amount, refund_id)
+VALUES (:scope_id, :key, :digest, :run_id, :row, :do, :target, :lead, 'settled', 0, :now,
+        :outcome, :type, :reason, :amount, :refund_id)
+ON CONFLICT (scope_id, key) DO UPDATE SET
+    digest = excluded.digest, state = 'settled', intent = NULL, settled_at = excluded.settled_at,
+    run_id = excluded.run_id, outcome = excluded.outcome, type = excluded.type, reason = excluded.reason,
+    amount = excluded.amount, refund_id = excluded.refund_id
+WHERE operations.state = 'sent' OR operations.outcome = 'refused';
+
+-- name: parked(pipeline)
+-- Operations of a pipeline that nothing is done about until somebody acts, oldest first: those that may have
+-- been carried out (`unproven`), and those that were refused (`refused`).
+SELECT key, mode, row, do, target, lead, amount, type, reason, settled_at AS since,
+       CASE outcome WHEN 'parked' THEN 'unproven' ELSE 'refused' END AS kind
+FROM operations JOIN scopes USING (scope_id)
+WHERE pipeline = :pipeline AND outcome IN ('parked', 'refused')
+ORDER BY settled_at, key;
+
+-- name: resolve(now, scope_id, key)!
+-- A person's word that a parked operation was carried out.
+UPDATE operations SET outcome = 'done', settled_at = :now, reason = 'by a person''s word'
+WHERE scope_id = :scope_id AND key = :key AND outcome = 'parked';
+
+-- name: release(scope_id, key)!
+-- What is parked or was refused may be sent again.
+DELETE FROM operations
+WHERE scope_id = :scope_id AND key = :key AND outcome IN ('parked', 'refused');
+
+-- name: counts(pipeline)
+-- How the operations of a pipeline stand, one row per operation and outcome; those without one are unknown.
+SELECT do, coalesce(outcome, 'unknown') AS outcome, count(*) AS operations
+FROM operations JOIN scopes USING (scope_id)
+WHERE pipeline = :pipeline GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: journal(pipeline, key)
+-- What became of the operation with this key, in each mode and account of a pipeline.
+SELECT mode, do, target, run_id, row, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
+       refund_id
+FROM operations JOIN scopes USING (scope_id)
+WHERE pipeline = :pipeline AND key = :key ORDER BY coalesce(settled_at, sent_at);

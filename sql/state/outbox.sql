@@ -1,0 +1,86 @@
+-- Changes that are written down: planned, sent, settled; and the journal of what became of them.
+
+-- name: enqueue*!
+-- A change of this run, not sent yet.
+INSERT INTO outbox (run_id, scope_id, key, kind, row, line, digest, state)
+VALUES (:run_id, :scope_id, :key, :kind, :row, :line, :digest, 'planned');
+
+-- name: has_staging()$
+-- Whether this process has read a source: the wishes of what is planned stand in its staging table.
+SELECT 1 FROM temp.sqlite_schema WHERE name = 'staged';
+
+-- name: planned(scope_id, after, count)
+-- Entries of this run that were not sent, in the order they were planned, each with the snapshot of its lead. Until
+-- an intent is written the wish stands in the staging table alone: without it no run sends them.
+SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, coalesce(outbox.wish, staged.wish) AS wish,
+       outbox.change, outbox.attempts, outbox.sent_at,
+       leads.lead_id, leads.origin, leads.snapshot
+FROM outbox
+LEFT JOIN temp.staged ON staged.row = outbox.row
+LEFT JOIN leads ON leads.scope_id = outbox.scope_id AND leads.key = outbox.key
+WHERE outbox.scope_id = :scope_id AND outbox.state = 'planned' AND outbox.state <> 'settled'
+  AND outbox.entry_id > :after
+ORDER BY outbox.entry_id
+LIMIT :count;
+
+-- name: unsettled(scope_id, count)
+-- Entries that may have been carried out and have no outcome, in the order they were planned, each with the snapshot
+-- of its lead.
+SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, outbox.wish,
+       outbox.change, outbox.attempts, outbox.sent_at,
+       leads.lead_id, leads.origin, leads.snapshot
+FROM outbox
+LEFT JOIN leads ON leads.scope_id = outbox.scope_id AND leads.key = outbox.key
+WHERE outbox.scope_id = :scope_id AND outbox.state = 'sent' AND outbox.state <> 'settled'
+ORDER BY outbox.entry_id
+LIMIT :count;
+
+-- name: intend(wish, change, now, entry_id)!
+-- The intent: committed before its call leaves.
+UPDATE outbox SET state = 'sent', wish = :wish, change = :change, attempts = attempts + 1, sent_at = :now
+WHERE entry_id = :entry_id AND state <> 'settled';
+
+-- name: withdraw(entry_id)!
+-- The call of an intent was proven never to have been executed: the entry is owed again.
+UPDATE outbox SET state = 'planned', change = NULL WHERE entry_id = :entry_id AND state = 'sent';
+
+-- name: settle(now, outcome, type, reason, done, entry_id)!
+-- The outcome of an entry. What was wished is not kept any longer; `done` says what was sent, by names.
+UPDATE outbox SET state = 'settled', wish = NULL, change = NULL, settled_at = :now,
+                  outcome = :outcome, type = :type, reason = :reason, done = :done
+WHERE entry_id = :entry_id;
+
+-- name: drop_planned(scope_id)!
+-- What a run that died had planned and never sent.
+DELETE FROM outbox WHERE scope_id = :scope_id AND state = 'planned';
+
+-- name: prune(before)!
+-- Settled entries of long ago: the journal of a lead is kept for a while, not for ever.
+DELETE FROM outbox WHERE state = 'settled' AND settled_at < :before;
+
+-- name: defer(now, scope_id, run_id)!
+-- What a run planned and did not send waits for the next one.
+UPDATE outbox SET state = 'settled', outcome = 'deferred', wish = NULL, settled_at = :now
+WHERE scope_id = :scope_id AND run_id = :run_id AND state = 'planned' AND state <> 'settled';
+
+-- name: outcomes(run_id)
+-- The outcomes of a run of which nothing is planned any more, counted: one row per kind of entry and outcome.
+SELECT kind, coalesce(outcome, 'deferred') AS outcome, count(*) AS entries
+FROM outbox
+WHERE run_id = :run_id AND state <> 'planned' AND coalesce(outcome, '') <> 'recovered'
+GROUP BY 1, 2;
+
+-- name: is_unknown(scope_id, key)$
+-- Whether a call for a lead has no outcome yet.
+SELECT 1 FROM outbox
+WHERE scope_id = :scope_id AND key = :key AND state = 'sent' AND state <> 'planned'
+LIMIT 1;
+
+-- name: journal(pipeline, key)
+-- What was done with one key of a pipeline, newest first.
+SELECT outbox.run_id, outbox.kind, outbox.state, outbox.attempts, outbox.sent_at, outbox.settled_at,
+       outbox.outcome, outbox.type, outbox.reason, outbox.done, scopes.mode
+FROM outbox JOIN scopes USING (scope_id)
+WHERE scopes.pipeline = :pipeline AND outbox.key = :key AND outbox.state <> 'planned'
+ORDER BY outbox.entry_id DESC
+LIMIT 20;

@@ -1,0 +1,9 @@
+-- Whose state it is.
+
+-- name: add(pipeline, account, mode)!
+-- A scope, unless it is there.
+INSERT OR IGNORE INTO scopes (pipeline, account, mode) VALUES (:pipeline, :account, :mode);
+
+-- name: find(pipeline, account, mode)$
+-- The number of a scope.
+SELECT scope_id FROM scopes WHERE pipeline = :pipeline AND account = :account AND mode = :mode;
