@@ -60,7 +60,7 @@ def test_the_digests_of_contacts_never_change(tmp_path: Path) -> None:
     with Store(None) as store:
         stage(open_csv(_written(tmp_path)), load, store, Summary(), run_id=None)
         rows = store.database.rows("SELECT key, digest FROM temp.staged ORDER BY row")
-    assert {row.key: row.digest.hex() for row in rows} == DIGESTS
+    assert {row["key"]: row["digest"].hex() for row in rows} == DIGESTS
 
 
 def test_the_hashes_of_records_never_change(tmp_path: Path) -> None:
