@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from connectors.kartra.sandbox import Account, Sandbox
+from tests.conftest import Project
+
 HOST = "kartra.example"
 URL = f"https://{HOST}/api"
 
@@ -162,10 +165,18 @@ class Between:
                     (far if sock is near else near).sendall(data)
 
 
+def of_a_company(account: Account) -> Account:
+    """With credentials that may leave this machine: those of a sandbox may not."""
+    account.app_id, account.api_key, account.api_password = "COMPANYAPPID", "COMPANYK", "COMPANYPASSW"
+    return account
+
+
 @contextmanager
-def between(url: str, folder: Path, refusal: bytes = b"") -> Iterator[Between]:
-    """A tunnel and TLS in front of the server at `url`."""
-    with Between(urlsplit(url).port or 0, authority(folder), refusal) as stands:
+def aimed_through(project: Project, sandbox: Sandbox, authority: Authority) -> Iterator[Between]:
+    """The project's commands reach the sandbox through a proxy and TLS alone."""
+    with Between(urlsplit(sandbox.url).port or 0, authority) as stands:
+        project.aim(sandbox)
+        project.environ |= {**stands.environ, "KARTRA_URL": URL}
         yield stands
 
 

@@ -10,11 +10,13 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from connectors.kartra.sandbox import Faults, Sandbox
+from tests.between import aimed_through, authority, of_a_company
 from tests.campaigns.contacts import Contacts, account, calls_over
 from tests.campaigns.runs import (
     RUN_ENDS_WITHIN_S,
@@ -32,7 +34,7 @@ log = logging.getLogger("campaigns")
 
 LEADS = {"small": 30, "full": 60}
 LEADS_AT_1_PERCENT = {"small": 30, "full": 100}
-SIDE_BY_SIDE = {"small": 7, "full": 10}
+SIDE_BY_SIDE = {"small": 8, "full": 10}
 KNOWN_BEFORE = 5
 SETTLE_S = 2
 EACH_BOOKING = 3
@@ -52,17 +54,23 @@ SETTINGS: Sequence[Setting] = tuple(
 
 @dataclass(frozen=True)
 class Kind:
-    """What goes wrong: the share is spread evenly over `faults`; `options` are the sandbox's."""
+    """What goes wrong: the share is spread evenly over `faults`; `options` are the sandbox's.
+
+    `is_proxied`: the way there is a tunnel of a company's proxy, and TLS by its authority.
+    """
 
     name: str
     faults: tuple[str, ...]
     options: dict[str, Any] = field(default_factory=dict)
+    is_proxied: bool = False
 
 
 KINDS = (
+    Kind("answers lost in a tunnel", ("cut_after", "cut_before", "silence"), is_proxied=True),
     Kind("late effects", ("cut_after", "cut_before", "bad_gateway_after"), {"effect_delay_s": LATE_S}),
     Kind("integer types", ("cut_after", "missing_entry"), {"integer_types": True}),
     Kind("mixture", ALL_KINDS),
+    Kind("mixture in a tunnel", ALL_KINDS, {"effect_delay_s": LATE_S}, is_proxied=True),
     Kind("mixture, late", ALL_KINDS, {"effect_delay_s": LATE_S, "integer_types": True}),
     *(Kind(name, (name,)) for name in ALL_KINDS),
 )
@@ -166,8 +174,12 @@ def _loaded(cell: Cell, folder: Path, findings: Findings) -> Seen:
     options: dict[str, Any] = {"mode": mode, "chain_errors": chain_errors, "wording": wording}
     options |= {"calls_per_second": 0, **cell.kind.options}
     parked = 0
-    with Sandbox(account(), **options) as sandbox:
-        project.aim(sandbox)
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(Sandbox(of_a_company(account()), **options))
+        if cell.kind.is_proxied:
+            stack.enter_context(aimed_through(project, sandbox, authority(folder / "authority")))
+        else:
+            project.aim(sandbox)
         project.pipeline(contacts.load, kartra=f"settle_s: {SETTLE_S}\ntimeout_s: 1\nmode: {mode}")
         contacts.put_before(sandbox, KNOWN_BEFORE)
         for number, change in enumerate((None, contacts.change_all, contacts.come_back)):

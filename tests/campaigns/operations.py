@@ -9,12 +9,15 @@ import logging
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 from connectors.kartra.sandbox import Account, Faults, Sandbox, Transaction
 from connectors.kartra.sandbox.account import est_now, est_text
+from tests.between import aimed_through, authority, of_a_company
 from tests.campaigns.runs import (
     DONE,
     PARTIAL,
@@ -36,6 +39,8 @@ class Size(NamedTuple):
 
 
 SIZES = {"small": Size(24, 2), "full": Size(500, 10)}
+TUNNELLED = {"small": Size(12, 1), "full": Size(250, 5)}
+"""Those through the proxy of a company, with TLS by its authority."""
 SHARE = 0.05
 LATE_S = 0.8
 FAULTS = (
@@ -58,20 +63,41 @@ Given = Counter[tuple[str, Decimal]]
 
 
 def play(size: str, seed: int, folder: Path) -> list[Tally]:
-    """One line. `leads` are refunds; `lost` and `twice` those that are missing and those too many."""
-    findings = Findings(f"operations (seed {seed})")
-    project = Project(folder / "operations")
+    """Two lines. `leads` are refunds; `lost` and `twice` those that are missing and those too many."""
+    return [
+        _play("operations: refunds", SIZES[size], seed, folder / "operations", aim),
+        _play("operations: refunds in a tunnel", TUNNELLED[size], seed + 1, folder / "tunnelled", tunnel),
+    ]
+
+
+Aim = Callable[[Project, Sandbox], AbstractContextManager[object]]
+
+
+def aim(project: Project, sandbox: Sandbox) -> AbstractContextManager[object]:
+    project.aim(sandbox)
+    return nullcontext()
+
+
+def tunnel(project: Project, sandbox: Sandbox) -> AbstractContextManager[object]:
+    return aimed_through(project, sandbox, authority(project.folder / "authority"))
+
+
+def _play(name: str, size: Size, seed: int, folder: Path, aim_at: Aim) -> Tally:
+    findings = Findings(f"{name} (seed {seed})")
+    project = Project(folder)
     project.folder.mkdir(parents=True)
     chance = random.Random(seed)
-    account, rows = _account(SIZES[size].refunds, chance)
+    account, rows = _account(size.refunds, chance)
     kills = parked = 0
-    with Sandbox(account, calls_per_second=0, effect_delay_s=LATE_S) as sandbox:
-        project.aim(sandbox)
+    with (
+        Sandbox(of_a_company(account), calls_per_second=0, effect_delay_s=LATE_S) as sandbox,
+        aim_at(project, sandbox),
+    ):
         _write(project, rows)
         with noted(findings):
-            for number in range(SIZES[size].kills):
+            for number in range(size.kills):
                 sandbox.set_faults(_faults(seed * 100 + number))
-                target = len(_given(sandbox)) + max(1, len(rows) // (SIZES[size].kills + 2))
+                target = len(_given(sandbox)) + max(1, len(rows) // (size.kills + 2))
                 kills += _killed(project, sandbox, chance.randint(len(_given(sandbox)) + 1, target))
             sandbox.set_faults(_faults(seed * 100 + 99))
             check_run(
@@ -83,20 +109,18 @@ def play(size: str, seed: int, folder: Path) -> list[Tally]:
         found = _given(sandbox)
         _compare_results(project, rows, account, findings)
         injected = sum(call.fault is not None for call in sandbox.calls)
-    if kills < SIZES[size].kills:
-        findings.add(f"{kills} of {SIZES[size].kills} kills hit")
-    return [
-        Tally(
-            "operations: refunds",
-            faults=injected,
-            kills=kills,
-            leads=len(rows),
-            lost=(wished - found).total(),
-            twice=(found - wished).total(),
-            parked=parked,
-            failures=tuple(findings.sentences),
-        )
-    ]
+    if kills < size.kills:
+        findings.add(f"{kills} of {size.kills} kills hit")
+    return Tally(
+        name,
+        faults=injected,
+        kills=kills,
+        leads=len(rows),
+        lost=(wished - found).total(),
+        twice=(found - wished).total(),
+        parked=parked,
+        failures=tuple(findings.sentences),
+    )
 
 
 def _account(count: int, chance: random.Random) -> tuple[Account, list[dict[str, str]]]:
