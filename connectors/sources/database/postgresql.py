@@ -29,6 +29,16 @@ def load_every_value(connection: psycopg.Connection[Any]) -> None:
         if loader is not None:
             connection.adapters.register_loader(kind, _forgiving(loader))
     connection.adapters.register_loader("bit", _BitLoader)
+    for name in _RANGES:
+        connection.adapters.register_loader(name, _TextLoader)
+
+
+_RANGES = ("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange")
+
+
+class _TextLoader(Loader):
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode("utf-8", "replace")
 
 
 class _BitLoader(Loader):
