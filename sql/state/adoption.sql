@@ -55,7 +55,7 @@ SELECT max(key) AS until FROM (SELECT key FROM temp.adopting WHERE key > :after 
 INSERT INTO leads (scope_id, key, origin, digest, snapshot, changed_at, taken_over)
 SELECT :scope_id, staged.key, 'adopted',
        CASE WHEN (:owes_sequences AND json_array_length(staged.wish, '$.sequences') > 0)
-              OR (:owes_points AND json_extract(staged.wish, '$.points') IS NOT NULL)
+              OR (:owes_points AND json_extract(staged.wish, '$.points[0]') > 0)
               OR (:owes_calendars AND json_extract(staged.wish, '$.calendars') IS NOT NULL)
             THEN x'' ELSE staged.digest END,
        json_object(
