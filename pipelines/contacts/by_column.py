@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.config.load import LoadConfig
-from pipelines.contacts.lead import CustomValue, DesiredLead, digests, shape
-from pipelines.contacts.mapping import parts_of
-from pipelines.contacts.normalise import (
+from pipelines.contacts.addresses import (
     MAX_ADDRESS,
     PLAIN_ADDRESS,
     InvalidAddressError,
     is_normal_domain,
     normal_address,
 )
+from pipelines.contacts.lead import CustomValue, DesiredLead, digests, shape
+from pipelines.contacts.mapping import parts_of
 from pipelines.contacts.parts import Part, Parts, Standing
 from pipelines.contacts.text_columns import (
     Columns,

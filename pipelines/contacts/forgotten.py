@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.contacts.addresses import addresses_in
+from pipelines.contacts.normalise import normal_cell
 
 REASON = "forgotten on request"
 SALT_BYTES = 32
@@ -51,15 +52,7 @@ def names_in(cells: Iterable[str]) -> Iterator[str]:
         yield text
         if "@" in text:
             yield text.lower()
-            for found in _ADDRESS.findall(text):
-                yield _address(found)
-
-
-def _address(text: str) -> str:
-    text = text.strip(".'").lower()
-    if text.isascii():  # nothing else would change: the syntax does not matter here
-        return text
-    try:
-        return normal_address(text)
-    except InvalidAddressError:
-        return text
+            # Also what is no address by its syntax: somebody may have been forgotten under it.
+            yield from (found.strip(".'").lower() for found in _ADDRESS.findall(text))
+        if not text.isascii() or "@" in text or "%40" in text or "&" in text:
+            yield from addresses_in(text)

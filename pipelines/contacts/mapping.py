@@ -10,10 +10,11 @@ from dateutil import parser as date_parser
 
 from pipelines.config.load import LoadConfig
 from pipelines.config.values import Value
+from pipelines.contacts.addresses import InvalidAddressError, normal_address
 from pipelines.contacts.asked import asked
 from pipelines.contacts.columns import can_be_read, check_used, needed_columns, used_columns
 from pipelines.contacts.lead import DesiredLead
-from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.opt_outs import opt_out_columns, standing_of
 from pipelines.contacts.parts import Part, Parts, Standing
 from pipelines.contacts.steps.dates import numeric_offset_s

@@ -1,7 +1,7 @@
 """Columns of cells, worked on as wholes: which cells are odd, and how all of them are written in JSON. Pure.
 
-A cell is plain if it is printable ASCII and trimmed: then `normal_cell` gives it back, and nearly all are.
-Only the others are looked at one by one, and of those alike one.
+A cell is plain if it is printable ASCII, trimmed and without a mark before it: `normal_cell` gives it back
+then, and nearly all are plain. Only the others are looked at one by one, and of equal ones one.
 """
 
 import json
@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.contacts.normalise import normal_cell
+from pipelines.contacts.normalise import ODD_BEGINNINGS, normal_cell
 
 Flags = npt.NDArray[np.bool_]
 NO_TEXT = pa.scalar(None, pa.string())
@@ -22,6 +22,8 @@ NO_TEXT = pa.scalar(None, pa.string())
 _SPACE = 0x20
 _IS_ODD = np.ones(256, dtype=np.bool_)
 _IS_ODD[_SPACE:0x7F] = False
+_IS_ODD_FIRST = np.zeros(256, dtype=np.bool_)
+_IS_ODD_FIRST[[_SPACE, *map(ord, ODD_BEGINNINGS)]] = True
 _IS_ODD_IN_JSON = _IS_ODD.copy()
 _IS_ODD_IN_JSON[[ord('"'), ord("\\")]] = True
 
@@ -114,7 +116,7 @@ def _replaced(cells: pa.StringArray, chosen: Flags, by: Callable[[str], str]) ->
 
 
 def _odd_cells(cells: pa.StringArray, is_odd: Flags) -> Flags:
-    """Those with an odd byte, and those with a space at an end."""
+    """Those with an odd byte, those with a space at an end, and those with a mark before them."""
     offsets, text = _offsets(cells), _bytes(cells)
     starts, ends = offsets[:-1], offsets[1:]
     odd = np.zeros(len(cells), dtype=np.bool_)
@@ -124,7 +126,7 @@ def _odd_cells(cells: pa.StringArray, is_odd: Flags) -> Flags:
     odd[np.searchsorted(offsets, places, side="right") - 1] = True
     last = len(text) - 1
     first_bytes, last_bytes = text[np.minimum(starts, last)], text[np.maximum(ends - 1, 0)]
-    odd |= ((first_bytes == _SPACE) | (last_bytes == _SPACE)) & (ends > starts)
+    odd |= (_IS_ODD_FIRST[first_bytes] | (last_bytes == _SPACE)) & (ends > starts)
     return odd
 
 

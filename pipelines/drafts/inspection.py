@@ -8,8 +8,9 @@ from hashlib import blake2b
 
 from connectors.privacy import mask_address
 from connectors.sources import Source
+from pipelines.contacts.addresses import InvalidAddressError, is_address, normal_address
 from pipelines.contacts.card_numbers import SECRET_NAMES, is_card_number
-from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.contacts.normalise import normal_cell
 
 COUNTED = 10_000
 """Different values are counted up to here."""
@@ -107,7 +108,7 @@ def address_problems(source: Source, column: str) -> Iterator[tuple[int, str]]:
 
 def looks_like(value: str) -> str:
     """One word for it: address, card, yes/no, number, date, text."""
-    if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+    if is_address(value):
         return "address"
     if is_card_number(value):
         return "card"

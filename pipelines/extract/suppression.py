@@ -7,7 +7,8 @@ from connectors.errors import ConfigError, SourceError
 from connectors.sources import Source
 from connectors.sources.faults import without_faults
 from pipelines.config.load import SuppressConfig
-from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.contacts.addresses import addresses_in
+from pipelines.contacts.normalise import normal_cell
 from pipelines.extract.sources import open_source
 
 
@@ -24,28 +25,31 @@ def check_suppression(suppress: SuppressConfig) -> None:
 
 
 def suppressed_addresses(suppress: SuppressConfig) -> Iterator[list[str]]:
-    """All addresses, a chunk at a time, in the form in which keys are compared.
+    """All addresses, a chunk at a time, in the form in which keys are compared; of a cell each that is in it.
 
-    Raises SourceError also for a row that cannot be read: it may be that of a person who said no. A cell
-    that is no address belongs to nobody who could be sent.
+    Raises SourceError also for a row that cannot be read and for a filled cell without an address: either may
+    be that of a person who said no.
     """
     source = _opened(suppress)
     for chunk in without_faults(source.chunks(), {suppress.email}):
-        if chunk.bad_rows:
-            bad = chunk.bad_rows[0]
-            raise SourceError(
-                f"{suppressed_by(suppress)}: row {bad.row} (line {bad.line}) cannot be read: {bad.reason}."
-                " Nothing was sent, because it may be somebody who must not be"
-            )
-        yield list(_addresses(chunk.frame[suppress.email]))
+        for bad in chunk.bad_rows:
+            raise _unreadable(suppress, bad.row, bad.line, bad.reason)
+        addresses: list[str] = []
+        for place, cell in enumerate(chunk.frame[suppress.email]):
+            found = addresses_in(cell)
+            if not found and normal_cell(cell):
+                row = int(chunk.frame.index[place])
+                reason = f'no e-mail address in the column "{suppress.email}"'
+                raise _unreadable(suppress, row, chunk.lines[place], reason)
+            addresses += found
+        yield addresses
 
 
-def _addresses(cells: Iterator[str]) -> Iterator[str]:
-    for cell in cells:
-        try:
-            yield normal_address(normal_cell(cell))
-        except InvalidAddressError:
-            continue
+def _unreadable(suppress: SuppressConfig, row: int, line: int, reason: str) -> SourceError:
+    return SourceError(
+        f"{suppressed_by(suppress)}: row {row} (line {line}) cannot be read: {reason}."
+        " Nothing was sent, because it may be somebody who must not be"
+    )
 
 
 def _opened(suppress: SuppressConfig) -> Source:

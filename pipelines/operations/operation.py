@@ -16,9 +16,10 @@ from connectors.kartra import commands
 from connectors.kartra.commands import LEAD_BOUND, UNTIL_CANCELLED, Action, Call, Lead
 from connectors.kartra.money import money_text
 from pipelines.config.operations import CHANGES, MONEY, TAKES, Do, OperationsConfig
+from pipelines.contacts.addresses import InvalidAddressError, normal_address
 from pipelines.contacts.columns import check_used
 from pipelines.contacts.mapping import Invalid
-from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.values import Record, UnusableError, reader
 
 FULL = "full"

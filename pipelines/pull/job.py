@@ -16,7 +16,8 @@ from connectors.sources.faults import without_faults
 from pipelines.calls.inventories import INVENTORIES
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.pull import PullConfig, RosterConfig
-from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.contacts.addresses import InvalidAddressError, normal_address
+from pipelines.contacts.normalise import normal_cell
 from pipelines.extract.sources import open_source
 from pipelines.pull.details import CHAINED, Chains
 from pipelines.pull.pull import Pull, PullOrder

@@ -10,10 +10,10 @@ from connectors.privacy import mask_deep, mask_value
 from pipelines.changes.diff import Change, diff_lead, unproven_wishes, why_parked
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.contacts.addresses import normal_key
 from pipelines.contacts.forgotten import REASON
 from pipelines.contacts.lead import Snapshot, digest
 from pipelines.contacts.mapping import Mapped
-from pipelines.contacts.normalise import normal_key
 from pipelines.contacts.wishes import WISH
 from pipelines.extract.stage import find_record
 from pipelines.extract.suppression import suppressed_addresses, suppressed_by

@@ -6,7 +6,8 @@ from pathlib import Path
 from connectors.errors import ConfigError, TablesError
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.contacts.normalise import InvalidAddressError, normal_address, normal_cell
+from pipelines.contacts.addresses import InvalidAddressError, normal_address
+from pipelines.contacts.normalise import normal_cell
 from pipelines.errors import StateError
 from pipelines.state.file import backups_beside, holds_any
 from pipelines.state.store import Store

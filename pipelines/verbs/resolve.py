@@ -6,7 +6,8 @@ from typing import Any
 from connectors.errors import ConfigError
 from pipelines.changes.diff import resolve
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.contacts.normalise import normal_cell, normal_key
+from pipelines.contacts.addresses import normal_key
+from pipelines.contacts.normalise import normal_cell
 from pipelines.errors import LockedError
 from pipelines.operations.journal import OperationStore
 from pipelines.state.store import Store

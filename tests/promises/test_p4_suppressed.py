@@ -18,7 +18,7 @@ def three(project: Project, sandbox: Sandbox) -> Project:
     project.pipeline(LOAD + SUPPRESS)
     project.contacts([contact(number) for number in range(3)])
     (project.folder / "unsubscribed.csv").write_text(
-        "Address,When\n LEAD1@Example.org ,2026\nno address,2026\n,2026\n", encoding="utf-8"
+        "Address,When\n LEAD1@Example.org ,2026\nnobody@example.org,2026\n,2026\n", encoding="utf-8"
     )
     (project.folder / "bounced.jsonl").write_text('{"email": "lead2@example.org"}\n', encoding="utf-8")
     return project
@@ -68,6 +68,11 @@ def test_p4_one_suppressed_record_blocks_all_of_the_person(
     [
         ("Address,When\nlead1@example.org,2026,more,cells\n", 1, "row 2 (line 2) cannot be read"),
         ("Mail,When\nlead1@example.org,2026\n", 2, 'the source has no column "Address"'),
+        (
+            "Address,When\nlead1@example.org,2026\nLead Two,2026\n",
+            1,
+            'row 3 (line 3) cannot be read: no e-mail address in the column "Address"',
+        ),
         (None, 1, "unsubscribed.csv was not found"),
     ],
 )
@@ -83,3 +88,23 @@ def test_p4_nothing_is_sent_where_a_suppression_list_cannot_be_read(
     assert [call for call in sandbox.calls if "create_lead" in call.commands] == []
     if text is not None and "Mail" in text:
         assert three.command("check", "p.yaml").code == 2
+
+
+def test_p4_addresses_of_a_suppression_list_count_however_they_are_written(
+    three: Project, account: Account
+) -> None:
+    written = (
+        "P0 Person <p0@example.org>",
+        "mailto:p1@example.org",
+        "p2@example.org; q@example.org",
+        "'p3@example.org",
+        "p4@example.org.",
+        "\u200bp5@example.org",
+        "P6@Example.ORG ",
+        "=p7@example.org",
+    )
+    (three.folder / "unsubscribed.csv").write_text("\n".join(["Address", *written]) + "\n", encoding="utf-8")
+    three.contacts([contact(number, Email=f"p{number}@example.org") for number in range(9)])
+    done = three.run()
+    assert (done.code, done.json["rows"]["blocked"]) == (0, 8)
+    assert [lead.email for lead in account.leads.values()] == ["p8@example.org"]
