@@ -77,4 +77,8 @@ class UnknownOutcomeError(ApiError):
 
 
 class FatalApiError(ApiError):
-    """Stop: credentials, App or address are refused, and no call can succeed."""
+    """Stop: no call of this kind can succeed."""
+
+
+class AccessRefusedError(FatalApiError):
+    """Kartra lets nobody in: mend the credentials, the App or the address that the calls come from."""

@@ -1,9 +1,9 @@
 """From a classified answer to the error its caller gets, named for what the caller does next. Pure."""
 
 from connectors.errors import (
+    AccessRefusedError,
     ActionOutcome,
     ApiError,
-    FatalApiError,
     RefusedApiError,
     RetryableApiError,
     UnknownOutcomeError,
@@ -51,7 +51,7 @@ def error_for(call: Call, answer: Answer) -> ApiError | None:
     concerned = ", ".join(dict.fromkeys(one.cmd for one in outcomes if one.effect == answer.effect))
     match answer.effect:
         case Effect.FATAL:
-            return FatalApiError(
+            return AccessRefusedError(
                 f"Kartra: {error_type(answer.type).numbered}", type=answer.type, actions=outcomes
             )
         case Effect.REFUSED:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 from requests import PreparedRequest
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
 
-from connectors.errors import ConfigError, FatalApiError, RetryableApiError
+from connectors.errors import AccessRefusedError, ConfigError, FatalApiError, RetryableApiError
 from connectors.kartra.answers import ActionAnswer, Answer, Effect, classify, uniform
 from connectors.kartra.clock import ServerClock
 from connectors.kartra.commands import Call
@@ -227,5 +227,5 @@ def refusal(cmd: str, type: str | None) -> FatalApiError:  # noqa: A002 - Kartra
     return FatalApiError(f"Kartra refused {cmd}: {error_type(type).numbered}", type=type)
 
 
-def fatal(answer: Answer) -> FatalApiError:
-    return FatalApiError(f"Kartra: {error_type(answer.type).numbered}", type=answer.type)
+def fatal(answer: Answer) -> AccessRefusedError:
+    return AccessRefusedError(f"Kartra: {error_type(answer.type).numbered}", type=answer.type)

@@ -5,14 +5,14 @@ from typing import Any
 
 import yaml
 
-from connectors.errors import ApiError, RefusedApiError, UnknownOutcomeError
+from connectors.errors import AccessRefusedError, ApiError, RefusedApiError, UnknownOutcomeError
 from connectors.kartra.answers import Answer
 from connectors.kartra.commands import Call, Repeat
 from connectors.kartra.outcomes import error_for
 from connectors.kartra.payments import Subscription, Transaction
 from connectors.kartra.profile import NOTHING
 from connectors.privacy import mask_address, mask_text
-from pipelines.cli.exits import DONE, FAILED, PARTIAL
+from pipelines.cli.exits import DONE, FAILED, PARTIAL, USAGE
 
 _PERSONAL = ("username", "affiliate", "_jv", "digits", "_ip")
 _PLAIN_PREFIXES = ("transaction_", "subscription_", "product_", "account_", "gdpr_lead_status")
@@ -62,6 +62,8 @@ def exit_code(call: Call, error: ApiError | None) -> int:
     """FAILED may be sent again; PARTIAL was refused, or is once only and may have been carried out."""
     if error is None:
         return DONE
+    if isinstance(error, AccessRefusedError):
+        return USAGE
     if isinstance(error, RefusedApiError):
         return PARTIAL
     once_only = any(action.repeat is Repeat.ONCE_ONLY for action in call.actions)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from connectors.errors import ConfigError
 from pipelines.changes.inventory import missing_message
 from pipelines.cli.exits import DONE, USAGE, code_of
 from pipelines.cli.options import FILE, common
@@ -70,5 +71,5 @@ def _problem(checked: Checked) -> str:
     """An error of the file says where it is; any other one is told which file it belongs to."""
     if checked.problem is None:
         return ""
-    is_of_file = code_of(checked.problem) == USAGE
+    is_of_file = isinstance(checked.problem, ConfigError)
     return str(checked.problem) if is_of_file else f"{checked.file}: {checked.problem}"

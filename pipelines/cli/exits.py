@@ -4,7 +4,9 @@ import os
 import sys
 from typing import NoReturn
 
-from connectors.errors import ConfigError, SyncError
+from connectors.errors import AccessRefusedError, ConfigError, SyncError
+from pipelines.cli import streams
+from pipelines.cli.streams import LostOutputError
 from pipelines.errors import GuardError, LockedError
 
 DONE, FAILED, USAGE, PARTIAL, GUARDED, LOCKED, BUG = 0, 1, 2, 3, 4, 5, 70
@@ -18,24 +20,42 @@ MEANINGS = (
 
 
 def code_of(error: SyncError) -> int:
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | AccessRefusedError):
         return USAGE
     if isinstance(error, GuardError):
         return GUARDED
     return LOCKED if isinstance(error, LockedError) else FAILED
 
 
-def error_json(error: SyncError) -> dict[str, object]:
+def failure_json(message: str, code: int) -> dict[str, object]:
     """What `--json` prints where there is no result."""
-    refused = isinstance(error, ConfigError | GuardError | LockedError)
-    return {"status": "refused" if refused else "failed", "error": str(error), "exit_code": code_of(error)}
+    status = "refused" if code in (USAGE, GUARDED, LOCKED) else "failed"
+    return {"status": status, "error": message, "exit_code": code}
+
+
+def output_lost(error: LostOutputError) -> int:
+    """Whoever has stopped reading, as `head` does, has what they want."""
+    return DONE if error.is_unread else FAILED
+
+
+def surroundings(error: OSError | MemoryError) -> str:
+    """What the machine has refused, for people: it is no error of the program's own."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    places = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return ": ".join([*places[:1], error.strerror or str(error) or type(error).__name__])
 
 
 def leave(code: int, *, at_once: bool = False) -> NoReturn:
-    """`at_once` does not wait for threads that still listen for an answer nobody needs."""
+    """End the process. `at_once` does not wait for threads that still listen for an answer nobody needs.
+
+    Where the output could not be written, work that is done keeps its code, and what only shows has failed.
+    """
+    try:
+        streams.flush()
+    except LostOutputError as error:
+        streams.complain(error)
+        code = code or output_lost(error)
     if not at_once:
         sys.exit(code)
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
     os._exit(code)

@@ -2,16 +2,31 @@
 
 import gc
 import logging
-import os
 import signal
 import sys
 
 import click
 
 from connectors.errors import SyncError
-from pipelines.cli.exits import BUG, DONE, MEANINGS, SIGNALLED, USAGE, code_of, error_json, leave
+from pipelines.cli import streams
+from pipelines.cli.exits import (
+    BUG,
+    DONE,
+    FAILED,
+    MEANINGS,
+    SIGNALLED,
+    USAGE,
+    code_of,
+    failure_json,
+    leave,
+    output_lost,
+    surroundings,
+)
 from pipelines.cli.output import print_json
+from pipelines.cli.streams import LostOutputError
 from pipelines.cli.verbs import LazyVerbs
+
+log = logging.getLogger("kartra_sync")
 
 GARBAGE_AFTER = 10_000
 """New objects between two looks for cycles of garbage. Records by the million are none, and with Python's own
@@ -32,30 +47,40 @@ def cli() -> None:
 
 
 def main() -> None:
-    as_json = "--json" in sys.argv[1:]
+    streams.prepare()
     gc.set_threshold(GARBAGE_AFTER)
+    leave(_carry_out(as_json="--json" in sys.argv[1:]))
+
+
+def _carry_out(*, as_json: bool) -> int:
+    """Carry out the verb that was asked for; gives the exit code."""
     try:
-        code = cli.main(prog_name="kartra-sync", standalone_mode=False)
+        return cli.main(prog_name="kartra-sync", standalone_mode=False) or DONE
     except click.Abort:
         leave(SIGNALLED + signal.SIGINT, at_once=True)
     except click.ClickException as error:
-        error.show()
-        if as_json:
-            print_json({"status": "refused", "error": error.format_message(), "exit_code": USAGE})
-        leave(USAGE)
+        with streams.may_be_lost():
+            error.show()
+        return _failed(error.format_message(), USAGE, as_json=as_json)
     except SyncError as error:
-        click.echo(f"kartra-sync: {error}", err=True)
-        if as_json:
-            print_json(error_json(error))
-        leave(code_of(error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        leave(DONE)
+        with streams.may_be_lost():
+            click.echo(f"kartra-sync: {error}", err=True)
+        return _failed(str(error), code_of(error), as_json=as_json)
+    except LostOutputError as error:
+        streams.complain(error)
+        return output_lost(error)
+    except (OSError, MemoryError) as error:  # of the machine: no space, no right, no such folder
+        log.info("stopped by", exc_info=True)
+        with streams.may_be_lost():
+            click.echo(f"kartra-sync: {surroundings(error)}", err=True)
+        return _failed(surroundings(error), FAILED, as_json=as_json)
     except Exception:
-        logging.getLogger("kartra_sync").exception(
-            "a bug in kartra-sync; please report it with this traceback"
-        )
-        if as_json:
-            print_json({"status": "failed", "error": "a bug in kartra-sync", "exit_code": BUG})
-        leave(BUG)
-    leave(code or DONE)
+        log.exception("a bug in kartra-sync; please report it with this traceback")
+        return _failed("a bug in kartra-sync", BUG, as_json=as_json)
+
+
+def _failed(message: str, code: int, *, as_json: bool) -> int:
+    if as_json:
+        with streams.may_be_lost():
+            print_json(failure_json(message, code))
+    return code

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from connectors.errors import SyncError
-from pipelines.cli.exits import DONE, FAILED, PARTIAL, SIGNALLED, code_of, error_json, leave
+from pipelines.cli.exits import DONE, FAILED, PARTIAL, SIGNALLED, code_of, failure_json, leave
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.progress import progress_bar
 from pipelines.cli.screens import run_lines
 from pipelines.cli.signals import Stop
+from pipelines.cli.streams import may_be_lost
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.verbs.run import RunResult, run_pipeline
 
@@ -46,18 +47,22 @@ def run(stop: Stop, files: tuple[Path, ...], *, yes: bool, as_json: bool) -> Non
         except SyncError as error:
             if len(configs) == 1:
                 raise
-            click.echo(f"{config.pipeline}: {error}", err=True)
-            codes.append(code_of(error))
-            printed.append({"pipeline": config.pipeline, **error_json(error)})
+            code = code_of(error)
+            codes.append(code)
+            printed.append({"pipeline": config.pipeline, **failure_json(str(error), code)})
+            with may_be_lost():
+                click.echo(f"{config.pipeline}: {error}", err=True)
             continue
         codes.append(_code(result))
         printed.append(_json(result))
-        if not as_json:
-            print_lines(_lines(config, result))
-        if result.error is not None:
-            click.echo(f"{result.pipeline}: {result.error}", err=True)
+        with may_be_lost():
+            if not as_json:
+                print_lines(_lines(config, result))
+            if result.error is not None:
+                click.echo(f"{result.pipeline}: {result.error}", err=True)
     if as_json:
-        print_json(printed[0] if len(configs) == 1 and printed else {"runs": printed})
+        with may_be_lost():
+            print_json(printed[0] if len(configs) == 1 and printed else {"runs": printed})
     leave(stop.code(max(codes, default=DONE)), at_once=True)
 
 

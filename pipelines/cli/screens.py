@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -94,7 +95,10 @@ def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
 
 
 def print_table(table: Table) -> None:
-    Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE).print(table)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
+    with console.capture() as drawn:  # rich itself would end the process where nobody reads on
+        console.print(table)
+    click.echo(drawn.get(), nl=False)
 
 
 def runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.errors import ApiError, ConfigError, RetryableApiError, SyncError
+from connectors.errors import AccessRefusedError, ApiError, ConfigError, RetryableApiError, SyncError
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import Sender
 from connectors.privacy import mask_address
@@ -280,7 +280,9 @@ def _status(summary: Summary, error: SyncError | None, *, stopped: bool) -> tupl
     if isinstance(error, _StoppedError) or (stopped and isinstance(error, RetryableApiError | None)):
         return "interrupted", None
     if error is not None:
-        return ("refused" if isinstance(error, GuardError | ConfigError) else "failed"), error
+        return (
+            "refused" if isinstance(error, GuardError | ConfigError | AccessRefusedError) else "failed"
+        ), error
     if summary.difference:
         return "failed", SyncError(
             f"the counters do not add up: {summary.difference:+,} records. Please report this"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from connectors.errors import ConfigError, SyncError
+from connectors.errors import AccessRefusedError, ConfigError, SyncError
 from pipelines.errors import GuardError, LockedError
 from pipelines.state.clock import new_run_id, utc_now
 from pipelines.state.lease import this_process
@@ -59,7 +59,9 @@ def recorded(
     except StoppedError as stopped:
         work.status, work.told = "interrupted", str(stopped)
     except SyncError as error:
-        work.status = "refused" if isinstance(error, ConfigError | GuardError) else "failed"
+        work.status = (
+            "refused" if isinstance(error, ConfigError | GuardError | AccessRefusedError) else "failed"
+        )
         work.told = f"{verb}: {error}"
         raise
     except BaseException:

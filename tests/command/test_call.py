@@ -243,7 +243,7 @@ def test_a_refusal_says_why_and_what_to_do(project: Project, sandbox: Sandbox) -
     assert (as_json.code, as_json.json["effect"], as_json.json["type"]) == (3, "refused", "212")
     project.environ["KARTRA_API_PASSWORD"] = "SECRETPASS"
     (fatal,) = played(project, ask)
-    assert (fatal.code, "(233)" in fatal.stderr, "SECRETPASS" in fatal.stderr) == (1, True, False)
+    assert (fatal.code, "(233)" in fatal.stderr, "SECRETPASS" in fatal.stderr) == (2, True, False)
 
 
 def test_a_lost_answer_is_not_sent_again_and_says_what_to_read_back(

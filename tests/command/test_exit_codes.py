@@ -176,6 +176,20 @@ def test_an_unreachable_server_is_1_and_nothing_is_lost(project: Project, sandbo
     assert [lead["starts"] for lead in stored(sandbox).values()] == [[("Onboarding", "1")]] * 30
 
 
+@pytest.mark.parametrize("verb", ["check", "run"])
+def test_refused_credentials_are_2_and_nothing_was_sent(
+    verb: str, project: Project, sandbox: Sandbox
+) -> None:
+    project.contacts([contact(1)])
+    project.pipeline(LOAD)
+    project.environ["KARTRA_API_KEY"] = "ANOTHER"
+    done = project.command(verb, "p.yaml", "--json")
+    assert (done.code, "Traceback" in done.stderr) == (2, False)
+    if verb == "run":
+        assert done.json["status"] == "refused"
+    assert stored(sandbox) == {}
+
+
 def test_several_files_are_one_run_each_and_the_worst_exit_code(project: Project, sandbox: Sandbox) -> None:
     for name in ("a", "b", "c"):
         project.contacts([contact(1, Email=f"{name}@example.org")], name=f"{name}.csv")

@@ -243,7 +243,7 @@ def test_p7_what_the_server_repeats_is_not_repeated(body: str, project: Project)
         project.environ |= {f"KARTRA_{name.upper()}": secret for name, secret in SECRETS.items()}
         project.environ["KARTRA_URL"] = url
         ran = project.command("run", "p.yaml", "-vv", "--json")
-    assert ran.code == (1 if "203" in body else 3)
+    assert ran.code == (2 if "203" in body else 3)
     address = "zofia.0@wanderlust.example"
     looked = together(
         project,

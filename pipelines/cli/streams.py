@@ -1,0 +1,91 @@
+"""The three standard streams: they may be closed, full, in an old encoding, or read by somebody who left."""
+
+import codecs
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO, TypeVar
+
+_T = TypeVar("_T")
+
+
+class LostOutputError(OSError):
+    """A standard stream takes no more. What is written to it from then on goes nowhere, without an error."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(f"the output could not be written: {cause.strerror}")
+        self.is_unread = isinstance(cause, BrokenPipeError)
+        """Whoever read it has stopped, as `head` does."""
+
+
+def prepare() -> None:
+    """Before any file is opened: a closed stream would lend its number to the next one, the state perhaps."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    sys.stdin = sys.stdin or os.fdopen(0, "r", encoding="utf-8", closefd=False)
+    sys.stdout = _tolerant(sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False))
+    sys.stderr = _tolerant(sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False))
+
+
+def flush() -> None:
+    """Raises LostOutputError."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+
+
+@contextmanager
+def may_be_lost() -> Iterator[None]:
+    """For words about work that is done: where they cannot be written, the work goes on."""
+    try:
+        yield
+    except LostOutputError as error:
+        complain(error)
+
+
+def complain(error: LostOutputError) -> None:
+    """Say that the output got lost, unless nobody wants it any more."""
+    if not error.is_unread:
+        with suppress(LostOutputError):
+            print(f"kartra-sync: {error}", file=sys.stderr)  # noqa: T201 - click needs a stream that works
+            sys.stderr.flush()
+
+
+class _Stream(io.TextIOWrapper):
+    """A text stream whose end is a LostOutputError, once."""
+
+    def write(self, text: str, /) -> int:
+        if text == "":  # click asks so whether this is a stream of text, and hides what comes of it
+            return 0
+        return self._kept(lambda: super(_Stream, self).write(text))
+
+    def flush(self) -> None:
+        self._kept(super().flush)
+
+    def _kept(self, do: Callable[[], _T]) -> _T:
+        try:
+            return do()
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            raise LostOutputError(error) from error
+
+
+def _tolerant(stream: TextIO) -> TextIO:
+    """The same stream; a character that its encoding lacks is written by its number, and stops nothing."""
+    if not isinstance(stream, io.TextIOWrapper) or isinstance(stream, _Stream):
+        return stream  # whoever put another one there has taken the streams over
+    stream.flush()
+    is_ascii = codecs.lookup(stream.encoding).name == "ascii"  # click takes it for a mistake, too
+    return _Stream(
+        os.fdopen(stream.fileno(), "wb", 0 if stream.write_through else -1, closefd=False),
+        encoding="utf-8" if is_ascii else stream.encoding,
+        errors="backslashreplace" if stream.errors == "strict" else stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
