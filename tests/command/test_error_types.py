@@ -74,5 +74,5 @@ def test_what_stops_a_run_is_said_in_the_words_of_errors(project: Project, sandb
     project.environ["KARTRA_API_PASSWORD"] = "ANOTHER"
     entry = told(project, "233")
     stopped = project.command("run", "p.yaml")
-    assert stopped.code == 1
+    assert stopped.code == 2
     assert f"{entry['message']} (233). {entry['cause']} {entry['do']}" in stopped.stderr

@@ -232,7 +232,7 @@ def names(project: Project, sandbox: Sandbox) -> tuple[Result, Result, list[str]
 
 def test_a_misspelt_tag_and_a_bad_password_are_one_message_each(scenes: Scenes) -> None:
     misspelt, refused, made = scenes["names"]
-    assert (misspelt.code, refused.code, made) == (2, 1, [])
+    assert (misspelt.code, refused.code, made) == (2, 2, [])
     assert 'tag "Refundd"; did you mean "Refunded"? (2 leads)' in misspelt.json["message"]
     assert (refused.json["calls"]["sent"], "233" in refused.json["message"]) == (1, True)
 

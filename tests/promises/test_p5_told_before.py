@@ -401,7 +401,7 @@ def test_p5_a_bad_password_met_by_the_first_write_stops_the_others(
     project.pipeline(with_load(tags="[]"), kartra="workers: 1")
     project.environ["KARTRA_API_PASSWORD"] = "wrong-one"
     done = project.run()
-    assert (done.code, done.json["leads"]) == (1, leads(deferred=30))
+    assert (done.code, done.json["leads"]) == (2, leads(deferred=30))
     assert [call.error_type for call in sandbox.calls] == ["233"]
     project.aim(sandbox)
     mended = project.run()

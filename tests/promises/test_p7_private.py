@@ -304,7 +304,7 @@ def test_p7_a_failing_connection_shows_no_person_and_no_credential(
     bad_password = project.command("run", "p.yaml", "-vv", "--json")
     sandbox.stop()
     unreachable = project.command("run", "p.yaml", "-vv")
-    assert [bad_password.code, unreachable.code] == [1, 1]
+    assert [bad_password.code, unreachable.code] == [2, 1]
     assert leaks(bad_password, unreachable) == []
 
 
