@@ -26,6 +26,7 @@ class RunContext:
     account: str
     """By which the state tells accounts apart (`verbs.account.account_of`)."""
     run_id: str
+    """Empty where nothing is recorded: of a plan."""
     summary: Summary = field(default_factory=Summary)
     approved: bool = False
     """Whether a person has agreed to what needs a word: many leads triggered, money, another account."""
@@ -39,7 +40,8 @@ class RunContext:
 
     def beat(self) -> None:
         """Says that the run is alive."""
-        self.store.runs.beat(self.run_id)
+        if self.run_id:
+            self.store.runs.beat(self.run_id)
 
     def show(self, settled: int, total: int) -> None:
         """Tells people how far the run is."""

@@ -1,94 +1,75 @@
 """Operations become paced calls. Each is sent once; what became of it is proven, or waits for a person.
 
-A worker takes the operations of one lead, one after the other; the thread that owns the store commits what
-they ask for. An intent is committed before its call leaves, its outcome after; what has no answer is read
-back and judged, and only what is proven not to have happened is sent again.
+The operations of one lead go one after the other. The thread that owns the store does what `next_step` says:
+an intent is committed before its call leaves, its outcome after; what has no answer is read back and judged,
+and only what is proven not to have happened is sent again.
 """
 
 import logging
-import math
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from typing import Any, TypeVar
+from functools import partial
 
-from connectors.errors import RetryableApiError, SyncError
-from connectors.kartra.answers import Answer, Effect
-from connectors.kartra.commands import Lead
-from connectors.kartra.error_types import PROVIDER_FAILED
-from connectors.kartra.profile import text_of
-from connectors.kartra.sender import Sender, fatal
+from connectors.errors import SyncError
+from connectors.kartra.answers import Effect
+from connectors.kartra.commands import Call
+from pipelines.calls.context import RunContext
 from pipelines.calls.guards import FailureGuard
-from pipelines.calls.patience import MAX_TRIES, UNANSWERED_IN_A_ROW, UNREACHABLE_IN_A_ROW
+from pipelines.calls.patience import Patience, unanswered
+from pipelines.calls.workers import Workers
 from pipelines.config.guards import GuardsConfig
-from pipelines.config.kartra import KartraConfig
-from pipelines.config.operations import Do, OperationsConfig
+from pipelines.config.operations import Do
 from pipelines.errors import GuardError
-from pipelines.operations.checks import GUARDED, Checked, Checks, above, ended_by
-from pipelines.operations.journal import Ended, OperationStore, Unsettled
+from pipelines.operations.attempt import (
+    Attempt,
+    Came,
+    Defer,
+    GiveUp,
+    Go,
+    Leave,
+    LookBack,
+    NextStep,
+    Now,
+    Sent,
+    Settle,
+    Stage,
+    Stop,
+    Withdraw,
+    next_step,
+    refund_of,
+)
+from pipelines.operations.check_rows import Open, check_rows
+from pipelines.operations.checks import Checked, Checks
+from pipelines.operations.journal import Ended, OperationStore
 from pipelines.operations.operation import Operation
-from pipelines.operations.proof import Judged, Verdict
 from pipelines.operations.rows import Row
-from pipelines.operations.workers import MAX_WORKERS, Workers
-from pipelines.state.clock import utc_now
-from pipelines.state.lease import HEARTBEAT_S
-from pipelines.state.store import Store
-from pipelines.summary import Progress
-
-Task = TypeVar("Task")
 
 log = logging.getLogger("kartra_sync.operations")
 
-FIRST_LOOK_S = 1.0
-
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """A row to be carried out, with what its check found."""
+class Queue:
+    """The operations of one lead: the one under way, and those that wait for it."""
 
-    row: Row
-    asked: Operation
-    checked: Checked
+    attempt: Attempt
+    waiting: tuple[Open, ...] = ()
 
 
 class Operations:
-    """Carries out operations of one scope.
+    """Carries out operations of one scope. `actions` counts what Kartra acknowledged, by command."""
 
-    `stopping` is asked between calls; `halt` is called once no further call may leave. An effect that does
-    not show `settle_s` after its call is taken not to have happened.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        client: Sender,
-        operations: OperationsConfig,
-        kartra: KartraConfig,
-        *,
-        run_id: str,
-        keep_records: bool,
-        stopping: Callable[[], bool],
-        halt: Callable[[], None],
-        progress: Callable[[Progress], None] = lambda _: None,
-    ) -> None:
-        self._store = store
-        self._journal = OperationStore(store)
-        self._client = client
-        self._checks = Checks(client, kartra.mode)
-        self._kartra = kartra
-        self._run_id = run_id
+    def __init__(self, run: RunContext, *, keep_records: bool) -> None:
+        self._run = run
+        self._journal = OperationStore(run.store)
+        self._checks = Checks(run.client, run.config.kartra.mode)
         self._keep_records = keep_records
-        self._progress = progress
-        self._workers = Workers(width=self._width, stopping=stopping, halt=halt, meanwhile=self._look_alive)
-        self._max_failed = operations.guards.max_failed
+        self._patience = Patience()
+        self._workers: Workers[Queue, Came] = Workers(run, self._launch, self._take, first_alone=True)
         self._guard = self._failure_guard()
-        self._unreached = self._unanswered = 0
         self._given_up: set[str] = set()  # keys whose open try of an earlier run had not landed
         self._held: set[str] = set()  # places where nobody knows what became of an operation
-        self._settled = self._total = 0
-        self._last_beat = 0.0
         self.actions: Counter[str] = Counter()
         self.retried = 0
 
@@ -98,45 +79,35 @@ class Operations:
         return self._workers.failure
 
     def _failure_guard(self) -> FailureGuard:
-        return FailureGuard(GuardsConfig(max_failed=self._max_failed), "operations")
+        max_failed = self._run.config.needs_operations().guards.max_failed
+        return FailureGuard(GuardsConfig(max_failed=max_failed), "operations")
 
     def recover(self) -> None:
         """Settle what a run before left without an outcome. What cannot be read stays as it is."""
         entries = self._journal.unsettled()
         if entries:
             log.info("%d operations of an earlier run have no outcome: reading back", len(entries))
-        self._work(self._recover, entries)
-        self._settled = 0
+        left = [
+            Attempt(
+                entry.operation,
+                Checked(entry.lead, entry.amount, entry.before),
+                stage=Stage.LEFT,
+                until_s=self._run.clock.monotonic() + self._settle_s,
+            )
+            for entry in entries
+        ]
+        self._workers.work(Queue(attempt) for attempt in left)
 
     def check(self, rows: Iterable[Row]) -> list[Open]:
         """Those of the open rows that may be sent, in their order; the others have an outcome now.
 
-        Raises GuardError where too many are refused.
+        Raises GuardError where too many are refused, ApiError.
         """
         self._held = set(self._journal.held_places())
         asked = [row for row in rows if row.is_open]
-        found: dict[int, Checked | Ended] = {}
-
-        def check_one(row: Row) -> None:
-            if row.operation is not None:
-                with self._workers.slot():
-                    found[row.number] = self._checks.check(row.operation)
-
-        self._work(check_one, [row for row in asked if not self._is_held(row)])
-        opened = []
-        guard = self._failure_guard()
-        left: dict[str, Decimal] = {}
         for row in asked:
-            checked = found.get(row.number)
-            if isinstance(checked, Checked) and checked.rest is not None and row.operation is not None:
-                checked = _share_of(row.operation, checked, left)
-            if isinstance(checked, Ended):
-                _end(row, checked)
-            elif checked is not None and row.operation is not None:
-                row.amount = checked.amount
-                opened.append(Open(row, row.operation, checked))
-            guard.observe(failed=row.outcome == "refused")
-        return opened
+            self._is_held(row)
+        return check_rows(self._run, self._checks, asked, self._failure_guard())
 
     def carry_out(self, opened: list[Open]) -> None:
         """Send them. A row that is still open afterwards was not sent."""
@@ -144,8 +115,7 @@ class Operations:
         for one in opened:
             lead = one.checked.lead
             groups.setdefault(f"{lead.id} {lead.email}", []).append(one)
-        self._total = len(opened)
-        self._work(self._carry_out_all, list(groups.values()))
+        self._workers.work(self._queues(groups.values()), total=len(opened))
 
     def keep(self, rows: Iterable[Row]) -> None:
         """Note what a check refused, so that it is not asked for again until its row changes."""
@@ -156,239 +126,190 @@ class Operations:
                 and row.run_id is None
             ):
                 ended = Ended("refused" if row.outcome == "refused" else "already done", row.type, row.reason)
-                self._settle(row.operation, ended, row)
+                self._end(row.operation, ended, row)
 
-    def _look_alive(self) -> None:
-        if time.monotonic() - self._last_beat > HEARTBEAT_S:
-            self._store.runs.beat(self._run_id)
-            self._last_beat = time.monotonic()
-        self._progress(Progress(self._settled, self._total, self._client.counts.sent))
+    @property
+    def _settle_s(self) -> float:
+        return self._run.config.kartra.settle_s
 
-    def _width(self) -> int:
-        """Calls in flight: rate times latency, and a few that wait for their permit."""
-        if self._kartra.workers != "auto":
-            return self._kartra.workers
-        in_flight = self._kartra.calls_per_second * self._client.counts.latency_s
-        return min(MAX_WORKERS, math.ceil(in_flight) + 4)
+    # --- the operations of one lead, one after the other
 
-    def _work(self, do: Callable[[Task], None], tasks: list[Task]) -> None:
-        """The first one goes alone while nothing was sent yet: a bad credential costs one call."""
-        first = 1 if not self._client.counts.sent else 0
-        self._workers.work(do, tasks[:first])
-        self._workers.work(do, tasks[first:])
+    def _queues(self, groups: Iterable[list[Open]]) -> Iterator[Queue]:
+        for group in groups:
+            if (queue := self._begin(tuple(group), again=False)) is not None:
+                yield queue
 
-    # --- one operation
-
-    def _carry_out_all(self, group: list[Open]) -> None:
-        """The operations of one lead, one after the other: the next one begins when this one is settled."""
-        is_again = False
-        for place, one in enumerate(group):
-            if self._workers.is_halted:
-                return
-            if self._is_held(one.row):
-                continue
-            self._carry_out(one, again=is_again)
-            is_again = True
-            if one.asked.do is Do.REFUND and one.row.refund_id is None and place < len(group) - 1:
-                self._workers.sleep(
-                    self._kartra.settle_s
-                )  # which refund is ours shows by what is there before
+    def _begin(self, waiting: tuple[Open, ...], *, again: bool) -> Queue | None:
+        """The first of them that does not have to wait for a person."""
+        for place, one in enumerate(waiting):
+            if not self._is_held(one.row):
+                attempt = Attempt(one.asked, one.checked, one.row, settle_s=self._settle_s, again=again)
+                return Queue(attempt, waiting[place + 1 :])
+        return None
 
     def _is_held(self, row: Row) -> bool:
+        """Whether it has to wait; then it says so."""
         if row.operation is None or row.operation.place not in self._held:
             return False
-        row.outcome = "deferred"
-        row.reason = f"waits: what became of another operation on {row.operation.target} is not known yet"
+        target = row.operation.target
+        row.note("deferred", f"waits: what became of another operation on {target} is not known yet")
         row.amount = None
         return True
 
-    def _carry_out(self, one: Open, *, again: bool) -> None:
-        asked, row = one.asked, one.row
-        for tries in range(1, MAX_TRIES + 1):
-            with self._workers.slot():
-                checked = self._checks.prepare(asked, one.checked, again=again or tries > 1)
-                if isinstance(checked, Ended):
-                    self._settle_row(asked, checked, row)
-                    return
-                answer = self._send(asked, checked, row)
-            if answer is None:
-                return
-            self.retried += tries > 1
-            number = answer.actions[0].type
-            if answer.effect is Effect.DONE:
-                self._settle_row(asked, self._done(asked, checked, answer, again=again), row)
-                return
-            if answer.effect is Effect.REFUSED:
-                self._settle_row(asked, self._refused(asked, checked, number or "", tries), row)
-                return
-            self._held.add(asked.place)
-            row.outcome, row.reason = "unknown", "no answer came: the next run reads back what became of it"
-            judged = self._judged(asked, checked.lead, checked.before, checked.amount)
-            if judged is None:
-                return
-            if judged.verdict is not Verdict.NOT_LANDED:
-                self._settle_row(asked, _proven(judged, checked.amount), row)
-                return
-            self._held.discard(asked.place)
-            if number in PROVIDER_FAILED:
-                self._settle_row(asked, ended_by(asked, number), row)
-                return
-            self._workers.ask(lambda: self._journal.withdraw(asked.key))
-            row.outcome, row.reason = "", None
-            if self._workers.is_halted:
-                return
-        row.outcome = "deferred"
-        row.reason = f"no usable answer in {MAX_TRIES} tries; it has not happened, the next run sends it"
-
-    def _send(self, asked: Operation, checked: Checked, row: Row) -> Answer | None:
-        """One try, or as many as it takes for one that arrives. None where none may leave any more."""
-        call = asked.call(checked.lead)
-        while not self._workers.is_halted:
-            self._workers.ask(
-                lambda: self._journal.intend(
-                    asked, checked.lead, checked.before, checked.amount, row=row.number, run_id=self._run_id
-                )
-            )
-            try:
-                answer = self._client.send(call)
-            except SyncError:  # proven not sent
-                self._workers.ask(lambda: self._journal.withdraw(asked.key))
-                raise
-            if answer.effect is Effect.FATAL:
-                self._workers.ask(lambda: self._journal.withdraw(asked.key))
-                raise fatal(answer)
-            self._count_unanswered(answer)
-            if answer.effect is not Effect.RETRY_LATER:
-                self._unreached = 0
-                return answer
-            self._workers.ask(lambda: self._journal.withdraw(asked.key))
-            self._not_reached()
-        return None
-
-    def _not_reached(self) -> None:
+    def _go_on(self, queue: Queue) -> None:
+        """The next operation of the lead: which refund is ours shows by what is there before."""
+        asked, row = queue.attempt.asked, queue.attempt.row
         if self._workers.is_halted:
             return
-        self._unreached += 1
-        if self._unreached >= UNREACHABLE_IN_A_ROW:
-            raise RetryableApiError(
-                "Kartra cannot be reached: nothing of what is left was sent. Run again later"
-            )
-        self._workers.sleep(min(8.0, 0.5 * 2 ** min(self._unreached, 4)))
+        is_unseen = asked.do is Do.REFUND and row is not None and row.refund_id is None
+        if (following := self._begin(queue.waiting, again=True)) is not None:
+            self._workers.again(following, self._settle_s if is_unseen else 0.0)
 
-    def _count_unanswered(self, answer: Answer) -> None:
+    # --- before calls leave
+
+    def _launch(self, batch: list[Queue]) -> list[tuple[Queue, Callable[[], Came]]]:
+        """All intents are committed together, before the first call leaves."""
+        leaving = []
+        with self._run.store.database.together():
+            for queue in batch:
+                attempt = queue.attempt
+                if attempt.stage in (Stage.LOOKING, Stage.LEFT) and not attempt.refunds:
+                    attempt = replace(attempt, looked_at_s=self._run.clock.monotonic())
+                leaving.append((replace(queue, attempt=attempt), self._job_of(attempt)))
+        return leaving
+
+    def _job_of(self, attempt: Attempt) -> Callable[[], Came]:
+        """What a worker is to do, with the intent of a call in the journal."""
+        asked, checked = attempt.asked, attempt.checked
+        match attempt.stage:
+            case Stage.PREPARING:
+                again = attempt.again or attempt.tries > 1
+                return partial(self._checks.prepare, asked, checked, again=again)
+            case Stage.SENDING:
+                row = attempt.row.number if attempt.row else None
+                lead, before, amount = checked.lead, checked.before, checked.amount
+                self._journal.intend(asked, lead, before, amount, row=row, run_id=self._run.run_id)
+                return partial(self._send, asked.call(lead), weigh=_is_weighed(attempt))
+        if attempt.refunds:
+            others = self._journal.claimed(attempt.refunds)
+            ours = [number for number in attempt.refunds if number not in others]
+            return partial(self._checks.judge_refunds, asked, checked.amount, ours)
+        return partial(self._checks.judge, asked, checked.lead, checked.before, checked.amount)
+
+    def _send(self, call: Call, *, weigh: bool) -> Sent:
+        """In a worker. `weigh`: what a refund gave back may be other than was thought, so it is asked."""
+        answer = self._run.client.send(call)
+        refund_id = refund_of(answer) if weigh and answer.effect is Effect.DONE else None
+        if refund_id is None:
+            return Sent(answer)
+        try:
+            return Sent(answer, self._checks.amount_of(refund_id))
+        except SyncError as error:
+            return Sent(answer, error=error)
+
+    # --- after answers came
+
+    def _take(self, landed: list[tuple[Queue, Future[Came]]]) -> None:
+        with self._run.store.database.together():
+            for queue, future in landed:
+                self._came(queue, future)
+
+    def _came(self, queue: Queue, future: Future[Came]) -> None:
+        attempt = queue.attempt
+        try:
+            came: Came = future.result()
+        except SyncError as error:
+            came = error
+        if isinstance(came, Sent):
+            self._count(attempt, came)
+        now = Now(
+            self._run.clock.monotonic(),
+            self._workers.is_halted,
+            self._patience.unreached,
+            attempt.asked.key in self._given_up,
+        )
+        self._do(queue, next_step(attempt, came, now))
+
+    def _count(self, attempt: Attempt, sent: Sent) -> None:
         """Stops the run where no call gets a usable answer any more; the next reads back what is unknown."""
-        usable = answer.effect is not Effect.UNKNOWN or answer.body or answer.type
-        self._unanswered = 0 if usable else self._unanswered + 1
-        if self._unanswered >= UNANSWERED_IN_A_ROW:
-            self._workers.fail(
-                RetryableApiError(
-                    f"Kartra gave no usable answer to {UNANSWERED_IN_A_ROW} calls in a row: stopped. The next"
-                    " run reads back what is unknown, and goes on"
-                )
-            )
+        answer = sent.answer
+        if answer.effect is Effect.FATAL:
+            return
+        self._patience.hear(answer)
+        self._patience.hear_write(answer)
+        if self._patience.is_exhausted:
+            self._workers.fail(unanswered())
+        self.retried += attempt.tries > 1 and answer.effect is not Effect.RETRY_LATER
 
-    def _done(self, asked: Operation, checked: Checked, answer: Answer, *, again: bool) -> Ended:
-        """Where refunds of the lead went before, what is left may be other than was thought: it is asked."""
-        if asked.do is not Do.REFUND:
-            return Ended("done")
-        payload = answer.actions[0].payload or {}
-        refund_id = text_of(payload.get("transaction_refunded")) or None
-        amount = checked.amount
-        if asked.amount is None and again and refund_id is not None:
-            try:
-                amount = self._checks.amount_of(refund_id) or amount
-            except SyncError as error:  # the refund itself is done
+    # --- what is to be done
+
+    def _do(self, queue: Queue, step: NextStep) -> None:
+        place, row = queue.attempt.asked.place, queue.attempt.row
+        match step:
+            case Go(attempt, delay_s):
+                self._workers.again(replace(queue, attempt=attempt), delay_s)
+            case LookBack(attempt, delay_s):
+                self._held.add(place)
+                if row is not None:
+                    row.note("unknown", "no answer came: the next run reads back what became of it")
+                self._workers.again(replace(queue, attempt=attempt), delay_s)
+            case Settle(_, ended):
+                self._settle(queue, ended)
+            case Withdraw(_, then):
+                self._withdraw(queue)
+                self._do(queue, then)
+            case Defer(_, reason):
+                if row is not None and reason is not None:
+                    row.note("deferred", reason)
+                self._go_on(queue)
+            case GiveUp():
+                self._withdraw(queue)
+                self._given_up.add(queue.attempt.asked.key)
+            case Stop(error, then):
                 self._workers.fail(error)
-        return Ended("done", amount=amount, refund_id=refund_id)
+                self._do(queue, then)
+            case Leave():
+                pass
 
-    def _refused(self, asked: Operation, checked: Checked, number: str, tries: int) -> Ended:
-        """That the goal is reached proves an open try of ours that did not show in time."""
-        is_whole = asked.do is not Do.REFUND or asked.amount is None
-        was_tried = tries > 1 or asked.key in self._given_up
-        if was_tried and is_whole and GUARDED.get(asked.do) == number:
-            return Ended("done", reason="it showed late", amount=checked.amount)
-        return ended_by(asked, number)
+    def _withdraw(self, queue: Queue) -> None:
+        self._held.discard(queue.attempt.asked.place)
+        self._journal.withdraw(queue.attempt.asked.key)
+        if queue.attempt.row is not None:
+            queue.attempt.row.note("")
 
-    # --- what has no answer
-
-    def _judged(
-        self, asked: Operation, lead: Lead, before: Mapping[str, Any], amount: Decimal | None
-    ) -> Judged | None:
-        """What became of a try, once its effect had time to show. None: nobody could look."""
-        until = time.monotonic() + self._kartra.settle_s
-        self._workers.sleep(min(FIRST_LOOK_S, self._kartra.settle_s))
-        while not self._workers.is_halted:
-            is_last = time.monotonic() >= until
-            with self._workers.slot():
-                judged = self._checks.judge(asked, lead, before, amount, self._claimed)
-            if is_last or judged.verdict is Verdict.LANDED:
-                return judged
-            self._workers.sleep(until - time.monotonic())
-        return None
-
-    def _claimed(self, refund_ids: Any) -> Any:
-        return self._workers.ask(lambda: self._journal.claimed(refund_ids))
-
-    def _recover(self, entry: Unsettled) -> None:
-        asked = entry.operation
-        judged = self._judged(asked, entry.lead, entry.before, entry.amount)
-        if judged is None:
+    def _settle(self, queue: Queue, ended: Ended) -> None:
+        asked, row = queue.attempt.asked, queue.attempt.row
+        if row is None:  # a run before sent it
+            self._journal.settle(asked, ended, row=None, run_id=self._run.run_id)
             return
-        if judged.verdict is Verdict.NOT_LANDED:
-            self._workers.ask(lambda: self._journal.withdraw(asked.key))
-            self._given_up.add(asked.key)
-            return
-        ended = _proven(judged, entry.amount)
-        self._workers.ask(lambda: self._journal.settle(asked, ended, row=None, run_id=self._run_id))
-
-    # --- outcomes
-
-    def _settle_row(self, asked: Operation, ended: Ended, row: Row) -> None:
         if ended.outcome == "parked":
             self._held.add(asked.place)
         else:
             self._held.discard(asked.place)
-        self._workers.ask(lambda: self._settle_sent(asked, ended, row))
-
-    def _settle_sent(self, asked: Operation, ended: Ended, row: Row) -> None:
-        """In the thread of the store."""
-        self._settle(asked, ended, row)
-        self._settled += 1
+        self._end(asked, ended, row)
+        self._workers.settle()
         if ended.outcome == "done":
             self.actions[asked.action.cmd] += 1
-        if self._workers.failure is None:
-            try:
-                self._guard.observe(failed=ended.outcome in ("refused", "parked"))
-            except GuardError as error:
-                self._workers.fail(error)
+        self._observe(ended)
+        self._go_on(queue)
 
-    def _settle(self, asked: Operation, ended: Ended, row: Row) -> None:
-        """In the thread of the store."""
+    def _observe(self, ended: Ended) -> None:
+        if self._workers.failure is not None:
+            return
+        try:
+            self._guard.observe(failed=ended.outcome in ("refused", "parked"))
+        except GuardError as error:
+            self._workers.fail(error)
+
+    def _end(self, asked: Operation, ended: Ended, row: Row) -> None:
+        """The outcome and its reject are one transaction."""
         told = replace(row, record=row.record if self._keep_records else None)
-        _end(told, ended)
-        self._journal.settle(asked, ended, row=row.number, run_id=self._run_id, reject=told.reject)
-        _end(row, ended)
-        row.run_id, row.at = self._run_id, utc_now().isoformat()
+        told.end(ended)
+        self._journal.settle(asked, ended, row=row.number, run_id=self._run.run_id, reject=told.reject)
+        row.end(ended)
+        row.run_id, row.at = self._run.run_id, self._run.clock.now().isoformat()
 
 
-def _end(row: Row, ended: Ended) -> None:
-    row.outcome, row.type, row.reason = ended.outcome, ended.type, ended.reason
-    row.amount, row.refund_id = ended.amount, ended.refund_id
-
-
-def _share_of(asked: Operation, checked: Checked, left: dict[str, Decimal]) -> Checked | Ended:
-    """What a refund gives back after those of the same transaction that stand before it in the source."""
-    assert checked.rest is not None  # noqa: S101 - by the caller
-    place = asked.place
-    rest = left.get(place, checked.rest)
-    amount = rest if asked.amount is None else asked.amount
-    if rest <= 0 or amount > rest:
-        return above(rest)
-    left[place] = rest - amount
-    return replace(checked, amount=amount)
-
-
-def _proven(judged: Judged, amount: Decimal | None) -> Ended:
-    if judged.verdict is Verdict.LANDED:
-        return Ended("done", reason="read back", amount=judged.amount or amount, refund_id=judged.refund_id)
-    return Ended("parked", reason=judged.reason, amount=amount)
+def _is_weighed(attempt: Attempt) -> bool:
+    """Where refunds of the lead went before, what is left of a sale may be other than was thought."""
+    return attempt.asked.do is Do.REFUND and attempt.asked.amount is None and attempt.again

@@ -3,7 +3,7 @@
 Reads alone: nothing here can change anything. What the answers mean is judged in `operations_proof`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -47,9 +47,6 @@ from pipelines.operations.proof import (
     status_of,
 )
 
-Claimed = Callable[[Sequence[str]], Collection[str]]
-"""Which of Kartra's refunds belong to another operation."""
-
 ANOTHERS = "belongs to another lead than the row says: not sent"
 GUARDED = {
     Do.REFUND: REFUNDED_ALREADY,
@@ -69,6 +66,13 @@ class Checked:
     before: Mapping[str, Any] = field(default_factory=dict)
     rest: Decimal | None = None
     """What is left of the transaction that a refund is of."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRefunds:
+    """Refunds that a lead did not have before an intent; one of them may be that of the operation."""
+
+    numbers: tuple[str, ...]
 
 
 class _RefusedError(Exception):
@@ -128,13 +132,16 @@ class Checks:
         lead: Lead,
         before: Mapping[str, Any],
         amount: Decimal | None,
-        claimed: Claimed,
-    ) -> Judged:
-        """Whether a try without an answer was carried out, by what Kartra shows now."""
+    ) -> Judged | NewRefunds:
+        """Whether a try without an answer was carried out, by what Kartra shows now.
+
+        Of new refunds the journal knows which belong to another operation; `judge_refunds` takes the others.
+        """
         try:
             match asked.do:
                 case Do.REFUND:
-                    return judge_refund(asked, amount, self._new_refunds(lead, before, claimed))
+                    new = self._new_refunds(lead, before)
+                    return NewRefunds(new) if new else judge_refund(asked, amount, ())
                 case Do.CANCEL | Do.PAUSE | Do.UNPAUSE | Do.EDIT:
                     return self._judge_subscription(asked, before)
                 case Do.SUBSCRIBE_CLASS:
@@ -149,6 +156,13 @@ class Checks:
         if asked.do in (Do.GIVE_POINTS, Do.REMOVE_POINTS):
             return judge_points(asked, before.get("score"), read.profile.score)
         return judge_profile(asked, read.profile)
+
+    def judge_refunds(self, asked: Operation, amount: Decimal | None, numbers: Sequence[str]) -> Judged:
+        """By refunds that belong to no other operation."""
+        try:
+            return judge_refund(asked, amount, [self._transaction(number) for number in numbers])
+        except _RefusedError as refused:
+            return Judged(Verdict.UNPROVEN, _reason(str(refused.args[0] or "")))
 
     # --- checks
 
@@ -214,11 +228,9 @@ class Checks:
 
     # --- looking back
 
-    def _new_refunds(self, lead: Lead, before: Mapping[str, Any], claimed: Claimed) -> list[Transaction]:
+    def _new_refunds(self, lead: Lead, before: Mapping[str, Any]) -> tuple[str, ...]:
         known = set(before.get("refunds", ()))
-        new = [number for number in self._refunds_of(lead) if number not in known]
-        others = claimed(new) if new else ()
-        return [self._transaction(number) for number in new if number not in others]
+        return tuple(number for number in self._refunds_of(lead) if number not in known)
 
     def _judge_subscription(self, asked: Operation, before: Mapping[str, Any]) -> Judged:
         """Without a subscription to look at, a cancellation may be sent again: the second one is refused."""

@@ -1,9 +1,8 @@
 """Operations as a part of a run: the source, what a person has to agree to, and what is told in the end."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +11,7 @@ from connectors.kartra.clock import EST
 from connectors.kartra.commands import InventoryName
 from connectors.kartra.money import money_text
 from connectors.kartra.sender import Sender
+from pipelines.calls.context import RunContext
 from pipelines.calls.inventories import read_inventory
 from pipelines.changes.inventory import Missing, missing_message
 from pipelines.config.operations import Do, OperationsConfig
@@ -20,14 +20,15 @@ from pipelines.contacts.columns import check_used, naming_file
 from pipelines.contacts.staged import Reject
 from pipelines.errors import GuardError
 from pipelines.extract.sources import open_source
-from pipelines.operations.carry_out import Open, Operations
+from pipelines.operations.carry_out import Operations
+from pipelines.operations.check_rows import Open
 from pipelines.operations.journal import OperationStore
 from pipelines.operations.operation import used_columns
 from pipelines.operations.results import count_rows, outcomes_of, told_of, write_results
 from pipelines.operations.rows import Bill, Row, bill_of, read_rows
 from pipelines.private_file import refuse_unwritable
 from pipelines.state.store import Store
-from pipelines.summary import Progress, Summary
+from pipelines.summary import Summary
 from pipelines.words.nearest import nearest
 
 _NAMES: Mapping[str, InventoryName] = {"tag": "tags", "list": "lists", "sequence": "sequences"}
@@ -75,72 +76,42 @@ def check_operation_columns(config: PipelineConfig) -> None:
         check_used(list(used_columns(operations)), source.columns)
 
 
-def plan_operations(config: PipelineConfig, store: Store, client: Sender) -> OperationsPlan:
+def plan_operations(run: RunContext) -> OperationsPlan:
     """What a run would do now. Asks Kartra whose each transaction is, and how much; sends no write."""
-    operations = config.needs_operations()
-    work = Operations(
-        store,
-        client,
-        operations,
-        config.kartra,
-        run_id="",
-        keep_records=False,
-        stopping=lambda: False,
-        halt=lambda: None,
-    )
+    work = Operations(run, keep_records=False)
     plan = OperationsPlan()
     try:
-        plan.rows = _read(operations, store)
-        opened = _checked(work, plan.rows, client)
+        plan.rows = _read(run)
+        opened = _checked(run, work, plan.rows)
         plan.bill = bill_of(plan.rows)
         plan.opened = Counter(one.asked.do for one in opened)
         plan.calls = len(opened) + plan.opened[Do.GIVE_POINTS] + plan.opened[Do.REMOVE_POINTS]
-        _guard(config, plan.bill, approved=False)
+        _guard(run.config, plan.bill, approved=False)
     except GuardError as error:
         plan.refusal = error
     return plan
 
 
-def run_operations(
-    config: PipelineConfig,
-    store: Store,
-    client: Sender,
-    run_id: str,
-    summary: Summary,
-    *,
-    approved: bool,
-    stopping: Callable[[], bool],
-    halt: Callable[[], None],
-    progress: Callable[[Progress], None],
-) -> None:
+def run_operations(run: RunContext) -> None:
     """Settle what is unknown, read the rows, check them, and carry them out once a person has agreed.
 
-    Raises SyncError. Counts every row in `summary`, and writes the results, whatever happens.
+    Raises SyncError. Counts every row in the summary, and writes the results, whatever happens.
     """
-    operations = config.needs_operations()
-    work = Operations(
-        store,
-        client,
-        operations,
-        config.kartra,
-        run_id=run_id,
-        keep_records=config.load is None,  # else rejects of two sources would stand in one file
-        stopping=stopping,
-        halt=halt,
-        progress=progress,
-    )
+    operations = run.config.needs_operations()
+    keep_records = run.config.load is None  # else rejects of two sources would stand in one file
+    journal = OperationStore(run.store)
+    work = Operations(run, keep_records=keep_records)
     rows: list[Row] = []
     bill = bill_of(rows)
     is_agreed = False
     try:
         work.recover()
         _raise(work)
-        rows = _read(operations, store)
-        journal = OperationStore(store)
-        journal.reject(run_id, list(_rejects(rows, keep_records=config.load is None)))
-        opened = _checked(work, rows, client)
+        rows = _read(run)
+        journal.reject(run.run_id, list(_rejects(rows, keep_records=keep_records)))
+        opened = _checked(run, work, rows)
         bill = bill_of(rows)
-        _guard(config, bill, approved=approved)
+        _guard(run.config, bill, approved=run.approved)
         if operations.results is not None:
             refuse_unwritable(operations.results)
         is_agreed = True
@@ -150,14 +121,14 @@ def run_operations(
     finally:
         if not is_agreed:
             found = [row for row in rows if row.outcome == "refused" and row.run_id is None]
-            OperationStore(store).reject(run_id, list(_rejects(found, keep_records=config.load is None)))
+            journal.reject(run.run_id, list(_rejects(found, keep_records=keep_records)))
         for row in rows:
             if row.is_open:
                 row.outcome, row.amount = "deferred", None
-        count_rows(summary, rows)
-        summary.operations = told_of(rows, bill, run_id)
-        summary.actions.update(work.actions)
-        summary.retried += work.retried
+        count_rows(run.summary, rows)
+        run.summary.operations = told_of(rows, bill, run.run_id)
+        run.summary.actions.update(work.actions)
+        run.summary.retried += work.retried
         if is_agreed and operations.results is not None:
             write_results(rows, operations.results)
 
@@ -174,11 +145,11 @@ def _raise(work: Operations) -> None:
         raise work.failure
 
 
-def _read(operations: OperationsConfig, store: Store) -> list[Row]:
-    rows = read_rows(
-        open_source(operations.source), operations, OperationStore(store), store.forgetting.forgotten()
-    )
-    now = datetime.now(UTC).astimezone(EST).replace(tzinfo=None)
+def _read(run: RunContext) -> list[Row]:
+    operations = run.config.needs_operations()
+    journal, forgotten = OperationStore(run.store), run.store.forgetting.forgotten()
+    rows = read_rows(open_source(operations.source), operations, journal, forgotten)
+    now = run.clock.now().astimezone(EST).replace(tzinfo=None)
     for row in rows:
         if row.is_open and row.operation and (name := row.operation.in_the_past(now)):
             row.outcome, row.reason = "invalid", f"{name} is in the past by Kartra's clock"
@@ -186,12 +157,10 @@ def _read(operations: OperationsConfig, store: Store) -> list[Row]:
     return rows
 
 
-def _checked(work: Operations, rows: list[Row], client: Sender) -> list[Open]:
+def _checked(run: RunContext, work: Operations, rows: list[Row]) -> list[Open]:
     """Raises ConfigError for names that the account does not have, GuardError, ApiError."""
-    _refuse_unknown_names(rows, client)
-    opened = work.check(rows)
-    _raise(work)
-    return opened
+    _refuse_unknown_names(rows, run.client)
+    return work.check(rows)
 
 
 def _refuse_unknown_names(rows: list[Row], client: Sender) -> None:

@@ -14,7 +14,7 @@ from pipelines.contacts.forgotten import REASON, Forgotten, cells_of
 from pipelines.contacts.mapping import Invalid
 from pipelines.contacts.staged import Reject
 from pipelines.errors import GuardError
-from pipelines.operations.journal import Known, OperationStore
+from pipelines.operations.journal import Ended, Known, OperationStore
 from pipelines.operations.operation import Operation, ReadRow, operation_reader, used_columns
 
 DECIDED = {
@@ -45,6 +45,15 @@ class Row:
     refund_id: str | None = None
     run_id: str | None = None
     at: str | None = None
+
+    def note(self, outcome: str, reason: str | None = None) -> None:
+        """How it stands while nothing is settled; "" where it is to be carried out."""
+        self.outcome, self.reason = outcome, reason
+
+    def end(self, ended: Ended) -> None:
+        """What it came to."""
+        self.outcome, self.type, self.reason = ended.outcome, ended.type, ended.reason
+        self.amount, self.refund_id = ended.amount, ended.refund_id
 
     @property
     def is_open(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from connectors.errors import RetryableApiError
+from pipelines.calls.context import RunContext
 from pipelines.changes.inventory import Inventory
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError
@@ -56,7 +57,7 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
             )
         store.check_is_whole()
         if config.operations is not None:
-            result = _plan_operations(config, store, result)
+            result = _plan_operations(config, store, account, result)
         if config.pull is None:
             return result
         pull = estimate_pull(config, store, account)
@@ -64,11 +65,11 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
     return replace(result, calls=calls, seconds=calls / config.kartra.calls_per_second, pull=pull)
 
 
-def _plan_operations(config: PipelineConfig, store: Store, result: PlanResult) -> PlanResult:
+def _plan_operations(config: PipelineConfig, store: Store, account: str, result: PlanResult) -> PlanResult:
     """What operations add to a plan. Their checks ask Kartra, once now and once in the run."""
     client = open_client(config)
     try:
-        planned = plan_operations(config, store, client)
+        planned = plan_operations(RunContext(config, store, client, account, run_id=""))
         waiting = len(OperationStore(store).unsettled())
         calls = result.calls + planned.calls + client.counts.sent
     finally:

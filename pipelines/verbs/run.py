@@ -90,36 +90,26 @@ def run_pipeline(
         store.runs.begin(run_id, config.pipeline)
         halted = threading.Event()
         client = open_client(config, lambda: stopping() or halted.is_set())
+        work = RunContext(
+            config,
+            store,
+            client,
+            account,
+            run_id,
+            summary,
+            approved=approved,
+            stopping=stopping,
+            halt=halted.set,
+            progress=progress,
+        )
         error: SyncError | None = None
         extract: Extract | None = None
         try:
             if source is not None:
                 extract = extract_of(source, config.needs_load(), store)
-                error = _load(
-                    config,
-                    extract,
-                    store,
-                    client,
-                    account,
-                    run_id,
-                    summary,
-                    approved=approved,
-                    stopping=stopping,
-                    halt=halted.set,
-                    progress=progress,
-                )
+                error = _load(work, extract)
             if config.operations is not None and error is None and not stopping():
-                run_operations(
-                    config,
-                    store,
-                    client,
-                    run_id,
-                    summary,
-                    approved=approved,
-                    stopping=stopping,
-                    halt=halted.set,
-                    progress=progress,
-                )
+                run_operations(work)
             if config.pull is not None and not stopping() and not isinstance(error, ApiError):
                 with summary.timed("pull"):
                     pull_tables(
@@ -155,39 +145,15 @@ def run_pipeline(
     return RunResult(run_id, config.pipeline, status, summary, error, has_loaded=source is not None)
 
 
-def _load(
-    config: PipelineConfig,
-    extract: Extract,
-    store: Store,
-    client: Sender,
-    account: str,
-    run_id: str,
-    summary: Summary,
-    *,
-    approved: bool,
-    stopping: Callable[[], bool],
-    halt: Callable[[], None],
-    progress: Callable[[Progress], None],
-) -> SyncError | None:
+def _load(work: RunContext, extract: Extract) -> SyncError | None:
+    config, store, summary, run_id = work.config, work.store, work.summary, work.run_id
     source, load = extract.source, extract.load
-    work = RunContext(
-        config,
-        store,
-        client,
-        account,
-        run_id,
-        summary,
-        approved=approved,
-        stopping=stopping,
-        halt=halt,
-        progress=progress,
-    )
-    inventory = AccountInventory(store, client, account, load, clock=work.clock, pool=work.pool)
+    inventory = AccountInventory(store, work.client, work.account, load, clock=work.clock, pool=work.pool)
     delivery = Delivery(work, inventory)
 
     def between() -> None:
-        store.runs.beat(run_id)
-        if stopping():
+        work.beat()
+        if work.stopping():
             raise _StoppedError("stopped")
 
     with summary.timed("recover"):
@@ -207,7 +173,7 @@ def _load(
     )
     refuse_missing(plan)
     with summary.timed("guard"):
-        refusal = guard_plan(load, store, summary, plan, approved=approved)
+        refusal = guard_plan(load, store, summary, plan, approved=work.approved)
     if refusal:
         return refusal
     if config.kartra.mode == "test":
@@ -216,7 +182,7 @@ def _load(
         between()
         made = create_fields(
             plan.new_fields,
-            client,
+            work.client,
             inventory.custom_fields,
             settle_s=config.kartra.settle_s,
             clock=work.clock,

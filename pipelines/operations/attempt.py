@@ -1,0 +1,263 @@
+"""What comes next for one operation: pure, from its stage and what Kartra answered. Each is sent once.
+
+`carry_out` does what `next_step` says and decides nothing. Stages, and what leads from one to the next:
+
+    at          came                                       next
+    PREPARING   it may be sent                             SENDING
+                it is so already, or cannot be             settled
+    SENDING     done, or refused                           settled
+                not carried out (429, not reached)         SENDING, the intent taken back, after a pause
+                no word on it                              LOOKING, after a moment
+    LOOKING     it landed                                  settled as done
+                anything else, too soon                    LOOKING, once its effect has to show
+                nothing proves it                          settled as parked
+                it did not land, Kartra said it failed     settled as refused
+                it did not land                            PREPARING, the intent taken back; at last deferred
+                refunds of which one may be ours           LOOKING, at those that belong to no other operation
+    LEFT        as LOOKING, of an earlier run; did not land: the intent is taken back, and its row decides
+    any         no call can succeed or arrive              taken back or left as it is, and the run stops
+
+Only what is proven not to have happened is sent again.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from connectors.errors import SyncError
+from connectors.kartra.answers import Answer, Effect
+from connectors.kartra.error_types import PROVIDER_FAILED
+from connectors.kartra.profile import text_of
+from connectors.kartra.sender import fatal
+from pipelines.calls.patience import FIRST_LOOK_S, MAX_TRIES, UNREACHABLE_IN_A_ROW, pause_s, unreachable
+from pipelines.config.operations import Do
+from pipelines.operations.checks import GUARDED, Checked, NewRefunds, ended_by
+from pipelines.operations.journal import Ended
+from pipelines.operations.operation import Operation
+from pipelines.operations.proof import Judged, Verdict
+from pipelines.operations.rows import Row
+
+
+class Stage(StrEnum):
+    """Where an operation is on its way."""
+
+    PREPARING = "preparing"
+    """What may have changed since its check is asked."""
+    SENDING = "sending"
+    """Its call leaves, as often as it takes for one to arrive."""
+    LOOKING = "looking"
+    """A try has no answer: what became of it is read back, and nothing leaves before."""
+    LEFT = "left"
+    """As LOOKING, of a try that an earlier run left without an outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What is true at the moment and stands in no attempt."""
+
+    monotonic_s: float
+    is_halted: bool = False
+    """No further call may leave."""
+    unreached: int = 0
+    """Calls in a row that were proven not to have been carried out, with the one just answered."""
+    was_given_up: bool = False
+    """An open try of the key by an earlier run had not landed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One operation on its way. `row` is that of the source; a try of an earlier run has none."""
+
+    asked: Operation
+    checked: Checked
+    row: Row | None = None
+    stage: Stage = Stage.PREPARING
+    settle_s: float = 0.0
+    """An effect that does not show so long after its call is taken not to have happened."""
+    again: bool = False
+    """Something was sent for this lead since it was checked."""
+    tries: int = 1
+    until_s: float = 0.0
+    """The monotonic second at which its effect has to show."""
+    looked_at_s: float = 0.0
+    """The monotonic second of the last look."""
+    failed_with: str | None = None
+    """The error type of the last try."""
+    refunds: tuple[str, ...] = ()
+    """Those of which one may be ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The answer to a try, and what its refund gave back where that was asked; `error` if it could not be."""
+
+    answer: Answer
+    amount: Decimal | None = None
+    error: SyncError | None = None
+
+
+Came = Checked | Ended | Sent | Judged | NewRefunds | SyncError
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Its next call, after a while: the stage says which."""
+
+    attempt: Attempt
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LookBack:
+    """A look at what became of it, after a while. Until then nobody knows."""
+
+    attempt: Attempt
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The end."""
+
+    attempt: Attempt
+    ended: Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """It has not happened; the next run sends it."""
+
+    attempt: Attempt
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """It was proven never to have been carried out: the intent is taken back first."""
+
+    attempt: Attempt
+    then: Go | Defer
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """An earlier run's try had not landed: the intent is taken back, and its row decides."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """It stays as it is; the next run goes on with it."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """No further call may leave, because of the error; `then` is still done."""
+
+    error: SyncError
+    then: Settle | Withdraw | Leave
+
+
+NextStep = Go | LookBack | Settle | Defer | Withdraw | GiveUp | Leave | Stop
+
+
+def next_step(attempt: Attempt, came: Came, now: Now) -> NextStep:
+    """What comes next, once a worker brought what `came`."""
+    if isinstance(came, SyncError):
+        return Stop(came, _untouched(attempt))
+    match attempt.stage, came:
+        case Stage.PREPARING, Checked():
+            return Go(replace(attempt, checked=came, stage=Stage.SENDING))
+        case Stage.PREPARING, Ended():
+            return Settle(attempt, came)
+        case Stage.SENDING, Sent():
+            return _after_try(attempt, came, now)
+        case ((Stage.LOOKING | Stage.LEFT), NewRefunds()):
+            return Go(replace(attempt, refunds=came.numbers))
+        case ((Stage.LOOKING | Stage.LEFT), Judged()):
+            return _after_look(attempt, came, now)
+    raise TypeError(f"{type(came).__name__} while {attempt.stage}")
+
+
+def _untouched(attempt: Attempt) -> Withdraw | Leave:
+    """No call of it left, or none that could do anything."""
+    return Withdraw(attempt, Defer(attempt)) if attempt.stage is Stage.SENDING else Leave(attempt)
+
+
+def _after_try(attempt: Attempt, sent: Sent, now: Now) -> NextStep:
+    answer = sent.answer
+    match answer.effect:
+        case Effect.FATAL:
+            return Stop(fatal(answer), _untouched(attempt))
+        case Effect.RETRY_LATER:
+            return _not_reached(attempt, now)
+        case Effect.DONE:
+            settle = Settle(attempt, _done(attempt, sent))
+            return Stop(sent.error, settle) if sent.error else settle  # the operation itself is done
+        case Effect.REFUSED:
+            return Settle(attempt, _refused(attempt, answer.actions[0].type or "", now))
+    attempt = replace(
+        attempt,
+        stage=Stage.LOOKING,
+        until_s=now.monotonic_s + attempt.settle_s,
+        failed_with=answer.actions[0].type,
+    )
+    return LookBack(attempt, min(FIRST_LOOK_S, attempt.settle_s))
+
+
+def _not_reached(attempt: Attempt, now: Now) -> Withdraw | Stop:
+    if now.is_halted:
+        return Withdraw(attempt, Defer(attempt))
+    if now.unreached >= UNREACHABLE_IN_A_ROW:
+        return Stop(unreachable(), Withdraw(attempt, Defer(attempt)))
+    return Withdraw(attempt, Go(attempt, pause_s(now.unreached)))
+
+
+def refund_of(answer: Answer) -> str | None:
+    """The number of the refund that an answer tells of."""
+    return text_of((answer.actions[0].payload or {}).get("transaction_refunded")) or None
+
+
+def _done(attempt: Attempt, sent: Sent) -> Ended:
+    if attempt.asked.do is not Do.REFUND:
+        return Ended("done")
+    amount = sent.amount or attempt.checked.amount
+    return Ended("done", amount=amount, refund_id=refund_of(sent.answer))
+
+
+def _refused(attempt: Attempt, number: str, now: Now) -> Ended:
+    """That the goal is reached proves an open try of ours that did not show in time."""
+    asked = attempt.asked
+    is_whole = asked.do is not Do.REFUND or asked.amount is None
+    was_tried = attempt.tries > 1 or now.was_given_up
+    if was_tried and is_whole and GUARDED.get(asked.do) == number:
+        return Ended("done", reason="it showed late", amount=attempt.checked.amount)
+    return ended_by(asked, number)
+
+
+def _after_look(attempt: Attempt, judged: Judged, now: Now) -> NextStep:
+    is_last = attempt.looked_at_s >= attempt.until_s
+    if judged.verdict is not Verdict.LANDED and not is_last:
+        attempt = replace(attempt, refunds=())
+        return Leave(attempt) if now.is_halted else LookBack(attempt, attempt.until_s - now.monotonic_s)
+    if judged.verdict is not Verdict.NOT_LANDED:
+        return Settle(attempt, _proven(judged, attempt.checked.amount))
+    if attempt.stage is Stage.LEFT:
+        return GiveUp(attempt)
+    if attempt.failed_with in PROVIDER_FAILED:
+        return Settle(attempt, ended_by(attempt.asked, attempt.failed_with or ""))
+    if now.is_halted:
+        return Withdraw(attempt, Defer(attempt))
+    if attempt.tries >= MAX_TRIES:
+        reason = f"no usable answer in {MAX_TRIES} tries; it has not happened, the next run sends it"
+        return Withdraw(attempt, Defer(attempt, reason))
+    return Withdraw(attempt, Go(replace(attempt, stage=Stage.PREPARING, tries=attempt.tries + 1)))
+
+
+def _proven(judged: Judged, amount: Decimal | None) -> Ended:
+    if judged.verdict is Verdict.LANDED:
+        return Ended("done", reason="read back", amount=judged.amount or amount, refund_id=judged.refund_id)
+    return Ended("parked", reason=judged.reason, amount=amount)
