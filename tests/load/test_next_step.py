@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.errors import ConfigError, FatalApiError, RetryableApiError
+from connectors.errors import AccessRefusedError, ConfigError, RetryableApiError
 from connectors.kartra.answers import ActionAnswer, Answer, Effect
 from pipelines.calls.patience import FIRST_LOOK_S, MAX_TRIES, UNREACHABLE_IN_A_ROW
 from pipelines.changes.diff import Change, diff_lead
@@ -235,7 +235,7 @@ AFTER_WRITES = {
         rules=replace(RULES, sync_mode="update_only"),
     ),
     "credentials are refused": After(
-        sent(CREATE), everywhere(CREATE, Effect.FATAL), ("Stop", "FatalApiError", "Withdraw")
+        sent(CREATE), everywhere(CREATE, Effect.FATAL), ("Stop", "AccessRefusedError", "Withdraw")
     ),
 }
 
@@ -328,7 +328,7 @@ AFTER_READS = {
     "credentials are refused": After(
         unknown(CREATE),
         Answer(Effect.FATAL, (ActionAnswer(Effect.FATAL, "201"),), "201", {}),
-        ("Stop", "FatalApiError", "Leave"),
+        ("Stop", "AccessRefusedError", "Leave"),
     ),
 }
 
@@ -409,7 +409,7 @@ def test_a_missing_name_stops_the_run_and_says_that_the_lists_of_names_are_wrong
     assert step.are_names_wrong
     fatal = next_step(sent(CREATE), everywhere(CREATE, Effect.FATAL), now(), RULES)
     assert isinstance(fatal, Stop)
-    assert isinstance(fatal.error, FatalApiError)
+    assert isinstance(fatal.error, AccessRefusedError)
     assert not fatal.are_names_wrong
 
 

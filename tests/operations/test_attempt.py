@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.errors import FatalApiError, RetryableApiError
+from connectors.errors import AccessRefusedError, RetryableApiError
 from connectors.kartra.answers import ActionAnswer, Answer, Effect
 from connectors.kartra.commands import Lead
 from pipelines.calls.patience import FIRST_LOOK_S, MAX_TRIES, UNREACHABLE_IN_A_ROW
@@ -146,7 +146,9 @@ CASES = {
     ),
     "it never left": Case(attempt(Stage.SENDING), ERROR, ("Stop", "RetryableApiError", "Withdraw", "Defer")),
     "credentials are refused": Case(
-        attempt(Stage.SENDING), answered(Effect.FATAL, "201"), ("Stop", "FatalApiError", "Withdraw", "Defer")
+        attempt(Stage.SENDING),
+        answered(Effect.FATAL, "201"),
+        ("Stop", "AccessRefusedError", "Withdraw", "Defer"),
     ),
     "no word on it": Case(attempt(Stage.SENDING), NO_WORD, ("LookBack", "LOOKING")),
     "Kartra says that it failed": Case(
@@ -214,7 +216,7 @@ def test_after_a_look_at_its_refunds_the_next_look_asks_for_them_anew() -> None:
 def test_credentials_that_are_refused_are_the_error_of_the_run() -> None:
     step = next_step(attempt(Stage.SENDING), answered(Effect.FATAL, "201"), NOW)
     assert isinstance(step, Stop)
-    assert isinstance(step.error, FatalApiError)
+    assert isinstance(step.error, AccessRefusedError)
     assert step.error.type == "201"
 
 
