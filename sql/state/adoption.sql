@@ -26,6 +26,7 @@ WHERE row > 0 AND owner <> key;
 -- How each staged lead stands, in the order of key. `known`: just as it was acknowledged. `changed`: known, and
 -- its record asks for something else. `unknown`: a call for it has no outcome yet. `shared`: its address is
 -- that of another record. `not_imported`: `export-import` did not write it, or not as it is now. Else `new`.
+-- `state <> 'planned'` is there for the partial index: see migration 0009.
 INSERT INTO temp.adopting (key, row, standing)
 SELECT staged.key, staged.row, CASE
     WHEN leads.key IS NOT NULL AND leads.digest = staged.digest AND leads.removed_at IS NULL THEN 'known'

@@ -3,6 +3,7 @@
 -- name: comparable(scope_id, settled_before, looked_before, after, count)
 -- Leads that a look at Kartra can be compared with, one row each: ours, with nothing under way, as they were
 -- acknowledged before a time. All that nobody looked at lately, a page at a time by key.
+-- `state <> 'planned'` is there for the partial index: see migration 0009.
 SELECT leads.key, leads.lead_id, leads.snapshot, leads.changed_at, drift.found
 FROM leads LEFT JOIN drift USING (scope_id, key)
 WHERE leads.scope_id = :scope_id AND leads.removed_at IS NULL AND leads.origin <> 'skipped'
@@ -17,6 +18,7 @@ LIMIT :count;
 
 -- name: comparable_lead(scope_id, lead_id, settled_before)
 -- The lead with a number of Kartra's, if a look at it can be compared: as in `comparable`.
+-- `state <> 'planned'` is there for the partial index: see migration 0009.
 SELECT leads.key, leads.lead_id, leads.snapshot, leads.changed_at, drift.found
 FROM leads INDEXED BY leads_by_id LEFT JOIN drift USING (scope_id, key)
 WHERE leads.scope_id = :scope_id AND leads.lead_id = :lead_id

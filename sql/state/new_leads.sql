@@ -3,6 +3,7 @@
 -- name: find(scope_id)!
 -- The staged leads that Kartra does not have from us, whose wish it never refused, and for whom no call is without
 -- an outcome.
+-- `state <> 'settled'` is there for the partial index: see migration 0001.
 INSERT INTO temp.new_leads (row, shape)
 SELECT staged.row, staged.shape
 FROM temp.staged

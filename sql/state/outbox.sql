@@ -12,6 +12,7 @@ SELECT 1 FROM temp.sqlite_schema WHERE name = 'staged';
 -- name: planned(scope_id, after, count)
 -- Entries of this run that were not sent, in the order they were planned, each with the snapshot of its lead. Until
 -- an intent is written the wish stands in the staging table alone: without it no run sends them.
+-- `state <> 'settled'` is there for the partial index: see migration 0001.
 SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, coalesce(outbox.wish, staged.wish) AS wish,
        outbox.change, outbox.attempts, outbox.sent_at,
        leads.lead_id, leads.origin, leads.snapshot
@@ -26,6 +27,7 @@ LIMIT :count;
 -- name: unsettled(scope_id, count)
 -- Entries that may have been carried out and have no outcome, in the order they were planned, each with the snapshot
 -- of its lead.
+-- `state <> 'settled'` is there for the partial index: see migration 0001.
 SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, outbox.wish,
        outbox.change, outbox.attempts, outbox.sent_at,
        leads.lead_id, leads.origin, leads.snapshot
@@ -60,6 +62,7 @@ DELETE FROM outbox WHERE state = 'settled' AND settled_at < :before;
 
 -- name: defer(now, scope_id, run_id)!
 -- What a run planned and did not send waits for the next one.
+-- `state <> 'settled'` is there for the partial index: see migration 0001.
 UPDATE outbox SET state = 'settled', outcome = 'deferred', wish = NULL, settled_at = :now
 WHERE scope_id = :scope_id AND run_id = :run_id AND state = 'planned' AND state <> 'settled';
 
@@ -72,6 +75,7 @@ GROUP BY 1, 2;
 
 -- name: is_unknown(scope_id, key)$
 -- Whether a call for a lead has no outcome yet.
+-- `state <> 'planned'` is there for the partial index: see migration 0009.
 SELECT 1 FROM outbox
 WHERE scope_id = :scope_id AND key = :key AND state = 'sent' AND state <> 'planned'
 LIMIT 1;

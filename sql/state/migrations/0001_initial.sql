@@ -84,6 +84,8 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_by_key ON outbox (scope_id, key);
 CREATE INDEX outbox_by_run ON outbox (run_id, state);
+-- Of open entries alone, which are few beside the journal. SQLite takes a partial index only for a query that repeats
+-- its condition: hence `state = 'sent' AND state <> 'settled'` where the first half says it all.
 CREATE INDEX outbox_open ON outbox (scope_id, entry_id) WHERE state <> 'settled';
 
 -- Records that did not become leads, with their original text, for the last runs.
