@@ -28,9 +28,10 @@ from pipelines.verbs.run import RunResult, run_pipeline
     help="Agree to the money of operations, to more leads than guards.max_triggered, and to another account"
     " in the pulled tables.",
 )
+@click.option("--full", is_flag=True, help="Read an incremental source as a whole, not only its new rows.")
 @common
 @click.pass_obj
-def run(stop: Stop, files: tuple[Path, ...], *, yes: bool, as_json: bool) -> None:
+def run(stop: Stop, files: tuple[Path, ...], *, yes: bool, full: bool, as_json: bool) -> None:
     """Load what changed since the last run, carry out operations, pull what is not fresh: what the file has.
 
     Operations that move money are counted and summed up first, and sent with --yes alone.
@@ -43,7 +44,7 @@ def run(stop: Stop, files: tuple[Path, ...], *, yes: bool, as_json: bool) -> Non
             break
         try:
             with progress_bar() as progress:
-                result = run_pipeline(config, approved=yes, stopping=stop.asked, progress=progress)
+                result = run_pipeline(config, approved=yes, full=full, stopping=stop.asked, progress=progress)
         except SyncError as error:
             if len(configs) == 1:
                 raise

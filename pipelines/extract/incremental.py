@@ -10,10 +10,14 @@ from connectors.sources.database.query import SqlQuery
 from connectors.sources.database.watermark import from_json, to_json
 from pipelines.config.load import LoadConfig
 from pipelines.config.sources import IncrementalOptions, SqlOptions
+from pipelines.contacts.fingerprint import NOT_MAPPED
 from pipelines.extract.transform import Transformed
 from pipelines.state.clock import utc_now
 from pipelines.state.store import Store
 from pipelines.summary import Summary
+
+HALF_BYTES = 8
+"""Of the hash that a watermark is kept under: one half for the query, one for the mapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,13 @@ class Extract:
         store.watermarks.move(self._digest, to_json(self._new.highest), is_full=self._is_full)
 
 
-def extract_of(source: Source, load: LoadConfig, store: Store) -> Extract:
-    """Raises ConfigError for a column or an overlap that do not fit the query."""
+def extract_of(
+    source: Source, load: LoadConfig, store: Store, summary: Summary, *, full: bool = False
+) -> Extract:
+    """What is to be read; the notes of `summary` say why it is all, where nobody asked for that with `full`.
+
+    Raises ConfigError for a column or an overlap that do not fit the query.
+    """
     options = load.source.options
     if not isinstance(options, SqlOptions) or options.incremental is None:
         return Extract(source, load)
@@ -48,18 +57,26 @@ def extract_of(source: Source, load: LoadConfig, store: Store) -> Extract:
     assert isinstance(query, SqlQuery)  # noqa: S101 - the options are those of one
     incremental = options.incremental
     _refuse_removals(load, incremental)
-    digest = _digest(options, incremental)
+    digest = _asked(options, incremental) + _mapping(load)
     known = store.watermarks.get()
-    is_known = known is not None and known.source == digest
-    is_full = not is_known or (
-        incremental.full_every is not None
-        and known is not None
-        and utc_now() - known.full_at >= incremental.full_every
+    if known is not None and not full and (note := _what_changed(known.source, digest)):
+        summary.notes.append(note)
+    is_due = incremental.full_every is not None and (
+        known is not None and utc_now() - known.full_at >= incremental.full_every
     )
+    is_full = full or known is None or known.source != digest or is_due
     since = None if is_full or known is None else from_json(known.highest)
-    new = query.since(incremental.column, since, incremental.overlap)
+    new = query.since(incremental.column, since, incremental.overlap, utc_now())
     read = source.over(new) if isinstance(source, Transformed) else new
     return Extract(read, load if is_full else _for_new_rows(load), new, digest, is_full)
+
+
+def _what_changed(known: bytes, digest: bytes) -> str | None:
+    if known[:HALF_BYTES] != digest[:HALF_BYTES]:
+        return "the query has changed since the last run: all rows are read, not only the new ones"
+    if known != digest:
+        return "the mapping has changed since the last run: all rows are read, not only the new ones"
+    return None
 
 
 def _for_new_rows(load: LoadConfig) -> LoadConfig:
@@ -76,8 +93,8 @@ def _refuse_removals(load: LoadConfig, incremental: IncrementalOptions) -> None:
         )
 
 
-def _digest(options: SqlOptions, incremental: IncrementalOptions) -> bytes:
-    """Of what is asked, and of whom; a password may change."""
+def _asked(options: SqlOptions, incremental: IncrementalOptions) -> bytes:
+    """A hash of what is asked, and of whom; a password may change."""
     asked = "\n".join(
         (
             str(options.url).rpartition("@")[2],
@@ -86,4 +103,10 @@ def _digest(options: SqlOptions, incremental: IncrementalOptions) -> bytes:
             incremental.column,
         )
     )
-    return blake2b(asked.encode(), digest_size=16).digest()
+    return blake2b(asked.encode(), digest_size=HALF_BYTES).digest()
+
+
+def _mapping(load: LoadConfig) -> bytes:
+    """A hash of what makes of a row a lead: under another mapping the rows that were read count no more."""
+    section = load.model_dump_json(exclude=set(NOT_MAPPED))
+    return blake2b(section.encode(), digest_size=HALF_BYTES).digest()

@@ -67,7 +67,7 @@ def adopt_source(
     adoption = Adoption(pipeline=config.pipeline)
     with Store(config.state) as store:
         store.scope.enter(config.pipeline, account, config.kartra.mode)
-        extract = extract_of(source, load, store)
+        extract = extract_of(source, load, store, Summary())
         with recorded(store, config.pipeline, "adopt", stopping) as work:
             adoption.run_id, adoption.summary = work.run_id, work.summary
             stage(

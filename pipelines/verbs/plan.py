@@ -53,7 +53,7 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
         store.scope.find(config.pipeline, account, config.kartra.mode)
         if source is not None:
             result = _plan_load(
-                config, extract_of(source, config.needs_load(), store), store, account, summary
+                config, extract_of(source, config.needs_load(), store, summary), store, account, summary
             )
         store.check_is_whole()
         if config.operations is not None:

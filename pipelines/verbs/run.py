@@ -63,6 +63,7 @@ def run_pipeline(
     config: PipelineConfig,
     *,
     approved: bool = False,
+    full: bool = False,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunResult:
@@ -70,7 +71,7 @@ def run_pipeline(
 
     Raises SyncError only before the run began; LockedError: another runs. `approved`: a person has agreed to
     how many leads get what (`guards.max_triggered`), to the money of operations, and to another account in
-    the tables of the pull.
+    the tables of the pull. `full`: an incremental source is read as a whole.
     """
     account = account_of(config)
     summary = Summary()
@@ -106,7 +107,7 @@ def run_pipeline(
         extract: Extract | None = None
         try:
             if source is not None:
-                extract = extract_of(source, config.needs_load(), store)
+                extract = extract_of(source, config.needs_load(), store, summary, full=full)
                 error = _load(work, extract)
             if config.operations is not None and error is None and not stopping():
                 run_operations(work)

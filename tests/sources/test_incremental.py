@@ -186,6 +186,73 @@ def test_a_column_or_an_overlap_that_does_not_fit_is_told_before_anything_is_sen
     assert sandbox.calls == []
 
 
+def test_another_mapping_reads_all_and_says_so(people: Engine, project: Project, account: Account) -> None:
+    for number in range(3):
+        put(people, f"p{number}", START + timedelta(hours=number))
+    assert (read(project), read(project)) == (3, 1)
+    project.pipeline(LOAD % ("", "tags: [Imported]"))
+    planned = project.command("plan", "p.yaml", "--json").json
+    assert (planned["rows"]["read"], planned["leads"]["edited"]) == (3, 3)
+    assert planned["notes"] == [
+        "the mapping has changed since the last run: all rows are read, not only the new ones"
+    ]
+    assert project.run().json["notes"] == planned["notes"]
+    assert all(lead.tags == {"Imported"} for lead in account.leads.values())
+    assert "notes" not in project.run().json
+    project.pipeline(LOAD % ("", "tags: [Imported]\nguards: {max_failed: 7%}"))
+    assert read(project) == 1  # that stops a run, and maps nothing
+
+
+def test_all_is_read_where_a_person_asks_for_it(people: Engine, project: Project) -> None:
+    for number in range(3):
+        put(people, f"p{number}", START + timedelta(hours=number))
+    assert (read(project), read(project)) == (3, 1)
+    whole = project.run("--full")
+    assert (whole.code, whole.json["rows"]["read"], whole.json["leads"]["unchanged"]) == (0, 3, 3)
+    assert read(project) == 1
+
+
+NO_TIMES = {
+    "postgresql": ("'infinity'", "'-infinity'", "'0044-03-15 BC'", "'20000-01-01'"),
+    "mariadb": ("'0000-00-00 00:00:00'", "'2026-00-15 00:00:00'"),
+    "sqlite": ("'0000-00-00 00:00:00'", "x'ff'"),
+}
+
+
+@pytest.mark.parametrize("dialect", NO_TIMES)
+def test_what_is_no_time_is_no_watermark_and_hides_nobody(
+    dialect: str, fresh_database: FreshDatabase, project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    with table_in(fresh_database(dialect), project) as engine:
+        with engine.begin() as connection:
+            if dialect == "mariadb":
+                connection.execute(text("SET SESSION sql_mode = 'ALLOW_INVALID_DATES'"))
+                connection.execute(text("ALTER TABLE people MODIFY updated_at DATETIME NULL"))
+            for number, value in enumerate((*NO_TIMES[dialect], "'2999-01-01 08:00:00'")):
+                connection.execute(
+                    text(f"INSERT INTO people VALUES ('odd{number}@example.org', 'Lyon', {value})")
+                )
+        put(engine, "first", START)
+        count = len(NO_TIMES[dialect]) + 2
+        assert read(project) == count
+        put(engine, "second", START + timedelta(hours=1))
+        assert project.run().code == 0
+        assert account.lead("second@example.org") is not None
+        assert len(account.leads) == count + 1
+
+
+def test_values_of_several_kinds_are_told_and_no_error_of_ours(people: Engine, project: Project) -> None:
+    put(people, "first", START)
+    with people.begin() as connection:
+        connection.execute(text("CREATE TABLE loose (email, city, updated_at)"))
+        connection.execute(
+            text("INSERT INTO loose VALUES ('a@example.org', '', 5), ('b@example.org', '', '2026-01-01')")
+        )
+    project.pipeline((LOAD % ("", "")).replace("FROM people", "FROM loose"))
+    done = project.run()
+    assert (done.code, "values of several kinds" in done.json["message"]) == (2, True)
+
+
 @contextmanager
 def writing(work: Callable[[threading.Event], None]) -> Iterator[None]:
     stop = threading.Event()

@@ -1,6 +1,7 @@
 """The rows of a query that came or changed since it was last read."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from connectors.sources import Chunk
@@ -33,8 +34,9 @@ class NewRows:
         column: str,
         known: Any,
         overlap: Overlap,
+        now: datetime,
     ) -> None:
-        self._read, self._column, self._overlap = read, column, overlap
+        self._read, self._column, self._overlap, self._now = read, column, overlap, now
         self._lowest = None if known is None else lowered(known, overlap)
         self.columns, self.notes = columns, notes
         self.highest: Any = None
@@ -43,7 +45,7 @@ class NewRows:
         since = None if self._lowest is None else Since(self._column, self._lowest)
         place = self.columns.index(self._column)
         for rows, chunk in self._read(since):
-            self.highest = highest_of(values_of(rows, place), self.highest)
+            self.highest = highest_of(values_of(rows, place), self.highest, self._now)
             if self.highest is not None:
                 lowered(self.highest, self._overlap)  # said now, and not when everything was sent
             yield chunk

@@ -7,7 +7,7 @@ end in any case. What values are as text is in `values`.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ class SqlQuery:
                 for _, chunk in self._rows(connection, None):
                     yield chunk
 
-    def since(self, column: str, highest: Any, overlap: Overlap) -> NewRows:
+    def since(self, column: str, highest: Any, overlap: Overlap, now: datetime) -> NewRows:
         """Only rows from `highest` on, and a little before it; all of them where it is None.
 
         Raises ConfigError for a column that the query does not give, SourceError where the database does not
@@ -93,7 +93,7 @@ class SqlQuery:
             self._result(connection, _NO_ROW) as result,
         ):
             self._check_columns(map(str, result.keys()))
-        return NewRows(self._read, self.columns, self.notes, column, highest, overlap)
+        return NewRows(self._read, self.columns, self.notes, column, highest, overlap, now)
 
     def _read(self, since: Since | None) -> Iterator[tuple[Sequence[Any], Chunk]]:
         with reading(self._url, self._timeout_s) as connection:

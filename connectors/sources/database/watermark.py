@@ -43,13 +43,22 @@ def from_json(stored: str) -> Any:
             return text
 
 
-def highest_of(values: Iterable[Any], known: Any) -> Any:
+AHEAD = timedelta(days=2)
+"""More than zones and clocks differ: a time beyond it was set by hand, and nothing comes after it."""
+
+
+def highest_of(values: Iterable[Any], known: Any, now: datetime) -> Any:
     """The highest of the values and what is known; None where there is none that has an order.
 
-    What a server alone can write (infinity, BC), a date that is none and NaN would hold up or hide what comes
-    after them. Raises ConfigError for values that cannot be compared.
+    What only a server can write (infinity, BC), a date that does not exist, NaN, and a time in the future
+    would hide the rows that come after them. Raises ConfigError for values that cannot be compared.
     """
-    ordered = [value for value in values if _has_order(value)]
+    latest = (now + AHEAD).isoformat(" ")
+    found = list(values)
+    ordered = [value for value in found if _has_order(value) and not _is_ahead(value, latest)]
+    if not ordered and known is None:
+        for value in found:
+            _refuse_other_text(value)
     try:
         return max([*ordered, known] if known is not None else ordered, default=None)
     except TypeError:
@@ -60,8 +69,28 @@ def _has_order(value: Any) -> bool:
     if isinstance(value, ServersText | Unusable):
         return False
     if isinstance(value, str):
-        return not value.startswith("0000-00-00")  # of MySQL, in another database's text
+        return _time_of(value) is not None
     return not isinstance(value, Decimal | float) or math.isfinite(value)
+
+
+def _refuse_other_text(value: Any) -> None:
+    """For a column of no times at all; zeros are MySQL's way to say that there is none."""
+    if type(value) is str and _time_of(value) is None and not value.startswith("0000-00-00"):
+        raise ConfigError("incremental.column: it holds text that is no ISO time")
+
+
+def _time_of(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _is_ahead(value: Any, latest: str) -> bool:
+    """By the form that ISO times share, whatever their zone: two days are more than any zone."""
+    if isinstance(value, date):
+        value = value.isoformat()
+    return isinstance(value, str) and value[:10].count("-") == 2 and value[:10] > latest[:10]
 
 
 def lowered(value: Any, by: Overlap) -> Any:
@@ -73,12 +102,15 @@ def lowered(value: Any, by: Overlap) -> Any:
     if isinstance(value, int | Decimal) != isinstance(by, int):
         expected = "a number" if isinstance(value, int | Decimal) else "a span of time, such as 10m,"
         raise ConfigError(f"incremental.overlap: {expected} is expected for this column")
-    if isinstance(value, str):
-        return _lowered_text(value, by)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        assert isinstance(by, timedelta)  # noqa: S101 - it was compared above
-        return value - timedelta(days=-(-by // timedelta(days=1)))
-    return value - by
+    try:
+        if isinstance(value, str):
+            return _lowered_text(value, by)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            assert isinstance(by, timedelta)  # noqa: S101 - it was compared above
+            return value - timedelta(days=-(-by // timedelta(days=1)))
+        return value - by
+    except OverflowError:  # in the year 1 nothing comes before it
+        return value
 
 
 def _lowered_text(text: str, by: Overlap) -> str:
