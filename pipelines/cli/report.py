@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from connectors.kartra.clock import zone_of
 from pipelines.cli.files import read_file
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
@@ -24,9 +25,9 @@ from pipelines.tables.warehouse import open_warehouse
 def report(file: Path, name: str, *, csv_file: str | None, as_json: bool) -> None:
     """One report over the tables that the pipeline FILE pulls into. `reports` lists their names."""
     config = read_file(file)
-    into = config.needs_pull().into
-    with open_warehouse(into, create=False) as tables:
-        found = read_report(tables, report_named(name))
+    pull = config.needs_pull()
+    with open_warehouse(pull.into, create=False) as tables:
+        found = read_report(tables, report_named(name), zone_of(pull.zone))
     if csv_file is not None:
         if as_json and csv_file == "-":
             raise click.UsageError("--csv needs a file with --json")

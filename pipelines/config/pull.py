@@ -114,3 +114,5 @@ class PullConfig(Section):
     """The most calls of one pull; what is left waits for the next, the stalest first."""
     time_zone: Annotated[str, read_by(_zone, TEXT)] = "EST"
     """The zone of Kartra's times: EST (UTC-5 all year), or one with summer time such as America/New_York."""
+    zone: Annotated[str, read_by(_zone, TEXT)] = "UTC"
+    """Whose calendar the months and weeks of reports follow: UTC, EST as Kartra shows it, Europe/Vienna."""

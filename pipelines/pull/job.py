@@ -55,7 +55,7 @@ def pull_tables(
         return forgotten is not None and forgotten.holds(name.lower())
 
     lookups = roster(pull.leads, store, account)
-    with Warehouse(pull.into) as warehouse:
+    with Warehouse(pull.into, zone=zone_of(pull.zone)) as warehouse:
         started = utc_now()
         sent_before = client.counts.sent
         order = order_of(pull, started - pull.refresh_after)
@@ -81,19 +81,20 @@ def pull_tables(
         finally:
             chains.keep()
             waiting = warehouse.waiting(order.before, profiles=order.profiles, sales=order.sales)
-            if run.is_out_of_budget:
-                run.notes.append(
-                    f"{waiting.leads:,} leads and {waiting.details:,} details wait for the next run:"
-                    f" this one had {pull.max_calls:,} calls (pull.max_calls)"
-                )
-            run.notes += [
-                f"{count:,} answers were left out, because the tables cannot hold them: {said}"
-                for said, count in warehouse.left_out.items()
-            ]
+            notes = [*run.notes, *_budget_notes(run, order, waiting), *warehouse.notes()]
             calls = client.counts.sent - sent_before
-            warehouse.finish_pull(utc_now(), status, calls=calls, waiting=waiting.leads, notes=run.notes)
+            warehouse.finish_pull(utc_now(), status, calls=calls, waiting=waiting.leads, notes=notes)
             summary.pulled.update({table: warehouse.pulled[table] for table in pull.tables})
-            summary.notes += run.notes
+            summary.notes += notes
+
+
+def _budget_notes(run: Pull, order: PullOrder, waiting: Waiting) -> list[str]:
+    if not run.is_out_of_budget:
+        return []
+    return [
+        f"{waiting.leads:,} leads and {waiting.details:,} details wait for the next run:"
+        f" this one had {order.max_calls:,} calls (pull.max_calls)"
+    ]
 
 
 def order_of(pull: PullConfig, before: datetime) -> PullOrder:

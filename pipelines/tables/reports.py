@@ -4,18 +4,20 @@ The queries are Jinja templates over macros per database, so that all of them gi
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
+
+from sqlalchemy.exc import DBAPIError
 
 from connectors.databases.tables import Tables
 from connectors.errors import ConfigError
 from connectors.kartra.money import money_text
 from pipelines.shipped import ROOT, read_sql
 from pipelines.tables.session import Session, opened
+from pipelines.tables.zone_shifts import shifts_of
 from pipelines.words.nearest import nearest
 
 FOLDER = ROOT / "sql" / "reports"
@@ -51,18 +53,18 @@ def report_named(name: str) -> str:
     return known
 
 
-def read_report(tables: Tables, name: str) -> ReportRows:
-    """Needs the tables, not the view. Raises TablesError."""
+def read_report(tables: Tables, name: str, zone: tzinfo = UTC) -> ReportRows:
+    """Needs the tables, not the view. Months and weeks are those of `zone`. Raises TablesError."""
     with tables.begin() as connection:
-        result = connection.execution_options(no_parameters=True).exec_driver_sql(_query(tables, name))
+        result = connection.execution_options(no_parameters=True).exec_driver_sql(_query(tables, name, zone))
         return ReportRows(
             name, tuple(result.keys()), tuple(tuple(_plain(value) for value in row) for row in result)
         )
 
 
-def create_views(tables: Tables, now: datetime) -> None:
-    """The views `report_<name>`, made anew where their text has changed."""
-    texts = {f"report_{name}": _query(tables, name) for name in report_names()}
+def create_views(tables: Tables, now: datetime, zone: tzinfo) -> None:
+    """The views `report_<name>`, made anew where their text or the zone of their months has changed."""
+    texts = {f"report_{name}": _query(tables, name, zone) for name in report_names()}
     digests = {name: blake2b(query.encode(), digest_size=16).hexdigest() for name, query in texts.items()}
     with opened(tables) as session:
         known = {row.name: row.digest for row in session.read("pulls/report_views")}
@@ -82,15 +84,30 @@ def _replace(session: Session, name: str, query: str | None) -> None:
     if session.tables.dialect == "sqlite":
         session.connection.exec_driver_sql("BEGIN IMMEDIATE")  # its driver would commit between the two
     plain = session.connection.execution_options(no_parameters=True)
+    if query is not None and session.tables.dialect == "postgresql" and _replaced(session, name, query):
+        return
     plain.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
     if query is not None:
         plain.exec_driver_sql(f"CREATE VIEW {name} AS {query}")
 
 
-def _query(tables: Tables, name: str) -> str:
+def _replaced(session: Session, name: str, query: str) -> bool:
+    """PostgreSQL drops no view that another view is made on, but takes new columns at its end."""
+    try:
+        with session.connection.begin_nested():
+            plain = session.connection.execution_options(no_parameters=True)
+            plain.exec_driver_sql(f"CREATE OR REPLACE VIEW {name} AS {query}")
+    except DBAPIError:  # its columns are others now
+        return False
+    return True
+
+
+def _query(tables: Tables, name: str, zone: tzinfo) -> str:
     macros = _MACROS.get(tables.dialect, tables.dialect)
-    parts: Sequence[str] = (f"reports/macros/{macros}", "reports/macros/common", f"reports/{name}")
-    text = tables.render("\n".join(read_sql(part) for part in parts))
+    parts = ("reports/macros/zone", f"reports/macros/{macros}", "reports/macros/common", f"reports/{name}")
+    form = f"'%Y-%m-%d %H:%M:%S{'+00' if tables.dialect == 'postgresql' else ''}'"
+    shifts = [(begins.strftime(form), seconds) for begins, seconds in shifts_of(zone)]
+    text = tables.render("\n".join(read_sql(part) for part in parts), shifts=shifts)
     return re.sub(r"^-- .*\n", "", text.strip(), flags=re.MULTILINE).strip()
 
 

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from typing import Any
 
 from connectors.kartra.cells import Fields, TableRow
-from connectors.kartra.money import net_of
+from connectors.kartra.money import net_of, subscription_status_of, type_of
 from connectors.kartra.profile import clean, maps_of
 
 TRANSACTION_TEXTS = (
@@ -39,17 +39,13 @@ SUBSCRIPTION_TEXTS = (
 SUBSCRIPTION_NUMBERS = ("subscription_current_installment",)
 SUBSCRIPTION_MONEY = ("subscription_next_scheduled_payment_amount",)
 SUBSCRIPTION_TIMES = ("subscription_start_date", "subscription_end_date", "subscription_next_payment_date")
-OPEN = ("Active", "Paused")
-"""Subscriptions that may still change. Cancelled and Terminated are final (§8.4)."""
 
 
 def transaction_stubs(rows: object) -> list[TableRow]:
     """Of `transaction_list`: transaction_id, lead_id, lead_email, transaction_type. Without an id, no row."""
     stubs = [
-        {
-            name: clean(row.get(name))
-            for name in ("transaction_id", "lead_id", "lead_email", "transaction_type")
-        }
+        {name: clean(row.get(name)) for name in ("transaction_id", "lead_id", "lead_email")}
+        | {"transaction_type": type_of(clean(row.get("transaction_type")))}
         for row in maps_of(rows)
     ]
     return [stub for stub in stubs if stub["transaction_id"]]
@@ -65,9 +61,18 @@ def transaction_row(details: Mapping[str, Any], stub: Mapping[str, Any], zone: t
         **fields.times(TRANSACTION_TIMES),
     }
     row["transaction_id"] = stub["transaction_id"]
-    row["net_amount"] = net_of(row["transaction_type"], row["transaction_full_amount"])
-    row["extra"] = fields.rest()
+    kind = row["transaction_type"]
+    row["transaction_type"] = type_of(kind)
+    row["net_amount"] = net_of(kind, row["transaction_full_amount"])
+    row["extra"] = _with_spelling(fields.rest(), "transaction_type", kind, row["transaction_type"])
     return row
+
+
+def _with_spelling(
+    extra: TableRow | None, name: str, written: str | None, kept: str | None
+) -> TableRow | None:
+    """What Kartra wrote stays beside the word that the column has for it."""
+    return extra if written == kept else {**(extra or {}), name: written}
 
 
 def without_buyer(row: TableRow) -> TableRow:
@@ -78,10 +83,8 @@ def without_buyer(row: TableRow) -> TableRow:
 def subscription_stubs(rows: object) -> list[TableRow]:
     """Of `subscriptions_list`: subscription_id, lead_id, lead_email, subscription_status."""
     stubs = [
-        {
-            name: clean(row.get(name))
-            for name in ("subscription_id", "lead_id", "lead_email", "subscription_status")
-        }
+        {name: clean(row.get(name)) for name in ("subscription_id", "lead_id", "lead_email")}
+        | {"subscription_status": subscription_status_of(clean(row.get("subscription_status")))}
         for row in maps_of(rows)
     ]
     return [stub for stub in stubs if stub["subscription_id"]]
@@ -98,5 +101,7 @@ def subscription_row(details: Mapping[str, Any], stub: Mapping[str, Any], zone: 
     }
     row["subscription_id"] = stub["subscription_id"]
     row["lead_id"] = row["lead_id"] or row["subscription_lead_id"]
-    row["extra"] = fields.rest()
+    status = row["subscription_status"]
+    row["subscription_status"] = subscription_status_of(status)
+    row["extra"] = _with_spelling(fields.rest(), "subscription_status", status, row["subscription_status"])
     return row

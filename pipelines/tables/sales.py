@@ -6,10 +6,10 @@ Everything here happens within one transaction of the warehouse.
 from collections.abc import Sequence
 
 from connectors.kartra.cells import TableRow
+from connectors.kartra.money import OVER
 from pipelines.tables.answers import PulledDetails, PulledSales
 from pipelines.tables.lead_rows import LeadChange
 from pipelines.tables.leads import Keeping, keep_changes, status_of
-from pipelines.tables.sale_rows import OPEN
 
 _LISTED = frozenset({"listed_at"})
 
@@ -38,7 +38,7 @@ def _keep_transaction_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> None
 
 
 def _keep_subscription_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> None:
-    """Owed are subscriptions that are new, open, or of another status than before, which is a change."""
+    """Owed are subscriptions that are new, not over, or of another status than before, which is a change."""
     ids = [stub["subscription_id"] for stub in stubs]
     known = {row.subscription_id: row for row in keeping.session.read("pulls/known_subscriptions", ids=ids)}
     rows: list[TableRow] = []
@@ -46,7 +46,7 @@ def _keep_subscription_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> Non
     for stub in stubs:
         row = known.get(stub["subscription_id"])
         status = stub["subscription_status"]
-        is_owed = row is None or row.is_owed or row.subscription_status != status or status in OPEN
+        is_owed = row is None or row.is_owed or row.subscription_status != status or status not in OVER
         stamps = {"listed_at": keeping.now, "status_seen_at": keeping.now, "is_owed": int(is_owed)}
         rows.append({**stub, **stamps})
         if row is not None and row.subscription_status != status and stub["lead_id"]:

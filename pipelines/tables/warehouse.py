@@ -7,7 +7,7 @@ What the tables are stands in `sql/warehouse/migrations`, what Kartra's answers 
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from pipelines.tables.reports import create_views
 from pipelines.tables.sale_rows import BUYER
 from pipelines.tables.sales import keep_details, keep_sales
 from pipelines.tables.session import Session, opened
+from pipelines.tables.unvalued import unvalued_notes
 
 MIGRATIONS = ROOT / "sql" / "warehouse" / "migrations"
 TABLES = (
@@ -46,20 +47,22 @@ BATCH = 500
 class Warehouse:
     """The tables of one pipeline's pull. Raises TablesError for what the database refuses."""
 
-    def __init__(self, into: str | Path, *, create: bool = True) -> None:
-        """`create` False: tables that are not there are an error, or, in a server, simply not there."""
+    def __init__(self, into: str | Path, *, create: bool = True, zone: tzinfo = UTC) -> None:
+        """`create` False: tables that are not there are an error, or, in a server, simply not there.
+
+        `zone`: whose months and weeks the views of reports have.
+        """
         self.tables = Tables(tables_url(into), create=create)
         try:
             if create:
                 self.tables.migrate(migrations(MIGRATIONS))
-                create_views(self.tables, datetime.now(UTC))
+                create_views(self.tables, datetime.now(UTC), zone)
         except BaseException:
             self.tables.close()
             raise
         self.pulled: Counter[str] = Counter()
         """Rows per table that this pull has read."""
-        self.left_out: Counter[str] = Counter()
-        """Answers that the database refused, by what it said."""
+        self._left_out: Counter[str] = Counter()  # answers that the database refused, by what it said
         self._pull_id = ""
         self._watched_since: datetime | None = None
 
@@ -103,6 +106,15 @@ class Warehouse:
         row |= {"leads_read": self.pulled["leads"], "pulled": dict(self.pulled), "notes": list(notes)}
         with opened(self.tables) as session:
             session.run("pulls/finish_pull", [{**row, "pull_id": self._pull_id}])
+
+    def notes(self) -> list[str]:
+        """What a person should know of this pull, and of what the tables hold."""
+        left_out = [
+            f"{count:,} answers were left out, because the tables cannot hold them: {said}"
+            for said, count in self._left_out.items()
+        ]
+        with opened(self.tables) as session:
+            return left_out + unvalued_notes(session)
 
     # --- names
 
@@ -190,7 +202,7 @@ class Warehouse:
             parts = answers if len(answers) > 1 else apart(answers[0])
             if len(parts) == 1:
                 self._keep([refused(parts[0])], now)
-                self.left_out[str(error)] += 1
+                self._left_out[str(error)] += 1
                 return
             for part in parts:
                 self.keep([part], now)
@@ -240,6 +252,6 @@ def migrations(folder: Path) -> list[tuple[int, str]]:
     return [(int(number[0]), file.read_text(encoding="utf-8")) for number, file in found if number]
 
 
-def open_warehouse(into: str | Path, *, create: bool = True) -> Tables:
+def open_warehouse(into: str | Path, *, create: bool = True, zone: tzinfo = UTC) -> Tables:
     """The tables, at the last migration. Raises TablesError, ConfigError."""
-    return Warehouse(into, create=create).tables
+    return Warehouse(into, create=create, zone=zone).tables

@@ -1,4 +1,4 @@
--- Leads that joined and left each list, per week (its Monday, UTC) in which a pull saw it. What was there at
+-- Leads that joined and left each list, per week (its Monday, by `pull.zone`) in which a pull saw it. What was there at
 -- the first pull is no growth, and a deleted lead has not left.
 SELECT {{ week('seen_at') }} AS week, field AS list_name,
        count(CASE WHEN new_value = '1' AND coalesce(old_value, '0') <> '1' THEN 1 END) AS joined,

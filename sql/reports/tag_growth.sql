@@ -1,4 +1,4 @@
--- Leads that got and lost each tag, per week (its Monday, UTC) in which a pull saw it. What was there at the
+-- Leads that got and lost each tag, per week (its Monday, by `pull.zone`) in which a pull saw it. What was there at the
 -- first pull is no growth, and a deleted lead has not lost its tags.
 SELECT {{ week('seen_at') }} AS week, field AS tag_name,
        count(CASE WHEN old_value IS NULL THEN 1 END) AS given,

@@ -52,6 +52,24 @@ UPDATE transactions SET pulled_at = :now, extra = :extra WHERE transaction_id = 
 -- Kartra refused the details of a subscription: they are not asked for again before its status changes.
 UPDATE subscriptions SET is_owed = 0, extra = :extra WHERE subscription_id = :id
 
+-- name: unvalued_transactions
+-- Transactions that are in no sum of a report although nothing is owed of them: of a type that is not known, or money
+-- that moved without an amount. One row per type.
+SELECT transaction_type AS word, count(*) AS found
+FROM transactions
+WHERE net_amount IS NULL AND (pulled_at IS NOT NULL OR origin = 'export')
+    AND (transaction_type IS NULL OR transaction_type NOT IN :without_money)
+GROUP BY transaction_type
+
+-- name: unvalued_subscriptions
+-- Subscriptions of a status that is not known, and those that are over since nobody knows when. One row per status.
+SELECT subscription_status AS word, count(*) AS found
+FROM subscriptions
+WHERE is_owed = 0
+    AND (subscription_status IS NULL OR subscription_status NOT IN :statuses
+         OR (subscription_status IN :over AND subscription_end_date_utc IS NULL))
+GROUP BY subscription_status
+
 -- name: erase_buyer_by_lead
 -- A person is forgotten: what the lead bought stays, without the buyer.
 UPDATE {{ table }} SET {% for column in columns %}{{ column }} = NULL, {% endfor %}extra = NULL

@@ -92,7 +92,7 @@ def reconciled(
     dates = partial(_dates, source, layout)
     read_date = date_reader(dates, zone_of(pull.time_zone), date_format)
     is_forgotten = _forgotten_in(config)
-    with open_warehouse(pull.into) as tables, Scratch() as scratch:
+    with open_warehouse(pull.into, zone=zone_of(pull.zone)) as tables, Scratch() as scratch:
         outcome = Reconciliation(path.name, layout.currency, scratch)
         merge = _Merge(tables, outcome, utc_now())
         for chunk in source.chunks():

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from connectors.errors import SourceError
 from connectors.kartra.cells import TableRow
-from connectors.kartra.money import SIGNS, net_of
+from connectors.kartra.money import SIGNS, net_of, type_of
 from connectors.kartra.profile import NOTHING
 from pipelines.tables.reconcile.sale_dates import ReadDate
 from pipelines.tables.sale_rows import BUYER
@@ -82,7 +82,6 @@ _NAMELESS = (
     "Seller_username",
 )
 """What may stay in `extra` when the buyer may not, beside amounts."""
-_TYPES = {"request can.": "request_cancellation", "revert can.": "revert_cancellation"}
 _CURRENCY = re.compile(r"(.*?)\s*\(([A-Z]{3})\)")
 _ID = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
@@ -197,9 +196,9 @@ def _number_of(text: str) -> str:
 
 def _type(text: str) -> str:
     if len(text) > _NAME_CHARS:
-        raise BadSaleError("the Transaction_Type is too long for one")
-    kind = " ".join(text.lower().split())
-    return _TYPES.get(kind, kind.replace(" ", "_"))
+        raise BadSaleError("the Transaction_Type is too long")
+    kind = type_of(text)
+    return kind if kind in SIGNS else "_".join(text.lower().split())
 
 
 def _amount(text: str, written: str) -> Decimal:

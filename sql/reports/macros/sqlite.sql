@@ -3,6 +3,7 @@
 CAST(substr({{ amount }}, 1, instr({{ amount }} || '.', '.') - 1)
      || substr(substr({{ amount }}, instr({{ amount }} || '.', '.') + 1) || '0000', 1, 4) AS INTEGER)
 {%- endmacro -%}
+{%- macro whole(count) -%} {{ count }} {%- endmacro -%}
 {%- macro money(units) -%}
 CASE WHEN {{ units }} < 0 THEN '-' ELSE '' END || (abs({{ units }}) / 10000) || '.'
     || substr(printf('%04d', abs({{ units }}) % 10000), 1,
@@ -17,7 +18,10 @@ CASE WHEN {{ whole }} <> 0 THEN printf(
         ({{ part }} * 20000 + {{ whole }}) / ({{ whole }} * 2) / 100,
         ({{ part }} * 20000 + {{ whole }}) / ({{ whole }} * 2) % 100) END
 {%- endmacro -%}
-{%- macro month(at) -%} strftime('%Y-%m', {{ at }}) {%- endmacro -%}
-{%- macro week(at) -%} date({{ at }}, 'weekday 0', '-6 days') {%- endmacro -%}
+{%- macro local(at) -%}
+{%- if is_utc -%} {{ at }} {%- else -%} datetime({{ at }}, ({{ offset_s(at) }}) || ' seconds') {%- endif -%}
+{%- endmacro -%}
+{%- macro month(at) -%} strftime('%Y-%m', {{ local(at) }}) {%- endmacro -%}
+{%- macro week(at) -%} date({{ local(at) }}, 'weekday 0', '-6 days') {%- endmacro -%}
 {%- macro moment(at) -%} strftime('%Y-%m-%d %H:%M:%S', {{ at }}) {%- endmacro -%}
 {%- macro by_bytes(name) -%} {{ name }} {%- endmacro -%}
