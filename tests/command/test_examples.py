@@ -168,7 +168,7 @@ def test_one_file_loads_and_pulls_what_it_loaded(project: Project, demo_sandbox:
     assert ran.json["pulled"] == {"tags": 12, "leads": 3, "transactions": 4}
     assert (ran.json["leads"]["created"], ran.json["leads"]["unchanged"]) == (2, 1)
     sales = project.command("report", "crm_reporting.yaml", "revenue-by-product", "--json").json["rows"]
-    assert [row[-2:] for row in sales] == [["146.00", 2], ["44.00", 2]]
+    assert [row[-4:] for row in sales] == [["146.00", 2, None, 0], ["44.00", 2, None, 0]]
 
 
 def test_an_account_moves_to_another(project: Project, demo_sandbox: Sandbox) -> None:
