@@ -13,3 +13,17 @@ class LockedError(SyncError):
 
 class GuardError(SyncError):
     """A guard stopped the run."""
+
+
+class SurroundingsError(SyncError):
+    """The machine has refused something: there is no space, no right, no memory, no such folder."""
+
+    def __init__(self, cause: OSError | MemoryError) -> None:
+        super().__init__(_message(cause))
+
+
+def _message(cause: OSError | MemoryError) -> str:
+    if isinstance(cause, MemoryError):
+        return "there is not enough memory"
+    said = cause.strerror or str(cause) or type(cause).__name__
+    return said if cause.filename is None else f"{cause.filename}: {said}"

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -24,6 +24,57 @@ class Progress:
 
 
 @dataclass(slots=True)
+class Timings:
+    """Seconds by stage, in the order in which the stages began; those of two chunks overlap."""
+
+    spent: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Whatever happens meanwhile belongs to that stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent[name] = self.spent.get(name, 0.0) + time.perf_counter() - started
+
+    def stage_of_each(self, name: str, items: Iterable[_T]) -> Iterator[_T]:
+        """The items; what it takes to get at each belongs to that stage."""
+        every = iter(items)
+        while True:
+            with self.stage(name):
+                try:
+                    item = next(every)
+                except StopIteration:
+                    return
+            yield item
+
+    def describe(self) -> str:
+        """Where the time went, in words."""
+        return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in self.spent.items())
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsSummary:
+    """What became of operations, by outcome, and of their money, exact, as text."""
+
+    outcomes: Mapping[str, int]
+    refunded: str
+    refunded_before: str
+    parked: str
+    asked_for: str
+
+    def to_json(self) -> dict[str, Any]:
+        money = {
+            "refunded": self.refunded,
+            "refunded_before": self.refunded_before,
+            "parked": self.parked,
+            "asked_for": self.asked_for,
+        }
+        return {**self.outcomes, "money": money}
+
+
+@dataclass(slots=True)
 class Summary:
     """The counters of a run. `removed` leads are not read, so they stand outside the sum."""
 
@@ -41,36 +92,11 @@ class Summary:
     pulled: Counter[str] = field(default_factory=Counter)
     """Rows per table that a pull read."""
     notes: list[str] = field(default_factory=list)
-    """What a person should know of a pull."""
-    operations: dict[str, Any] | None = None
-    """What became of operations, by outcome, and `money`, exact, as text. None where there are none."""
+    """What a person should know."""
+    operations: OperationsSummary | None = None
+    """None where there are none."""
     seconds: float = 0.0
-    spent: dict[str, float] = field(default_factory=dict)
-    """Seconds by stage, in the order in which the stages began; those of two chunks overlap."""
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Whatever happens meanwhile belongs to that stage."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.spent[stage] = self.spent.get(stage, 0.0) + time.perf_counter() - started
-
-    def timed_each(self, stage: str, items: Iterable[_T]) -> Iterator[_T]:
-        """The items; what it takes to get at each belongs to that stage."""
-        every = iter(items)
-        while True:
-            with self.timed(stage):
-                try:
-                    item = next(every)
-                except StopIteration:
-                    return
-            yield item
-
-    def spent_told(self) -> str:
-        """Where the time went, in words."""
-        return ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in self.spent.items())
+    timings: Timings = field(default_factory=Timings)
 
     @property
     def difference(self) -> int:
@@ -106,7 +132,7 @@ class Summary:
                 "retried": self.retried,
                 "read_back": self.read_back,
             },
-            **({"operations": self.operations} if self.operations is not None else {}),
+            **({"operations": self.operations.to_json()} if self.operations is not None else {}),
             "pulled": dict(self.pulled),
             "seconds": round(self.seconds, 3),
         }

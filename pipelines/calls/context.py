@@ -34,6 +34,8 @@ class RunContext:
     """Asked between calls; true once a person or the system wants the run to end."""
     halt: Callable[[], None] = lambda: None
     """Called once no further call may leave."""
+    is_halted: Callable[[], bool] = lambda: False
+    """Whether that was called."""
     progress: Callable[[Progress], None] = lambda _: None
     clock: Clock = SYSTEM_CLOCK
     pool: Callable[[], Pool] = Threads

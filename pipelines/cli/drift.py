@@ -15,7 +15,7 @@ from pipelines.cli.progress import progress_bar
 from pipelines.cli.screens import drift_table, print_table
 from pipelines.cli.signals import Stop
 from pipelines.config.scalars import period
-from pipelines.verbs.drift import Looked, look
+from pipelines.verbs.drift import DriftFound, check_drift
 
 _COMES = {
     "": "nothing",
@@ -61,26 +61,28 @@ def drift(stop: Stop, file: Path, *, within: timedelta, max_calls: int, show: bo
     """
     config = read_file(file)
     with progress_bar() as progress:
-        looked = look(config, within=within, max_calls=max_calls, stopping=stop.asked, progress=progress)
-    lines = _lines(looked, show=show)
+        found = check_drift(
+            config, within=within, max_calls=max_calls, stopping=stop.asked, progress=progress
+        )
+    lines = _lines(found, show=show)
     if as_json:
         print_json(
             {
-                "looked_at": looked.leads,
-                "failed": looked.failed,
-                "fresh": looked.fresh,
-                "complete": not looked.is_cut and not looked.failed and not stop.asked(),
-                "calls": looked.calls,
-                "leads": len(looked.drifted),
+                "looked_at": found.leads,
+                "failed": found.failed,
+                "fresh": found.fresh,
+                "complete": not found.is_cut and not found.failed and not stop.asked(),
+                "calls": found.calls,
+                "leads": len(found.drifted),
                 "drift": lines,
             }
         )
     else:
-        _print(looked, lines)
-    return stop.code(FAILED if looked.failed else DONE)
+        _print(found, lines)
+    return stop.code(FAILED if found.failed else DONE)
 
 
-def _lines(looked: Looked, *, show: bool) -> list[dict[str, Any]]:
+def _lines(found: DriftFound, *, show: bool) -> list[dict[str, Any]]:
     return [
         {
             "key": lead.key if show else mask_address(lead.key),
@@ -91,20 +93,20 @@ def _lines(looked: Looked, *, show: bool) -> list[dict[str, Any]]:
             "decision": one.decision,
             "looked_at": lead.looked_at,
         }
-        for lead in looked.drifted
+        for lead in found.drifted
         for one in lead.found
     ]
 
 
-def _print(looked: Looked, lines: list[dict[str, Any]]) -> None:
-    told = f"{looked.leads:,} leads looked at, {len(looked.drifted):,} are not as Kartra acknowledged them"
+def _print(found: DriftFound, lines: list[dict[str, Any]]) -> None:
+    told = f"{found.leads:,} leads looked at, {len(found.drifted):,} are not as Kartra acknowledged them"
     if lines:
         rows = [{**line, "comes": _COMES[line["decision"]]} for line in lines]
         print_table(drift_table(rows))
     click.echo(told)
-    if looked.fresh:
-        click.echo(f"  {looked.fresh:,} were left alone: looked at lately (--within), or changed just now")
-    if looked.failed:
-        click.echo(f"  {looked.failed:,} gave no usable answer: look again later", err=True)
-    if looked.is_cut:
+    if found.fresh:
+        click.echo(f"  {found.fresh:,} were left alone: looked at lately (--within), or changed just now")
+    if found.failed:
+        click.echo(f"  {found.failed:,} gave no usable answer: look again later", err=True)
+    if found.is_cut:
         click.echo("  more wait for the next look (--max-calls)")

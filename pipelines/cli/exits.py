@@ -38,14 +38,6 @@ def output_lost(error: LostOutputError) -> int:
     return DONE if error.is_unread else FAILED
 
 
-def surroundings(error: OSError | MemoryError) -> str:
-    """What the machine has refused, for people: it is no error of the program's own."""
-    if isinstance(error, MemoryError):
-        return "there is not enough memory"
-    places = [str(name) for name in (error.filename, error.filename2) if name is not None]
-    return ": ".join([*places[:1], error.strerror or str(error) or type(error).__name__])
-
-
 def leave(code: int, *, at_once: bool = False) -> NoReturn:
     """End the process. `at_once` does not wait for threads that still listen for an answer nobody needs.
 

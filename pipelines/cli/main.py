@@ -12,7 +12,6 @@ from pipelines.cli import streams
 from pipelines.cli.exits import (
     BUG,
     DONE,
-    FAILED,
     MEANINGS,
     SIGNALLED,
     USAGE,
@@ -20,11 +19,11 @@ from pipelines.cli.exits import (
     failure_json,
     leave,
     output_lost,
-    surroundings,
 )
 from pipelines.cli.output import print_json
 from pipelines.cli.streams import LostOutputError
 from pipelines.cli.verbs import LazyVerbs
+from pipelines.errors import SurroundingsError
 
 log = logging.getLogger("kartra_sync")
 
@@ -63,20 +62,22 @@ def _carry_out(*, as_json: bool) -> int:
             error.show()
         return _failed(error.format_message(), USAGE, as_json=as_json)
     except SyncError as error:
-        with streams.may_be_lost():
-            click.echo(f"kartra-sync: {error}", err=True)
-        return _failed(str(error), code_of(error), as_json=as_json)
+        return _complained(error, as_json=as_json)
     except LostOutputError as error:
         streams.complain(error)
         return output_lost(error)
-    except (OSError, MemoryError) as error:  # of the machine: no space, no right, no such folder
+    except (OSError, MemoryError) as error:
         log.info("stopped by", exc_info=True)
-        with streams.may_be_lost():
-            click.echo(f"kartra-sync: {surroundings(error)}", err=True)
-        return _failed(surroundings(error), FAILED, as_json=as_json)
+        return _complained(SurroundingsError(error), as_json=as_json)
     except Exception:
         log.exception("a bug in kartra-sync; please report it with this traceback")
         return _failed("a bug in kartra-sync", BUG, as_json=as_json)
+
+
+def _complained(error: SyncError, *, as_json: bool) -> int:
+    with streams.may_be_lost():
+        click.echo(f"kartra-sync: {error}", err=True)
+    return _failed(str(error), code_of(error), as_json=as_json)
 
 
 def _failed(message: str, code: int, *, as_json: bool) -> int:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from connectors.privacy import mask_text
-from pipelines.summary import Summary
+from pipelines.summary import OperationsSummary, Summary
 
 if TYPE_CHECKING:  # pandas comes with them, and the tables of `runs` need none
     from pipelines.operations.job import OperationsPlan
@@ -52,7 +52,7 @@ def run_lines(result: RunResult) -> Iterator[str]:
     if result.has_loaded:
         yield from _counted(summary)
     if summary.operations is not None:
-        yield from _operated(summary, rows=not result.has_loaded)
+        yield from _operated(summary.operations, summary, rows=not result.has_loaded)
     label = "pulled"
     for table, count in summary.pulled.items():
         yield f"  {label:<7}{count:>8,} {table.replace('_', ' ')}"
@@ -215,21 +215,18 @@ def operations_plan_lines(plan: OperationsPlan) -> Iterator[str]:
         yield f"  {'money':<11}{told['money']['to_refund']:>8} to refund"
 
 
-def _operated(summary: Summary, *, rows: bool) -> Iterator[str]:
-    told = dict(summary.operations or {})
-    money = told.pop("money", {})
+def _operated(operations: OperationsSummary, summary: Summary, *, rows: bool) -> Iterator[str]:
     if rows:
         yield f"  {'rows':<11}{summary.read:>8,} read"
-    yield from _outcome_lines(told)
-    words = {
-        "refunded": "refunded",
-        "refunded_before": "refunded before",
-        "parked": "of refunds that are parked",
-    }
+    yield from _outcome_lines(operations.outcomes)
     label = "money"
-    for name, word in words.items():
-        if (amount := money.get(name, "0.00")) != "0.00":
-            yield f"  {label:<11}{amount:>8} {word}"
+    for amount, words in (
+        (operations.refunded, "refunded"),
+        (operations.refunded_before, "refunded before"),
+        (operations.parked, "of refunds that are parked"),
+    ):
+        if amount != "0.00":
+            yield f"  {label:<11}{amount:>8} {words}"
             label = ""
 
 

@@ -48,7 +48,7 @@ def stage(
         for addresses in suppressed_addresses(suppress):
             store.staging.suppress(addresses, suppressed_by(suppress))
             between()
-    with summary.timed("known"):
+    with summary.timings.stage("known"):
         known = _known_records(load, store) if skip_known else None
     rejects = store.rejects.count(run_id)
     staging.read(known)
@@ -56,7 +56,7 @@ def stage(
     while known is not None and known.leave_out_shared():
         store.staging.begin_again(run_id, rejects)
         staging.read(known)
-    with summary.timed("duplicates"):
+    with summary.timings.stage("duplicates"):
         _settle(load, store, summary, run_id)
     if known is not None and known.seen_count:
         summary.leads["unchanged"] = known.seen_count
@@ -117,7 +117,7 @@ class _Staging:
                 self._summary.read += one.count
                 self._summary.invalid += len(one.rejects)
                 if one.staged or one.rejects:
-                    with self._summary.timed("stage"):
+                    with self._summary.timings.stage("stage"):
                         self._store.staging.add(one.staged, one.rejects, self._run_id, one.originals)
                 self._between()
         if known is not None and known.seen_count:
@@ -125,16 +125,16 @@ class _Staging:
                 known.share(hashes)
 
     def _chunks(self) -> Generator[Chunk]:
-        yield from self._summary.timed_each("read", _readable(self._source, self._load))
+        yield from self._summary.timings.stage_of_each("read", _readable(self._source, self._load))
 
     def _mapped(self, chunks: Iterator[Chunk], known: KnownRecords | None) -> Generator[MappedChunk]:
-        timed = self._summary.timed
+        stage_of = self._summary.timings.stage
         for chunk in chunks:
-            with timed("hash"):
+            with stage_of("hash"):
                 hashes = raw_hashes(chunk.frame, self._under)
-            with timed("compare"):
+            with stage_of("compare"):
                 is_new = None if known is None else ~known.see(hashes)
-            with timed("map"):
+            with stage_of("map"):
                 mapped = self._mapper.map(chunk, hashes, is_new)
             yield mapped
 

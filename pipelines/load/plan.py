@@ -107,15 +107,15 @@ def make_plan(
     nobody knows yet: they are left alone.
     """
     plan = Plan()
-    with summary.timed("diff"):
+    with summary.timings.stage("diff"):
         unchanged, skipped = store.staging.count_unchanged()
         store.new_leads.set_apart()
         _plan_new(store, load, plan, shortfall)
     summary.leads.update(unchanged=unchanged, skipped=skipped)
     if run_id is not None:
-        for _ in summary.timed_each("enqueue", store.new_leads.enqueue(run_id)):
+        for _ in summary.timings.stage_of_each("enqueue", store.new_leads.enqueue(run_id)):
             between()
-    for batch in summary.timed_each("diff", batches(_decided(store, load, unknown), BATCH)):
+    for batch in summary.timings.stage_of_each("diff", batches(_decided(store, load, unknown), BATCH)):
         enqueued: list[dict[str, Any]] = []
         same: list[tuple[str, bytes, Snapshot]] = []
         for difference, decision in batch:
@@ -135,11 +135,11 @@ def make_plan(
             shortfall.check(decision.change, gone)
             enqueued.append(_entry(difference))
         if run_id is not None:
-            with summary.timed("enqueue"):
+            with summary.timings.stage("enqueue"):
                 store.leads.mark_same(same)
                 store.outbox.enqueue(run_id, enqueued)
         between()
-    for removals in summary.timed_each("removed", batches(_removals(store, load, unknown), BATCH)):
+    for removals in summary.timings.stage_of_each("removed", batches(_removals(store, load, unknown), BATCH)):
         for _, change in removals:
             plan.removed += 1
             plan.calls += 1

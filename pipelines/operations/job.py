@@ -24,7 +24,7 @@ from pipelines.operations.carry_out import Operations
 from pipelines.operations.check_rows import Open
 from pipelines.operations.journal import OperationStore
 from pipelines.operations.operation import used_columns
-from pipelines.operations.results import count_rows, outcomes_of, told_of, write_results
+from pipelines.operations.results import count_rows, outcomes_of, summary_of, write_results
 from pipelines.operations.rows import Bill, Row, bill_of, read_rows
 from pipelines.private_file import refuse_unwritable
 from pipelines.state.store import Store
@@ -126,7 +126,7 @@ def run_operations(run: RunContext) -> None:
             if row.is_open:
                 row.outcome, row.amount = "deferred", None
         count_rows(run.summary, rows)
-        run.summary.operations = told_of(rows, bill, run.run_id)
+        run.summary.operations = summary_of(rows, bill, run.run_id)
         run.summary.actions.update(work.actions)
         run.summary.retried += work.retried
         if is_agreed and operations.results is not None:

@@ -4,19 +4,18 @@ import csv
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from connectors.kartra.money import money_text
 from pipelines.config.operations import Do
 from pipelines.operations.rows import DECIDED, Bill, Row
 from pipelines.private_file import replaced_private
-from pipelines.summary import Summary
+from pipelines.summary import OperationsSummary, Summary
 
 RESULT_COLUMNS = (
     *("row", "key", "operation", "target", "outcome", "type", "reason"),
     *("amount", "refund_id", "run_id", "at"),
 )
-_TOLD = (
+_OUTCOMES = (
     *("done", "already_done", "refused", "refused_before", "parked", "unknown"),
     *("deferred", "invalid", "duplicate", "blocked"),
 )
@@ -66,24 +65,20 @@ def count_rows(summary: Summary, rows: list[Row], *, to_do: str = "deferred") ->
                 summary.leads[DECIDED.get(outcome, to_do)] += 1
 
 
-def told_of(rows: list[Row], bill: Bill, run_id: str) -> dict[str, Any]:
-    """What `run --json` has under operations."""
+def summary_of(rows: list[Row], bill: Bill, run_id: str) -> OperationsSummary:
     refunds = [
         row for row in rows if row.amount is not None and row.operation and row.operation.do is Do.REFUND
     ]
     now = [row for row in refunds if row.outcome == "done" and row.run_id == run_id]
     earlier = [row for row in refunds if row.outcome in ("done", "already done") and row not in now]
     parked = [row for row in refunds if row.outcome == "parked"]
-    return {
-        **dict.fromkeys(_TOLD, 0),
-        **outcomes_of(rows),
-        "money": {
-            "refunded": _sum(now),
-            "refunded_before": _sum(earlier),
-            "parked": _sum(parked),
-            "asked_for": money_text(bill.total),
-        },
-    }
+    return OperationsSummary(
+        {**dict.fromkeys(_OUTCOMES, 0), **outcomes_of(rows)},
+        refunded=_sum(now),
+        refunded_before=_sum(earlier),
+        parked=_sum(parked),
+        asked_for=money_text(bill.total),
+    )
 
 
 def _sum(rows: list[Row]) -> str:

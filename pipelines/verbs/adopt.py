@@ -13,16 +13,16 @@ from typing import get_args
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.wishes import WISH, OnceOnly
-from pipelines.extract.incremental import extract_of
+from pipelines.extract.incremental import Extract, extract_of
 from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
 from pipelines.load.guards import check_before
 from pipelines.state.adoption import Standing
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
-from pipelines.verbs.account import account_of, open_client
+from pipelines.verbs.account import account_of
 from pipelines.verbs.verify_adoption import Verified, verify
-from pipelines.verbs.work import Recorded, recorded
+from pipelines.verbs.work import Caller, Work, work_on
 
 
 @dataclass(slots=True)
@@ -65,32 +65,19 @@ def adopt_source(
     source = open_records(load)
     check_columns(source, config, load)
     adoption = Adoption(pipeline=config.pipeline)
+    caller = Caller(stopping=stopping, progress=progress)
     with Store(config.state) as store:
         store.scope.enter(config.pipeline, account, config.kartra.mode)
         extract = extract_of(source, load, store, Summary())
-        with recorded(store, config.pipeline, "adopt", stopping) as work:
-            adoption.run_id, adoption.summary = work.run_id, work.summary
-            stage(
-                extract.source,
-                extract.load,
-                store,
-                work.summary,
-                run_id=work.run_id,
-                between=work.between,
-            )
-            check_before(
-                extract.load.guards,
-                rows=work.summary.read,
-                known=store.leads.count(),
-                edited=0,
-                removed=0,
-            )
-            _take_over(adoption, work, store, load, owed, progress, whole_source=whole_source)
+        with work_on(config, store, caller, verb="adopt") as work:
+            adoption.run_id, adoption.summary = work.context.run_id, work.summary
+            stage_new(work, extract)
+            _take_over(adoption, work, owed, whole_source=whole_source)
             if verify_count:
-                _verify(adoption, work, store, config, verify_count, seed, progress)
-            if not adoption.owed:
-                extract.settled(store, work.summary)
-        adoption.status = work.status
+                _verify(adoption, work, verify_count, seed)
+            work.extract = extract if not adoption.owed else None
+    work.raise_error()
+    adoption.status = work.status
     return adoption
 
 
@@ -104,22 +91,24 @@ def undo_adoption(config: PipelineConfig) -> int:
         return 0
     with Store(config.state) as store:
         store.scope.enter(config.pipeline, account, config.kartra.mode)
-        with recorded(store, config.pipeline, "adopt --undo") as work:
+        with work_on(config, store, Caller(), verb="adopt --undo") as work:
             count = store.adoption.give_up_all()
-            work.told = f"adopt --undo: {count:,} leads"
+            work.note = f"adopt --undo: {count:,} leads"
+    work.raise_error()
     return count
 
 
-def _take_over(
-    adoption: Adoption,
-    work: Recorded,
-    store: Store,
-    load: LoadConfig,
-    owed: Collection[str],
-    progress: Callable[[Progress], None],
-    *,
-    whole_source: bool,
-) -> None:
+def stage_new(work: Work, extract: Extract) -> None:
+    """The source as it is, before it is compared with Kartra's own import. Raises GuardError."""
+    run = work.context
+    stage(extract.source, extract.load, run.store, run.summary, run_id=run.run_id, between=work.between)
+    check_before(
+        extract.load.guards, rows=run.summary.read, known=run.store.leads.count(), edited=0, removed=0
+    )
+
+
+def _take_over(adoption: Adoption, work: Work, owed: Collection[str], *, whole_source: bool) -> None:
+    store, load = work.context.store, work.context.config.needs_load()
     adoption.imported = 0 if whole_source else store.imports.count()
     standing = store.adoption.decide(
         by_address=load.key.column is None, only_imported=bool(adoption.imported)
@@ -134,18 +123,18 @@ def _take_over(
     for count in store.adoption.take_over(adoption.owed):
         adoption.adopted += count
         _count(adoption, work)
-        progress(Progress(adoption.adopted, total, 0))
+        work.context.show(adoption.adopted, total)
         work.between()
     _count(adoption, work)
     store.leads.keep_raw_hashes()
 
 
-def _count(adoption: Adoption, work: Recorded) -> None:
+def _count(adoption: Adoption, work: Work) -> None:
     """What is taken over is unchanged to a run, and what is left is the next one's."""
     leads = work.summary.leads
     leads["unchanged"] = adoption.adopted + adoption.known
     leads["deferred"] = work.summary.difference + leads["deferred"]
-    work.told = f"adopt: {adoption.adopted:,} leads taken over"
+    work.note = f"adopt: {adoption.adopted:,} leads taken over"
 
 
 def once_only(load: LoadConfig) -> tuple[OnceOnly, ...]:
@@ -153,24 +142,12 @@ def once_only(load: LoadConfig) -> tuple[OnceOnly, ...]:
     return tuple(wish for wish in get_args(OnceOnly) if WISH[wish].is_asked_for(load))
 
 
-def _verify(
-    adoption: Adoption,
-    work: Recorded,
-    store: Store,
-    config: PipelineConfig,
-    count: int,
-    seed: int,
-    progress: Callable[[Progress], None],
-) -> None:
+def _verify(adoption: Adoption, work: Work, count: int, seed: int) -> None:
     adoption.verified = Verified()
-    client = open_client(config, work.is_stopped)
     try:
-        verify(adoption.verified, store, client, config, count, seed, between=work.between, progress=progress)
+        verify(adoption.verified, work, count, seed)
     finally:
-        counts, leads = client.counts, work.summary.leads
-        client.close()
-        work.summary.sent, work.summary.throttled = counts.sent, counts.throttled
-        work.summary.read_back = counts.read_back
+        leads = work.summary.leads
         gone = adoption.verified.unknown  # they are the next run's
         leads["unchanged"], leads["deferred"] = leads["unchanged"] - gone, leads["deferred"] + gone
     work.is_partial = not adoption.verified.agrees

@@ -18,13 +18,14 @@ from typing import Any, TextIO
 from connectors.errors import ConfigError
 from connectors.privacy import mask_text
 from pipelines.batches import batches
+from pipelines.calls.context import RunContext
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.lead import DesiredLead, Snapshot
 from pipelines.contacts.wishes import WISH, WISHES, OnceOnly
-from pipelines.extract.stage import check_columns, stage
+from pipelines.extract.incremental import Extract
+from pipelines.extract.stage import check_columns
 from pipelines.extract.transform import open_records
-from pipelines.load.guards import check_before
 from pipelines.private_file import create_private, refuse_existing, written_aside
 from pipelines.state.database import BATCH
 from pipelines.state.imports import Importable
@@ -32,8 +33,8 @@ from pipelines.state.rejects import Reason
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.account import account_of
-from pipelines.verbs.adopt import once_only
-from pipelines.verbs.work import Recorded, recorded
+from pipelines.verbs.adopt import once_only, stage_new
+from pipelines.verbs.work import Caller, Work, work_on
 
 MAX_LEADS = 19_999
 MAX_COLUMNS = 55
@@ -137,6 +138,37 @@ def for_known(lead: DesiredLead, snapshot: Snapshot) -> DesiredLead:
     )
 
 
+class _Files:
+    """Numbered files, none with more leads than the import takes; on disk when closed."""
+
+    def __init__(self, folder: Path, pipeline: str, header: Sequence[str]) -> None:
+        self._folder, self._pipeline, self._header = folder, pipeline, header
+        self._handle: TextIO | None = None
+        self._write: Callable[[Sequence[str]], object] = len  # nothing is written before a file is begun
+        self.written: list[tuple[Path, int]] = []
+
+    def add(self, cells: Sequence[str]) -> None:
+        if not self.written or self.written[-1][1] == MAX_LEADS:
+            self._begin()
+        path, count = self.written[-1]
+        self._write(cells)
+        self.written[-1] = path, count + 1
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._handle.flush()
+            os.fsync(self._handle.fileno())
+            self._handle.close()
+
+    def _begin(self) -> None:
+        self.close()
+        path = self._folder / f"{self._pipeline}-import-{len(self.written) + 1:03}.csv"
+        self._handle = create_private(path)
+        self._write = csv.writer(self._handle).writerow
+        self._write(self._header)
+        self.written.append((path, 0))
+
+
 def export_import(
     config: PipelineConfig,
     folder: Path,
@@ -159,66 +191,65 @@ def export_import(
     there = _files_there(folder, config.pipeline)
     refuse_existing([] if replace_files else there)
     written = ImportFiles(pipeline=config.pipeline, not_carried=once_only(load))
+    caller = Caller(stopping=stopping, progress=progress)
     with Store(config.state) as store:
         store.scope.enter(config.pipeline, account, config.kartra.mode)
-        with recorded(store, config.pipeline, "export-import", stopping) as work:
-            written.run_id, written.summary = work.run_id, work.summary
-            stage(source, load, store, work.summary, run_id=work.run_id, between=work.between)
-            rows = work.summary.read
-            check_before(load.guards, rows=rows, known=store.leads.count(), edited=0, removed=0)
+        with work_on(config, store, caller, verb="export-import") as work:
+            written.run_id, written.summary = work.context.run_id, work.summary
+            stage_new(work, Extract(source, load))
             store.adoption.decide(by_address=load.key.column is None, only_imported=False)
             with written_aside(folder) as aside:
-                _write(written, work, store, load, aside, progress, everything=everything)
+                _write(written, work, aside, everything=everything)
                 _put_in_place(written, aside, folder, there)
-            work.told = f"export-import: {written.leads:,} leads in {len(written.files):,} files"
+            work.note = f"export-import: {written.leads:,} leads in {len(written.files):,} files"
             work.is_partial = bool(written.misfits)
-        written.status = work.status
-        if work.status == "interrupted":
-            written.files, written.left_out = [], None
+    written.status = work.status
+    work.raise_error()
+    if work.status == "interrupted":
+        written.files, written.left_out = [], None
     return written
 
 
-def _write(
-    written: ImportFiles,
-    work: Recorded,
-    store: Store,
-    load: LoadConfig,
-    aside: Path,
-    progress: Callable[[Progress], None],
-    *,
-    everything: bool,
-) -> None:
+def _write(written: ImportFiles, work: Work, aside: Path, *, everything: bool) -> None:
+    run, load = work.context, work.context.config.needs_load()
+    imports = run.store.imports
     judge = _judged(columns_of(load))
-    columns = _used(columns_of(load), map(judge, store.imports.importable(everything=everything)))
+    columns = _used(columns_of(load), map(judge, imports.importable(everything=everything)))
     written.columns = tuple(column.header for column in columns)
-    store.imports.begin()
+    imports.begin()
     new = 0
     with closing(_Files(aside, written.pipeline, written.columns)) as files:
-        for batch in batches(store.imports.importable(everything=everything), BATCH):
-            kept: list[tuple[str, bytes]] = []
-            left_out: list[tuple[int, str]] = []
-            for one, lead, reason in map(judge, batch):
-                if reason is not None:
-                    left_out.append((one.row, reason))
-                    continue
-                files.add([column.cell(lead) for column in columns])
-                if one.standing == "new":
-                    kept.append((one.key, one.digest))
-            store.rejects.leave_out(work.run_id, left_out)
-            store.imports.add(kept)
-            new += len(kept)
-            written.misfits += len(left_out)
-            written.files = files.written
-            progress(Progress(written.leads + written.misfits, work.summary.read, 0))
+        for batch in batches(imports.importable(everything=everything), BATCH):
+            new += _write_batch(written, run, files, columns, map(judge, batch))
+            run.show(written.leads + written.misfits, work.summary.read)
             work.between()
     written.known = work.summary.difference - written.leads - written.misfits
     work.summary.leads["unchanged"] = written.known
     work.summary.leads["deferred"] = work.summary.difference
-    written.left_out = _write_reasons(
-        store.rejects.reasons(work.run_id), aside / f"{written.pipeline}-left-out.csv"
-    )
+    reasons = run.store.rejects.reasons(run.run_id)
+    written.left_out = _write_reasons(reasons, aside / f"{written.pipeline}-left-out.csv")
     if new:
-        store.imports.keep()
+        imports.keep()
+
+
+def _write_batch(
+    written: ImportFiles, run: RunContext, files: _Files, columns: Sequence[Column], judged: Iterable[Judged]
+) -> int:
+    """Gives how many of them Kartra does not have yet."""
+    new: list[tuple[str, bytes]] = []
+    left_out: list[tuple[int, str]] = []
+    for one, lead, reason in judged:
+        if reason is not None:
+            left_out.append((one.row, reason))
+            continue
+        files.add([column.cell(lead) for column in columns])
+        if one.standing == "new":
+            new.append((one.key, one.digest))
+    run.store.rejects.leave_out(run.run_id, left_out)
+    run.store.imports.add(new)
+    written.misfits += len(left_out)
+    written.files = files.written
+    return len(new)
 
 
 def _used(columns: Sequence[Column], judged: Iterable[Judged]) -> tuple[Column, ...]:
@@ -290,34 +321,3 @@ def _refuse_unfit(load: LoadConfig) -> None:
                     " letters, digits and spaces alone: rename it in Kartra, or leave it to the run after the"
                     " import"
                 )
-
-
-class _Files:
-    """Numbered files, none with more leads than the import takes; on disk when closed."""
-
-    def __init__(self, folder: Path, pipeline: str, header: Sequence[str]) -> None:
-        self._folder, self._pipeline, self._header = folder, pipeline, header
-        self._handle: TextIO | None = None
-        self._write: Callable[[Sequence[str]], object] = len  # nothing is written before a file is begun
-        self.written: list[tuple[Path, int]] = []
-
-    def add(self, cells: Sequence[str]) -> None:
-        if not self.written or self.written[-1][1] == MAX_LEADS:
-            self._begin()
-        path, count = self.written[-1]
-        self._write(cells)
-        self.written[-1] = path, count + 1
-
-    def close(self) -> None:
-        if self._handle is not None:
-            self._handle.flush()
-            os.fsync(self._handle.fileno())
-            self._handle.close()
-
-    def _begin(self) -> None:
-        self.close()
-        path = self._folder / f"{self._pipeline}-import-{len(self.written) + 1:03}.csv"
-        self._handle = create_private(path)
-        self._write = csv.writer(self._handle).writerow
-        self._write(self._header)
-        self.written.append((path, 0))

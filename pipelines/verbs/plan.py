@@ -42,12 +42,12 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
     """What a run would do now. Sends no write; asks Kartra for lists of names at most."""
     account = account_of(config)
     summary = Summary()
-    with summary.timed("open source"):
+    with summary.timings.stage("open source"):
         source = contacts_of(config, summary)
         if config.operations is not None:
             check_operation_columns(config)
     result = PlanResult(Plan(), summary, 0, 0.0, [], 0, None, None)
-    with summary.timed("open state"):
+    with summary.timings.stage("open state"):
         opened = Store(config.state if config.state.exists() else None, check_beside=True)
     with opened as store:
         store.scope.find(config.pipeline, account, config.kartra.mode)
@@ -95,11 +95,11 @@ def _plan_load(
         inventory = AccountInventory(store, client, account, load, keep=False)
         known = _Lenient(inventory, unchecked)
         stage(source, load, store, summary, run_id=None, skip_known=may_skip(config))
-        with summary.timed("check state"):
+        with summary.timings.stage("check state"):
             store.check_is_whole()
         shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
         plan = make_plan(store, load, shortfall, summary, run_id=None)
-        with summary.timed("guard"):
+        with summary.timings.stage("guard"):
             refusal = guard_plan(load, store, summary, plan, approved=False)
         if unchecked:
             plan.forget_names()
@@ -109,7 +109,7 @@ def _plan_load(
         waiting = len(store.outbox.unsettled())
     finally:
         client.close()
-    log.info("%s took %s", config.pipeline, summary.spent_told())
+    log.info("%s took %s", config.pipeline, summary.timings.describe())
     for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
         summary.leads[name] += count
     calls = plan.calls + asking

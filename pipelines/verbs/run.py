@@ -1,21 +1,18 @@
 """A run reads as its sentence: settle what is unknown, stage the source, plan, guard, deliver, report."""
 
 import logging
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.errors import AccessRefusedError, ApiError, ConfigError, RetryableApiError, SyncError
+from connectors.errors import SyncError
 from connectors.kartra.profile import LeadProfile
-from connectors.kartra.sender import Sender
 from connectors.privacy import mask_address
 from connectors.sources import Source
 from pipelines.calls.context import RunContext
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.errors import GuardError, LockedError
+from pipelines.errors import GuardError
 from pipelines.extract.incremental import Extract, extract_of
 from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
@@ -24,17 +21,13 @@ from pipelines.load.custom_fields import creatable_fields, create_fields
 from pipelines.load.delivery import Delivery
 from pipelines.load.guards import check_before
 from pipelines.load.plan import Plan, make_plan, refuse_missing
-from pipelines.operations.job import (
-    check_operation_columns,
-    run_operations,
-)
+from pipelines.operations.job import check_operation_columns, run_operations
 from pipelines.pull.job import pull_tables
-from pipelines.state.clock import new_run_id, utc_now
-from pipelines.state.lease import this_process
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
-from pipelines.verbs.account import account_of, open_client
-from pipelines.verbs.drift import Looking
+from pipelines.verbs.account import account_of
+from pipelines.verbs.drift import DriftCheck
+from pipelines.verbs.work import Caller, Work, work_on
 
 log = logging.getLogger("kartra_sync.run")
 
@@ -55,10 +48,6 @@ class RunResult:
         return str(self.error) if self.error else None
 
 
-class _StoppedError(SyncError):
-    """A stop was asked for between two chunks."""
-
-
 def run_pipeline(
     config: PipelineConfig,
     *,
@@ -75,131 +64,127 @@ def run_pipeline(
     """
     account = account_of(config)
     summary = Summary()
-    with summary.timed("open source"):
+    with summary.timings.stage("open source"):
         source = contacts_of(config, summary)
         if config.operations is not None:
             check_operation_columns(config)
-    started = time.monotonic()
-    run_id = new_run_id()
-    with summary.timed("open state"):
+    with summary.timings.stage("open state"):
         opened = Store(config.state)
+    caller = Caller(approved, stopping, progress)
     with opened as store:
         store.scope.enter(config.pipeline, account, config.kartra.mode)
-        holder = store.runs.take_lease(config.pipeline, this_process(run_id, utc_now()))
-        if holder is not None:
-            raise LockedError(holder.told(config.pipeline))
-        store.runs.begin(run_id, config.pipeline)
-        halted = threading.Event()
-        client = open_client(config, lambda: stopping() or halted.is_set())
-        work = RunContext(
-            config,
-            store,
-            client,
-            account,
-            run_id,
-            summary,
-            approved=approved,
-            stopping=stopping,
-            halt=halted.set,
-            progress=progress,
-        )
-        error: SyncError | None = None
-        extract: Extract | None = None
-        try:
-            if source is not None:
-                extract = extract_of(source, config.needs_load(), store, summary, full=full)
-                error = _load(work, extract)
-            if config.operations is not None and error is None and not stopping():
-                run_operations(work)
-            if config.pull is not None and not stopping() and not isinstance(error, ApiError):
-                with summary.timed("pull"):
-                    pull_tables(
-                        config,
-                        store,
-                        client,
-                        account,
-                        run_id,
-                        summary,
-                        approved=approved,
-                        see=Looking(config, store).see if config.load is not None else _ignore,
-                        stopping=stopping,
-                        progress=progress,
-                    )
-        except SyncError as caught:
-            error = caught
-        except BaseException:
-            error = SyncError("stopped by an error of the program's own")
-            raise
-        finally:
-            client.close()
-            summary.seconds = time.monotonic() - started
-            _count_calls(summary, client)
-            store.outbox.defer(run_id)
-            is_complete = error is None and not stopping()
-            _count_outcomes(summary, store, run_id, complete=is_complete)
-            if extract is not None and is_complete:
-                extract.settled(store, summary)
-            status, error = _status(summary, error, stopped=stopping())
-            message = str(error) if error else None
-            store.runs.finish(run_id, status, message, summary.to_json())
-            log.info("%s took %s", config.pipeline, summary.spent_told())
-    return RunResult(run_id, config.pipeline, status, summary, error, has_loaded=source is not None)
+        with work_on(config, store, caller, summary=summary) as work:
+            _carry_out(work, source, full=full)
+    return RunResult(
+        work.context.run_id,
+        config.pipeline,
+        work.status,
+        summary,
+        work.error,
+        has_loaded=source is not None,
+    )
 
 
-def _load(work: RunContext, extract: Extract) -> SyncError | None:
-    config, store, summary, run_id = work.config, work.store, work.summary, work.run_id
-    source, load = extract.source, extract.load
-    inventory = AccountInventory(store, work.client, work.account, load, clock=work.clock, pool=work.pool)
-    delivery = Delivery(work, inventory)
+def _carry_out(work: Work, source: Source | None, *, full: bool) -> None:
+    """What stops the load stops operations, too; tables are pulled as long as calls may leave."""
+    run = work.context
+    if source is not None:
+        work.extract = extract_of(source, run.config.needs_load(), run.store, run.summary, full=full)
+        work.fail(_load(work, work.extract))
+    if run.config.operations is not None and work.goes_on:
+        run_operations(run)
+    if run.config.pull is not None and work.may_call:
+        with run.summary.timings.stage("pull"):
+            pull_tables(
+                run.config,
+                run.store,
+                run.client,
+                run.account,
+                run.run_id,
+                run.summary,
+                approved=run.approved,
+                see=_seeing(run),
+                stopping=run.stopping,
+                progress=run.progress,
+            )
+    work.between()
 
-    def between() -> None:
-        work.beat()
-        if work.stopping():
-            raise _StoppedError("stopped")
 
-    with summary.timed("recover"):
+def _load(work: Work, extract: Extract) -> SyncError | None:
+    """Gives what ended it early once something may have been sent; raises what did so before."""
+    run, load = work.context, extract.load
+    inventory = AccountInventory(run.store, run.client, run.account, load, clock=run.clock, pool=run.pool)
+    delivery = Delivery(run, inventory)
+    with run.summary.timings.stage("recover"):
         delivery.recover()
     if delivery.failure is not None:
         return delivery.failure
-    unknown = frozenset(entry.key for entry in store.outbox.unsettled())
-    stage(source, load, store, summary, run_id=run_id, between=between, skip_known=may_skip(config))
-    plan = make_plan(
-        store,
-        load,
-        Shortfall(inventory.current, inventory.asked, creatable_fields(load)),
-        summary,
-        run_id=run_id,
-        unknown=unknown,
-        between=between,
-    )
-    refuse_missing(plan)
-    with summary.timed("guard"):
-        refusal = guard_plan(load, store, summary, plan, approved=work.approved)
+    plan = _plan(work, extract, inventory)
+    with run.summary.timings.stage("guard"):
+        refusal = guard_plan(load, run.store, run.summary, plan, approved=run.approved)
     if refusal:
         return refusal
-    if config.kartra.mode == "test":
-        _warn_of_collapsing(store.staging.collapsing())
+    if run.config.kartra.mode == "test":
+        _warn_of_collapsing(run.store.staging.collapsing())
     if plan.new_fields:
-        between()
-        made = create_fields(
-            plan.new_fields,
-            work.client,
-            inventory.custom_fields,
-            settle_s=config.kartra.settle_s,
-            clock=work.clock,
-        )
-        summary.actions["create_custom_field"] += len(made)
-        summary.notes += [f"custom field {field} created" for field in made]
-    with summary.timed("keep"):
-        store.leads.keep_raw_hashes()
+        work.between()
+        _create_fields(run, plan, inventory)
+    _keep_hashes(run)
     if plan.changes:
-        with summary.timed("deliver"):
+        with run.summary.timings.stage("deliver"):
             delivery.deliver(plan.changes)
-        with summary.timed("keep"):
-            store.leads.keep_raw_hashes()
-    summary.actions.update(delivery.actions)
-    summary.retried += delivery.retried
+        _keep_hashes(run)
+    run.summary.actions.update(delivery.actions)
+    run.summary.retried += delivery.retried
     return delivery.failure
+
+
+def _plan(work: Work, extract: Extract, inventory: AccountInventory) -> Plan:
+    """Stage the source and decide what to send. Raises ConfigError for names that the account lacks."""
+    run, load = work.context, extract.load
+    unknown = frozenset(entry.key for entry in run.store.outbox.unsettled())
+    stage(
+        extract.source,
+        load,
+        run.store,
+        run.summary,
+        run_id=run.run_id,
+        between=work.between,
+        skip_known=may_skip(run.config),
+    )
+    plan = make_plan(
+        run.store,
+        load,
+        Shortfall(inventory.current, inventory.asked, creatable_fields(load)),
+        run.summary,
+        run_id=run.run_id,
+        unknown=unknown,
+        between=work.between,
+    )
+    refuse_missing(plan)
+    return plan
+
+
+def _create_fields(run: RunContext, plan: Plan, inventory: AccountInventory) -> None:
+    made = create_fields(
+        plan.new_fields,
+        run.client,
+        inventory.custom_fields,
+        settle_s=run.config.kartra.settle_s,
+        clock=run.clock,
+    )
+    run.summary.actions["create_custom_field"] += len(made)
+    run.summary.notes += [f"custom field {field} created" for field in made]
+
+
+def _keep_hashes(run: RunContext) -> None:
+    with run.summary.timings.stage("keep"):
+        run.store.leads.keep_raw_hashes()
+
+
+def _seeing(run: RunContext) -> Callable[[LeadProfile, datetime], None]:
+    """What a pull does with the profiles that it reads anyway."""
+    return DriftCheck(run.config, run.store).see if run.config.load is not None else _ignore
 
 
 def may_skip(config: PipelineConfig) -> bool:
@@ -224,39 +209,6 @@ def guard_plan(
     except GuardError as error:
         return error
     return None
-
-
-def _count_calls(summary: Summary, client: Sender) -> None:
-    counts = client.counts
-    summary.sent, summary.throttled, summary.read_back = counts.sent, counts.throttled, counts.read_back
-
-
-def _count_outcomes(summary: Summary, store: Store, run_id: str, *, complete: bool) -> None:
-    for (kind, outcome), count in store.outbox.outcomes(run_id).items():
-        if kind == "load":
-            summary.leads[outcome] += count
-        elif outcome == "removed":
-            summary.leads["removed"] += count
-        elif outcome in ("rejected", "parked"):
-            summary.not_removed += count
-    if not complete:  # stopped before everything was decided: the rest waits for the next run
-        summary.leads["deferred"] += max(0, summary.difference)
-
-
-def _status(summary: Summary, error: SyncError | None, *, stopped: bool) -> tuple[str, SyncError | None]:
-    if isinstance(error, _StoppedError) or (stopped and isinstance(error, RetryableApiError | None)):
-        return "interrupted", None
-    if error is not None:
-        return (
-            "refused" if isinstance(error, GuardError | ConfigError | AccessRefusedError) else "failed"
-        ), error
-    if summary.difference:
-        return "failed", SyncError(
-            f"the counters do not add up: {summary.difference:+,} records. Please report this"
-        )
-    if summary.refused or summary.leads["deferred"]:
-        return "partial", None
-    return "succeeded", None
 
 
 def _warn_of_collapsing(collapsing: list[tuple[int, str]]) -> None:

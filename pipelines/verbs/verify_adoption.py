@@ -4,24 +4,20 @@ What is learned stays: the leads' numbers. One that Kartra does not know is no l
 next run sends it. What differs is told and left alone; it is drift from then on.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from random import Random
 
 from connectors.kartra.error_types import LEAD_DELETED
 from connectors.kartra.profile import LeadProfile
-from connectors.kartra.sender import ProfileRead, Sender
-from pipelines.calls.profiles import read_lead
-from pipelines.calls.workers import call_each, width_of
+from connectors.kartra.sender import ProfileRead
 from pipelines.changes.drift import Drift, find_drift
-from pipelines.changes.readback import reads_of
-from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.lead import Snapshot
 from pipelines.contacts.wishes import ONCE_ONLY, WISH
 from pipelines.state.store import Store
-from pipelines.summary import Progress
+from pipelines.verbs.read_leads import read_leads
+from pipelines.verbs.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +68,22 @@ def told(difference: Drift) -> str:
             return f'{WISH[wish].when_missing} "{difference.name}"'
 
 
-def verify(
-    verified: Verified,
-    store: Store,
-    client: Sender,
-    config: PipelineConfig,
-    count: int,
-    seed: int,
-    *,
-    between: Callable[[], None],
-    progress: Callable[[Progress], None],
-) -> None:
+def verify(verified: Verified, work: Work, count: int, seed: int) -> None:
     """Ask Kartra for so many of the leads that were taken over; the same `seed` asks for the same ones.
 
     What comes of it is counted in `verified` as it goes. Raises FatalApiError; what was seen before is kept.
     """
-    total = store.adoption.count()
+    run = work.context
+    total = run.store.adoption.count()
     wanted = min(count, total)
     places = sorted(Random(seed).sample(range(total), wanted))  # noqa: S311 - nobody is to be surprised
-    leads = _at(places, store.adoption.adopted())
-    asked = ((key, row, _snapshot(store, key)) for key, row in leads)
-
-    def read(lead: tuple[str, int | None, Snapshot]) -> ProfileRead | None:
-        return read_lead(client, tuple(reads_of(lead[2], config.kartra.mode)))
-
-    for (key, row, snapshot), profile in call_each(
-        asked, read, width=partial(width_of, config.kartra, client)
-    ):
+    leads = _at(places, run.store.adoption.adopted())
+    asked = ((key, row, _snapshot(run.store, key)) for key, row in leads)
+    for (key, row, snapshot), read in read_leads(run, asked, lambda lead: lead[2]):
         verified.asked += 1
-        _see(store, verified, key, row, snapshot, profile)
-        progress(Progress(verified.asked, wanted, client.counts.sent))
-        between()
+        _see(run.store, verified, key, row, snapshot, read)
+        run.show(verified.asked, wanted)
+        work.between()
 
 
 def _see(

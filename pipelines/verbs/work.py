@@ -1,72 +1,217 @@
-"""Work on the state that is no run: under the pipeline's lease, with a row in `runs` on how it ended."""
+"""Work on the state of one pipeline: under its lease, with a row in `runs` that says how it ended."""
 
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
-from connectors.errors import AccessRefusedError, ConfigError, SyncError
-from pipelines.errors import GuardError, LockedError
+from connectors.errors import AccessRefusedError, ApiError, ConfigError, RetryableApiError, SyncError
+from pipelines.calls.clock import Heartbeat
+from pipelines.calls.context import RunContext
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.errors import GuardError, LockedError, SurroundingsError
+from pipelines.extract.incremental import Extract
 from pipelines.state.clock import new_run_id, utc_now
 from pipelines.state.lease import this_process
 from pipelines.state.store import Store
-from pipelines.summary import Summary
+from pipelines.summary import Progress, Summary
+from pipelines.verbs.account import account_of, open_client
+
+log = logging.getLogger("kartra_sync.run")
+
+REFUSED = (ConfigError, GuardError, AccessRefusedError)
+"""Nothing has failed: what was asked for is not done as it is."""
 
 
 class StoppedError(SyncError):
     """A stop was asked for. What was committed before stays."""
 
 
-@dataclass(slots=True)
-class Recorded:
-    """The work as it goes; `told` stands in `runs` as its message."""
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What whoever starts the work says of it, and hears of it."""
 
-    run_id: str
-    between: Callable[[], None]
-    """To be called between steps: says that the work is alive. Raises StoppedError."""
-    is_stopped: Callable[[], bool]
-    summary: Summary = field(default_factory=Summary)
-    told: str = ""
-    is_partial: bool = False
-    """Whether something was left out that a person should see."""
-    status: str = "running"
+    approved: bool = False
+    """Whether a person has agreed to what needs a word: many leads triggered, money, another account."""
+    stopping: Callable[[], bool] = lambda: False
+    """Asked between steps; true once a person or the system wants the work to end."""
+    progress: Callable[[Progress], None] = lambda _: None
+
+
+class Work:
+    """The work as it goes, and once it has ended how: `status`, `error`, `message`."""
+
+    def __init__(self, context: RunContext, verb: str) -> None:
+        self.context = context
+        self._verb = verb
+        self._heart = Heartbeat(context.beat, context.clock)
+        self._started = time.monotonic()
+        self._is_stopped = False
+        self.error: SyncError | None = None
+        self.status = "running"
+        self.note = ""
+        """Stands in `runs` as the message of work that nothing has stopped."""
+        self.is_partial = False
+        """Whether something was left out that a person should see."""
+        self.extract: Extract | None = None
+        """What was read, where its mark moves on once all of it is settled."""
+
+    @property
+    def summary(self) -> Summary:
+        return self.context.summary
+
+    @property
+    def message(self) -> str | None:
+        """What stands in `runs`."""
+        said = str(self.error) if self.error else ""
+        if self.status == "interrupted" and self._verb:
+            said = "stopped"
+        return f"{self._verb}: {said}" if said and self._verb else said or self.note or None
+
+    @property
+    def _is_run(self) -> bool:
+        """What other work leaves to the next run was its task to leave."""
+        return not self._verb
+
+    @property
+    def goes_on(self) -> bool:
+        return self.error is None and not self.context.stopping()
+
+    @property
+    def may_call(self) -> bool:
+        """Whether a part that does not build on the one before can still reach Kartra."""
+        return not (self.context.stopping() or self.context.is_halted() or isinstance(self.error, ApiError))
+
+    def between(self) -> None:
+        """To be called between steps: says that the work is alive. Raises StoppedError."""
+        self._heart.look_alive()
+        if self.context.stopping():
+            raise StoppedError("stopped")
+
+    def fail(self, error: SyncError | None) -> None:
+        """The first error is the one that is told."""
+        self.error = self.error or error
+
+    def stop(self) -> None:
+        self._is_stopped = True
+
+    def raise_error(self) -> None:
+        """What stopped it, if that was no stop that was asked for."""
+        if self.error is not None:
+            raise self.error
+
+    def end(self) -> None:
+        """Count what became of everything, and write it down."""
+        self.summary.seconds = time.monotonic() - self._started
+        self._count_calls()
+        self._count_outcomes()
+        if self.extract is not None and self.error is None and not self._is_stopped:
+            self.extract.settled(self.context.store, self.summary)
+        self._settle_status()
+        run = self.context
+        run.store.runs.finish(run.run_id, self.status, self.message, self.summary.to_json())
+        log.info("%s took %s", run.config.pipeline, self.summary.timings.describe())
+
+    def _count_calls(self) -> None:
+        counts, summary = self.context.client.counts, self.summary
+        summary.sent, summary.throttled, summary.read_back = counts.sent, counts.throttled, counts.read_back
+
+    def _count_outcomes(self) -> None:
+        """What is planned and was not sent is the next run's, and so is what was not even decided."""
+        summary, outbox = self.summary, self.context.store.outbox
+        outbox.defer(self.context.run_id)
+        for (kind, outcome), count in outbox.outcomes(self.context.run_id).items():
+            if kind == "load":
+                summary.leads[outcome] += count
+            elif outcome == "removed":
+                summary.leads["removed"] += count
+            elif outcome in ("rejected", "parked"):
+                summary.not_removed += count
+        if self.error is not None or self._is_stopped:
+            summary.leads["deferred"] += max(0, summary.difference)
+
+    def _settle_status(self) -> None:
+        if self._is_stopped and isinstance(self.error, RetryableApiError | None):
+            self.status, self.error = (
+                "interrupted",
+                None,
+            )  # a call that was given up is no news then
+        elif self.error is None and self.summary.difference:
+            self.status, self.error = "failed", _unbalanced(self.summary)
+        elif self.error is not None:
+            self.status = "refused" if isinstance(self.error, REFUSED) else "failed"
+        else:
+            rest = self.summary.leads["deferred"] if self._is_run else 0
+            is_partial = self.is_partial or self.summary.refused or rest
+            self.status = "partial" if is_partial else "succeeded"
 
 
 @contextmanager
-def recorded(
-    store: Store, pipeline: str, verb: str, stopping: Callable[[], bool] = lambda: False
-) -> Iterator[Recorded]:
-    """The store has entered its scope. A stop ends the work with the status `interrupted`, and no error.
+def work_on(
+    config: PipelineConfig,
+    store: Store,
+    caller: Caller,
+    *,
+    verb: str = "",
+    summary: Summary | None = None,
+) -> Iterator[Work]:
+    """The store has entered its scope. `verb` stands in the row of work that is no run.
 
-    Raises LockedError while another process works on the pipeline.
+    A SyncError of the work is kept as its `error` and not raised. Raises LockedError while another process
+    works on the pipeline.
     """
+    with leased(config, store, caller, summary) as run:
+        store.runs.begin(run.run_id, config.pipeline)
+        work = Work(run, verb)
+        try:
+            yield work
+        except StoppedError:
+            work.stop()
+        except SyncError as error:
+            work.fail(error)
+            if run.stopping():
+                work.stop()
+        except (OSError, MemoryError) as error:
+            work.fail(SurroundingsError(error))
+        except BaseException:
+            work.fail(SyncError("stopped by an error of the program's own"))
+            raise
+        finally:
+            run.client.close()
+            work.end()
+
+
+@contextmanager
+def leased(
+    config: PipelineConfig, store: Store, caller: Caller, summary: Summary | None = None
+) -> Iterator[RunContext]:
+    """The lease, and what work needs. Raises LockedError where another process has the lease."""
     run_id = new_run_id()
-    holder = store.runs.take_lease(pipeline, this_process(run_id, utc_now()))
+    account = account_of(config)
+    holder = store.runs.take_lease(config.pipeline, this_process(run_id, utc_now()))
     if holder is not None:
-        raise LockedError(holder.told(pipeline))
-    store.runs.begin(run_id, pipeline)
-
-    def between() -> None:
-        store.runs.beat(run_id)
-        if stopping():
-            raise StoppedError(f"{verb}: stopped")
-
-    work = Recorded(run_id, between, stopping)
-    started = time.monotonic()
+        raise LockedError(holder.told(config.pipeline))
+    halted = threading.Event()
     try:
-        yield work
-        work.status = "partial" if work.is_partial or work.summary.refused else "succeeded"
-    except StoppedError as stopped:
-        work.status, work.told = "interrupted", str(stopped)
-    except SyncError as error:
-        work.status = (
-            "refused" if isinstance(error, ConfigError | GuardError | AccessRefusedError) else "failed"
-        )
-        work.told = f"{verb}: {error}"
-        raise
-    except BaseException:
-        work.status, work.told = "failed", f"{verb}: stopped by an error of the program's own"
-        raise
+        with closing(open_client(config, lambda: caller.stopping() or halted.is_set())) as client:
+            yield RunContext(
+                config,
+                store,
+                client,
+                account,
+                run_id,
+                summary or Summary(),
+                approved=caller.approved,
+                stopping=caller.stopping,
+                halt=halted.set,
+                is_halted=halted.is_set,
+                progress=caller.progress,
+            )
     finally:
-        work.summary.seconds = time.monotonic() - started
-        store.runs.finish(run_id, work.status, work.told, work.summary.to_json())
+        store.runs.release_lease(run_id)
+
+
+def _unbalanced(summary: Summary) -> SyncError:
+    return SyncError(f"the counters do not add up: {summary.difference:+,} records. Please report this")

@@ -190,6 +190,21 @@ def test_refused_credentials_are_2_and_nothing_was_sent(
     assert stored(sandbox) == {}
 
 
+def test_a_pull_hides_not_why_the_load_was_stopped(project: Project, sandbox: Sandbox) -> None:
+    project.contacts([contact(number) for number in range(60)])
+    path = project.pipeline(FIELDS_ONLY)
+    path.write_text(f"{path.read_text('utf-8')}pull: {{into: tables.db, leads: {{state: true}}}}\n", "utf-8")
+    assert project.run().code == 0
+    for lead in list(sandbox.account.leads.values())[:40]:
+        lead.deleted = True
+    project.contacts([contact(number, First="Someone") for number in range(60)])
+    stopped = project.run()
+    assert (stopped.code, stopped.json["status"]) == (4, "refused")
+    assert "stopped" in stopped.json["message"]
+    assert stopped.stderr == f"newsletter: {stopped.json['message']}\n"
+    assert adds_up(stopped.json)
+
+
 def test_several_files_are_one_run_each_and_the_worst_exit_code(project: Project, sandbox: Sandbox) -> None:
     for name in ("a", "b", "c"):
         project.contacts([contact(1, Email=f"{name}@example.org")], name=f"{name}.csv")
