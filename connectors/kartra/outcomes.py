@@ -58,12 +58,12 @@ def error_for(call: Call, answer: Answer) -> ApiError | None:
             message = f"Kartra refused {concerned}: {error_type(answer.type).numbered}"
             return RefusedApiError(message, type=answer.type, actions=outcomes)
         case Effect.RETRY_LATER:
-            message = f"{concerned}: nothing was carried out; send it again later"
+            message = f"{concerned}: nothing was carried out; send it again later{_seen(answer)}"
             return RetryableApiError(message, type=answer.type, actions=outcomes)
     if not _unknown(call, answer):
-        message = f"no usable answer to {concerned}, which only reads: ask again"
+        message = f"no usable answer to {concerned}, which only reads: ask again{_seen(answer)}"
         return RetryableApiError(message, type=answer.type, actions=outcomes)
-    said = f": {error_type(answer.type).numbered}" if answer.type else "."
+    said = f": {error_type(answer.type).numbered}" if answer.type else f"{_seen(answer)}."
     return UnknownOutcomeError(
         f"nobody knows whether {concerned} was carried out{said} {again(call, answer)}."
         f" Read back first: {read_back(call, answer)}",
@@ -71,6 +71,10 @@ def error_for(call: Call, answer: Answer) -> ApiError | None:
         type=answer.type,
         actions=outcomes,
     )
+
+
+def _seen(answer: Answer) -> str:
+    return f" ({answer.trouble})" if answer.trouble else ""
 
 
 def read_back(call: Call, answer: Answer) -> str:

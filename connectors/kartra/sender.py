@@ -130,10 +130,7 @@ class Sender:
             answer = retrying(self._send_or_give_up, call)
         except RetryError as error:
             last: Answer = error.last_attempt.result()
-            raise RetryableApiError(
-                f"Kartra gave no usable answer to {call.commands[0]} in {READ_ATTEMPTS} tries"
-                + (f"; the last time: {last.trouble}" if last.trouble else "")
-            ) from None
+            raise RetryableApiError(_no_answer(call, last)) from None
         if answer.effect is Effect.FATAL:
             raise fatal(answer)
         return answer
@@ -188,6 +185,15 @@ class Sender:
         deadline = time.monotonic() + seconds
         while (left_s := deadline - time.monotonic()) > 0 and not self._given_up():
             time.sleep(min(left_s, 0.2))
+
+
+def _no_answer(call: Call, last: Answer) -> str:
+    said = f"Kartra gave no usable answer to {call.commands[0]} in {READ_ATTEMPTS} tries"
+    if not last.trouble:
+        return said
+    if last.effect is Effect.RETRY_LATER:
+        return f"Kartra was not reached in {READ_ATTEMPTS} tries, and nothing was sent: {last.trouble}"
+    return f"{said}; the last time: {last.trouble}"
 
 
 def _is_of_the_request(reply: Reply) -> bool:
