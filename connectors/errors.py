@@ -81,4 +81,4 @@ class FatalApiError(ApiError):
 
 
 class AccessRefusedError(FatalApiError):
-    """Kartra lets nobody in: mend the credentials, the App or the address that the calls come from."""
+    """Nobody gets in: mend the credentials, the App, the address that calls come from, or certificates."""

@@ -23,7 +23,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from connectors.errors import FatalApiError
+from connectors.errors import AccessRefusedError
 from connectors.kartra.route import certificate_fault, is_loopback, route_to, why_no_answer, why_not_sent
 
 KARTRA_URL = "https://app.kartra.com/api"
@@ -88,7 +88,7 @@ class Transport:
     def post(self, request: requests.PreparedRequest, has_left: Callable[[], None]) -> Reply:
         """`has_left` is called when the last byte is with the operating system.
 
-        Raises NotSentError, NoReplyError, and FatalApiError where the certificate cannot be verified.
+        Raises NotSentError, NoReplyError, and AccessRefusedError where the certificate cannot be verified.
         """
         posting = self._posting
         posting.has_begun = posting.is_tunnelled = False
@@ -125,7 +125,7 @@ class Transport:
         if posting.has_begun:
             return NoReplyError(why_no_answer(error, within_s=self._timeout_s))
         if fault := certificate_fault(error, self._route):
-            return FatalApiError(fault)
+            return AccessRefusedError(fault)
         return NotSentError(
             why_not_sent(error, self._route, is_tunnelled=posting.is_tunnelled, within_s=self._connect_s)
         )

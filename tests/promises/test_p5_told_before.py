@@ -387,7 +387,7 @@ def test_p5_a_bad_credential_stops_after_exactly_one_call(
     project.pipeline(LOAD)
     project.environ[variable] = "wrong-one"
     done = project.run()
-    assert (done.code, done.json["status"], done.json["leads"]) == (2, "failed", leads(deferred=5))
+    assert (done.code, done.json["status"], done.json["leads"]) == (2, "refused", leads(deferred=5))
     assert done.stderr.startswith(f"newsletter: Kartra: {told}. Usually the ")
     assert ". Check the " in done.stderr
     assert [call.commands for call in sandbox.calls] == [("retrieve_account_tags",)]
