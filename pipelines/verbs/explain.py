@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from connectors.errors import SyncError
@@ -11,78 +11,78 @@ from pipelines.changes.diff import Change, diff_lead, unproven_wishes, why_parke
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.addresses import normal_key
-from pipelines.contacts.forgotten import REASON
+from pipelines.contacts.forgotten import REASON, Forgotten
 from pipelines.contacts.lead import Snapshot, digest
 from pipelines.contacts.mapping import Mapped
 from pipelines.contacts.wishes import WISH
 from pipelines.extract.stage import find_record
 from pipelines.extract.suppression import suppressed_addresses, suppressed_by
 from pipelines.extract.transform import open_records
-from pipelines.state.store import Store
+from pipelines.state.leads import LeadState
+from pipelines.verbs.reading import store_of
+
+
+@dataclass(slots=True)
+class InSource:
+    """What the source has under a key: its rows, and the one that speaks for the lead."""
+
+    rows: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    winner: Mapped | None = None
+    problem: str | None = None
+    """Why the source could not be read, or not to its end."""
 
 
 def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, Any]:
     """Values are masked unless `show`. Needs no credentials, makes no call."""
     load = config.needs_load()
     key = normal_key(key, by_address=load.key.column is None)
-    found: list[Mapped] = []
-    rows: list[dict[str, Any]] = []
-    unreadable = None
-    try:
-        for row, record, mapped in find_record(open_records(load), load, key):
-            found.append(mapped)
-            rows.append({"row": row, "record": _masked(dict(record), show=show)})
-    except SyncError as error:
-        unreadable = str(error)
-    winner = max(found, key=lambda mapped: mapped.rank, default=None)
-    if winner is not None:  # of equal rank, the last
-        winner = next(mapped for mapped in reversed(found) if mapped.rank == winner.rank)
-    with Store(config.state if config.state.exists() else None) as store:
+    found = _in_source(load, key)
+    with store_of(config) as store:
         known = store.leads.states_of_key(config.pipeline, key)
         refusals = {row.digest: row.reason for row in store.refusals.of_key(config.pipeline, key)}
         journal = store.outbox.journal(config.pipeline, key)
-        forgotten = store.forgetting.forgotten()
-    if winner and forgotten and forgotten.holds(key, winner.lead.email):
-        winner = replace(winner, blocked=REASON)
-    if winner and not winner.blocked:
-        winner = replace(winner, blocked=_suppressed(load, winner.lead.email))
+        winner = found.winner and _judged(found.winner, key, load, store.forgetting.forgotten())
     states = [
         {
-            "mode": row.mode,
-            "origin": row.origin,
-            "lead_id": row.lead_id,
-            "changed_at": row.changed_at,
-            "removed_at": row.removed_at,
-            "acknowledged": _masked(json.loads(row.snapshot), show=show),
-            "decision": _decision(winner, row, refusals),
+            "mode": state.mode,
+            "origin": state.origin,
+            "lead_id": state.lead_id,
+            "changed_at": state.changed_at,
+            "removed_at": state.removed_at,
+            "acknowledged": _masked(json.loads(state.snapshot), show=show),
+            "decision": _decision(winner, state, refusals),
         }
-        for row in known
+        for state in known
     ]
     return {
         "key": key if show else mask_value(key),
-        "source": rows,
-        "source_problem": unreadable,
+        "source": [{"row": row, "record": _masked(record, show=show)} for row, record in found.rows],
+        "source_problem": found.problem,
         "mapped": _masked(json.loads(winner.lead.to_json()), show=show) if winner else None,
         "blocked": winner.blocked if winner else None,
         "states": states,
         "decision": None if states else _first_decision(winner, refusals),
-        "journal": [
-            {
-                "run_id": row.run_id,
-                "mode": row.mode,
-                "kind": row.kind,
-                "state": row.state,
-                "attempts": row.attempts,
-                "sent_at": row.sent_at,
-                "settled_at": row.settled_at,
-                "outcome": row.outcome,
-                "type": row.type,
-                "reason": row.reason,
-                "done": row.done,
-            }
-            for row in journal
-        ],
+        "journal": [asdict(entry) for entry in journal],
     }
+
+
+def _in_source(load: LoadConfig, key: str) -> InSource:
+    found = InSource()
+    try:
+        for row, record, mapped in find_record(open_records(load), load, key):
+            found.rows.append((row, dict(record)))
+            if found.winner is None or mapped.rank >= found.winner.rank:  # of equal rank, the last
+                found.winner = mapped
+    except SyncError as error:
+        found.problem = str(error)
+    return found
+
+
+def _judged(winner: Mapped, key: str, load: LoadConfig, forgotten: Forgotten | None) -> Mapped:
+    """With the reason, where it is not sent because of who it is."""
+    if forgotten and forgotten.holds(key, winner.lead.email):
+        return replace(winner, blocked=REASON)
+    return winner if winner.blocked else replace(winner, blocked=_suppressed(load, winner.lead.email))
 
 
 def _first_decision(winner: Mapped | None, refusals: Mapping[bytes, str]) -> str:
@@ -92,28 +92,28 @@ def _first_decision(winner: Mapped | None, refusals: Mapping[bytes, str]) -> str
         return f"not sent: {winner.blocked}"
     if reason := refusals.get(digest(winner.lead.to_json())):
         return f"was refused: {reason}; sent again when its row changes"
-    return f"create: {_told(diff_lead(winner.lead, None))}"
+    return f"create: {_describe(diff_lead(winner.lead, None))}"
 
 
-def _decision(winner: Mapped | None, row: Any, refusals: Mapping[bytes, str]) -> str:
+def _decision(winner: Mapped | None, state: LeadState, refusals: Mapping[bytes, str]) -> str:
     if winner is None:
-        return "gone from the source" + (", removed" if row.removed_at else "")
+        return "gone from the source" + (", removed" if state.removed_at else "")
     if winner.blocked:
         return f"not sent: {winner.blocked}"
     wished = digest(winner.lead.to_json())
-    if row.digest == wished and not row.removed_at:
+    if state.digest == wished and not state.removed_at:
         return "nothing: as Kartra acknowledged it"
     if reason := refusals.get(wished):
         return f"was refused: {reason}; sent again when its row changes"
-    snapshot = Snapshot.from_json(row.snapshot, lead_id=row.lead_id)
+    snapshot = Snapshot.from_json(state.snapshot, lead_id=state.lead_id)
     unproven = unproven_wishes(winner.lead, snapshot)
     parked = f"parked: {why_parked(unproven)}" if unproven else ""
     if change := diff_lead(winner.lead, snapshot):
-        return f"edit: {_told(change)}" + (f"; {parked}" if parked else "")
+        return f"edit: {_describe(change)}" + (f"; {parked}" if parked else "")
     return parked or "nothing: no difference in what is sent"
 
 
-def _told(change: Change) -> str:
+def _describe(change: Change) -> str:
     parts = [*change.fields, *change.custom_fields]
     if change.email and not change.create:
         parts.append("new address")

@@ -1,6 +1,7 @@
 """One operation from end to end: its rows, what they ask for, what became of it, what the next run does."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from connectors.errors import SyncError
@@ -8,9 +9,9 @@ from connectors.privacy import mask_address, mask_value
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.normalise import normal_cell
 from pipelines.extract.sources import open_source
-from pipelines.operations.journal import OperationStore
+from pipelines.operations.journal import JournalEntry, OperationStore
 from pipelines.operations.rows import Row, read_rows
-from pipelines.state.store import Store
+from pipelines.verbs.reading import store_of
 
 
 def explain_operation(config: PipelineConfig, key: str, *, show: bool) -> dict[str, Any] | None:
@@ -20,16 +21,15 @@ def explain_operation(config: PipelineConfig, key: str, *, show: bool) -> dict[s
         return None
     key = normal_cell(key)
     problem, rows = None, []
-    with Store(config.state if config.state.exists() else None) as store:
+    with store_of(config) as store:
         journal = OperationStore(store).journal(config.pipeline, key)
         try:
-            found = read_rows(
-                open_source(operations.source),
-                operations,
-                OperationStore(store),
-                store.forgetting.forgotten(),
-            )
-            rows = [row for row in found if row.key == key]
+            source, forgotten = open_source(operations.source), store.forgetting.forgotten()
+            rows = [
+                row
+                for row in read_rows(source, operations, OperationStore(store), forgotten)
+                if row.key == key
+            ]
         except SyncError as error:
             problem = str(error)
     if not rows and not journal and config.load is not None:
@@ -39,25 +39,13 @@ def explain_operation(config: PipelineConfig, key: str, *, show: bool) -> dict[s
         "source": [_row(row, show=show) for row in rows],
         "source_problem": problem,
         "decision": _decision(rows, journal),
-        "journal": [
-            {
-                "run_id": entry.run_id,
-                "mode": entry.mode,
-                "operation": entry.do,
-                "target": entry.target,
-                "state": entry.state,
-                "attempts": entry.attempts,
-                "sent_at": entry.sent_at,
-                "settled_at": entry.settled_at,
-                "outcome": entry.outcome,
-                "type": entry.type,
-                "reason": entry.reason,
-                "amount": entry.amount,
-                "refund_id": entry.refund_id,
-            }
-            for entry in journal
-        ],
+        "journal": [_entry(entry) for entry in journal],
     }
+
+
+def _entry(entry: JournalEntry) -> dict[str, Any]:
+    told = asdict(entry)
+    return {**told, "operation": told.pop("do")}
 
 
 def _row(row: Row, *, show: bool) -> dict[str, Any]:
@@ -73,7 +61,7 @@ def _row(row: Row, *, show: bool) -> dict[str, Any]:
     }
 
 
-def _decision(rows: list[Row], journal: list[Any]) -> str:
+def _decision(rows: list[Row], journal: list[JournalEntry]) -> str:
     """The mode and account of the last journal entry decide: a row is read under those of no scope."""
     asked = next((row.operation for row in rows if row.operation), None)
     last = journal[-1] if journal else None

@@ -1,54 +1,44 @@
 """What is not sent until somebody acts: effects nobody can prove, refused wishes, and what is held back."""
 
+from dataclasses import asdict
 from typing import Any
 
 from connectors.kartra.error_types import error_type
 from connectors.privacy import mask_address, mask_text
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.operations.journal import OperationStore
-from pipelines.state.store import Store
+from pipelines.operations.journal import Parked as ParkedOperation
+from pipelines.state.refusals import HeldBack, Parked
+from pipelines.verbs.reading import store_of
 
 
 def parked_of(config: PipelineConfig, *, show: bool) -> dict[str, Any]:
     """Leads and operations (`unproven`, `refused`), causes (`held_back`). Keys are masked unless `show`."""
-    with Store(config.state if config.state.exists() else None) as store:
+    with store_of(config) as store:
         return {
             "operations": [
-                {
-                    "key": row.key if show else mask_address(row.key),
-                    "row": row.row,
-                    "mode": row.mode,
-                    "kind": row.kind,
-                    "operation": row.do,
-                    "target": row.target,
-                    "amount": row.amount,
-                    "type": row.type,
-                    "reason": row.reason,
-                    "since": row.since,
-                }
-                for row in OperationStore(store).parked(config.pipeline)
+                _operation(parked, show=show) for parked in OperationStore(store).parked(config.pipeline)
             ],
-            "leads": [
-                {
-                    "key": row.key if show else mask_address(row.key),
-                    "mode": row.mode,
-                    "lead_id": row.lead_id,
-                    "kind": row.kind,
-                    "what": row.what,
-                    "type": row.type,
-                    "reason": row.reason,
-                    "since": row.since,
-                }
-                for row in store.refusals.parked(config.pipeline)
-            ],
-            "held_back": [
-                {
-                    "mode": row.mode,
-                    "what": mask_text(f"{row.cmd} {row.label}"),
-                    "type": row.type,
-                    "reason": error_type(row.type).told,
-                    "since": row.opened_at,
-                }
-                for row in store.refusals.held_back(config.pipeline)
-            ],
+            "leads": [_lead(parked, show=show) for parked in store.refusals.parked(config.pipeline)],
+            "held_back": [_cause(held) for held in store.refusals.held_back(config.pipeline)],
         }
+
+
+def _lead(parked: Parked, *, show: bool) -> dict[str, Any]:
+    return {**asdict(parked), "key": parked.key if show else mask_address(parked.key)}
+
+
+def _operation(parked: ParkedOperation, *, show: bool) -> dict[str, Any]:
+    told = asdict(parked)
+    del told["lead"]  # whose it is: a person's address, or a number of Kartra's
+    return {**told, "operation": told.pop("do"), "key": parked.key if show else mask_address(parked.key)}
+
+
+def _cause(held: HeldBack) -> dict[str, Any]:
+    return {
+        "mode": held.mode,
+        "what": mask_text(f"{held.cmd} {held.label}"),
+        "type": held.type,
+        "reason": error_type(held.type).told,
+        "since": held.opened_at,
+    }

@@ -9,7 +9,8 @@ from typing import Any
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.sources import CsvOptions, SourceConfig
 from pipelines.private_file import open_private
-from pipelines.verbs.status import last_runs, store_of
+from pipelines.verbs.reading import store_of
+from pipelines.verbs.status import last_runs
 
 
 def write_rejects(

@@ -1,12 +1,14 @@
 """Looking without touching: the last runs, what waits, who was refused. Needs no credentials."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from connectors.errors import TablesError
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.pull import PullConfig
 from pipelines.state.store import Store
+from pipelines.verbs.reading import store_of
 
 
 def status_of(config: PipelineConfig) -> dict[str, Any]:
@@ -65,21 +67,8 @@ def runs_of(config: PipelineConfig, count: int) -> list[dict[str, Any]]:
         return last_runs(store, config.pipeline, count)
 
 
-def store_of(config: PipelineConfig) -> Store:
-    return Store(config.state if config.state.exists() else None)
-
-
 def last_runs(store: Store, pipeline: str, count: int) -> list[dict[str, Any]]:
     return [
-        {
-            "run_id": row.run_id,
-            "pipeline": row.pipeline,
-            "mode": row.mode,
-            "started_at": row.started_at,
-            "finished_at": row.finished_at,
-            "status": row.status,
-            "message": row.message,
-            "summary": json.loads(row.summary) if row.summary else None,
-        }
-        for row in store.runs.last(pipeline, count)
+        {**asdict(run), "summary": json.loads(run.summary) if run.summary else None}
+        for run in store.runs.last(pipeline, count)
     ]
