@@ -83,9 +83,12 @@ class Workers(Generic[Task, Given]):
         self.failure = self.failure or error
         self._run.halt()
 
-    def work(self, tasks: Iterable[Task], *, total: int = 0) -> None:
-        """Do all tasks, and those that they become. `total`: how many are to be settled, for people."""
+    def expect(self, total: int) -> None:
+        """So many tasks are to be settled, for people who look on."""
         self._settled, self._total = 0, total
+
+    def work(self, tasks: Iterable[Task]) -> None:
+        """Do all tasks, and those that they become."""
         coming = iter(tasks)
         pool = self._run.pool()
         try:
@@ -160,7 +163,8 @@ class Workers(Generic[Task, Given]):
         if ended:
             self._take([(self._flying.pop(future), future) for future in ended])
         self._heart.look_alive()
-        self._run.show(self._settled, self._total)
+        if self._total:
+            self._run.show(self._settled, self._total)
 
 
 def call_each(

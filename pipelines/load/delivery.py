@@ -82,17 +82,19 @@ class Delivery:
         if entries:
             log.info("%d calls of an earlier run have no outcome: reading back", len(entries))
         left = (begin_recovery(entry, self._now(), self._rules) for entry in entries)
-        self._workers.work(left, total=len(entries))
+        self._workers.expect(len(entries))
+        self._workers.work(left)
 
     def deliver(self, total: int) -> None:
         """Send everything planned. What stopped it early is in `failure`.
 
         What is held back is put by, for a probe may show meanwhile that it works again; else it is parked.
         """
-        self._workers.work(self._planned(), total=total)
+        self._workers.expect(total)
+        self._workers.work(self._planned())
         if self._put_by and not self._workers.is_halted:
             self._last_pass = True
-            self._workers.work(self._planned(), total=total)
+            self._workers.work(self._planned())
 
     def _planned(self) -> Iterator[Task]:
         after = 0

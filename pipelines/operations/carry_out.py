@@ -115,7 +115,8 @@ class Operations:
         for one in opened:
             lead = one.checked.lead
             groups.setdefault(f"{lead.id} {lead.email}", []).append(one)
-        self._workers.work(self._queues(groups.values()), total=len(opened))
+        self._workers.expect(len(opened))
+        self._workers.work(self._queues(groups.values()))
 
     def keep(self, rows: Iterable[Row]) -> None:
         """Note what a check refused, so that it is not asked for again until its row changes."""

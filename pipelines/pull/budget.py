@@ -6,17 +6,20 @@ from collections.abc import Callable, Sequence
 from connectors.kartra.answers import ActionAnswer, Answer
 from connectors.kartra.commands import Action, Call, Lead
 from connectors.kartra.sender import Sender, is_answered, is_clear
-from pipelines.pull.workers import PullStoppedError, Workers
+
+
+class PullStoppedError(Exception):
+    """No further call is to be made: a stop was asked for, the budget is used up, or a call failed."""
 
 
 class PullCalls:
     """For any number of workers. Raises SyncError, and PullStoppedError where no further call may be made."""
 
-    def __init__(self, client: Sender, workers: Workers, *, at_most: int) -> None:
+    def __init__(self, client: Sender, may_go_on: Callable[[], bool], *, at_most: int) -> None:
         self.made = 0
         self.is_used_up = False
         self._client = client
-        self._workers = workers
+        self._may_go_on = may_go_on
         self._at_most = at_most
         self._lock = threading.Lock()
 
@@ -42,7 +45,6 @@ class PullCalls:
         with self._lock:
             if self.made >= self._at_most:
                 self.is_used_up = True
-                self._workers.halt()
-            if not self._workers.may_go_on:
+            if self.is_used_up or not self._may_go_on():
                 raise PullStoppedError
             self.made += 1

@@ -10,9 +10,10 @@ from itertools import chain
 from connectors.errors import ConfigError, TablesError
 from connectors.kartra.clock import zone_of
 from connectors.kartra.profile import LeadProfile
-from connectors.kartra.sender import Sender
 from connectors.sources import Source
 from connectors.sources.faults import without_faults
+from pipelines.calls.clock import SYSTEM_CLOCK, Clock
+from pipelines.calls.context import RunContext
 from pipelines.calls.inventories import INVENTORIES
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.pull import PullConfig, RosterConfig
@@ -20,76 +21,50 @@ from pipelines.contacts.addresses import InvalidAddressError, normal_address
 from pipelines.contacts.normalise import normal_cell
 from pipelines.extract.sources import open_source
 from pipelines.pull.details import CHAINED, Chains
-from pipelines.pull.pull import Pull, PullOrder
-from pipelines.state.clock import utc_now
+from pipelines.pull.leads import PullOrder
+from pipelines.pull.pull import Pull
 from pipelines.state.store import Store
-from pipelines.summary import Progress, Summary
 from pipelines.tables.answers import Waiting
 from pipelines.tables.warehouse import Warehouse
 
 log = logging.getLogger("kartra_sync.pull")
 
 
-def pull_tables(
-    config: PipelineConfig,
-    store: Store,
-    client: Sender,
-    account: str,
-    run_id: str,
-    summary: Summary,
-    *,
-    approved: bool,
-    see: Callable[[LeadProfile, datetime], None],
-    stopping: Callable[[], bool],
-    progress: Callable[[Progress], None],
-) -> None:
+def pull_tables(run: RunContext, see: Callable[[LeadProfile, datetime], None]) -> None:
     """Pull into the tables what is not fresh. Raises SyncError; what was answered before is in the tables.
 
     `see` is handed each profile with the time it was asked for, so that drift costs no further call.
     """
-    pull = config.needs_pull()
+    pull, store, account = run.config.needs_pull(), run.store, run.account
     forgotten = store.forgetting.forgotten()
-    workers = config.kartra.workers
 
     def is_forgotten(name: str) -> bool:
         return forgotten is not None and forgotten.holds(name.lower())
 
     lookups = roster(pull.leads, store, account)
     with Warehouse(pull.into, zone=zone_of(pull.zone)) as warehouse:
-        started = utc_now()
-        sent_before = client.counts.sent
+        started = run.clock.now()
+        sent_before = run.client.counts.sent
         order = order_of(pull, started - pull.refresh_after)
-        warehouse.begin_pull(run_id, config.pipeline, account, started, other_account=approved)
+        warehouse.begin_pull(run.run_id, run.config.pipeline, account, started, other_account=run.approved)
         chains = StoredChains(store, account)
-        run = Pull(
-            client,
-            warehouse,
-            order,
-            chains,
-            calls_per_second=config.kartra.calls_per_second,
-            workers=None if workers == "auto" else workers,
-            is_forgotten=is_forgotten,
-            see=see,
-            stopping=stopping,
-            beat=lambda: store.runs.beat(run_id),
-            progress=progress,
-        )
+        work = Pull(run, warehouse, order, chains, is_forgotten=is_forgotten, see=see)
         status = "failed"
         try:
-            run.run(lookup for lookup in lookups if not is_forgotten(_name(lookup)))
-            status = "interrupted" if stopping() else "partial" if run.is_out_of_budget else "succeeded"
+            work.run(lookup for lookup in lookups if not is_forgotten(_name(lookup)))
+            status = "interrupted" if run.stopping() else "partial" if work.is_out_of_budget else "succeeded"
         finally:
             chains.keep()
             waiting = warehouse.waiting(order.before, profiles=order.profiles, sales=order.sales)
-            notes = [*run.notes, *_budget_notes(run, order, waiting), *warehouse.notes()]
-            calls = client.counts.sent - sent_before
-            warehouse.finish_pull(utc_now(), status, calls=calls, waiting=waiting.leads, notes=notes)
-            summary.pulled.update({table: warehouse.pulled[table] for table in pull.tables})
-            summary.notes += notes
+            notes = [*work.notes, *_budget_notes(work, order, waiting), *warehouse.notes()]
+            calls = run.client.counts.sent - sent_before
+            warehouse.finish_pull(run.clock.now(), status, calls=calls, waiting=waiting.leads, notes=notes)
+            run.summary.pulled.update({table: warehouse.pulled[table] for table in pull.tables})
+            run.summary.notes += notes
 
 
-def _budget_notes(run: Pull, order: PullOrder, waiting: Waiting) -> list[str]:
-    if not run.is_out_of_budget:
+def _budget_notes(work: Pull, order: PullOrder, waiting: Waiting) -> list[str]:
+    if not work.is_out_of_budget:
         return []
     return [
         f"{waiting.leads:,} leads and {waiting.details:,} details wait for the next run:"
@@ -110,10 +85,12 @@ class PullEstimate:
     calls: int
 
 
-def estimate_pull(config: PipelineConfig, store: Store, account: str) -> PullEstimate:
+def estimate_pull(
+    config: PipelineConfig, store: Store, account: str, clock: Clock = SYSTEM_CLOCK
+) -> PullEstimate:
     """Reads the roster and the tables; makes no call and writes nothing."""
     pull = config.needs_pull()
-    order = order_of(pull, utc_now() - pull.refresh_after)
+    order = order_of(pull, clock.now() - pull.refresh_after)
     names = len([name for name in INVENTORIES if name in pull.tables])
     if not order.profiles and not order.sales:
         return PullEstimate(0, 0, min(names, pull.max_calls))

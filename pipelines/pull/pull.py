@@ -1,89 +1,59 @@
 """A pull: what Kartra has comes back into tables, stale leads first, resumable at every call.
 
 What is pulled next is always read from the tables: names, then per lead its profile and one chained call for
-its sales, then details (`pull_details`). Workers make the calls
-(`pull_workers`), this thread owns the tables.
+its sales, then details. Workers make the calls, this thread owns the tables; a lead goes on only when its
+last answer is committed, so a kill wastes at most the calls in flight.
 """
 
 import logging
-import math
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from concurrent.futures import Future
+from datetime import datetime
 from functools import partial
-from typing import Any
 
-from connectors.errors import RetryableApiError
-from connectors.kartra import commands
-from connectors.kartra.answers import Answer, Effect, found
-from connectors.kartra.commands import Call, InventoryName, Lead
-from connectors.kartra.error_types import NOT_PERMITTED
-from connectors.kartra.profile import LeadProfile, parse_names, parse_profile
-from connectors.kartra.sender import Sender, refusal
+from connectors.errors import RetryableApiError, SyncError
+from connectors.kartra.answers import Answer, found
+from connectors.kartra.commands import InventoryName
+from connectors.kartra.profile import LeadProfile, parse_names
+from pipelines.calls.context import RunContext
 from pipelines.calls.inventories import INVENTORIES
-from pipelines.pull.budget import PullCalls
+from pipelines.calls.patience import UNANSWERED_IN_A_ROW, Patience
+from pipelines.calls.workers import Workers
+from pipelines.pull.budget import PullCalls, PullStoppedError
 from pipelines.pull.details import Chains, Details, Owed
-from pipelines.pull.workers import MAX_WORKERS, Brought, PullStoppedError, Workers
-from pipelines.state.clock import utc_now
-from pipelines.summary import Progress
-from pipelines.tables.answers import PulledProfile, PulledSales, RosterEntry
-from pipelines.tables.lead_rows import custom_field_rows, lead_rows
-from pipelines.tables.sale_rows import subscription_stubs, transaction_stubs
+from pipelines.pull.leads import Brought, LeadReads, LeadTask, PullOrder, lead_task
+from pipelines.tables.answers import PulledDetails, RosterEntry
+from pipelines.tables.lead_rows import custom_field_rows
 from pipelines.tables.warehouse import Warehouse
 
 log = logging.getLogger("kartra_sync.pull")
 
 PAGE = 2_000
 """Leads that are taken from the roster at a time."""
-IN_A_ROW = 25
-"""Calls in a row without a usable answer end the pull: Kartra is out of order."""
-BEAT_EVERY_S = 5.0
 
-
-@dataclass(frozen=True, slots=True)
-class PullOrder:
-    """What is to be pulled. Leads pulled since `before` are fresh."""
-
-    tables: tuple[str, ...]
-    before: datetime
-    max_calls: int
-    zone: tzinfo
-
-    @property
-    def profiles(self) -> bool:
-        return "leads" in self.tables
-
-    @property
-    def transactions(self) -> bool:
-        return "transactions" in self.tables
-
-    @property
-    def subscriptions(self) -> bool:
-        return "subscriptions" in self.tables
-
-    @property
-    def sales(self) -> bool:
-        return self.transactions or self.subscriptions
+Batch = list[Owed]
+ReadBatch = tuple[PulledDetails, Batch]
 
 
 class Failures:
     """Leads and details without a usable answer: left alone for the rest of this pull."""
 
-    def __init__(self, stopping: Callable[[], bool]) -> None:
+    def __init__(self) -> None:
         self.names: set[str] = set()
-        self._stopping = stopping
-        self._in_a_row = 0
+        self._patience = Patience()
 
-    def note(self, failed: Sequence[str]) -> None:
-        """What came of one lead, or of one call for details. Raises RetryableApiError after IN_A_ROW."""
-        if not failed or self._stopping():  # after a stop no answer is no news
-            self._in_a_row = 0
-            return
-        self.names.update(failed)
-        self._in_a_row += 1
-        if self._in_a_row >= IN_A_ROW:
-            raise RetryableApiError(f"no usable answer {IN_A_ROW} times in a row. Run again later")
+    def note(self, failed: Sequence[str], *, stopped: bool) -> RetryableApiError | None:
+        """What came of one lead, or of one call for details; the error that ends the pull after many.
+
+        After a stop no answer is no news.
+        """
+        is_usable = not failed or stopped
+        self._patience.count(is_usable=is_usable)
+        if not is_usable:
+            self.names.update(failed)
+        if not self._patience.is_exhausted:
+            return None
+        return RetryableApiError(f"no usable answer {UNANSWERED_IN_A_ROW} times in a row. Run again later")
 
 
 class Pull:
@@ -91,36 +61,34 @@ class Pull:
 
     def __init__(
         self,
-        client: Sender,
+        run: RunContext,
         warehouse: Warehouse,
         order: PullOrder,
         chains: Chains,
         *,
-        calls_per_second: float,
-        workers: int | None = None,
         is_forgotten: Callable[[str], bool] = lambda _: False,
         see: Callable[[LeadProfile, datetime], None] = lambda *_: None,
-        stopping: Callable[[], bool] = lambda: False,
-        beat: Callable[[], None] = lambda: None,
-        progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         """`see` is shown every profile with the time it was asked for, once it is in the tables."""
         self.notes: list[str] = []
         """What a person should know, such as a name that looks renamed."""
-        self._client = client
+        self._run = run
         self._warehouse = warehouse
         self._order = order
-        self._rate, self._fixed_workers = calls_per_second, workers
-        self._is_forgotten = is_forgotten
         self._see = see
-        self._beat = beat
-        self._progress = progress
-        self._workers = Workers(self._keep, width=self._width, stopping=stopping)
-        self._calls = PullCalls(client, self._workers, at_most=order.max_calls)
+        self._calls = PullCalls(run.client, self._may_go_on, at_most=order.max_calls)
+        self._reads = LeadReads(self._calls, order, run.clock.now, is_forgotten)
         self._details = Details(self._calls, chains, order.zone, is_forgotten)
-        self._failures = Failures(stopping)
-        self._beaten_at = time.monotonic()
-        self._settled = self._total = 0
+        self._failures = Failures()
+        self._names: Workers[InventoryName, Answer] = Workers(
+            run, self._launch_names, self._take_names, is_used_up=lambda: self.is_out_of_budget
+        )
+        self._leads: Workers[LeadTask, Brought] = Workers(
+            run, self._launch_leads, self._take_leads, is_used_up=lambda: self.is_out_of_budget
+        )
+        self._batches: Workers[Batch, ReadBatch] = Workers(
+            run, self._launch_batches, self._take_batches, is_used_up=lambda: self.is_out_of_budget
+        )
 
     @property
     def is_out_of_budget(self) -> bool:
@@ -132,17 +100,19 @@ class Pull:
         Raises SyncError; all that was answered before is in the tables. A stop or a used budget just ends it.
         """
         try:
-            self._pull_names()
+            self._names.work(name for name in INVENTORIES if name in self._order.tables)
+            self._go_on_unless(self._names.failure)
             order = self._order
             if not order.profiles and not order.sales:
                 return
-            self._warehouse.add_to_roster(lookups, utc_now())
+            self._warehouse.add_to_roster(lookups, self._run.clock.now())
             waiting = self._warehouse.waiting(order.before, profiles=order.profiles, sales=order.sales)
-            self._total = waiting.leads
+            self._leads.expect(waiting.leads)
             if not waiting.roster:
                 self.notes.append("no lead is known: `pull.leads` names none, and Kartra lists none")
             while entries := self._stale():
-                self._workers.work([partial(self._pull_lead, entry) for entry in entries], self._settle_lead)
+                self._leads.work(lead_task(entry, order) for entry in entries)
+                self._go_on_unless(self._leads.failure)
                 self._pull_details(whole_chains_only=True)
             self._pull_details()
         except PullStoppedError:
@@ -150,19 +120,33 @@ class Pull:
         if failed := self._failures.names:
             raise RetryableApiError(f"{len(failed):,} leads got no usable answer and wait for the next run")
 
+    def _may_go_on(self) -> bool:
+        """Asked in workers."""
+        return not (self._names.is_halted or self._leads.is_halted or self._batches.is_halted)
+
+    def _go_on_unless(self, failure: SyncError | None) -> None:
+        """Raises what stopped the workers, and PullStoppedError where no further call is to be made."""
+        if failure is not None:
+            raise failure
+        if self._run.stopping() or self.is_out_of_budget:
+            raise PullStoppedError
+
     # --- names
 
-    def _pull_names(self) -> None:
-        wanted = [name for name in INVENTORIES if name in self._order.tables]
-        self._workers.work([partial(self._pull_inventory, name) for name in wanted], self._keep_inventory)
+    def _launch_names(self, names: list[InventoryName]) -> list[tuple[InventoryName, Callable[[], Answer]]]:
+        return [(name, partial(self._calls.inventory, INVENTORIES[name][0]())) for name in names]
 
-    def _pull_inventory(self, name: InventoryName) -> tuple[InventoryName, Answer]:
-        """In a worker."""
-        return name, self._calls.inventory(INVENTORIES[name][0]())
+    def _take_names(self, landed: list[tuple[InventoryName, Future[Answer]]]) -> None:
+        for name, future in landed:
+            try:
+                self._keep_names(name, future.result())
+            except PullStoppedError:
+                continue
+            except SyncError as error:
+                self._names.fail(error)
 
-    def _keep_inventory(self, read: tuple[InventoryName, Answer]) -> None:
-        name, answer = read
-        now = utc_now()
+    def _keep_names(self, name: InventoryName, answer: Answer) -> None:
+        now = self._run.clock.now()
         if name == "custom_fields":
             fields, options = custom_field_rows(found(answer.body, "custom_fields"))
             self.notes += self._warehouse.keep_names("custom_fields", fields, now)
@@ -181,69 +165,49 @@ class Pull:
         )
         return [entry for entry in entries if entry.lookup not in failed]
 
-    def _pull_lead(self, entry: RosterEntry) -> str | None:
-        """In a worker: both calls of a lead. Gives its lookup when there was no usable answer."""
-        order = self._order
-        lead = _asked_for(entry)
-        try:
-            if order.profiles and _is_stale(entry.profile_at, order.before):
-                asked_at = utc_now()
-                profile, seen = self._read_profile(entry.lookup, lead)
-                self._workers.bring(profile, (seen, asked_at) if seen else None)
-                if profile.rows is None:
-                    return None
-                lead = Lead(id=profile.rows.lead["id"])
-            if order.sales and _is_stale(entry.sales_at, order.before):
-                self._workers.bring(self._read_sales(entry.lookup, lead))
-        except RetryableApiError as error:
-            log.info("a lead waits for the next run: %s", error)
-            return entry.lookup
-        return None
+    def _launch_leads(self, tasks: list[LeadTask]) -> list[tuple[LeadTask, Callable[[], Brought]]]:
+        leaving: list[tuple[LeadTask, Callable[[], Brought]]] = []
+        for task in tasks:
+            if task.owes_profile or task.owes_sales:
+                leaving.append((task, partial(self._reads.read, task)))
+            else:
+                self._settle_lead()
+        return leaving
 
-    def _settle_lead(self, failed: str | None) -> None:
-        self._settled += 1
-        self._progress(Progress(self._settled, self._total, self._calls.made))
-        self._failures.note([failed] if failed is not None else [])
+    def _take_leads(self, landed: list[tuple[LeadTask, Future[Brought]]]) -> None:
+        brought: list[tuple[LeadTask, Brought]] = []
+        failed: list[str] = []
+        for task, future in landed:
+            try:
+                brought.append((task, future.result()))
+            except PullStoppedError:
+                continue
+            except RetryableApiError as error:
+                log.info("a lead waits for the next run: %s", error)
+                failed.append(task.lookup)
+            except SyncError as error:
+                self._leads.fail(error)
+        self._keep([one for _, one in brought])
+        for task, one in brought:
+            if (following := task.after(one.pulled)) is not None:
+                self._leads.again(following)
+            else:
+                self._settle_lead()
+        for lookup in failed:
+            self._settle_lead(lookup)
 
-    def _read_profile(self, lookup: str, lead: Lead) -> tuple[PulledProfile, LeadProfile | None]:
-        answer = self._calls.read(Call(get_lead=lead))
-        if answer.effect is Effect.REFUSED:
-            if answer.type == NOT_PERMITTED:
-                raise refusal("get_lead", answer.type)
-            return PulledProfile(lookup, None, answer.type or "?"), None
-        try:
-            rows = lead_rows(found(answer.body, "lead_details") or {}, self._order.zone)
-        except ValueError as error:
-            raise RetryableApiError("Kartra gave a profile without an id") from error
-        if self._is_forgotten(rows.lead["email"] or ""):
-            return PulledProfile(lookup, None, "forgotten"), None
-        return PulledProfile(lookup, rows), parse_profile(answer.body)
-
-    def _read_sales(self, lookup: str, lead: Lead) -> PulledSales:
-        order = self._order
-        actions = [commands.retrieve_transactions_from_lead()] if order.transactions else []
-        actions += [commands.retrieve_subscriptions_from_lead()] if order.subscriptions else []
-        answers = self._calls.read_each(actions, lead)
-        for action, answer in zip(actions, answers, strict=True):
-            if answer.type == NOT_PERMITTED:
-                raise refusal(action.cmd, answer.type)
-            if answer.effect is Effect.REFUSED:
-                return PulledSales(lookup, None, None, answer.type or "?")
-        told: dict[str, Any] = {}
-        for answer in answers:
-            told |= answer.payload or {}
-        return PulledSales(
-            lookup,
-            transaction_stubs(told.get("transaction_list")) if order.transactions else None,
-            subscription_stubs(told.get("subscriptions_list")) if order.subscriptions else None,
-        )
+    def _settle_lead(self, *failed: str) -> None:
+        self._leads.settle()
+        if given_up := self._failures.note(failed, stopped=self._run.stopping()):
+            self._leads.fail(given_up)
 
     # --- details
 
     def _pull_details(self, *, whole_chains_only: bool = False) -> None:
         """Details of new transactions, and of subscriptions that are new or open."""
         while batches := self._details.batches(self._owed(), whole_chains_only=whole_chains_only):
-            self._workers.work([partial(self._pull_chain, batch) for batch in batches], self._settle_chain)
+            self._batches.work(batches)
+            self._go_on_unless(self._batches.failure)
 
     def _owed(self) -> list[Owed]:
         transactions, subscriptions = self._warehouse.owed(PAGE + len(self._failures.names))
@@ -251,40 +215,31 @@ class Pull:
         owed += [Owed("subscription", stub) for stub in subscriptions if self._order.subscriptions]
         return [one for one in owed if one.name not in self._failures.names]
 
-    def _pull_chain(self, batch: list[Owed]) -> list[Owed]:
-        """In a worker: gives those that came without details."""
-        pulled, failed = self._details.read(batch)
-        self._workers.bring(pulled)
-        return failed
+    def _launch_batches(self, batches: list[Batch]) -> list[tuple[Batch, Callable[[], ReadBatch]]]:
+        return [(batch, partial(self._details.read, batch)) for batch in batches]
 
-    def _settle_chain(self, failed: list[Owed]) -> None:
-        self._failures.note([one.name for one in failed])
+    def _take_batches(self, landed: list[tuple[Batch, Future[ReadBatch]]]) -> None:
+        read: list[ReadBatch] = []
+        for _, future in landed:
+            try:
+                read.append(future.result())
+            except PullStoppedError:
+                continue
+            except SyncError as error:
+                self._batches.fail(error)
+        self._keep([Brought(pulled) for pulled, _ in read])
+        for _, failed in read:
+            names = [one.name for one in failed]
+            if given_up := self._failures.note(names, stopped=self._run.stopping()):
+                self._batches.fail(given_up)
 
     # --- what workers bring
 
     def _keep(self, brought: Sequence[Brought]) -> None:
         """Into the tables, in one transaction."""
-        self._warehouse.keep([one.pulled for one in brought], utc_now())
+        if not brought:
+            return
+        self._warehouse.keep([one.pulled for one in brought], self._run.clock.now())
         for one in brought:
             if one.seen is not None:
                 self._see(*one.seen)
-        if time.monotonic() - self._beaten_at > BEAT_EVERY_S:
-            self._beaten_at = time.monotonic()
-            self._beat()
-
-    def _width(self) -> int:
-        """Calls in flight: rate times latency, and a few that wait for their permit."""
-        if self._fixed_workers is not None:
-            return self._fixed_workers
-        return min(MAX_WORKERS, math.ceil(self._rate * self._client.counts.latency_s) + 4)
-
-
-def _asked_for(entry: RosterEntry) -> Lead:
-    kind, _, name = entry.lookup.partition(":")
-    if entry.lead_id or kind == "id":
-        return Lead(id=entry.lead_id or name)
-    return Lead(email=name)
-
-
-def _is_stale(at: datetime | None, before: datetime) -> bool:
-    return at is None or at < before

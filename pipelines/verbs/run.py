@@ -95,18 +95,7 @@ def _carry_out(work: Work, source: Source | None, *, full: bool) -> None:
         run_operations(run)
     if run.config.pull is not None and work.may_call:
         with run.summary.timings.stage("pull"):
-            pull_tables(
-                run.config,
-                run.store,
-                run.client,
-                run.account,
-                run.run_id,
-                run.summary,
-                approved=run.approved,
-                see=_seeing(run),
-                stopping=run.stopping,
-                progress=run.progress,
-            )
+            pull_tables(run, _seeing(run))
     work.between()
 
 

@@ -21,14 +21,27 @@ from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.sandbox import Sandbox
 from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials
-from pipelines.pull.pull import Pull, PullOrder
+from pipelines.calls.context import RunContext
+from pipelines.config.file import read_pipeline
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.pull.leads import PullOrder
+from pipelines.pull.pull import Pull
 from pipelines.state.clock import utc_now
+from pipelines.state.store import Store
 from pipelines.tables.answers import Pulled
 from pipelines.tables.warehouse import TABLES, Warehouse
 from tests.bench.report import Report, figure_table
 from tests.pull.accounts import busy_account
 
-WORKERS = 8
+PIPELINE = """\
+pipeline: bench
+kartra:
+  app_id: ${KARTRA_APP_ID}
+  api_key: ${KARTRA_API_KEY}
+  api_password: ${KARTRA_API_PASSWORD}
+  workers: 8
+pull: {into: tables.db}
+"""
 PART_TABLES = ("lead_tags", "lead_lists", "lead_sequences", "lead_memberships", "lead_custom_fields")
 
 
@@ -167,8 +180,16 @@ def pull_all(order: dict[str, Any]) -> dict[str, Any]:
 
 def _pull(client: Sender, warehouse: Warehouse, leads: list[str]) -> None:
     order = PullOrder(TABLES, utc_now() - timedelta(days=1), 10**9, EST)
-    pull = Pull(client, warehouse, order, ForgetfulChains(), calls_per_second=20, workers=WORKERS)
-    pull.run(f"id:{lead_id}" for lead_id in leads)
+    with tempfile.TemporaryDirectory() as folder, Store(None) as store:
+        run = RunContext(_config(Path(folder)), store, client, "bench", run_id="")
+        Pull(run, warehouse, order, ForgetfulChains()).run(f"id:{lead_id}" for lead_id in leads)
+
+
+def _config(folder: Path) -> PipelineConfig:
+    path = folder / "bench.yaml"
+    path.write_text(PIPELINE, encoding="utf-8")
+    names = ("KARTRA_APP_ID", "KARTRA_API_KEY", "KARTRA_API_PASSWORD")
+    return read_pipeline(path, dict.fromkeys(names, "bench"))
 
 
 def memory_mib(name: str) -> float:

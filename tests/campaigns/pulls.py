@@ -110,11 +110,11 @@ def _killed(project: Project, sandbox: Sandbox, drawn: random.Random) -> bool:
 
 
 def _asked_again(calls: Sequence[ReceivedCall]) -> int:
-    """Calls that asked for nothing new."""
+    """Calls that asked for nothing new; one that a kill cut off before its body came asked for nothing."""
     asked: Counter[str] = Counter()
     again = 0
     for call in calls:
-        if _is_inventory(call):
+        if not call.commands or _is_inventory(call):
             continue
         things = _things(call)
         again += all(asked[thing] for thing in things)

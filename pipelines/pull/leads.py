@@ -1,0 +1,139 @@
+"""What a pull asks of one lead: its profile, then its sales in one chained call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from typing import Any
+
+from connectors.errors import RetryableApiError
+from connectors.kartra import commands
+from connectors.kartra.answers import Effect, found
+from connectors.kartra.commands import Call, Lead
+from connectors.kartra.error_types import NOT_PERMITTED
+from connectors.kartra.profile import LeadProfile, parse_profile
+from connectors.kartra.sender import refusal
+from pipelines.pull.budget import PullCalls
+from pipelines.tables.answers import Pulled, PulledProfile, PulledSales, RosterEntry
+from pipelines.tables.lead_rows import lead_rows
+from pipelines.tables.sale_rows import subscription_stubs, transaction_stubs
+
+
+@dataclass(frozen=True, slots=True)
+class PullOrder:
+    """What is to be pulled. Leads pulled since `before` are fresh."""
+
+    tables: tuple[str, ...]
+    before: datetime
+    max_calls: int
+    zone: tzinfo
+
+    @property
+    def profiles(self) -> bool:
+        return "leads" in self.tables
+
+    @property
+    def transactions(self) -> bool:
+        return "transactions" in self.tables
+
+    @property
+    def subscriptions(self) -> bool:
+        return "subscriptions" in self.tables
+
+    @property
+    def sales(self) -> bool:
+        return self.transactions or self.subscriptions
+
+
+@dataclass(frozen=True, slots=True)
+class LeadTask:
+    """A lead on its way: how it is asked for, and what of it is still stale."""
+
+    lookup: str
+    lead: Lead
+    owes_profile: bool
+    owes_sales: bool
+
+    def after(self, pulled: Pulled) -> "LeadTask | None":
+        """What is left once this is in the tables; a lead without a profile has no sales to ask for."""
+        if not isinstance(pulled, PulledProfile) or pulled.rows is None or not self.owes_sales:
+            return None
+        return replace(self, lead=Lead(id=pulled.rows.lead["id"]), owes_profile=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """An answer on its way into the tables. `seen` is the profile in it, and when it was asked for."""
+
+    pulled: Pulled
+    seen: tuple[LeadProfile, datetime] | None = None
+
+
+def lead_task(entry: RosterEntry, order: PullOrder) -> LeadTask:
+    kind, _, name = entry.lookup.partition(":")
+    by_id = entry.lead_id or kind == "id"
+    return LeadTask(
+        entry.lookup,
+        Lead(id=entry.lead_id or name) if by_id else Lead(email=name),
+        owes_profile=order.profiles and _is_stale(entry.profile_at, order.before),
+        owes_sales=order.sales and _is_stale(entry.sales_at, order.before),
+    )
+
+
+def _is_stale(at: datetime | None, before: datetime) -> bool:
+    return at is None or at < before
+
+
+class LeadReads:
+    """In workers. `is_forgotten` names those who are not to come into the tables."""
+
+    def __init__(
+        self,
+        calls: PullCalls,
+        order: PullOrder,
+        now: Callable[[], datetime],
+        is_forgotten: Callable[[str], bool],
+    ) -> None:
+        self._calls = calls
+        self._order = order
+        self._now = now
+        self._is_forgotten = is_forgotten
+
+    def read(self, task: LeadTask) -> Brought:
+        """The next of what a lead owes. Raises SyncError, RetryableApiError without a usable answer."""
+        return self._profile(task) if task.owes_profile else self._sales(task)
+
+    def _profile(self, task: LeadTask) -> Brought:
+        asked_at = self._now()
+        answer = self._calls.read(Call(get_lead=task.lead))
+        if answer.effect is Effect.REFUSED:
+            if answer.type == NOT_PERMITTED:
+                raise refusal("get_lead", answer.type)
+            return Brought(PulledProfile(task.lookup, None, answer.type or "?"))
+        try:
+            rows = lead_rows(found(answer.body, "lead_details") or {}, self._order.zone)
+        except ValueError as error:
+            raise RetryableApiError("Kartra gave a profile without an id") from error
+        if self._is_forgotten(rows.lead["email"] or ""):
+            return Brought(PulledProfile(task.lookup, None, "forgotten"))
+        profile = parse_profile(answer.body)
+        return Brought(PulledProfile(task.lookup, rows), (profile, asked_at) if profile else None)
+
+    def _sales(self, task: LeadTask) -> Brought:
+        order = self._order
+        actions = [commands.retrieve_transactions_from_lead()] if order.transactions else []
+        actions += [commands.retrieve_subscriptions_from_lead()] if order.subscriptions else []
+        answers = self._calls.read_each(actions, task.lead)
+        for action, answer in zip(actions, answers, strict=True):
+            if answer.type == NOT_PERMITTED:
+                raise refusal(action.cmd, answer.type)
+            if answer.effect is Effect.REFUSED:
+                return Brought(PulledSales(task.lookup, None, None, answer.type or "?"))
+        told: dict[str, Any] = {}
+        for answer in answers:
+            told |= answer.payload or {}
+        pulled = PulledSales(
+            task.lookup,
+            transaction_stubs(told.get("transaction_list")) if order.transactions else None,
+            subscription_stubs(told.get("subscriptions_list")) if order.subscriptions else None,
+        )
+        return Brought(pulled)
