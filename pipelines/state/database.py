@@ -102,11 +102,10 @@ class Database:
         self.change("BEGIN IMMEDIATE")
         try:
             yield
+            self.change("COMMIT")
         except BaseException:
-            with suppress(StateError):  # a full disk has ended the transaction already
-                self.change("ROLLBACK")
+            self._roll_back()
             raise
-        self.change("COMMIT")
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -117,18 +116,18 @@ class Database:
         self._is_together = True
         try:
             yield
+            if self._has_begun:
+                self.change("COMMIT")
         except BaseException:
-            self._end_together("ROLLBACK")
+            if self._has_begun:
+                self._roll_back()
             raise
-        self._end_together("COMMIT")
+        finally:
+            self._is_together = self._has_begun = False
 
-    def _end_together(self, end: str) -> None:
-        has_begun, self._has_begun, self._is_together = self._has_begun, False, False
-        if has_begun and end == "ROLLBACK":
-            with suppress(StateError):  # a full disk has ended the transaction already
-                self.change(end)
-        elif has_begun:
-            self.change(end)
+    def _roll_back(self) -> None:
+        with suppress(StateError):  # a full disk has ended the transaction already
+            self.change("ROLLBACK")
 
     # --- statements
 

@@ -5,6 +5,7 @@ import re
 import stat
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,25 @@ def test_a_full_disk_is_an_error_of_the_state(path: Path) -> None:
         [sys.executable, "-c", FULL_DISK, path], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.returncode) == ("StateError\nNone\n", 0), done.stderr
+
+
+ORPHAN = """INSERT INTO outbox (run_id, scope_id, key, kind, digest, state)
+VALUES ('no such run', 1, 'eve', 'removal', x'', 'planned')"""
+
+
+@pytest.mark.parametrize("is_together", [False, True])
+def test_what_cannot_be_committed_is_taken_back_and_the_store_goes_on(
+    store: Store, *, is_together: bool
+) -> None:
+    """SQLite leaves a transaction open when its commit fails."""
+
+    def commit() -> None:
+        with store.database.together() if is_together else nullcontext(), store.database.transaction():
+            store.database.change("PRAGMA defer_foreign_keys = ON")
+            store.database.change(ORPHAN)
+
+    with pytest.raises(StateError, match="FOREIGN KEY constraint failed"):
+        commit()
+    assert store.outbox.planned() == []
+    (entry,) = planned(store, "ann")
+    assert store.outbox.planned() == [entry]
