@@ -21,7 +21,7 @@ from pipelines.config.file import read_pipeline, require_credentials
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.load.account_names import AccountInventory
 from pipelines.load.delivery import Delivery
-from pipelines.verbs import run
+from pipelines.verbs import run, work
 
 NEVER_WAITS = 1_000_000.0
 """Calls a second of the limiter: it stamps and locks as ever, and there is always a permit."""
@@ -59,7 +59,7 @@ class MeasuredDelivery(Delivery):
 
 
 def measured_run(folder: Path) -> dict[str, float]:
-    run.open_client = _open_client
+    work.open_client = _open_client
     run.Delivery = MeasuredDelivery  # type: ignore[misc]
     result = run.run_pipeline(read_pipeline(folder / "bench.yaml", os.environ), approved=True)
     if result.status != "succeeded":
