@@ -62,6 +62,13 @@ def database_url(text: str, what: str) -> URL:
     return url
 
 
+def is_database_url(text: str) -> bool:
+    """By its scheme: whether it is that of a database that is known."""
+    found = _PARTS.fullmatch(re.sub(r"^jdbc:", "", text.strip(), flags=re.IGNORECASE))
+    family = found[1].lower().partition("+")[0] if found else ""
+    return family in DRIVERS or family in NICKNAMES or family == "sqlite"
+
+
 def names_of(url: URL) -> tuple[str, ...]:
     """What may be shown of it: not a host that holds an @, which would be a part of a password."""
     sockets = (str(url.query.get(name, "")) for name in ("host", "hostaddr", "unix_socket"))

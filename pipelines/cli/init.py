@@ -6,18 +6,23 @@ from pathlib import Path
 import click
 
 from connectors.errors import ConfigError
-from pipelines.cli.inspect import QUERY
+from pipelines.cli.inspect import QUERY, SHEET
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
-from pipelines.drafts.draft import draft_pipeline, pipeline_text
+from pipelines.drafts.draft import Choices, draft_pipeline
+from pipelines.drafts.draft_text import pipeline_text
 from pipelines.drafts.named_source import NamedFile, named_source, pipeline_name
 
 
 @click.command(epilog="Example:  kartra-sync init contacts.csv --to newsletter.yaml")
 @click.argument("source")
 @QUERY
+@SHEET
 @click.option(
     "--to", "target", type=FILE, help="The pipeline file; beside the source, by its name, without it."
+)
+@click.option(
+    "--email", metavar="COLUMN", help="The column of the people's own addresses, where several hold some."
 )
 @click.option("--consent", metavar="COLUMN", help="The column that says who agreed, if it is not found.")
 @click.option("--attested", metavar="TEXT", help="Where and when these people agreed, if no column says so.")
@@ -27,7 +32,9 @@ def init(
     source: str,
     *,
     query: str | None,
+    sheet: str | None,
     target: Path | None,
+    email: str | None,
     consent: str | None,
     attested: str | None,
     replace: bool,
@@ -36,17 +43,19 @@ def init(
     """Write a first pipeline for a file or a table of contacts, by its header or by names and values.
 
     Known: Mailchimp, Kajabi, HubSpot, GoHighLevel, Kit, ActiveCampaign, ClickFunnels, Brevo, systeme.io,
-    Constant Contact, Kartra's own. Every column is there with how sure it is, or with why it is left out.
+    Constant Contact, Google Contacts, Outlook, Shopify, WooCommerce, Salesforce, Pipedrive, Zoho, Ghost,
+    Substack, Stripe customers, Eventbrite, Kartra's own. Every column is there with how sure it is, or with
+    why it is left out.
     """
-    named = named_source(source, query, os.environ)
-    name = pipeline_name(named)
+    named = named_source(source, query, os.environ, sheet=sheet)
+    name = pipeline_name(named, target)
     beside = named.path.absolute().parent if isinstance(named, NamedFile) else Path.cwd()
     file = target or beside / f"{name}.yaml"
     if file.exists() and not replace:
         raise ConfigError(f"{file}: is there already; --replace replaces it, --to names another")
     if consent is not None and attested is not None:
         raise click.UsageError("either --consent or --attested")
-    draft = draft_pipeline(named, file.absolute().parent, consent)
+    draft = draft_pipeline(named, file.absolute().parent, Choices(email, consent))
     text = pipeline_text(draft, name, attested)
     try:
         file.write_text(text, encoding="utf-8")

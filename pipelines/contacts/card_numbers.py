@@ -12,7 +12,7 @@ from pipelines.contacts.normalise import normal_cell
 LOOKED_AT = 1_000
 """Records of the first chunk. A CSV begins with one of about as many; that of a query may have 20,000."""
 SECRET_NAMES = re.compile(
-    r"card.?(number|no\b|nr\b)|kreditkarte|credit.?card|\bcv[vc]2?\b|passwor|passwd|\bssn\b|\biban\b",
+    r"card.?(number|no\b|nr\b)|kreditkarte|credit.?card|\bcv[vc]2?\b|passwor|passwd|user_pass\b|\bssn\b|\biban\b",
     re.IGNORECASE,
 )
 """Names of columns that are left out of a first pipeline whatever they hold."""

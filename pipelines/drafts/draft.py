@@ -1,33 +1,44 @@
-"""Writes a first pipeline for a source: a known export or a guess, with how sure it is of each column.
+"""A first pipeline for a source: a known export or a guess, with how sure it is of each column.
 
-Nothing of a person is written: only names of columns. What is left out stands there with the reason.
+What the pipeline file then says is in `draft_text`.
 """
 
-import json
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from connectors.errors import ConfigError
 from connectors.sources import Source
-from pipelines.drafts.inspection import ColumnProfile, Profile, profile_of
-from pipelines.drafts.named_source import NamedFile, NamedSource, yaml_scalar
-from pipelines.drafts.presets import (
+from pipelines.contacts.steps.time_zones import time_zone
+from pipelines.drafts.headers import (
     CONSENT_NAMES,
     FIELD_NAMES,
     NAME_NAMES,
+    OTHERS,
     STATUS_NAMES,
     SUBSCRIBED,
     TAG_NAMES,
     YES,
-    Preset,
-    preset_of,
+    key_of,
 )
+from pipelines.drafts.inspection import ColumnProfile, Profile, profile_of
+from pipelines.drafts.named_source import NamedFile, NamedSource
+from pipelines.drafts.presets import Preset, preset_of
+from pipelines.words.folding import folded
 from pipelines.words.nearest import nearest
 
 PROFILED_ROWS = 20_000
-CUSTOM_FIELDS_SHOWN = 40
+CLOSE = 0.5
+"""A second column of addresses is near the first, and the first is sure of itself, from this share on."""
+_TIME_ZONE = "lead_preferred_time_zone"
+_FIELD_BY_KEY = {key: name for name, keys in FIELD_NAMES.items() for key in keys}
+
+
+class Choices(NamedTuple):
+    """What a person knows better: the columns of addresses and of consent."""
+
+    email: str | None = None
+    consent: str | None = None
 
 
 @dataclass(slots=True)
@@ -38,12 +49,15 @@ class Draft:
 
     source: str
     preset: Preset | None
+    rows: int = 0
     fields: dict[str, str] = field(default_factory=dict)
     steps: dict[str, str] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
     tags: str | None = None
     status: str | None = None
     accepted: tuple[str, ...] = ()
+    words: dict[str, int] = field(default_factory=dict)
+    """What the column of consent says, and how often."""
     newest: str | None = None
     suppress: list[str] = field(default_factory=list)
     custom: dict[str, str] = field(default_factory=dict)
@@ -51,96 +65,152 @@ class Draft:
     yes_or_no: list[str] = field(default_factory=list)
 
 
-def draft_pipeline(named: NamedSource, folder: Path, consent: str | None = None) -> Draft:
-    """A pipeline file in `folder` for this source. Raises ConfigError, SourceError.
-
-    `consent` is the column that says who agreed, where a person knows it.
-    """
+def draft_pipeline(named: NamedSource, folder: Path, choices: Choices) -> Draft:
+    """A pipeline file in `folder` for this source. Raises ConfigError, SourceError."""
     source = named.open()
     profile = profile_of(source, rows=PROFILED_ROWS)
-    draft = Draft(named.written(folder), preset_of(source.columns))
+    draft = Draft(named.written(folder), preset_of(source.columns), profile.rows)
     _map_columns(draft, profile, source)
+    _map_address(draft, profile, choices.email)
     _find_consent(draft, profile, named)
-    if consent is not None:
-        _take_consent(draft, profile, consent)
+    if choices.consent is not None:
+        _take_consent(draft, profile, choices.consent)
+    draft.words = next((dict(one.words or {}) for one in profile.columns if one.name == draft.status), {})
     draft.yes_or_no = [column.name for column in profile.columns if column.share("yes/no") > 0.9]
     if isinstance(named, NamedFile):
         draft.suppress = [other.written(folder) for other in named.other_members()]
     return draft
 
 
-def pipeline_text(draft: Draft, name: str, attested: str | None) -> str:
-    """The pipeline file. Raises ConfigError where nothing says that these people agreed."""
-    return "\n".join(_lines(draft, name, attested)) + "\n"
-
-
 def _map_columns(draft: Draft, profile: Profile, source: Source) -> None:
-    fields = {name: field for field, names in FIELD_NAMES.items() for name in names}
     for column in profile.columns:
-        known = _one_line(column.name).casefold()
+        key = key_of(column.name)
+        lead_field = _FIELD_BY_KEY.get(key)
         if source.columns.count(column.name) > 1:
             draft.left_out[column.name] = "its name stands in the header more than once"
         elif column.is_secret:
             draft.left_out[column.name] = "may hold card numbers or secrets: it is never read further"
         elif not column.filled:
             draft.left_out[column.name] = "empty"
-        elif (lead_field := fields.get(known)) and lead_field not in draft.fields:
+        elif lead_field and lead_field not in draft.fields and _can_be(lead_field, column):
             draft.fields[lead_field] = column.name
-            draft.why[lead_field] = _how_sure(lead_field, column)
-        elif known in TAG_NAMES and draft.tags is None:
+            draft.why[lead_field] = "sure: by its name"
+        elif key in TAG_NAMES and draft.tags is None:
             draft.tags = column.name
         else:
             draft.custom[column.name] = _filled(column, profile.rows)
     if draft.fields.keys().isdisjoint(("first_name", "last_name")):
         _take_apart_names(draft)
-    if "email" not in draft.fields:
-        _find_address(draft, profile)
+    if "country" in draft.fields:
+        draft.steps["country"] = "{country: name, else: keep}"
+    if _TIME_ZONE in draft.fields:
+        draft.steps[_TIME_ZONE] = "time_zone"
 
 
-def _how_sure(lead_field: str, column: ColumnProfile) -> str:
-    if lead_field == "email" and column.share("address") <= 0.5:
-        return f"look at it: so it is called, but {column.share('address'):.0%} of its cells are addresses"
-    return "sure: by its name"
+def _can_be(lead_field: str, column: ColumnProfile) -> bool:
+    """An adresse may be one of mail; a time zone that nobody knows would make its records invalid."""
+    if lead_field == _TIME_ZONE:
+        return column.words is not None and all(map(time_zone, column.words))
+    return lead_field == "email" or column.share("address") <= 0.5
 
 
 def _take_apart_names(draft: Draft) -> None:
-    column = next((one for one in draft.custom if _one_line(one).casefold() in NAME_NAMES), None)
+    column = next((one for one in draft.custom if key_of(one) in NAME_NAMES), None)
     if column is None:
         return
     del draft.custom[column]
-    for lead_field, part in (("first_name", "first"), ("last_name", "last")):
+    for lead_field in ("first_name", "middle_name", "last_name"):
+        part = lead_field.partition("_")[0]
         draft.fields[lead_field], draft.steps[lead_field] = column, f"{{name: {part}}}"
         draft.why[lead_field] = "likely: the column holds full names"
 
 
-def _find_address(draft: Draft, profile: Profile) -> None:
-    best = profile.addresses
-    if best is None:
+# Whose address
+
+
+def _map_address(draft: Draft, profile: Profile, chosen: str | None) -> None:
+    by_name = draft.fields.pop("email", None)
+    if chosen is not None:
+        column, why = _column(profile, chosen, "--email"), "sure: you said so"
+    elif by_name is not None:
+        column = _column(profile, by_name, "")
+        why = _how_sure(column)
+        found = profile.with_addresses
+        if found and column.looks["address"] < CLOSE * found[0].looks["address"]:
+            raise ConfigError(_which(found, profile.rows, f'the column "{by_name}" holds few, and '))
+    else:
+        column = _most_addresses(profile)
+        why = f"likely: {column.share('address'):.0%} of its cells are addresses"
+    if by_name not in (None, column.name):
+        draft.custom[str(by_name)] = _filled(_column(profile, str(by_name), ""), profile.rows)
+    draft.custom.pop(column.name, None)
+    others = {name: mapped for name, mapped in draft.fields.items() if mapped != column.name}
+    draft.fields = {"email": column.name, **others}
+    draft.why["email"] = why
+
+
+def _how_sure(column: ColumnProfile) -> str:
+    share = column.share("address")
+    if share <= 0.5:
+        return f"look at it: so it is called, but {share:.0%} of its cells are addresses"
+    return "sure: by its name"
+
+
+def _most_addresses(profile: Profile) -> ColumnProfile:
+    """The column with most addresses, where no other comes near it and it is not about somebody else.
+
+    A stranger who is mailed is worse than a question.
+    """
+    found = profile.with_addresses
+    if not found:
         raise ConfigError("no column holds e-mail addresses: Kartra knows people by them")
-    draft.fields = {"email": best.name, **draft.fields}
-    draft.why["email"] = f"likely: {best.share('address'):.0%} of its cells are addresses"
-    draft.custom.pop(best.name, None)
+    best, *others = found
+    count = best.looks["address"]
+    is_close = bool(others) and others[0].looks["address"] >= CLOSE * count
+    if is_close or count < CLOSE * profile.rows or OTHERS.search(folded(best.name)):
+        raise ConfigError(_which(found, profile.rows))
+    return best
+
+
+def _which(found: list[ColumnProfile], rows: int, before: str = "") -> str:
+    shown = ", ".join(f'"{one.name}" in {one.looks["address"] / rows:.0%} of the rows' for one in found[:5])
+    return (
+        f"{before}e-mail addresses stand in the columns {shown}; say which column holds those of the people"
+        f' themselves, with --email "{found[0].name}"'
+    )
+
+
+def _column(profile: Profile, name: str, option: str) -> ColumnProfile:
+    for column in profile.columns:
+        if column.name == name:
+            return column
+    near = nearest(name, (column.name for column in profile.columns))
+    raise ConfigError(f'{option}: no column "{name}"' + (f'; did you mean "{near}"?' if near else ""))
+
+
+# Who agreed
 
 
 def _find_consent(draft: Draft, profile: Profile, named: NamedSource) -> None:
     preset = draft.preset
-    by_fold = {column.name.casefold(): column.name for column in profile.columns if column.filled}
+    by_key = {key_of(column.name): column.name for column in profile.columns if column.filled}
+    others = set(map(key_of, preset.other_status)) if preset else set()
     status = preset.status if preset else None
     found = (
-        by_fold.get(status.casefold())
+        by_key.get(key_of(status))
         if status
-        else next((by_fold[name] for name in STATUS_NAMES if name in by_fold), None)
+        else next((by_key[key] for key in STATUS_NAMES if key in by_key and key not in others), None)
     )
     if found is not None:
         draft.status, draft.accepted = found, preset.accepted if preset and status else SUBSCRIBED
         draft.custom.pop(found, None)
-    elif agreed := next((by_fold[name] for name in CONSENT_NAMES if name in by_fold), None):
+    elif agreed := next((by_key[key] for key in CONSENT_NAMES if key in by_key), None):
         draft.status, draft.accepted = agreed, YES
         draft.custom.pop(agreed, None)
     elif preset and preset.status_in_name and _says_subscribed(named):
         draft.accepted = (f"exported by {preset.name} as subscribed",)
-    if preset and preset.newest and preset.newest.casefold() in by_fold:
-        draft.newest = by_fold[preset.newest.casefold()]
+    if preset and preset.newest:
+        draft.newest = by_key.get(key_of(preset.newest))
 
 
 def _says_subscribed(named: NamedSource) -> bool:
@@ -148,93 +218,10 @@ def _says_subscribed(named: NamedSource) -> bool:
 
 
 def _take_consent(draft: Draft, profile: Profile, name: str) -> None:
-    if name not in (column.name for column in profile.columns):
-        near = nearest(name, (column.name for column in profile.columns))
-        raise ConfigError(f'--consent: no column "{name}"' + (f'; did you mean "{near}"?' if near else ""))
-    draft.status, draft.accepted = name, (*YES, *SUBSCRIBED)
+    draft.status, draft.accepted = _column(profile, name, "--consent").name, (*YES, *SUBSCRIBED)
     draft.custom.pop(name, None)
 
 
 def _filled(column: ColumnProfile, rows: int) -> str:
     share = column.filled / rows if rows else 0
     return f"filled in {share:.0%}"
-
-
-def _lines(draft: Draft, name: str, attested: str | None) -> Iterator[str]:
-    preset = draft.preset
-    if preset is not None:
-        how = {"C": "likely", "A/B": "sure"}.get(preset.sure, "sure")
-        yield f"# An export of {preset.name}, by its header ({how})."
-    else:
-        yield "# No export that is known: columns were told by their names and values. Look at them once."
-    yield "# Then:  kartra-sync check, plan and run with this file."
-    yield f"pipeline: {name}"
-    yield "kartra:"
-    yield "  app_id: ${KARTRA_APP_ID}          # from the environment, or from a file .env beside this one"
-    yield "  api_key: ${KARTRA_API_KEY}"
-    yield "  api_password: ${KARTRA_API_PASSWORD}"
-    yield "  url: ${KARTRA_URL:-https://app.kartra.com/api}"
-    yield "load:"
-    yield f"  source: {{{draft.source}}}"
-    yield "  key: email"
-    yield "  fields:"
-    for lead_field in FIELD_NAMES:
-        if lead_field in draft.fields:
-            value = _value(draft.fields[lead_field], draft.steps.get(lead_field))
-            yield f"    {lead_field}: {value}  # {draft.why[lead_field]}"
-    yield from _custom_lines(draft)
-    if draft.tags is not None:
-        split = preset.split if preset else ","
-        value = f"{{column: {yaml_scalar(draft.tags)}, split: {yaml_scalar(split)}}}"
-        yield f"  tags: [{value}]  # make them in Kartra first"
-    yield from _consent_lines(draft, attested)
-    if draft.newest is not None:
-        yield f"  duplicates: {yaml_scalar(f'newest:{draft.newest}')}"
-    if draft.suppress:
-        yield "  suppress:"
-        for source in draft.suppress:
-            yield f"    - {{{source}, email: {yaml_scalar(draft.fields['email'])}}}"
-    if draft.left_out:
-        yield "# Left out:"
-        for column, reason in draft.left_out.items():
-            yield f"#   {_one_line(column)}: {reason}"
-
-
-def _custom_lines(draft: Draft) -> Iterator[str]:
-    if not draft.custom:
-        return
-    yield "  # Custom fields: take away the # of those you want."
-    yield "  # create_custom_fields: true  # a run makes those that the account lacks, as texts"
-    yield "  # custom_fields:"
-    for column, why in list(draft.custom.items())[:CUSTOM_FIELDS_SHOWN]:
-        identifier = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_") or "field"
-        yield f"  #   {identifier}: {_value(column)}  # {why}"
-    if len(draft.custom) > CUSTOM_FIELDS_SHOWN:
-        yield f"  #   and {len(draft.custom) - CUSTOM_FIELDS_SHOWN} columns more"
-
-
-def _consent_lines(draft: Draft, attested: str | None) -> Iterator[str]:
-    if draft.status is not None:
-        accepted = ", ".join(json.dumps(word, ensure_ascii=False) for word in draft.accepted)
-        value = f"{{column: {yaml_scalar(draft.status)}, accepted: [{accepted}]}}"
-        yield f"  consent: {value}  # nobody else is sent"
-        return
-    words = attested or (draft.accepted[0] if draft.accepted else None)
-    if words is None:
-        maybe = f'; or is it the column "{draft.yes_or_no[0]}"? --consent names it' if draft.yes_or_no else ""
-        raise ConfigError(
-            "no column says who agreed to be mailed: say where and when these people did, with"
-            f' --attested "signed up on our site since 2024"{maybe}'
-        )
-    yield f"  consent: {{attested: {yaml_scalar(words)}}}"
-
-
-def _value(column: str, step: str | None = None) -> str:
-    """Braces in a text of their own would be a template."""
-    if step is not None:
-        return f"{{column: {yaml_scalar(column)}, do: [{step}]}}"
-    return f"{{column: {yaml_scalar(column)}}}" if "{" in column or "}" in column else yaml_scalar(column)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -1,4 +1,8 @@
-"""What is in a source, column by column: how full, how many values, what they look like. Keeps no value."""
+"""What is in a source, column by column: how full, how many values, what they look like, what is odd.
+
+Of values only what was asked for is kept: a few samples, masked unless they are to be shown, and the words of
+columns that have few.
+"""
 
 import re
 from collections import Counter
@@ -8,22 +12,31 @@ from hashlib import blake2b
 
 from connectors.privacy import mask_address
 from connectors.sources import Source
+from connectors.sources.faults import without_faults
 from pipelines.contacts.addresses import InvalidAddressError, is_address, normal_address
 from pipelines.contacts.card_numbers import SECRET_NAMES, is_card_number
 from pipelines.contacts.normalise import normal_cell
+from pipelines.drafts.suspicious import suspicions
 
 COUNTED = 10_000
 """Different values are counted up to here."""
 YES_OR_NO = frozenset(
     ("yes", "no", "y", "n", "true", "false", "ja", "nein", "nee", "oui", "non", "sí", "si", "sim", "não")
 )
+WORDS = 12
+"""Columns with more different values are no columns of words."""
+LONGEST_WORD = 40
 SAMPLES = 3
+_AT = re.compile("[@\uff20\ufe6b]|%40")
 PROBLEMS = 20
 
 
 @dataclass(slots=True)
 class ColumnProfile:
-    """`looks` counts what values look like: address, number, date, card; `samples` are masked."""
+    """`looks` counts what values look like: address, number, date, card. `words` counts the values
+    themselves, None where there are too many; `odd` counts what is suspicious. `samples` are masked unless
+    `shows`.
+    """
 
     name: str
     filled: int = 0
@@ -31,6 +44,9 @@ class ColumnProfile:
     values: set[bytes] = field(default_factory=set)
     looks: Counter[str] = field(default_factory=Counter)
     samples: list[str] = field(default_factory=list)
+    odd: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] | None = field(default_factory=Counter)
+    shows: bool = False
 
     @property
     def distinct(self) -> int:
@@ -54,8 +70,18 @@ class ColumnProfile:
             self.values.add(blake2b(value.encode(), digest_size=8).digest())
         look = looks_like(value)
         self.looks[look] += 1
-        if len(self.samples) < SAMPLES and (masked := _masked(value, look)) not in self.samples:
-            self.samples.append(masked)
+        self.odd.update(suspicions(cell.strip()))
+        self._count_word(value)
+        if len(self.samples) < SAMPLES:
+            sample = " ".join(value.split()) if self.shows and look != "card" else _masked(value, look)
+            if sample not in self.samples:
+                self.samples.append(sample)
+
+    def _count_word(self, value: str) -> None:
+        if self.words is not None:
+            self.words[value] += 1
+            if len(self.words) > WORDS or len(value) > LONGEST_WORD:
+                self.words = None
 
 
 @dataclass(slots=True)
@@ -69,21 +95,29 @@ class Profile:
     notes: tuple[str, ...] = ()
 
     @property
+    def with_addresses(self) -> list[ColumnProfile]:
+        """The columns that hold e-mail addresses, the one with most of them first."""
+        found = [column for column in self.columns if column.looks["address"]]
+        return sorted(found, key=lambda column: -column.looks["address"])
+
+    @property
     def addresses(self) -> ColumnProfile | None:
-        """The column that holds most addresses, where one holds mostly such."""
-        best = max(self.columns, key=lambda column: (column.share("address"), column.filled), default=None)
-        return best if best is not None and best.share("address") > 0.5 else None
+        """The column that holds most addresses, where they are most of what it holds."""
+        return next((column for column in self.with_addresses if column.share("address") > 0.5), None)
 
 
-def profile_of(source: Source, *, rows: int | None = None) -> Profile:
-    """Of the whole source, or its first `rows`. Raises SourceError."""
+def profile_of(source: Source, *, rows: int | None = None, shows: bool = False) -> Profile:
+    """Of the whole source, or its first `rows`; `shows`: with samples as they are. Raises SourceError."""
     profile = Profile([], notes=source.notes)
     for chunk in source.chunks():
         if not profile.columns:
-            profile.columns = [ColumnProfile(str(name)) for name in chunk.frame.columns]
+            profile.columns = [ColumnProfile(str(name), shows=shows) for name in chunk.frame.columns]
         for place, column in enumerate(profile.columns):
             for cell in chunk.frame.iloc[:, place]:
                 column.see(cell)
+        by_name = {column.name: column for column in profile.columns}
+        for fault in chunk.faults:
+            by_name[fault.column].odd[fault.reason.removeprefix("holds ")] += 1
         profile.rows += len(chunk.frame) + len(chunk.bad_rows)
         profile.bad += len(chunk.bad_rows)
         profile.problems += [(bad.row, bad.reason) for bad in chunk.bad_rows][
@@ -98,7 +132,7 @@ def profile_of(source: Source, *, rows: int | None = None) -> Profile:
 
 def address_problems(source: Source, column: str) -> Iterator[tuple[int, str]]:
     """(row, reason) of every record whose address could not be sent."""
-    for chunk in source.chunks():
+    for chunk in without_faults(source.chunks(), {column}):
         for row, cell in chunk.frame[column].items():
             try:
                 normal_address(normal_cell(cell))
@@ -108,7 +142,7 @@ def address_problems(source: Source, column: str) -> Iterator[tuple[int, str]]:
 
 def looks_like(value: str) -> str:
     """One word for it: address, card, yes/no, number, date, text."""
-    if is_address(value):
+    if _AT.search(value) and is_address(value):
         return "address"
     if is_card_number(value):
         return "card"

@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from glob import escape
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from connectors.databases.urls import is_database_url
 from connectors.errors import ConfigError
 from connectors.sources import Source
-from connectors.sources.database.named_table import is_statement, table_statement
+from connectors.sources.database.named_table import is_statement, table_names, table_statement
 from connectors.sources.files.places import member_names
 from connectors.sources.kinds import KIND_BY_SUFFIX
 from pipelines.config.document import URL_WITH_PASSWORD
@@ -19,16 +21,18 @@ from pipelines.config.sources import SOURCE_OPTIONS, SourceConfig, SqlOptions
 from pipelines.config.variables import with_variables
 from pipelines.extract.sources import open_source
 
+_DATABASES = frozenset((".db", ".sqlite", ".sqlite3", ".db3"))
 _YAML_WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
 
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file; `member` chooses among the files of an archive."""
+    """A file; `member` chooses among the files of an archive, `sheet` among those of a workbook."""
 
     path: Path
     kind: str
-    member: str | None
+    member: str | None = None
+    sheet: str | None = None
 
     @property
     def name(self) -> str:
@@ -36,7 +40,7 @@ class NamedFile:
 
     def open(self) -> Source:
         """Raises SourceError."""
-        options = {"path": self.path, **({"member": self.member} if self.member is not None else {})}
+        options = {"path": self.path, **self._choices()}
         return open_source(
             SourceConfig(kind=self.kind, options=SOURCE_OPTIONS[self.kind].model_validate(options))
         )
@@ -44,9 +48,19 @@ class NamedFile:
     def written(self, folder: Path) -> str:
         """The body of the map that a pipeline file in `folder` has for it."""
         place = yaml_scalar(_seen_from(folder, self.path))
-        if self.member is None:
-            return f"{self.kind}: {place}"
-        return f"{self.kind}: {{path: {place}, member: {yaml_scalar(self.member)}}}"
+        choices = "".join(f", {name}: {yaml_scalar(value)}" for name, value in self._choices().items())
+        return f"{self.kind}: {{path: {place}{choices}}}" if choices else f"{self.kind}: {place}"
+
+    def _choices(self) -> dict[str, str]:
+        given = {"member": self.member, "sheet": self.sheet}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def members(self) -> list["NamedFile"]:
+        """Each file of an archive by itself; the file alone where it is none."""
+        if self.path.suffix.lower() != ".zip" or not self.path.is_file():
+            return [self]
+        names = dict.fromkeys(Path(name).name for name in member_names(self.path))
+        return [replace(self, member=escape(name)) for name in names] if len(names) > 1 else [self]
 
     def other_members(self) -> list["NamedFile"]:
         """The files of the people in Mailchimp's archive who must not be mailed."""
@@ -54,7 +68,7 @@ class NamedFile:
             return []
         names = member_names(self.path)
         return [
-            NamedFile(self.path, self.kind, f"{word}*")
+            replace(self, member=f"{word}*")
             for word in ("unsubscribed", "cleaned")
             if _has_member(names, word)
         ]
@@ -92,13 +106,19 @@ class NamedQuery:
 NamedSource = NamedFile | NamedQuery
 
 
-def named_source(place: str, query: str | None, environ: Mapping[str, str]) -> NamedSource:
+def named_source(
+    place: str, query: str | None, environ: Mapping[str, str], *, sheet: str | None = None
+) -> NamedSource:
     """Raises ConfigError for what cannot be one."""
     if query is None:
         path = Path(place)
+        if is_database_url(place) or "${" in place or path.suffix.lower() in _DATABASES:
+            _refuse_no_query(place, environ)
         kind = _kind(path)
+        if sheet is not None and "sheet" not in SOURCE_OPTIONS[kind].model_fields:
+            raise ConfigError(f"--sheet: {path.name} is no workbook")
         is_mailchimps = path.suffix.lower() == ".zip" and _has_member(member_names(path), "subscribed")
-        return NamedFile(path, kind, "subscribed*" if is_mailchimps else None)
+        return NamedFile(path, kind, "subscribed*" if is_mailchimps else None, sheet)
     url, shown = _database(place, environ)
     query = query.strip()
     if re.fullmatch(r"\S+\.sql", query):
@@ -109,8 +129,18 @@ def named_source(place: str, query: str | None, environ: Mapping[str, str]) -> N
     return NamedQuery(url, shown, statement, query)
 
 
-def pipeline_name(source: NamedSource) -> str:
-    first = source.name.partition(".")[0] if isinstance(source, NamedFile) else source.name
+def _refuse_no_query(place: str, environ: Mapping[str, str]) -> None:
+    url, shown = _database(place, environ)
+    found = table_names(NamedQuery(url, shown, "SELECT 1", "").place)
+    raise ConfigError(f"{shown} is a database: name a table with --query; it has {found}")
+
+
+def pipeline_name(source: NamedSource, file: Path | None = None) -> str:
+    """Of the file that it is written to, or of the source."""
+    if file is not None:
+        first = file.stem
+    else:
+        first = source.name.partition(".")[0] if isinstance(source, NamedFile) else source.name
     return re.sub(r"[^a-z0-9_-]+", "_", first.lower()).strip("_")[:64] or "contacts"
 
 

@@ -1,89 +1,24 @@
-"""The exports of platforms people come from, told by their header rows, and what headers commonly mean.
+"""The exports of platforms people come from, told by their header rows.
 
 Pure. `sure` says how a header row is known: A from a real file, B from several programs that agree, C from
-one that reads it. Detection by C alone is a guess, and said to be one.
+one that reads it. Detection by C alone is a guess, and said to be one. Who opted out is not here: that is
+told by families of words, whatever the platform (`pipelines.contacts.opt_outs`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-FIELD_NAMES: dict[str, tuple[str, ...]] = {
-    "email": (
-        *("email", "email address", "e-mail", "e-mail address", "mail", "email (email)", "email_address"),
-        *("lead_email", "buyer_email", "correo", "correo electrónico", "adresse e-mail", "e-mail-adresse"),
-        *("adresse électronique", "indirizzo email", "メール", "メールアドレス"),
-        *("e-mail adres", "e-mailadres", "emailadres", "endereço de e-mail"),
-    ),
-    "first_name": (
-        *("first name", "firstname", "first_name", "fname", "given name", "buyer_first_name", "vorname"),
-        *("prénom", "prenom", "nombre", "nome", "voornaam", "lead_first_name"),
-    ),
-    "last_name": (
-        *("last name", "lastname", "last_name", "lname", "surname", "family name", "nachname", "nom"),
-        *("apellido", "apellidos", "cognome", "sobrenome", "achternaam", "lead_last_name"),
-    ),
-    "phone": (
-        *("phone", "phone number", "phone number (phone_number)", "mobile phone", "sms", "telephone"),
-        *("buyer_phone", "telefon", "telefonnummer", "téléphone", "teléfono", "lead_phone"),
-        *("mobile", "mobile phone number", "telefono", "telefone", "telefoon", "mobiel", "handy"),
-    ),
-    "phone_country_code": ("phone_country_code", "buyer_phone_country"),
-    "company": (
-        *("company", "company name", "business name", "organization", "organisation", "associated company"),
-        *("buyer_company", "firma"),
-    ),
-    "address": ("address", "street", "street address", "address (address_line_1)", "buyer_address"),
-    "zip": (
-        *("zip", "zip code", "postal code", "postcode", "zip code (address_zip)", "buyer_zip", "plz"),
-        *("code postal",),
-    ),
-    "city": (
-        "city",
-        "town",
-        "city (address_city)",
-        "buyer_city",
-        "ort",
-        "stadt",
-        "ville",
-        "ciudad",
-        "città",
-        "cidade",
-        "plaats",
-        "woonplaats",
-    ),
-    "state": ("state", "region", "province", "state (address_state)", "state/region", "buyer_state"),
-    "country": (
-        *(
-            "country",
-            "country/region",
-            "country (address_country)",
-            "buyer_country",
-            "land",
-            "pays",
-            "país",
-            "paese",
-        ),
-    ),
-    "website": ("website", "website url", "web site", "homepage"),
-    "facebook": ("facebook",),
-    "twitter": ("twitter",),
-    "linkedin": ("linkedin", "linkedin url"),
-}
-"""Field of a lead: names of columns that mean it, without case."""
+from pipelines.drafts.headers import SUBSCRIBED, key_of
 
-NAME_NAMES = ("name", "full name", "full_name", "contact name", "buyer_name", "nom complet", "naam")
-"""Columns of a full name, where no other has its parts."""
-TAG_NAMES = ("tags", "tag", "labels", "segments")
-STATUS_NAMES = ("status", "email status", "e-mail status", "subscription status", "subscriber status")
-CONSENT_NAMES = (
-    *("opt-in", "opt in", "optin", "opted in", "consent", "marketing consent", "gdpr consent", "subscribed"),
-    *("accepts marketing", "accepts email marketing", "newsletter", "einwilligung", "zustimmung"),
-    *("consentement", "consentimiento"),
+_GOOGLES_OWN = (
+    "myContacts",
+    "My Contacts",
+    "starred",
+    "Starred in Android",
+    "friends",
+    "family",
+    "coworkers",
 )
-YES = ("yes", "true", "1", "y", "ja", "oui", "sí", "si")
-"""What a column of consent says of people who gave it."""
-SUBSCRIBED = ("subscribed", "active", "confirmed", "opted in", "opted-in")
-"""What a column of a status says of people who may be mailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +31,13 @@ class Preset:
     one_of: tuple[str, ...] = ()
     split: str = ","
     """What separates tags in their column."""
+    no_tags: tuple[str, ...] = ()
+    """What stands among the tags and is none."""
     status: str | None = None
     """The column that says who may be mailed, and what it says then."""
     accepted: tuple[str, ...] = SUBSCRIBED
+    other_status: tuple[str, ...] = ()
+    """Columns that are called as a status of mail, and are one of something else."""
     newest: str | None = None
     """The column that tells the latest of several rows of a person."""
     status_in_name: bool = False
@@ -108,6 +47,7 @@ class Preset:
 PRESETS = (
     Preset("Mailchimp", "A", ("leid", "euid"), split="csv", newest="LAST_CHANGED", status_in_name=True),
     Preset("Kajabi", "A", ("member id",), ("phone number (phone_number)", "email (email)", "products")),
+    Preset("Zoho", "C", ("record id", "email opt out"), ("contact owner", "lead owner", "account name")),
     Preset(
         "HubSpot",
         "A/B",
@@ -126,10 +66,70 @@ PRESETS = (
         ("email", "email_blacklisted"),
         status="EMAIL_BLACKLISTED",
         accepted=("false", "no", "0"),
-        newest=None,
     ),
     Preset("systeme.io", "C", ("email", "surname", "date registered")),
     Preset("Constant Contact", "C", ("email address", "email status"), status="Email status"),
+    Preset(
+        "Google Contacts",
+        "C",
+        ("e-mail 1 - value",),
+        ("e-mail 1 - label", "e-mail 1 - type", "labels", "group membership"),
+        split=" ::: ",
+        no_tags=tuple(f"* {name}" for name in _GOOGLES_OWN),
+    ),
+    Preset("Outlook", "C", ("e-mail address", "e-mail 2 address"), split=";"),
+    Preset(
+        "Shopify",
+        "C",
+        ("email", "accepts email marketing"),
+        ("total orders", "total spent", "tax exempt"),
+        status="Accepts Email Marketing",
+        accepted=("yes",),
+    ),
+    Preset(
+        "Shopify",
+        "C",
+        ("email", "accepts marketing", "total spent"),
+        status="Accepts Marketing",
+        accepted=("yes", "true"),
+    ),
+    Preset("WooCommerce", "C", ("email", "username", "total spend"), ("aov", "orders", "sign up")),
+    Preset("WooCommerce", "C", ("user_email", "user_login"), ("billing_first_name", "billing_city", "roles")),
+    Preset(
+        "Salesforce",
+        "C",
+        ("email", "hasoptedoutofemail"),
+        ("lastname", "last name", "id"),
+        other_status=("Status",),
+    ),
+    Preset("Salesforce", "C", ("email", "email opt out"), ("account name", "account owner", "lead owner")),
+    Preset(
+        "Pipedrive",
+        "C",
+        ("person - name",),
+        ("person - email", "person - email - work", "person - marketing status"),
+        status="Person - Marketing status",
+        accepted=("subscribed",),
+    ),
+    Preset(
+        "Ghost", "C", ("email", "subscribed_to_emails"), status="subscribed_to_emails", accepted=("true",)
+    ),
+    Preset("Substack", "C", ("email", "active_subscription"), ("email_disabled", "plan", "expiry")),
+    Preset(
+        "Stripe customers",
+        "C",
+        ("email", "delinquent"),
+        ("created (utc)", "card id", "total spend"),
+        other_status=("Status",),
+    ),
+    Preset("Eventbrite", "C", ("attendee email",), ("order id", "order date", "attendee status")),
+    Preset(
+        "Eventbrite",
+        "C",
+        ("email", "ticket type"),
+        ("order no.", "order #", "order id", "attendee #", "attendee no."),
+        newest="Order Date",
+    ),
     Preset(
         "ActiveCampaign",
         "C",
@@ -145,8 +145,14 @@ PRESETS = (
 
 def preset_of(columns: Sequence[str]) -> Preset | None:
     """The export that has these columns; the first of PRESETS where several would do."""
-    names = {column.casefold() for column in columns}
+    names = set(map(key_of, columns))
     for preset in PRESETS:
-        if names.issuperset(preset.marks) and (not preset.one_of or names.intersection(preset.one_of)):
+        one_of = set(map(key_of, preset.one_of))
+        if names.issuperset(map(key_of, preset.marks)) and (not one_of or names & one_of):
             return preset
     return None
+
+
+def platforms() -> tuple[str, ...]:
+    """Their names, each once."""
+    return tuple(dict.fromkeys(preset.name for preset in PRESETS))

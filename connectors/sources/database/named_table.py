@@ -39,6 +39,13 @@ def table_statement(place: str | Path, name: str) -> str:
         return f"SELECT * FROM {quoted_name(connection, *found)}"  # noqa: S608 - a name, and read only
 
 
+def table_names(place: str | Path) -> str:
+    """The tables and views of the default schema, in one line. Raises ConfigError, SourceError."""
+    with reading(source_url(place), TIMEOUT_S) as connection:
+        tables = _tables(connection)
+    return _listed(tables) if tables else "none"
+
+
 def _found(connection: Connection, typed: str, dialect: str) -> Name:
     tables = _tables(connection)
     if not (matching := _matching(typed, tables, dialect)):

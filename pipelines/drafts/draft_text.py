@@ -1,0 +1,146 @@
+"""The pipeline file that a draft becomes, with the reason beside each line.
+
+Nothing of a person is written: names of columns, and the few words of the column that says who agreed. What
+is left out stands there with the reason.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+from connectors.errors import ConfigError
+from pipelines.drafts.draft import Draft
+from pipelines.drafts.headers import FIELD_NAMES
+from pipelines.drafts.named_source import yaml_scalar
+
+CUSTOM_FIELDS_SHOWN = 40
+SCHEMA = "# yaml-language-server: $schema=kartra-sync.schema.json"
+"""Editors complete by it; `kartra-sync schema` prints it."""
+
+
+def pipeline_text(draft: Draft, name: str, attested: str | None) -> str:
+    """The pipeline file. Raises ConfigError where nothing says that these people agreed."""
+    return "\n".join(_lines(draft, name, attested)) + "\n"
+
+
+def _lines(draft: Draft, name: str, attested: str | None) -> Iterator[str]:
+    yield SCHEMA
+    yield from _remarks(draft)
+    yield f"pipeline: {name}"
+    yield "kartra:"
+    yield "  app_id: ${KARTRA_APP_ID}          # from the environment, or from a file .env beside this one"
+    yield "  api_key: ${KARTRA_API_KEY}"
+    yield "  api_password: ${KARTRA_API_PASSWORD}"
+    yield "  url: ${KARTRA_URL:-https://app.kartra.com/api}"
+    yield "load:"
+    yield f"  source: {{{draft.source}}}"
+    yield "  key: email"
+    yield "  fields:"
+    for lead_field in FIELD_NAMES:
+        if lead_field in draft.fields:
+            value = _value(draft.fields[lead_field], draft.steps.get(lead_field))
+            yield f"    {lead_field}: {value}  # {draft.why[lead_field]}"
+    yield from _custom_lines(draft)
+    if draft.tags is not None:
+        yield f"  tags: [{_tags(draft, draft.tags)}]  # make them in Kartra first"
+    yield "  lists: []  # names of lists in Kartra that these people are put on"
+    yield from _consent_lines(draft, attested)
+    if draft.newest is not None:
+        yield f"  duplicates: {yaml_scalar(f'newest:{draft.newest}')}"
+    yield from _guard_lines(draft)
+    if draft.suppress:
+        yield "  suppress:"
+        for source in draft.suppress:
+            yield f"    - {{{source}, email: {yaml_scalar(draft.fields['email'])}}}"
+    if draft.left_out:
+        yield "# Left out:"
+        for column, reason in draft.left_out.items():
+            yield f"#   {_one_line(column)}: {reason}"
+
+
+def _remarks(draft: Draft) -> Iterator[str]:
+    preset = draft.preset
+    if preset is not None:
+        how = {"C": "likely", "A/B": "sure"}.get(preset.sure, "sure")
+        yield f"# An export of {preset.name}, by its header ({how})."
+    else:
+        yield "# No export that is known: columns were told by their names and values. Look at them once."
+    yield "# Then:  kartra-sync check, plan and run with this file."
+
+
+def _guard_lines(draft: Draft) -> Iterator[str]:
+    """A source that shrinks, or loses its people, is more often a broken export than the truth."""
+    fewest = max(1, draft.rows // 2)
+    yield f"  guards: {{min_rows: {fewest}, max_removed: 5%, max_failed: 5%}}  # what stops a run"
+
+
+def _custom_lines(draft: Draft) -> Iterator[str]:
+    if not draft.custom:
+        return
+    yield "  # Custom fields: take away the # of those you want."
+    yield "  # create_custom_fields: true  # a run makes those that the account lacks, as texts"
+    yield "  # custom_fields:"
+    taken: set[str] = set()
+    for column, why in list(draft.custom.items())[:CUSTOM_FIELDS_SHOWN]:
+        yield f"  #   {_identifier(column, taken)}: {_value(column)}  # {why}"
+    if len(draft.custom) > CUSTOM_FIELDS_SHOWN:
+        yield f"  #   and {len(draft.custom) - CUSTOM_FIELDS_SHOWN} columns more"
+
+
+def _identifier(column: str, taken: set[str]) -> str:
+    base = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_") or "field"
+    identifier, number = base, 1
+    while identifier in taken:
+        number += 1
+        identifier = f"{base}_{number}"
+    taken.add(identifier)
+    return identifier
+
+
+def _tags(draft: Draft, column: str) -> str:
+    preset = draft.preset
+    split = yaml_scalar(preset.split if preset else ",")
+    if preset is None or not preset.no_tags:
+        return f"{{column: {yaml_scalar(column)}, split: {split}}}"
+    nothing = ", ".join(f'{yaml_scalar(word)}: ""' for word in preset.no_tags)
+    return f"{{column: {yaml_scalar(column)}, do: [{{split: {split}}}, {{map: {{{nothing}}}, else: keep}}]}}"
+
+
+def _consent_lines(draft: Draft, attested: str | None) -> Iterator[str]:
+    if draft.status is not None:
+        accepted = ", ".join(json.dumps(word, ensure_ascii=False) for word in draft.accepted)
+        yield from _word_lines(draft)
+        value = f"{{column: {yaml_scalar(draft.status)}, accepted: [{accepted}]}}"
+        yield f"  consent: {value}  # nobody else is sent"
+        return
+    words = attested or (draft.accepted[0] if draft.accepted else None)
+    if words is None:
+        maybe = f'; or is it the column "{draft.yes_or_no[0]}"? --consent names it' if draft.yes_or_no else ""
+        raise ConfigError(
+            "no column says who agreed to be mailed: say where and when these people did, with"
+            f' --attested "signed up on our site since 2024"{maybe}'
+        )
+    yield f"  consent: {{attested: {yaml_scalar(words)}}}"
+
+
+def _word_lines(draft: Draft) -> Iterator[str]:
+    """What else may mean consent there: words, where they are none of people."""
+    words = {word: count for word, count in draft.words.items() if "@" not in word}
+    if not words:
+        return
+    ordered = sorted(words.items(), key=lambda one: (-one[1], one[0]))
+    shown = ", ".join(
+        f"{json.dumps(_one_line(word), ensure_ascii=False)} {count:,}" for word, count in ordered
+    )
+    yield f"  # It says: {shown}. Add to `accepted` what means consent."
+
+
+def _value(column: str, step: str | None = None) -> str:
+    """Braces in a text of their own would be a template."""
+    if step is not None:
+        return f"{{column: {yaml_scalar(column)}, do: [{step}]}}"
+    return f"{{column: {yaml_scalar(column)}}}" if "{" in column or "}" in column else yaml_scalar(column)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
