@@ -27,6 +27,7 @@ from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Unwanted
 from pipelines.contacts.wishes import WISHES
 from pipelines.load.custom_fields import FieldDraft, FieldToCreate
+from pipelines.state.clock import is_fresh
 from pipelines.state.store import Store
 
 FRESH_FOR = timedelta(hours=1)
@@ -95,9 +96,10 @@ class AccountInventory:
 
     def _stored(self) -> Inventory | None:
         contents = {}
+        now = self._clock.now()
         for kind in self._kinds:
             stored = self._store.inventories.get(self._account, kind)
-            if stored is None or self._clock.now() - stored[0] > FRESH_FOR:
+            if stored is None or not is_fresh(stored[0], now - FRESH_FOR, now):
                 return None
             contents[kind] = stored[1]
         return Inventory.of(contents, fresh=False)

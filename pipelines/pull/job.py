@@ -42,7 +42,7 @@ def pull_tables(run: RunContext, see: Callable[[LeadProfile, datetime], None]) -
         return forgotten is not None and forgotten.holds(name.lower())
 
     lookups = roster(pull.leads, store, account)
-    with Warehouse(pull.into, zone=zone_of(pull.zone)) as warehouse:
+    with Warehouse(pull.into, zone=zone_of(pull.zone), now=run.clock.now) as warehouse:
         started = run.clock.now()
         sent_before = run.client.counts.sent
         order = order_of(pull, started - pull.refresh_after)
@@ -97,7 +97,7 @@ def estimate_pull(
     lookups = roster(pull.leads, store, account)
     waiting = Waiting(profiles=0, sales=0, leads=0, details=0, roster=0)
     try:
-        with Warehouse(pull.into, create=False) as warehouse:
+        with Warehouse(pull.into, create=False, now=clock.now) as warehouse:
             is_there = warehouse.is_there()
             new = warehouse.count_unknown(lookups) if is_there else len(set(lookups))
             if is_there:

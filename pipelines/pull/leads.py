@@ -13,6 +13,7 @@ from connectors.kartra.error_types import NOT_PERMITTED
 from connectors.kartra.profile import LeadProfile, parse_profile
 from connectors.kartra.sender import refusal
 from pipelines.pull.budget import PullCalls
+from pipelines.state.clock import is_fresh
 from pipelines.tables.answers import Pulled, PulledProfile, PulledSales, RosterEntry
 from pipelines.tables.lead_rows import lead_rows
 from pipelines.tables.sale_rows import subscription_stubs, transaction_stubs
@@ -68,19 +69,15 @@ class Brought:
     seen: tuple[LeadProfile, datetime] | None = None
 
 
-def lead_task(entry: RosterEntry, order: PullOrder) -> LeadTask:
+def lead_task(entry: RosterEntry, order: PullOrder, now: datetime) -> LeadTask:
     kind, _, name = entry.lookup.partition(":")
     by_id = entry.lead_id or kind == "id"
     return LeadTask(
         entry.lookup,
         Lead(id=entry.lead_id or name) if by_id else Lead(email=name),
-        owes_profile=order.profiles and _is_stale(entry.profile_at, order.before),
-        owes_sales=order.sales and _is_stale(entry.sales_at, order.before),
+        owes_profile=order.profiles and not is_fresh(entry.profile_at, order.before, now),
+        owes_sales=order.sales and not is_fresh(entry.sales_at, order.before, now),
     )
-
-
-def _is_stale(at: datetime | None, before: datetime) -> bool:
-    return at is None or at < before
 
 
 class LeadReads:

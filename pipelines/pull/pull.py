@@ -111,7 +111,8 @@ class Pull:
             if not waiting.roster:
                 self.notes.append("no lead is known: `pull.leads` names none, and Kartra lists none")
             while entries := self._stale():
-                self._leads.work(lead_task(entry, order) for entry in entries)
+                now = self._run.clock.now()
+                self._leads.work(lead_task(entry, order, now) for entry in entries)
                 self._go_on_unless(self._leads.failure)
                 self._pull_details(whole_chains_only=True)
             self._pull_details()

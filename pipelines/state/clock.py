@@ -1,7 +1,10 @@
 """Times as the state keeps them: ISO 8601 in UTC."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How far apart the clocks of two machines may be before a time counts as wrong."""
 
 
 def utc_now() -> datetime:
@@ -15,6 +18,11 @@ def timestamp() -> str:
 
 def instant(stored: str) -> datetime:
     return datetime.fromisoformat(stored)
+
+
+def is_fresh(at: datetime | None, since: datetime, now: datetime) -> bool:
+    """Not before `since`. A time later than now was written by a wrong clock, and counts as never."""
+    return at is not None and since <= at <= now + CLOCKS_DIFFER
 
 
 def new_run_id() -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.contacts.lead import Snapshot
-from pipelines.state.clock import timestamp
+from pipelines.state.clock import CLOCKS_DIFFER, timestamp, utc_now
 from pipelines.state.database import BATCH, Database
 from pipelines.state.scope import Scope
 
@@ -45,6 +45,7 @@ class Drift:
         rows = self._queries.comparable(
             scope_id=self._scope.scope_id,
             settled_before=settled_before.isoformat(),
+            latest=(utc_now() + CLOCKS_DIFFER).isoformat(),
             looked_before=looked_before.isoformat(),
             after=after,
             count=BATCH,
@@ -57,6 +58,7 @@ class Drift:
             scope_id=self._scope.scope_id,
             lead_id=lead_id,
             settled_before=settled_before.isoformat(),
+            latest=(utc_now() + CLOCKS_DIFFER).isoformat(),
         )
         return [_comparable(row) for row in rows]
 

@@ -6,16 +6,19 @@ What the tables are stands in `sql/warehouse/migrations`, what Kartra's answers 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Row
 
 from connectors.databases.tables import Tables, as_utc, json_value, tables_url
 from connectors.errors import ConfigError, RefusedValueError
 from connectors.kartra.cells import TableRow
 from pipelines.batches import batches
 from pipelines.shipped import ROOT
+from pipelines.state.clock import CLOCKS_DIFFER, utc_now
 from pipelines.tables.answers import (
     Pulled,
     PulledDetails,
@@ -42,12 +45,20 @@ TABLES = (
 )
 """What `pull.tables` may name, in the order in which it is pulled."""
 BATCH = 500
+_DATED_AHEAD = "dated later than the pull after it"
 
 
 class Warehouse:
     """The tables of one pipeline's pull. Raises TablesError for what the database refuses."""
 
-    def __init__(self, into: str | Path, *, create: bool = True, zone: tzinfo = UTC) -> None:
+    def __init__(
+        self,
+        into: str | Path,
+        *,
+        create: bool = True,
+        zone: tzinfo = UTC,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         """`create` False: tables that are not there are an error, or, in a server, simply not there.
 
         `zone`: whose months and weeks the views of reports have.
@@ -56,13 +67,15 @@ class Warehouse:
         try:
             if create:
                 self.tables.migrate(migrations(MIGRATIONS))
-                create_views(self.tables, datetime.now(UTC), zone)
+                create_views(self.tables, now(), zone)
         except BaseException:
             self.tables.close()
             raise
         self.pulled: Counter[str] = Counter()
         """Rows per table that this pull has read."""
         self._left_out: Counter[str] = Counter()  # answers that the database refused, by what it said
+        self._notes: list[str] = []
+        self._now = now
         self._pull_id = ""
         self._watched_since: datetime | None = None
 
@@ -87,8 +100,12 @@ class Warehouse:
     ) -> None:
         """Note a pull. Raises ConfigError where the tables hold another account, unless that is approved."""
         with opened(self.tables) as session:
-            earlier = session.read("pulls/earlier_pulls")
-            if earlier and earlier[-1].account != account and not other_account:
+            every = session.read("pulls/earlier_pulls")
+            latest = now + CLOCKS_DIFFER
+            ahead = [row for row in every if _started(row) > latest]
+            earlier = [row for row in every if _started(row) <= latest]
+            last = (earlier or ahead)[-1:]
+            if last and last[0].account != account and not other_account:
                 raise ConfigError(
                     f"{self.tables.name}: these tables hold another Kartra account (another API key or URL)."
                     " Pull into other tables, or, if only the API key is new, `run --yes` once"
@@ -96,8 +113,9 @@ class Warehouse:
             row = {"pull_id": pull_id, "pipeline": pipeline, "account": account, "started_at": now}
             row |= {"status": "running", "calls": 0, "leads_read": 0, "leads_waiting": 0}
             session.upsert("pull_runs", [row])
+            self._notes += _mark_ahead(session, ahead)
         self._pull_id = pull_id
-        self._watched_since = as_utc(earlier[0].started_at) if earlier else now
+        self._watched_since = _started(earlier[0]) if earlier else now
 
     def finish_pull(
         self, now: datetime, status: str, *, calls: int, waiting: int, notes: Sequence[str]
@@ -114,7 +132,7 @@ class Warehouse:
             for said, count in self._left_out.items()
         ]
         with opened(self.tables) as session:
-            return left_out + unvalued_notes(session)
+            return [*self._notes, *left_out, *unvalued_notes(session)]
 
     # --- names
 
@@ -148,7 +166,7 @@ class Warehouse:
 
     def stale(self, before: datetime, count: int, *, profiles: bool, sales: bool) -> list[RosterEntry]:
         """Leads that were not asked for since `before`, never asked ones first."""
-        wanted: dict[str, Any] = {"profiles": int(profiles), "sales": int(sales), "before": before}
+        wanted = self._wanted(before, profiles=profiles, sales=sales)
         with opened(self.tables) as session:
             return [
                 RosterEntry(row.lookup, row.lead_id, as_utc(row.profile_at), as_utc(row.sales_at))
@@ -157,8 +175,12 @@ class Warehouse:
 
     def waiting(self, before: datetime, *, profiles: bool, sales: bool) -> Waiting:
         with opened(self.tables) as session:
-            (row,) = session.read("roster/waiting", before=before, profiles=int(profiles), sales=int(sales))
+            (row,) = session.read("roster/waiting", **self._wanted(before, profiles=profiles, sales=sales))
         return Waiting(**row._mapping)
+
+    def _wanted(self, before: datetime, *, profiles: bool, sales: bool) -> dict[str, Any]:
+        latest = self._now() + CLOCKS_DIFFER
+        return {"before": before, "latest": latest, "profiles": int(profiles), "sales": int(sales)}
 
     def owed(self, count: int) -> tuple[list[TableRow], list[TableRow]]:
         """Transactions and subscriptions whose details are to be pulled, as their lists showed them."""
@@ -227,6 +249,23 @@ class Warehouse:
                     keep_sales(keeping, answer)
                 elif isinstance(answer, PulledDetails):
                     keep_details(keeping, answer)
+
+
+def _started(pull: Row[Any]) -> datetime:
+    return as_utc(pull.started_at) or utc_now()
+
+
+def _mark_ahead(session: Session, ahead: Sequence[Row[Any]]) -> list[str]:
+    """Say once of pulls that are dated later than this one that a clock was wrong."""
+    news = [(row, json_value(row.notes) or []) for row in ahead]
+    news = [(row, notes) for row, notes in news if _DATED_AHEAD not in notes]
+    marked = [{"pull_id": row.pull_id, "notes": [*notes, _DATED_AHEAD]} for row, notes in news]
+    session.run("pulls/note_pull", marked)
+    return [
+        f"an earlier pull is dated {_started(row):%Y-%m-%d %H:%M} UTC, which is later than now: a clock was"
+        " wrong then, or is wrong now. What it noted as fresh is asked for again"
+        for row, _ in news
+    ]
 
 
 def _unknown(session: Session, lookups: Sequence[str]) -> list[str]:

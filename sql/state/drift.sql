@@ -1,14 +1,15 @@
 -- What looks at leads in Kartra found that we did not put there.
 
--- name: comparable(scope_id, settled_before, looked_before, after, count)
+-- name: comparable(scope_id, settled_before, looked_before, latest, after, count)
 -- Leads that a look at Kartra can be compared with, one row each: ours, with nothing under way, as they were
--- acknowledged before a time. All that nobody looked at lately, a page at a time by key.
+-- acknowledged before a time. All that nobody looked at lately, a page at a time by key. A time later than now was
+-- written by a clock that was wrong, and counts as long ago.
 -- `state <> 'planned'` is there for the partial index: see migration 0009.
 SELECT leads.key, leads.lead_id, leads.snapshot, leads.changed_at, drift.found
 FROM leads LEFT JOIN drift USING (scope_id, key)
 WHERE leads.scope_id = :scope_id AND leads.removed_at IS NULL AND leads.origin <> 'skipped'
-  AND leads.changed_at < :settled_before
-  AND (drift.looked_at IS NULL OR drift.looked_at < :looked_before)
+  AND (leads.changed_at < :settled_before OR leads.changed_at > :latest)
+  AND (drift.looked_at IS NULL OR drift.looked_at < :looked_before OR drift.looked_at > :latest)
   AND NOT EXISTS (SELECT 1 FROM outbox
                   WHERE outbox.scope_id = leads.scope_id AND outbox.key = leads.key
                     AND outbox.state = 'sent' AND outbox.state <> 'planned')
@@ -16,13 +17,14 @@ WHERE leads.scope_id = :scope_id AND leads.removed_at IS NULL AND leads.origin <
 ORDER BY leads.key
 LIMIT :count;
 
--- name: comparable_lead(scope_id, lead_id, settled_before)
+-- name: comparable_lead(scope_id, lead_id, settled_before, latest)
 -- The lead with a number of Kartra's, if a look at it can be compared: as in `comparable`.
 -- `state <> 'planned'` is there for the partial index: see migration 0009.
 SELECT leads.key, leads.lead_id, leads.snapshot, leads.changed_at, drift.found
 FROM leads INDEXED BY leads_by_id LEFT JOIN drift USING (scope_id, key)
 WHERE leads.scope_id = :scope_id AND leads.lead_id = :lead_id
-  AND leads.removed_at IS NULL AND leads.origin <> 'skipped' AND leads.changed_at < :settled_before
+  AND leads.removed_at IS NULL AND leads.origin <> 'skipped'
+  AND (leads.changed_at < :settled_before OR leads.changed_at > :latest)
   AND NOT EXISTS (SELECT 1 FROM outbox
                   WHERE outbox.scope_id = leads.scope_id AND outbox.key = leads.key
                     AND outbox.state = 'sent' AND outbox.state <> 'planned');

@@ -2,7 +2,11 @@
 
 -- name: earlier_pulls
 -- Whose tables these are, the oldest pull first. One row per pull.
-SELECT account, started_at FROM pull_runs ORDER BY started_at
+SELECT pull_id, account, started_at, notes FROM pull_runs ORDER BY started_at
+
+-- name: note_pull
+-- What became known of a pull later.
+UPDATE pull_runs SET notes = :notes WHERE pull_id = :pull_id
 
 -- name: finish_pull
 -- A pull has ended.

@@ -20,14 +20,15 @@ UNION
 SELECT lead_id FROM lead_changes WHERE field = 'email' AND lower(old_value) IN :addresses
 
 -- name: stale
--- Leads of the roster that are not fresh, those never asked for first, then the oldest. One row per lookup.
+-- Leads of the roster that are not fresh, those never asked for first, then the oldest. One row per lookup. A time
+-- later than now was written by a clock that was wrong: it counts as never.
 -- A lead that Kartra did not know is asked for again by its profile, or by its sales where those alone are pulled.
 SELECT lookup, lead_id, status, profile_at, sales_at
 FROM lead_roster
-WHERE (:profiles = 1 AND (profile_at IS NULL OR profile_at < :before))
+WHERE (:profiles = 1 AND (profile_at IS NULL OR profile_at < :before OR profile_at > :latest))
    OR (:sales = 1 AND (:profiles = 0 OR status IN ('waiting', 'pulled'))
-       AND (sales_at IS NULL OR sales_at < :before))
-ORDER BY CASE WHEN (CASE WHEN :profiles = 1 THEN profile_at ELSE sales_at END) IS NULL THEN 0 ELSE 1 END,
+       AND (sales_at IS NULL OR sales_at < :before OR sales_at > :latest))
+ORDER BY CASE WHEN (CASE WHEN :profiles = 1 THEN profile_at ELSE sales_at END) <= :latest THEN 1 ELSE 0 END,
          CASE WHEN :profiles = 1 THEN profile_at ELSE sales_at END, lookup
 LIMIT :count
 
@@ -35,14 +36,14 @@ LIMIT :count
 -- How many leads of the roster are not fresh, and how many details are owed. One row.
 SELECT
     (SELECT count(*) FROM lead_roster
-     WHERE :profiles = 1 AND (profile_at IS NULL OR profile_at < :before)) AS profiles,
+     WHERE :profiles = 1 AND (profile_at IS NULL OR profile_at < :before OR profile_at > :latest)) AS profiles,
     (SELECT count(*) FROM lead_roster
      WHERE :sales = 1 AND (:profiles = 0 OR status IN ('waiting', 'pulled'))
-       AND (sales_at IS NULL OR sales_at < :before)) AS sales,
+       AND (sales_at IS NULL OR sales_at < :before OR sales_at > :latest)) AS sales,
     (SELECT count(*) FROM lead_roster
-     WHERE (:profiles = 1 AND (profile_at IS NULL OR profile_at < :before))
+     WHERE (:profiles = 1 AND (profile_at IS NULL OR profile_at < :before OR profile_at > :latest))
         OR (:sales = 1 AND (:profiles = 0 OR status IN ('waiting', 'pulled'))
-            AND (sales_at IS NULL OR sales_at < :before))
+            AND (sales_at IS NULL OR sales_at < :before OR sales_at > :latest))
     ) AS leads,
     (SELECT count(*) FROM transactions WHERE origin = 'api' AND pulled_at IS NULL)
     + (SELECT count(*) FROM subscriptions WHERE is_owed = 1) AS details,

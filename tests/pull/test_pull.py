@@ -448,3 +448,44 @@ def test_an_account_that_fails_now_and_then_is_pulled_whole(project: Project, ac
         while project.run().code == 1:
             assert len(sandbox.calls) < 400
     assert same(project, account)
+
+
+# --- clocks that were wrong
+
+
+def test_what_a_clock_that_was_ahead_pulled_is_asked_for_again_and_told_once(
+    project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    pull(project)
+    with closing(sqlite3.connect(project.folder / "tables.db")) as connection:
+        connection.execute("UPDATE lead_roster SET profile_at = '2031-01-01 00:00:00', sales_at = profile_at")
+        connection.execute("UPDATE lead_roster SET sales_at = '2031-01-01 00:00:00'")
+        connection.execute(
+            "UPDATE pull_runs SET started_at = '2031-01-01 00:00:00', finished_at = '2031-01-01 00:00:09'"
+        )
+        connection.commit()
+    fresh = project.command("report", "p.yaml", "freshness", "--json").json
+    told = dict(zip(fresh["columns"], fresh["rows"][0], strict=True))
+    assert (told["last_pull"], told["dated_ahead"]) == (None, 1 + len(account.leads))
+    lead = next(iter(account.leads))
+    account.add_transaction(Transaction(lead, amount="12.34", date="2026-11-01 01:30:00"))
+    second = pull(project)
+    assert second["pulled"]["leads"] == len(account.leads)
+    assert [note for note in second["notes"] if "2031-01-01 00:00 UTC, which is later than now" in note]
+    assert same(project, account)
+    third = pull(project)
+    assert third["pulled"]["leads"] == 0
+    assert not [note for note in third.get("notes", ()) if "later than now" in note]
+
+
+def test_a_pull_of_another_account_is_refused_whatever_a_clock_had_said(
+    project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    pull(project)
+    with closing(sqlite3.connect(project.folder / "tables.db")) as connection:
+        connection.execute(
+            "INSERT INTO pull_runs SELECT 'ahead', pipeline, 'other', '2031-01-01 00:00:00', NULL, 'failed',"
+            " 0, 0, 0, NULL, NULL FROM pull_runs"
+        )
+        connection.commit()
+    assert project.run().code == 0

@@ -40,7 +40,7 @@ def test_empty_tables_give_no_rows_or_zeros(database: str) -> None:
         found = {name: read_report(tables, name).rows for name in report_names()}
     assert {name for name, rows in found.items() if rows} == {"freshness", "recurring_revenue"}
     assert found["recurring_revenue"] == ((0, 0, "0.00", "0.00", 0, None),)
-    assert found["freshness"] == ((None, 0, 0, 0, 0, 0, None, 0, 0),)
+    assert found["freshness"] == ((None, 0, 0, 0, 0, 0, None, 0, 0, 0),)
 
 
 def test_views_are_made_anew_only_when_their_text_changed(database: str) -> None:

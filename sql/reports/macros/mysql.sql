@@ -14,4 +14,5 @@ CASE WHEN {{ whole }} <> 0 THEN round(({{ part }}) * 100 / {{ whole }}, 2) END
 date_format({{ local(at) }} - INTERVAL weekday({{ local(at) }}) DAY, '%Y-%m-%d')
 {%- endmacro -%}
 {%- macro moment(at) -%} date_format({{ at }}, '%Y-%m-%d %H:%i:%s') {%- endmacro -%}
+{%- set soon -%} utc_timestamp() + INTERVAL 5 MINUTE {%- endset -%}
 {%- macro by_bytes(name) -%} {{ name }} {%- endmacro -%}

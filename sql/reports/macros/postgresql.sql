@@ -12,4 +12,5 @@ CASE WHEN {{ whole }} <> 0 THEN round(CAST({{ part }} AS numeric) * 100 / {{ who
 {%- macro month(at) -%} to_char({{ local(at) }}, 'YYYY-MM') {%- endmacro -%}
 {%- macro week(at) -%} to_char(date_trunc('week', {{ local(at) }}), 'YYYY-MM-DD') {%- endmacro -%}
 {%- macro moment(at) -%} to_char({{ at }} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') {%- endmacro -%}
+{%- set soon -%} now() + interval '5 minutes' {%- endset -%}
 {%- macro by_bytes(name) -%} {{ name }} COLLATE "C" {%- endmacro -%}

@@ -24,4 +24,5 @@ CASE WHEN {{ whole }} <> 0 THEN printf(
 {%- macro month(at) -%} strftime('%Y-%m', {{ local(at) }}) {%- endmacro -%}
 {%- macro week(at) -%} date({{ local(at) }}, 'weekday 0', '-6 days') {%- endmacro -%}
 {%- macro moment(at) -%} strftime('%Y-%m-%d %H:%M:%S', {{ at }}) {%- endmacro -%}
+{%- set soon -%} datetime('now', '+5 minutes') {%- endset -%}
 {%- macro by_bytes(name) -%} {{ name }} {%- endmacro -%}
