@@ -23,8 +23,10 @@ def snapshot_of(lead: DesiredLead, lead_id: str | None = "1") -> Snapshot:
     return Snapshot(lead.email, lead_id, lead.fields)
 
 
-def record(row: int, key: str, city: str = "Lyon", **changes: Any) -> Staged:
-    lead = wish(key, city)
+def record(
+    row: int, key: str, city: str = "Lyon", *, lead: DesiredLead | None = None, **changes: Any
+) -> Staged:
+    lead = lead or wish(key, city)
     text = f'{{"row": {row}}}'
     values = {"rank": float(row), "wish": lead.to_json(), "blocked": None, "record": text}
     return Staged(

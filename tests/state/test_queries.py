@@ -30,6 +30,11 @@ def test_every_statement_opens_with_a_comment_and_binds_nothing_in_it() -> None:
         assert re.findall(r"(?<!:):\w+", comments) == [], file.name
 
 
+def test_queries_are_read_without_a_word_on_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    assert [names_of(subject) for subject in SUBJECTS if not names_of(subject)] == []
+    assert caplog.records == []
+
+
 def test_every_query_says_what_it_gives() -> None:
     for subject in SUBJECTS:
         queries = queries_of(subject)

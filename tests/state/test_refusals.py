@@ -1,10 +1,11 @@
 """What Kartra refused is known, and not sent again until something changes."""
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 from pipelines.state.outbox import Outcome
+from pipelines.state.refusals import HeldBack, Parked
 from pipelines.state.store import Store
-from tests.state.samples import acknowledge, digest_of, planned, record, stage, wish
+from tests.state.samples import acknowledge, digest_of, planned, record, snapshot_of, stage, wish
 
 
 def test_a_refused_wish_is_known_by_its_digest(store: Store) -> None:
@@ -52,3 +53,42 @@ def test_a_removal_that_was_refused_is_not_tried_again(store: Store) -> None:
     (entry,) = store.outbox.planned()
     store.outbox.settle(entry, Outcome("rejected", "243", "no such lead"), None, run_id="run-1")
     assert [key for key, _ in store.staging.removed()] == ["bob"]
+
+
+def test_what_waits_for_a_person_is_told_the_oldest_first(store: Store) -> None:
+    unproven = replace(snapshot_of(wish("ann"), "7"), unproven=frozenset({("calendars", "Webinar: Tuesday")}))
+    acknowledge(store, "ann", snapshot=unproven, digest=b"")
+    (bob,) = planned(store, "bob")
+    store.outbox.settle(bob, Outcome("rejected", "245", "deleted"), None, run_id="run-1")
+    ann, refused = store.refusals.parked("newsletter")
+    assert ann == Parked("ann", "live", "7", "unproven", None, "calendars Webinar: Tuesday", None, ann.since)
+    assert refused == Parked("bob", "live", None, "refused", "245", None, "deleted", refused.since)
+    assert ann.since < refused.since
+    assert store.refusals.parked("shop") == []
+
+
+def test_a_word_about_a_lead_lets_its_wish_be_sent_again(store: Store) -> None:
+    acknowledge(store, "ann")
+    (entry,) = planned(store, "ann")
+    store.outbox.settle(entry, Outcome("rejected", "245", "deleted"), None, run_id="run-1")
+    known = store.leads.get("ann")
+    assert (store.refusals.resolve("ann", known), store.refusals.resolve("ann", known)) == (True, False)
+    stage(store, record(2, "ann"))
+    assert [(found.key, found.refused) for found in store.staging.differences()] == [("ann", None)]
+
+
+def test_what_works_again_takes_the_refusals_it_caused_with_it(store: Store) -> None:
+    store.refusals.keep_breaker("assign_tag", "VIP", "204")
+    store.refusals.keep_breaker("assign_tag", "Été", "219")
+    for key, cause in (("ann", "assign_tag VIP"), ("bob", None)):
+        (entry,) = planned(store, key)
+        store.outbox.settle(entry, Outcome("rejected", "204", "no", cause=cause), None, run_id="run-1")
+    assert store.refusals.breakers() == {("assign_tag", "VIP"): "204", ("assign_tag", "Été"): "219"}
+    held = store.refusals.held_back("newsletter")
+    assert held == [
+        HeldBack("live", "assign_tag", "VIP", "204", held[0].opened_at),
+        HeldBack("live", "assign_tag", "Été", "219", held[1].opened_at),
+    ]
+    store.refusals.drop_breaker("assign_tag", "VIP")
+    assert store.refusals.breakers() == {("assign_tag", "Été"): "219"}
+    assert [parked.key for parked in store.refusals.parked("newsletter")] == ["bob"]
