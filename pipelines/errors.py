@@ -11,6 +11,10 @@ class LockedError(SyncError):
     """Another run of this pipeline holds the lease."""
 
 
+class LeaseLostError(LockedError):
+    """Another process took the lease over: what is not committed belongs to it now."""
+
+
 class GuardError(SyncError):
     """A guard stopped the run."""
 

@@ -1,6 +1,7 @@
 """What every part of a run works with, passed down as one value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from connectors.kartra.sender import Sender
@@ -44,6 +45,17 @@ class RunContext:
         """Says that the run is alive."""
         if self.run_id:
             self.store.runs.beat(self.run_id)
+
+    @contextmanager
+    def committed(self) -> Iterator[None]:
+        """Commits what is done within together, or none of it. Raises LeaseLostError.
+
+        So no intent of a run that has lost its lease is ever committed, and no call of it leaves.
+        """
+        with self.store.database.together():
+            yield
+            if self.run_id:
+                self.store.runs.check_lease(self.run_id)
 
     def show(self, settled: int, total: int) -> None:
         """Tells people how far the run is."""

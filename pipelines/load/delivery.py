@@ -113,7 +113,7 @@ class Delivery:
             self._workers.fail(error)
             return []
         leaving: list[tuple[Task, Job]] = []
-        with self._store.database.together():
+        with self._run.committed():
             for task in batch:
                 if not self._workers.is_halted:
                     leaving += self._leaving(task, inventory)
@@ -156,7 +156,7 @@ class Delivery:
     # --- after answers came
 
     def _take(self, landed: list[tuple[Task, Future[Answer]]]) -> None:
-        with self._store.database.together():
+        with self._run.committed():
             for task, future in landed:
                 self._answered(task, future)
 

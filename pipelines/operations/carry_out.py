@@ -171,7 +171,7 @@ class Operations:
     def _launch(self, batch: list[Queue]) -> list[tuple[Queue, Callable[[], Came]]]:
         """All intents are committed together, before the first call leaves."""
         leaving = []
-        with self._run.store.database.together():
+        with self._run.committed():
             for queue in batch:
                 attempt = queue.attempt
                 if attempt.stage in (Stage.LOOKING, Stage.LEFT) and not attempt.refunds:
@@ -211,7 +211,7 @@ class Operations:
     # --- after answers came
 
     def _take(self, landed: list[tuple[Queue, Future[Came]]]) -> None:
-        with self._run.store.database.together():
+        with self._run.committed():
             for queue, future in landed:
                 self._came(queue, future)
 

@@ -42,7 +42,7 @@ class Forgetting:
         with self._database.transaction():
             if running := self._runs.running():
                 pipeline, holder = running[0]
-                raise LockedError(f"{holder.told(pipeline)}: nobody was forgotten")
+                raise LockedError(f"{holder.message(pipeline)}: nobody was forgotten")
             for same_person in (
                 self._queries.addresses_of,
                 self._queries.keys_of,

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from pipelines.errors import LeaseLostError
 from pipelines.state.clock import instant, timestamp, utc_now
 from pipelines.state.database import Database
-from pipelines.state.lease import Holder
+from pipelines.state.lease import Holder, LeaseLock
 from pipelines.state.outbox import Outbox
 from pipelines.state.rejects import Rejects
 from pipelines.state.scope import Scope
@@ -45,12 +46,20 @@ class Runs:
         self._queries = database.queries("runs")
         self._outbox = Outbox(database, scope)
         self._rejects = Rejects(database)
+        self._locks: dict[str, LeaseLock] = {}
 
     def take_lease(self, pipeline: str, holder: Holder) -> Holder | None:
         """Take the lease for `holder`, or say who holds it. A dead holder's lease is taken over."""
+        lock = self._lock(pipeline)
+        was_ours = lock.is_ours
+        taken = lock.take()
         with self._database.transaction():
-            current = self.holder(pipeline)
-            if current is not None:
+            current = self._stored(pipeline)
+            if taken is False:  # locked, and its row is still to come
+                return current or replace(holder, run_id="of which nothing is known yet")
+            if current and (was_ours if current.by_lock else current.is_alive(utc_now())):
+                if taken and not was_ours:
+                    lock.release()
                 return current
             self._queries.take_lease(
                 pipeline=pipeline,
@@ -58,31 +67,62 @@ class Runs:
                 host=holder.host,
                 pid=holder.pid,
                 process_started=holder.process_started,
+                namespace=holder.namespace,
+                by_lock=bool(taken),
                 now=timestamp(),
             )
         return None
 
     def holder(self, pipeline: str) -> Holder | None:
         """Who runs this pipeline now; a dead holder is nobody."""
+        holder = self._stored(pipeline)
+        if holder is None:
+            return None
+        is_held = self._lock(pipeline).is_held() if holder.by_lock else None
+        is_alive = holder.is_alive(utc_now()) if is_held is None else is_held
+        return holder if is_alive else None
+
+    def beat(self, run_id: str) -> None:
+        """Say that this run is alive. Raises LeaseLostError."""
+        if not self._queries.beat(run_id=run_id, now=timestamp()):
+            raise _lost(run_id)
+
+    def check_lease(self, run_id: str) -> None:
+        """Within the transaction of an intent: nothing is sent by a run that lost its lease.
+
+        Raises LeaseLostError.
+        """
+        if not self._queries.holds_lease(run_id=run_id):
+            raise _lost(run_id)
+
+    def release_lease(self, run_id: str) -> None:
+        """The row first: whoever gets the lock finds nobody in it."""
+        if self._queries.release_lease(run_id=run_id):
+            for lock in self._locks.values():
+                lock.release()
+
+    def close(self) -> None:
+        """Give up the locks of a store that is closed."""
+        for lock in self._locks.values():
+            lock.release()
+
+    def _stored(self, pipeline: str) -> Holder | None:
         row = self._queries.lease(pipeline=pipeline)
         if row is None:
             return None
-        holder = Holder(
+        return Holder(
             run_id=row["run_id"],
             host=row["host"],
             pid=row["pid"],
             process_started=row["process_started"],
             taken_at=instant(row["taken_at"]),
             heartbeat_at=instant(row["heartbeat_at"]),
+            namespace=row["namespace"],
+            by_lock=bool(row["by_lock"]),
         )
-        return holder if holder.is_alive(utc_now()) else None
 
-    def beat(self, run_id: str) -> None:
-        """Say that this run is alive."""
-        self._queries.beat(run_id=run_id, now=timestamp())
-
-    def release_lease(self, run_id: str) -> None:
-        self._queries.release_lease(run_id=run_id)
+    def _lock(self, pipeline: str) -> LeaseLock:
+        return self._locks.setdefault(pipeline, LeaseLock(self._database.path, pipeline))
 
     def running(self) -> list[tuple[str, Holder]]:
         """Every pipeline of this file that is being run, and by whom."""
@@ -126,3 +166,10 @@ class Runs:
 
     def pipelines(self) -> list[str]:
         return [row["pipeline"] for row in self._queries.pipelines()]
+
+
+def _lost(run_id: str) -> LeaseLostError:
+    return LeaseLostError(
+        f"the run {run_id} has lost its lease to another one, which goes on where it stopped: this one sends"
+        " nothing more"
+    )

@@ -48,7 +48,7 @@ class Store:
                 self.check_is_whole()
             database.migrate(partial(_keep_copy, path))
         except BaseException:
-            self.close()
+            database.close()
             raise
         self.scope = scope = Scope(database)
         self.runs = Runs(database, scope)
@@ -72,6 +72,7 @@ class Store:
             self._check.wait()
 
     def close(self) -> None:
+        self.runs.close()
         self.database.close()
         if self._check is not None:
             self._check.stop()

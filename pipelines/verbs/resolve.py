@@ -32,7 +32,7 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
     with Store(config.state) as store:
         store.scope.find(config.pipeline, account, config.kartra.mode)
         if holder := store.runs.holder(config.pipeline):
-            raise LockedError(holder.told(config.pipeline))
+            raise LockedError(holder.message(config.pipeline))
         known = store.leads.get(key)
         unproven = {" ".join(effect): effect for effect in known.snapshot.unproven} if known else {}
         for word in only:
@@ -58,7 +58,7 @@ def _resolve_operation(
         if known is None and config.load is not None:
             return None
         if holder := store.runs.holder(config.pipeline):
-            raise LockedError(holder.told(config.pipeline))
+            raise LockedError(holder.message(config.pipeline))
         told = f"{known.do} {known.target}" if known else ""
         for word in only:
             if word != told:

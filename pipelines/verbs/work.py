@@ -11,7 +11,7 @@ from connectors.errors import AccessRefusedError, ApiError, ConfigError, Retryab
 from pipelines.calls.clock import Heartbeat
 from pipelines.calls.context import RunContext
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.errors import GuardError, LockedError, SurroundingsError
+from pipelines.errors import GuardError, LeaseLostError, LockedError, SurroundingsError
 from pipelines.extract.incremental import Extract
 from pipelines.state.clock import new_run_id, utc_now
 from pipelines.state.lease import this_process
@@ -106,7 +106,8 @@ class Work:
         """Count what became of everything, and write it down."""
         self.summary.seconds = time.monotonic() - self._started
         self._count_calls()
-        self._count_outcomes()
+        if not isinstance(self.error, LeaseLostError):  # else what is planned is another run's by now
+            self._count_outcomes()
         if self.extract is not None and self.error is None and not self._is_stopped:
             self.extract.settled(self.context.store, self.summary)
         self._settle_status()
@@ -192,7 +193,7 @@ def leased(
     account = account_of(config)
     holder = store.runs.take_lease(config.pipeline, this_process(run_id, utc_now()))
     if holder is not None:
-        raise LockedError(holder.told(config.pipeline))
+        raise LockedError(holder.message(config.pipeline))
     halted = threading.Event()
     try:
         with closing(open_client(config, lambda: caller.stopping() or halted.is_set())) as client:

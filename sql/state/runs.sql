@@ -2,20 +2,25 @@
 
 -- name: lease(pipeline)^
 -- Who holds the lease of a pipeline, dead or alive.
-SELECT run_id, host, pid, process_started, taken_at, heartbeat_at FROM leases WHERE pipeline = :pipeline;
+SELECT run_id, host, pid, process_started, taken_at, heartbeat_at, namespace, by_lock
+FROM leases WHERE pipeline = :pipeline;
 
--- name: take_lease(pipeline, run_id, host, pid, process_started, now)!
+-- name: take_lease(pipeline, run_id, host, pid, process_started, now, namespace, by_lock)!
 -- The lease of a pipeline for this run.
-INSERT INTO leases (pipeline, run_id, host, pid, process_started, taken_at, heartbeat_at)
-VALUES (:pipeline, :run_id, :host, :pid, :process_started, :now, :now)
+INSERT INTO leases (pipeline, run_id, host, pid, process_started, taken_at, heartbeat_at, namespace, by_lock)
+VALUES (:pipeline, :run_id, :host, :pid, :process_started, :now, :now, :namespace, :by_lock)
 ON CONFLICT (pipeline) DO UPDATE SET
     run_id = excluded.run_id, host = excluded.host, pid = excluded.pid,
     process_started = excluded.process_started, taken_at = excluded.taken_at,
-    heartbeat_at = excluded.heartbeat_at;
+    heartbeat_at = excluded.heartbeat_at, namespace = excluded.namespace, by_lock = excluded.by_lock;
 
 -- name: beat(now, run_id)!
--- A sign of life.
+-- A sign of life; no row where the lease was lost to another run.
 UPDATE leases SET heartbeat_at = :now WHERE run_id = :run_id;
+
+-- name: holds_lease(run_id)$
+-- Whether a run has its lease still.
+SELECT count(*) FROM leases WHERE run_id = :run_id;
 
 -- name: release_lease(run_id)!
 -- The lease of a run that ends; not one that was lost to another run.

@@ -87,7 +87,7 @@ def test_a_second_run_of_a_pipeline_is_5_and_a_dead_holder_is_succeeded(
     assert (running["pid"], status.json["pipelines"][0]["last_run"]["status"]) == (holder.pid, "running")
     since = running["since"].replace("T", " ")[:19]
     told = (
-        f"newsletter is being run since {since} UTC by process {holder.pid}"
+        f"newsletter has been running since {since} UTC in process {holder.pid}"
         f" on {running['host']} (run {running['run_id']})"
     )
     assert (second.code, second.stderr) == (5, f"kartra-sync: {told}\n")

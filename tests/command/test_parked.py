@@ -90,4 +90,4 @@ def test_resolve_waits_for_no_run(project: Project, sandbox: Sandbox) -> None:
     running.kill()
     running.communicate()
     assert busy.code == 5
-    assert f"by process {running.pid}" in busy.stderr
+    assert f"in process {running.pid}" in busy.stderr

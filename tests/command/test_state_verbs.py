@@ -398,7 +398,7 @@ def test_nobody_is_forgotten_while_a_pipeline_of_the_file_is_being_run(
     kill(running)
     assert (refused.code, refused.json["exit_code"], refused.json["status"]) == (5, 5, "refused")
     assert re.fullmatch(
-        rf"kartra-sync: other is being run since \S+ \S+ UTC by process {running.pid} on \S+ \(run \S+\):"
+        rf"kartra-sync: other has been running since \S+ \S+ UTC in process {running.pid} on \S+ \(run \S+\):"
         r" nobody was forgotten\n",
         refused.stderr,
     )

@@ -1,6 +1,7 @@
 """Who runs a pipeline now: alive, dead, elsewhere, or a stranger under a recycled process id."""
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +24,7 @@ from tests.command.several import adds_up, wait_for
 from tests.conftest import LOAD, Project, contact, kill
 from tests.promises.scenes import all_wished, held
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -35,7 +39,8 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 def holder_of(pid: int) -> Holder:
     created = psutil.Process(pid).create_time()
-    return Holder("run", socket.gethostname(), pid, created, taken_at=NOW, heartbeat_at=NOW)
+    namespace = this_process("run", NOW).namespace
+    return Holder("run", socket.gethostname(), pid, created, NOW, NOW, namespace)
 
 
 def elsewhere(*, silent_for: timedelta) -> Holder:
@@ -110,7 +115,7 @@ def test_a_run_on_another_host_is_respected_until_it_was_silent_for_two_minutes(
     sandbox.reset_calls()
     refused = project.command("run", "p.yaml")
     told = (
-        f"newsletter is being run since {since} UTC by process 1 on another-host.invalid"
+        f"newsletter has been running since {since} UTC in process 1 on another-host.invalid"
         " (run 20260101T000000-abcdef)"
     )
     assert (refused.code, refused.stderr, sandbox.calls) == (5, f"kartra-sync: {told}\n", [])
@@ -134,10 +139,116 @@ def test_a_run_that_was_killed_with_calls_in_flight_is_taken_over_at_once(
     running = project.start("run", "p.yaml")
     wait_for(lambda: len(held(sandbox)) == 2)
     second = project.command("run", "p.yaml")
-    told = f" UTC by process {running.pid} on {socket.gethostname()} (run "
+    told = f" UTC in process {running.pid} on {socket.gethostname()} (run "
     assert (second.code, told in second.stderr, running.poll()) == (5, True, None)
     kill(running)
     sandbox.set_faults(Faults())
     taken_over = project.run()
     assert (taken_over.code, adds_up(taken_over.json)) == (0, True)
     assert held(sandbox) == all_wished(rows)
+
+
+# --- across namespaces, host names and clocks
+
+
+def apart(*words: str, host: str = "", pids: bool = False) -> list[str]:
+    """The command as another container of this host would start it, over the same folder."""
+    kinds = [*(["--uts"] if host else []), *(["--pid", "--fork", "--mount-proc"] if pids else [])]
+    named = ["sh", "-c", 'hostname "$0" && exec "$@"', host] if host else []
+    return ["unshare", *kinds, *named, sys.executable, "-m", "pipelines", *words]
+
+
+def started(project: Project, command: list[str], **environ: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        cwd=project.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **project.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def suspend(process: subprocess.Popen[str], project: Project) -> None:
+    """As a laptop or a virtual machine sleeps: at a moment at which the state is not being written."""
+    deadline = time.monotonic() + 60
+    while True:
+        os.killpg(process.pid, signal.SIGSTOP)
+        try:
+            with closing(sqlite3.connect(project.state, timeout=0.1, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError:
+            os.killpg(process.pid, signal.SIGCONT)
+            assert time.monotonic() < deadline, "the state is always being written"
+            time.sleep(0.05)
+
+
+POINTS = f"{LOAD}\npoints: 10\n"
+
+
+def points_of(sandbox: Sandbox) -> list[int]:
+    with sandbox.lock:
+        return [lead.score for lead in sandbox.account.leads.values()]
+
+
+@pytest.fixture
+def forty(project: Project) -> list[dict[str, str]]:
+    rows = [contact(number) for number in range(40)]
+    project.contacts(rows)
+    project.pipeline(POINTS, kartra="workers: 1\ncalls_per_second: 10")
+    return rows
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces are made by root: run the tests as root")
+@pytest.mark.parametrize(
+    "kinds", [{"pids": True}, {"host": "elsewhere"}, {"pids": True, "host": "elsewhere"}]
+)
+def test_a_run_in_another_container_of_this_host_is_respected(
+    project: Project, sandbox: Sandbox, forty: list[dict[str, str]], kinds: dict[str, Any]
+) -> None:
+    first = started(project, apart("run", "p.yaml", pids=True))
+    wait_for(lambda: len(held(sandbox)) > 2)
+    with closing(sqlite3.connect(project.state)) as connection, connection:
+        connection.execute("UPDATE leases SET heartbeat_at = '2020-01-01T00:00:00+00:00'")
+    suspend(first, project)
+    second = started(project, apart("run", "p.yaml", **kinds))
+    _, said = second.communicate(timeout=60)
+    os.killpg(first.pid, signal.SIGCONT)
+    assert (second.returncode, "has been running since" in said) == (5, True), said
+    _, said = first.communicate(timeout=120)
+    assert first.returncode == 0, said
+    assert points_of(sandbox) == [10] * len(forty)
+
+
+def test_a_run_that_was_killed_while_its_clock_was_ahead_is_taken_over_at_once(
+    project: Project, sandbox: Sandbox, forty: list[dict[str, str]]
+) -> None:
+    if not (fake := shutil.which("faketime")):
+        pytest.skip("faketime is missing: apt-get install faketime")
+    first = started(project, [fake, "-f", "+2h", sys.executable, "-m", "pipelines", "run", "p.yaml"])
+    wait_for(lambda: len(held(sandbox)) > 2)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate(timeout=60)
+    second = project.run()
+    assert second.code == 0, second.stderr
+    assert points_of(sandbox) == [10] * len(forty)
+
+
+def test_whoever_lost_the_lease_sends_nothing_more(
+    project: Project, sandbox: Sandbox, forty: list[dict[str, str]]
+) -> None:
+    first = project.start("run", "p.yaml")
+    wait_for(lambda: len(held(sandbox)) > 2)
+    for lock in project.state.parent.glob("*.lock"):
+        lock.unlink()  # somebody thought that it was left behind
+    suspend(first, project)
+    second = project.run()
+    assert second.code == 0, second.stderr
+    os.killpg(first.pid, signal.SIGCONT)
+    _, said = first.communicate(timeout=60)
+    assert (first.returncode, "lost its lease" in said) == (5, True), said
+    assert "do not add up" not in said
+    assert points_of(sandbox) == [10] * len(forty)
+    assert project.run().json["leads"]["unchanged"] == len(forty)

@@ -5,13 +5,16 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import psutil
+import pytest
 
+from pipelines.errors import LeaseLostError
 from pipelines.state.clock import new_run_id
 from pipelines.state.lease import DEAD_AFTER, Holder, this_process
 from pipelines.state.store import Store
@@ -21,6 +24,20 @@ from tests.state.samples import planned
 
 def holder(**changes: Any) -> Holder:
     return replace(this_process("run-1", datetime.now(UTC)), **changes)
+
+
+def leave_lease(outside: Outside, left: Holder) -> None:
+    """The row of a version that took no locks."""
+    outside(
+        "INSERT INTO leases (pipeline, run_id, host, pid, process_started, taken_at, heartbeat_at)"
+        " VALUES ('newsletter', :run_id, :host, :pid, :started, :taken_at, :heartbeat_at)",
+        run_id=left.run_id,
+        host=left.host,
+        pid=left.pid,
+        started=left.process_started,
+        taken_at=left.taken_at.isoformat(),
+        heartbeat_at=left.heartbeat_at.isoformat(),
+    )
 
 
 def test_a_new_run_drops_what_was_planned_and_keeps_what_is_unknown(
@@ -100,10 +117,10 @@ def test_a_lease_that_was_lost_to_another_is_not_released(store: Store) -> None:
     assert held.run_id == "run-2"
 
 
-def test_the_lease_of_a_dead_process_is_taken_over(store: Store) -> None:
+def test_the_lease_of_a_dead_process_is_taken_over(store: Store, outside: Outside) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         started = psutil.Process(process.pid).create_time()
-        assert store.runs.take_lease("newsletter", holder(pid=process.pid, process_started=started)) is None
+        leave_lease(outside, holder(pid=process.pid, process_started=started))
         held = store.runs.take_lease("newsletter", holder(run_id="run-2"))
         assert held is not None
         assert held.pid == process.pid
@@ -111,14 +128,14 @@ def test_the_lease_of_a_dead_process_is_taken_over(store: Store) -> None:
     assert store.runs.take_lease("newsletter", holder(run_id="run-2")) is None
 
 
-def test_the_lease_of_a_recycled_pid_is_taken_over(store: Store) -> None:
+def test_the_lease_of_a_recycled_pid_is_taken_over(store: Store, outside: Outside) -> None:
     me = holder()
-    store.runs.take_lease("newsletter", replace(me, process_started=me.process_started - 3600))
+    leave_lease(outside, replace(me, process_started=me.process_started - 3600))
     assert store.runs.take_lease("newsletter", holder(run_id="run-2")) is None
 
 
 def test_the_lease_of_another_host_is_held_while_its_heart_beats(store: Store, outside: Outside) -> None:
-    store.runs.take_lease("newsletter", holder(host="another-host.invalid", process_started=0.0))
+    leave_lease(outside, holder(host="another-host.invalid", process_started=0.0))
     assert store.runs.take_lease("newsletter", holder(run_id="run-2")) is not None
     silent_since = (datetime.now(UTC) - DEAD_AFTER).isoformat()
     outside("UPDATE leases SET heartbeat_at = :at", at=silent_since)
@@ -132,7 +149,33 @@ def test_the_lease_of_another_host_is_held_while_its_heart_beats(store: Store, o
 def test_of_many_that_want_a_lease_one_gets_it(open_store: OpenStore) -> None:
     def take(number: int) -> bool:
         with open_store() as store:
-            return store.runs.take_lease("newsletter", holder(run_id=f"run-{number}")) is None
+            taken = store.runs.take_lease("newsletter", holder(run_id=f"run-{number}")) is None
+            barrier.wait(60)
+            return taken
 
-    with open_store(), ThreadPoolExecutor(8) as pool:
+    barrier = threading.Barrier(16)  # a store that is closed keeps no lease
+    with open_store(), ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(take, range(16))) == 1
+
+
+def test_a_lease_without_its_lock_is_that_of_a_dead_process(open_store: OpenStore, outside: Outside) -> None:
+    with open_store() as first:
+        assert first.runs.take_lease("newsletter", holder()) is None
+        first.runs.beat("run-1")
+    outside("UPDATE leases SET heartbeat_at = '2100-01-01T00:00:00+00:00', host = 'another-host.invalid'")
+    with open_store() as second:
+        assert second.runs.holder("newsletter") is None
+        assert second.runs.take_lease("newsletter", holder(run_id="run-2")) is None
+
+
+def test_whoever_lost_the_lease_is_told_at_the_next_sign_of_life_and_before_an_intent(
+    store: Store, outside: Outside
+) -> None:
+    store.runs.take_lease("newsletter", holder())
+    store.runs.beat("run-1")
+    store.runs.check_lease("run-1")
+    outside("UPDATE leases SET run_id = 'run-2'")
+    with pytest.raises(LeaseLostError):
+        store.runs.beat("run-1")
+    with pytest.raises(LeaseLostError):
+        store.runs.check_lease("run-1")
