@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from connectors.kartra.sender import Sender
 from pipelines.calls.clock import SYSTEM_CLOCK, Clock
@@ -56,6 +57,13 @@ class RunContext:
             yield
             if self.run_id:
                 self.store.runs.check_lease(self.run_id)
+
+    def server_now(self) -> datetime:
+        """The time by Kartra's own clock, as far as its answers have told it: intents bear it.
+
+        A lead's profile says by that clock when it joined, and this machine's may be hours off.
+        """
+        return self.clock.now() + (self.client.clock.offset or timedelta(0))
 
     def show(self, settled: int, total: int) -> None:
         """Tells people how far the run is."""

@@ -12,9 +12,11 @@ from pipelines.changes.diff import Change, apply_change, created_lead, same_valu
 from pipelines.config.kartra import Mode
 from pipelines.config.load import Existing
 from pipelines.contacts.lead import DesiredLead, Origin, Snapshot
-from pipelines.contacts.wishes import KEPT_UP, ONCE_ONLY, WISH, WISHES
+from pipelines.contacts.wishes import KEPT_UP, ONCE_ONLY, WISH, WISHES, StepEffect
 
 CLOCKS_DIFFER = timedelta(minutes=5)
+CLOCKS_WRONG = timedelta(hours=26)
+"""A clock that is set wrong, its zone included, is hardly further off."""
 JUST_NOW = timedelta(minutes=15)
 """Nobody joins a list through us and leaves it again within so little time; later somebody may have."""
 
@@ -74,7 +76,11 @@ def after_unknown(
         ours = joined_after(profile.joined, sent_at)
         if not (flags[0] if ours is None else ours):
             adopted = adopt(desired, profile, existing)
-            return replace(adopted, unproven=unproven if ours is None else frozenset()), "adopted"
+            if ours is False:  # what it shows is ours, if a clock is wrong: it is not given again
+                unproven = (
+                    _may_be_given(change, flags) if _is_recent(profile.joined, sent_at) else frozenset()
+                )
+            return replace(adopted, unproven=unproven), "adopted"
         flags = (True, *flags[1:])
     known = snapshot or created_lead(desired)
     after = apply_change(known, change, [bool(flag) for flag in flags])
@@ -146,6 +152,21 @@ def joined_after(joined: datetime | None, sent_at: datetime) -> bool | None:
     if age < -CLOCKS_DIFFER:
         return False
     return None if CLOCKS_DIFFER < age < timedelta(hours=1) - CLOCKS_DIFFER else True
+
+
+def _is_recent(joined: datetime | None, sent_at: datetime) -> bool:
+    """Whether a clock that is wrong could make a lead of ours seem to have joined before its intent."""
+    return joined is not None and joined.replace(tzinfo=EST) - sent_at > -CLOCKS_WRONG
+
+
+def _may_be_given(change: Change, flags: Sequence[bool | None]) -> frozenset[StepEffect]:
+    """What is given again each time, and is not disproven. A profile keeps names, no amounts."""
+    steps = zip(change.steps, flags[len(flags) - len(change.steps) :], strict=True)
+    return frozenset(
+        step.effect
+        for step, flag in steps
+        if step.wish in ONCE_ONLY and (flag is None or (flag and step.wish.is_amount))
+    )
 
 
 def _left(desired: DesiredLead, profile: LeadProfile) -> frozenset[tuple[str, str]]:

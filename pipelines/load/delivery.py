@@ -141,9 +141,12 @@ class Delivery:
         except (KeyError, ValueError) as error:
             self._do(not_compiled(task, error))
             return
-        self._store.outbox.intend(task.entry, change_to_json(task.change), _acknowledged(task))
+        intended_at = self._run.server_now()
+        self._store.outbox.intend(
+            task.entry, change_to_json(task.change), _acknowledged(task), at=intended_at
+        )
         self.retried += task.tries > 0
-        yield task.sent(self._run.clock.now()), partial(self._run.client.send, call)
+        yield task.sent(intended_at), partial(self._run.client.send, call)
 
     def _held(self, task: Task) -> Mapping[Cause, str]:
         """What of it is held back, because Kartra refuses it again and again."""
@@ -177,7 +180,9 @@ class Delivery:
 
     def _now(self) -> Now:
         clock = self._run.clock
-        return Now(clock.now(), clock.monotonic(), self._workers.is_halted, self._patience.unreached)
+        return Now(
+            self._run.server_now(), clock.monotonic(), self._workers.is_halted, self._patience.unreached
+        )
 
     def _now_for(self, task: Task, answer: Answer) -> Now:
         """With what the store knows that decides about this answer."""

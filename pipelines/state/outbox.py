@@ -93,10 +93,16 @@ class Outbox:
         rows = self._queries.unsettled(scope_id=self._scope.scope_id, count=BATCH)
         return [_entry(row) for row in rows]
 
-    def intend(self, entry: Entry, change: str, acknowledged: Acknowledged | None) -> None:
-        """Commit the intent, and with it what earlier tries effected. Only after this may the call leave."""
+    def intend(
+        self, entry: Entry, change: str, acknowledged: Acknowledged | None, *, at: datetime | None = None
+    ) -> None:
+        """Commit the intent, and with it what earlier tries effected. Only after this may the call leave.
+
+        `at` is the time by Kartra's clock; this machine's when left out.
+        """
+        now = (at or utc_now()).isoformat()
         with self._database.transaction():
-            self._queries.intend(entry_id=entry.entry_id, wish=entry.wish, change=change, now=timestamp())
+            self._queries.intend(entry_id=entry.entry_id, wish=entry.wish, change=change, now=now)
             if acknowledged is not None:
                 self._leads.acknowledge(entry.key, acknowledged)
 

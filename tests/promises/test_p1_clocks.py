@@ -1,0 +1,73 @@
+"""P1 whatever the clocks say: what was done is proven by the server's clock, and never done twice by ours."""
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.kartra.sandbox import Faults, Sandbox
+from tests.command.several import adds_up
+from tests.conftest import LOAD, Project, contact
+from tests.promises.scenes import wait_until
+
+ROOT = Path(__file__).parents[2]
+POINTS = f"{LOAD}\npoints: 10\n"
+LEADS = 6
+
+
+def run_at(project: Project, offset: str) -> subprocess.CompletedProcess[str]:
+    if not (faketime := shutil.which("faketime")):
+        pytest.skip("faketime is missing: apt-get install faketime")
+    return subprocess.run(
+        [faketime, "-f", offset, sys.executable, "-m", "pipelines", "run", "p.yaml", "--json"],
+        cwd=project.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **project.environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def points(sandbox: Sandbox) -> list[int]:
+    with sandbox.lock:
+        return [lead.score for lead in sandbox.account.leads.values()]
+
+
+@pytest.mark.parametrize("offset", ["+310s", "+600s", "-600s", "+3h", "-3h", "+400d"])
+def test_a_lost_answer_under_a_wrong_clock_gives_nothing_twice(
+    project: Project, sandbox: Sandbox, offset: str
+) -> None:
+    project.contacts([contact(number) for number in range(LEADS)])
+    project.pipeline(POINTS, kartra="settle_s: 1\ntimeout_s: 2")
+    sandbox.set_faults(Faults(cut_after=0.5, commands=frozenset({"create_lead"}), seed=7))
+    run = run_at(project, offset)
+    assert run.returncode in (0, 3), run.stderr
+    sandbox.set_faults(Faults())
+    again = project.run()
+    assert adds_up(again.json)
+    assert points(sandbox) == [10] * LEADS
+
+
+def test_a_server_whose_date_is_right_and_whose_leads_join_in_the_past_gives_nothing_twice(
+    project: Project, sandbox: Sandbox
+) -> None:
+    project.contacts([contact(number) for number in range(LEADS)])
+    project.pipeline(POINTS, kartra="settle_s: 4\ntimeout_s: 2\nworkers: 1")
+    sandbox.set_faults(Faults(cut_after=1.0, commands=frozenset({"create_lead"})))
+    running = project.start("run", "p.yaml", "--json")
+    late = (datetime.now(UTC) - timedelta(hours=5, seconds=600)).strftime("%Y-%m-%d %H:%M:%S")
+    wait_until(lambda: bool(points(sandbox)), "a lead")
+    while running.poll() is None:
+        with sandbox.lock:
+            for lead in sandbox.account.leads.values():
+                lead.date_joined = late
+        if len(points(sandbox)) == LEADS:
+            sandbox.set_faults(Faults())
+    running.communicate(timeout=60)
+    project.run()
+    assert points(sandbox) == [10] * LEADS
