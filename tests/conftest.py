@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,11 @@ pytest_plugins = ["tests.servers"]
 # Properties hold or not; how fast they are found out depends on what else the machine does.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# Each sandbox has a port, and so a window, of its own: the files of thousands are not left where users look.
+PACING = Path(tempfile.gettempdir(), "kartra-sync-tests")
+PACING.mkdir(exist_ok=True)
+os.environ.setdefault("KARTRA_SYNC_PACING", str(PACING))
 
 PIPELINE = """\
 pipeline: newsletter

@@ -33,7 +33,11 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 def base_environ() -> dict[str, str]:
     """What every command has of the environment of the tests, and the helper too."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+    return {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "TMPDIR", "LANG", "KARTRA_SYNC_PACING")
+        if name in os.environ
+    }
 
 
 def start(words: Sequence[str], *, environ: Mapping[str, str], **kwargs: Any) -> subprocess.Popen[str]:

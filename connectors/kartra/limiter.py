@@ -12,19 +12,23 @@ the rate. What was learned halves each minute, so the rate comes back when the o
 lies in the file too: the next process starts with it.
 """
 
+import logging
 import math
 import os
 import struct
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from filelock import FileLock
 from pyrate_limiter import AbstractBucket, Limiter, Rate, RateItem, SingleBucketFactory
+
+from connectors.kartra.window_file import PLACE_VARIABLE, WindowFile, file_in, own_folders, shared_folder
+
+log = logging.getLogger("kartra_sync.client")
 
 MARGIN_S = 0.020
 """Added to the window: calls reach the server with jitter, and it is the server that counts."""
@@ -46,8 +50,11 @@ What was learned counts whole: beside another program a burst is what gets refus
 
 LEFT_AT_ONCE_S = 0.002
 """A call that left so soon after its permit left with it: a tenth of the margin, and one write less."""
-LOCK_POLL_S = 0.001
-"""The lock is held for about 50 µs; filelock's own 50 ms between two tries would cost permits."""
+LOCKED_AGAIN_S = 0.05
+LOCKED_TOLD_S = 10.0
+"""A process that is stopped while it holds the lock is waited for: without it nobody knows the window."""
+ALONE_FACTOR = 2.0
+"""So much slower are calls that cannot be paced together with those of others."""
 STAMPS = 20
 _LAYOUT = struct.Struct(f"<4s{STAMPS + 3}d")
 _MAGIC = b"ksw1"
@@ -98,9 +105,26 @@ class Window:
         learned_s = self.learned(now) * (2 if again else 1) + LEARNED_STEP_S
         return replace(paused, learned_s=min(learned_s, LEARNED_MAX_S), learned_at=now)
 
+    def to_bytes(self) -> bytes:
+        return _LAYOUT.pack(_MAGIC, *self.stamps, self.paused_until, self.learned_s, self.learned_at)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> "Window":
+        """An empty one out of anything else: the file is anybody's."""
+        if len(raw) != _LAYOUT.size or not raw.startswith(_MAGIC):
+            return cls()
+        _, *numbers = _LAYOUT.unpack(raw)
+        if not all(map(math.isfinite, numbers)):
+            return cls()
+        return cls(tuple(numbers[:STAMPS]), *numbers[STAMPS:])
+
 
 class HostBucket(AbstractBucket):
-    """The window of one App as a pyrate-limiter bucket, kept in `path`."""
+    """The window of one App as a pyrate-limiter bucket, kept in a file that all processes of the host share.
+
+    Where that cannot be used any more (a full disk, a folder that is gone) this process goes on by itself, at
+    the rate of `alone`, and says so once.
+    """
 
     is_async = False
 
@@ -108,22 +132,33 @@ class HostBucket(AbstractBucket):
         self.rates = [Rate(permits, max(1, round(seconds * 1000)))]
         self._permits = permits
         self._seconds = seconds
-        self._path = path
-        self._lock = FileLock(path.with_suffix(".lock"), mode=0o666, poll_interval=LOCK_POLL_S)
+        self._file = WindowFile(path)
+        self._own: Window | None = None  # in force once the file cannot be used
+        self._own_lock = threading.Lock()
+        self._waiting_since = 0.0
         self._wait_ms = 0
         self.last_permit = 0.0
 
     def put(self, item: RateItem) -> bool:
         """Give a permit now, or remember how long there is none."""
-        with self._lock:
+        wait_s, given_at = LOCKED_AGAIN_S, 0.0
+
+        def give(window: Window) -> Window | None:
+            nonlocal wait_s, given_at
             now = time.monotonic()
-            window = self._read()
-            wait_s = window.wait(now, permits=self._permits, seconds=self._seconds)
-            if wait_s <= 0:
-                self._write(window.stamped(now))
-                self.failing_rate = None
-                self.last_permit = now
-                return True
+            seconds = self._seconds * (ALONE_FACTOR if self._own is not None else 1)
+            wait_s = window.wait(now, permits=self._permits, seconds=seconds)
+            if wait_s > 0:
+                return None
+            given_at = now
+            return window.stamped(now)
+
+        is_asked = self._change(give)
+        self._note_lock(is_free=is_asked)
+        if is_asked and wait_s <= 0:
+            self.failing_rate = None
+            self.last_permit = given_at
+            return True
         self._wait_ms = max(1, round(wait_s * 1000 + 0.499))
         self.failing_rate = self.rates[0]
         return False
@@ -132,54 +167,72 @@ class HostBucket(AbstractBucket):
         return self._wait_ms
 
     def sent(self, permit: float) -> None:
-        if time.monotonic() - permit < LEFT_AT_ONCE_S:
-            return
-        with self._lock:
-            self._write(self._read().sent(permit, time.monotonic()))
+        if time.monotonic() - permit >= LEFT_AT_ONCE_S:
+            self._change(lambda window: window.sent(permit, time.monotonic()))
 
     def throttled(self) -> None:
-        with self._lock:
-            self._write(self._read().throttled(time.monotonic()))
+        self._change(lambda window: window.throttled(time.monotonic()))
 
     def leak(self, current_timestamp: int | None = None) -> int:
         return 0  # the file holds a fixed number of stamps
 
     def flush(self) -> None:
-        with self._lock:
-            self._write(Window())
+        self._change(lambda _: Window())
         self.failing_rate = None
 
     def count(self) -> int:
         now = time.monotonic()
-        since = max(0.0, now - self._seconds)  # the host may be up for less; a stamp of 0 is none
-        return sum(since < stamp <= now for stamp in self._read().stamps)
+        return sum(now - self._seconds < stamp <= now for stamp in self._seen().stamps)
 
     def peek(self, index: int) -> RateItem | None:
-        stamp = self._read().stamps[-1 - index] if index < STAMPS else 0.0
+        stamp = self._seen().stamps[-1 - index] if index < STAMPS else 0.0
         return RateItem("call", round(stamp * 1000)) if stamp else None
 
-    def _read(self) -> Window:
-        try:
-            raw = self._path.read_bytes()
-        except FileNotFoundError:
-            return Window()
-        if len(raw) != _LAYOUT.size or not raw.startswith(_MAGIC):
-            return Window()
-        _, *numbers = _LAYOUT.unpack(raw)
-        if not all(map(math.isfinite, numbers)):
-            return Window()
-        return Window(tuple(numbers[:STAMPS]), *numbers[STAMPS:])
+    def _seen(self) -> Window:
+        return self._own if self._own is not None else Window.from_bytes(self._file.read())
 
-    def _write(self, window: Window) -> None:
-        raw = _LAYOUT.pack(_MAGIC, *window.stamps, window.paused_until, window.learned_s, window.learned_at)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            os.ftruncate(descriptor, len(raw))  # whatever else was there is gone
-            os.pwrite(descriptor, raw, 0)
-            if os.fstat(descriptor).st_uid == os.geteuid():
-                os.fchmod(descriptor, 0o666)  # the umask aside: other users share the App's rate
-        finally:
-            os.close(descriptor)
+    def _change(self, change: Callable[[Window], Window | None]) -> bool:
+        """False while another process holds the lock and does not let go."""
+        if self._own is None:
+            try:
+                return self._file.update(lambda raw: _changed(change, raw))
+            except OSError as error:
+                self._go_on_alone(error)
+        with self._own_lock:
+            self._own = change(self._own or Window()) or self._own
+        return True
+
+    def _go_on_alone(self, error: OSError) -> None:
+        with self._own_lock:
+            if self._own is not None:
+                return
+            # As if all permits had been given just now: what others took meanwhile is not known.
+            now = time.monotonic()
+            self._own = Window(stamps=(now,) * STAMPS)
+        log.warning(
+            "%s cannot be used any more (%s): this process paces its calls alone, at half the rate",
+            self._file.path,
+            error.strerror or type(error).__name__,
+        )
+
+    def _note_lock(self, *, is_free: bool) -> None:
+        if is_free:
+            self._waiting_since = 0.0
+            return
+        now = time.monotonic()
+        if not self._waiting_since:
+            self._waiting_since = now
+        elif now - self._waiting_since > LOCKED_TOLD_S:
+            self._waiting_since = math.inf
+            log.warning(
+                "waiting for a permit: another process holds %s and does not let go. Is one stopped?",
+                self._file.path,
+            )
+
+
+def _changed(change: Callable[[Window], Window | None], raw: bytes) -> bytes | None:
+    window = change(Window.from_bytes(raw))
+    return None if window is None else window.to_bytes()
 
 
 class CallLimiter:
@@ -221,12 +274,33 @@ class CallLimiter:
 def limiter_for(url: str, app_id: str, *, calls_per_second: float) -> CallLimiter:
     """The limiter every process of this host shares for this App at this endpoint.
 
-    Kartra counts per App, whatever account the calls act upon. The file's name is a hash: no
-    credential is written down.
+    Kartra counts per App, whatever account the calls act upon. The file's name is a hash: no credential is
+    written down. Where the shared place cannot be used, one of this user's own is, at half the rate, so that
+    two such users are within the limit together.
     """
-    name = blake2b(f"{url.rstrip('/')}\n{app_id}".encode(), digest_size=12).hexdigest()
-    folder = Path(tempfile.gettempdir()) / "kartra-sync"
-    folder.mkdir(exist_ok=True)
-    if folder.stat().st_uid == os.getuid():
-        folder.chmod(0o1777)
-    return CallLimiter(folder / f"{name}.window", calls_per_second=calls_per_second)
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    name = blake2b(f"{parts.hostname}:{port}\n{app_id}".encode(), digest_size=12).hexdigest()
+    folder = shared_folder()
+    try:
+        return CallLimiter(file_in(folder, name), calls_per_second=calls_per_second)
+    except OSError as error:
+        slower = calls_per_second / ALONE_FACTOR
+        log.warning(
+            "%s cannot be used to pace the calls of all users of this machine (%s): they are paced for this"
+            " user alone, at %g a second. %s may name a folder that all can write",
+            folder,
+            error.strerror or type(error).__name__,
+            slower,
+            PLACE_VARIABLE,
+        )
+    return CallLimiter(_own_file(name), calls_per_second=slower)
+
+
+def _own_file(name: str) -> Path:
+    for folder in own_folders():
+        try:
+            return file_in(folder, f"{os.geteuid()}-{name}")
+        except OSError:
+            continue
+    return Path(os.devnull, name)  # no folder at all: the bucket goes on in memory

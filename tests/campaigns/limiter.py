@@ -202,7 +202,7 @@ class Crew:
         process = subprocess.Popen(
             [sys.executable, "-c", self.script],
             cwd=ROOT,
-            env={**os.environ, "TMPDIR": str(self.folder), **self.environ},
+            env={**os.environ, "KARTRA_SYNC_PACING": str(self.folder), **self.environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

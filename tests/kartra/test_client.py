@@ -4,7 +4,6 @@ import inspect
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -320,7 +319,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def kartra(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KartraClient]:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("KARTRA_SYNC_PACING", str(tmp_path))
     with connected(sandbox) as client:
         yield client
 
@@ -621,7 +620,7 @@ def test_processes_share_the_window_of_their_app(sandbox: Sandbox, tmp_path: Pat
     secrets = sandbox.credentials
     words = [sandbox.url, secrets.app_id, secrets.api_key, secrets.api_password]
     asking = [
-        subprocess.Popen([sys.executable, "-c", ASKING, *words], env={"TMPDIR": str(tmp_path)})
+        subprocess.Popen([sys.executable, "-c", ASKING, *words], env={"KARTRA_SYNC_PACING": str(tmp_path)})
         for _ in range(2)
     ]
     assert [process.wait(60) for process in asking] == [0, 0]

@@ -184,11 +184,11 @@ def test_p2_a_slower_rate_is_kept_too(project: Project, sandbox: Sandbox) -> Non
 
 def test_p2_the_shared_window_holds_no_credential(project: Project, sandbox: Sandbox, tmp_path: Path) -> None:
     """The file that processes share is named by a hash and holds times alone."""
-    project.environ["TMPDIR"] = str(tmp_path)
+    project.environ["KARTRA_SYNC_PACING"] = str(tmp_path)
     project.pipeline(NOTES_ONLY)
     project.contacts([contact(0)])
     assert project.run().code == 0
-    (window,) = tmp_path.glob("kartra-sync/*.window")
+    (window,) = tmp_path.glob("*.window")
     secrets = [sandbox.credentials.app_id, sandbox.credentials.api_key, sandbox.credentials.api_password]
     assert [secret for secret in secrets if secret in window.name] == []
     assert [secret for secret in secrets if secret.encode() in window.read_bytes()] == []

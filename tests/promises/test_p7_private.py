@@ -334,7 +334,7 @@ def test_p7_a_state_file_that_others_could_read_is_closed_to_them(project: Proje
 
 
 def test_p7_no_credential_is_written_to_a_file(project: Project, sandbox: Sandbox) -> None:
-    project.environ["TMPDIR"] = str(project.folder / "tmp")
+    project.environ |= dict.fromkeys(("TMPDIR", "KARTRA_SYNC_PACING"), str(project.folder / "tmp"))
     (project.folder / "tmp").mkdir()
     project.contacts([person(0), person(1, Email="nobody")])
     project.pipeline(PEOPLE)
