@@ -444,7 +444,7 @@ def _stopped_with_lock(process: "subprocess.Popen[str]", folder: Path) -> bool:
 
 
 def _holds_lock(pid: int, folder: Path) -> bool:
-    inodes = {str(lock.stat().st_ino) for lock in folder.rglob("*.lock")}
+    inodes = {str(window.stat().st_ino) for window in folder.rglob("*.window")}
     for line in LOCKS.read_text("utf-8").splitlines():
         words = line.split()  # 1: FLOCK ADVISORY WRITE 4711 08:01:1234567 0 EOF
         if words[1] == "FLOCK" and words[4] == str(pid) and words[5].rsplit(":", 1)[1] in inodes:
