@@ -70,5 +70,12 @@ class Source(Protocol):
     def notes(self) -> tuple[str, ...]:
         """Remarks for a person on how the source is read. No personal data."""
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """A few words beyond ASCII as they are read, where an encoding was guessed: for a person to judge.
+
+        They are of people, so that only what a person asks for shows them: `check` and `inspect`.
+        """
+
     def chunks(self) -> Iterator[Chunk]:
         """Raises SourceError, also after the last chunk: only a finished iteration is the whole source."""

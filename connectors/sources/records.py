@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from connectors.sources import BadRow, CellFault, Chunk
+from connectors.sources.names import column_name
+from connectors.sources.values import HOLDS_NUL
 
 
 class Record(NamedTuple):
@@ -23,9 +25,19 @@ class Record(NamedTuple):
     cell_faults: tuple[tuple[int, str], ...] = ()
 
 
-def record_of(number: int, line: int, cells: list[str]) -> Record:
-    """A record of text that something other than a text file gave."""
-    return Record(number, line, cells, "NUL byte in the record" if "\0" in "".join(cells) else "")
+def record_of(number: int, line: int, cells: Sequence[tuple[str, str]]) -> Record:
+    """Of (text, fault) of each cell, as `values.cell_of` gives them."""
+    faults = tuple((place, fault) for place, (_, fault) in enumerate(cells) if fault)
+    return Record(number, line, [text for text, _ in cells], "", faults)
+
+
+def without_nul(record: Record) -> Record:
+    """A NUL is a fault of its cell: no text has one."""
+    if "\0" not in "".join(record.cells):
+        return record
+    faults = tuple((place, HOLDS_NUL) for place, cell in enumerate(record.cells) if "\0" in cell)
+    cells = [cell.replace("\0", "") for cell in record.cells]
+    return record._replace(cells=cells, cell_faults=(*record.cell_faults, *faults))
 
 
 def next_chunk(records: Sequence[Record], names: Sequence[str]) -> Chunk:
@@ -78,8 +90,9 @@ def named_columns(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...
 
     Remarks go by number: a first record taken for a header is personal data.
     """
-    columns = tuple(name.strip() or f"column {number}" for number, name in enumerate(cells, 1))
-    unnamed = [str(number) for number, name in enumerate(cells, 1) if not name.strip()]
+    own = [column_name(cell) for cell in cells]
+    columns = tuple(name or f"column {number}" for number, name in enumerate(own, 1))
+    unnamed = [str(number) for number, name in enumerate(own, 1) if not name]
     repeated = [
         str(number)
         for number, (name, unique) in enumerate(zip(columns, unique_names(columns), strict=True), 1)

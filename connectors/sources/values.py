@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 HEX_BYTES = 64
 """More of what nobody can read is not shown."""
 NOT_TEXT = "holds bytes that are not text"
+HOLDS_NUL = "holds a NUL character"
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
@@ -60,7 +61,7 @@ def cell_of(value: Any) -> tuple[str, str]:
     if "\0" in text:
         if isinstance(value, bytes | bytearray | memoryview):
             return _hex(value), NOT_TEXT
-        return text.replace("\0", ""), "holds a NUL character"
+        return text.replace("\0", ""), HOLDS_NUL
     if _HALVES.search(text):
         return _HALVES.sub("\ufffd", text), "holds half of a character"
     return text, ""

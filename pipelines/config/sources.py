@@ -7,8 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, ValidationInfo, create_model
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, create_model
 
+from connectors.sources.names import column_name
 from pipelines.config.scalars import (
     TEXT,
     AnyText,
@@ -71,11 +72,27 @@ def _place(value: object, info: ValidationInfo) -> Path | str:
     return text if text == "-" or "://" in text else beside(text, info)
 
 
+def _listed(value: object) -> object:
+    """One word may stand for a list of it."""
+    return value if isinstance(value, list | tuple) or value is None else (value,)
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise wrong("list the names of the columns, as [email, first_name]")
+    return tuple(column_name(plain_text(name)) for name in value)
+
+
 Place = Annotated[Path | str, read_by(_place, TEXT)]
+Header = Annotated[tuple[str, ...], read_by(_names, {"type": "array", "items": TEXT, "minItems": 1})]
+HeaderRow = Annotated[int, number_between(1, 1_000_000, whole=True)]
 
 
 class SourceOptions(Section):
     """What a pipeline file may say of a source of one kind; editors show the docstring of the kind."""
+
+    blanks: Annotated[tuple[Text, ...], BeforeValidator(_listed)] = ()
+    """Words that say there is nothing, as [N/A, none, "-"]: such a cell is blank. NULL always is."""
 
 
 class CsvOptions(SourceOptions):
@@ -92,6 +109,11 @@ class CsvOptions(SourceOptions):
     """Such as utf-8 or cp1252. Found out when left out."""
     quotechar: Annotated[str, read_by(_character, TEXT)] = '"'
     """What encloses a cell that contains the delimiter."""
+    header: Header | None = None
+    """Names for the columns, as [email, first_name], where the file has no header; with header_row, instead
+    of those on that row."""
+    header_row: HeaderRow | None = None
+    """The row with the names of the columns, as a spreadsheet counts. Found out when left out."""
 
 
 class ExcelOptions(SourceOptions):
@@ -100,7 +122,12 @@ class ExcelOptions(SourceOptions):
     path: Place
     """The workbook (.xlsx), relative to this file; a glob, a .zip or a URL as well."""
     sheet: Text | None = None
-    """The name of the sheet; the first when left out."""
+    """The name of the sheet; the first that is not hidden when left out."""
+    header: Header | None = None
+    """Names for the columns, as [email, first_name], where the sheet has no header; with header_row, instead
+    of those on that row."""
+    header_row: HeaderRow | None = None
+    """The row with the names of the columns. Found out when left out."""
 
 
 class ParquetOptions(SourceOptions):

@@ -11,6 +11,7 @@ from connectors.sources.database.watermark import from_json, to_json
 from pipelines.config.load import LoadConfig
 from pipelines.config.sources import IncrementalOptions, SqlOptions
 from pipelines.contacts.fingerprint import NOT_MAPPED
+from pipelines.extract.cells import Cleaned
 from pipelines.extract.transform import Transformed
 from pipelines.state.clock import utc_now
 from pipelines.state.store import Store
@@ -53,7 +54,8 @@ def extract_of(
     options = load.source.options
     if not isinstance(options, SqlOptions) or options.incremental is None:
         return Extract(source, load)
-    query = source.source if isinstance(source, Transformed) else source
+    assert isinstance(source, Cleaned | Transformed)  # noqa: S101 - as `open_records` gives them
+    query = source.source.source if isinstance(source, Transformed) else source.source
     assert isinstance(query, SqlQuery)  # noqa: S101 - the options are those of one
     incremental = options.incremental
     _refuse_removals(load, incremental)
@@ -67,7 +69,7 @@ def extract_of(
     is_full = full or known is None or known.source != digest or is_due
     since = None if is_full or known is None else from_json(known.highest)
     new = query.since(incremental.column, since, incremental.overlap, utc_now())
-    read = source.over(new) if isinstance(source, Transformed) else new
+    read = source.over(new)
     return Extract(read, load if is_full else _for_new_rows(load), new, digest, is_full)
 
 

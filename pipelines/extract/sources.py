@@ -1,11 +1,14 @@
 """Opens the source that a pipeline file names. Imports pandas: not for `--help` or `status`."""
 
-from connectors.sources import Source
 from connectors.sources.kinds import KINDS
 from pipelines.config.sources import SourceConfig
+from pipelines.extract.cells import Cleaned
+
+_OURS = ("blanks", "incremental")
+"""Options that are for whoever reads a source, of any kind."""
 
 
-def open_source(source: SourceConfig) -> Source:
+def open_source(source: SourceConfig) -> Cleaned:
     """Raises SourceError, ConfigError."""
-    options = {name: value for name, value in source.options if name != "incremental"}  # of a run's
-    return KINDS[source.kind].open(**options)
+    options = {name: value for name, value in source.options if name not in _OURS}
+    return Cleaned(KINDS[source.kind].open(**options), source.options.blanks)

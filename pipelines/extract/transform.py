@@ -22,12 +22,13 @@ from connectors.sources import BadRow, Chunk, Source
 from connectors.sources.records import unique_names
 from connectors.sources.values import text_of
 from pipelines.config.load import LoadConfig, TransformConfig
+from pipelines.extract.cells import Cleaned
 from pipelines.extract.sources import open_source
 
 log = logging.getLogger("kartra_sync.transform")
 
 
-def open_records(load: LoadConfig) -> Source:
+def open_records(load: LoadConfig) -> "Cleaned | Transformed":
     """What the mapping reads: the source, through the hook where there is one.
 
     A hook is played on the first chunk, which tells its columns. Raises SourceError, ConfigError.
@@ -51,12 +52,16 @@ class Transformed:
 
     columns: tuple[str, ...]
     notes: tuple[str, ...]
-    source: Source
+    source: Cleaned
     _hook: "_Hook"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.source.words
 
     def over(self, source: Source) -> "Transformed":
         """The same hook over another part of the source."""
-        return replace(self, source=source)
+        return replace(self, source=self.source.over(source))
 
     def chunks(self) -> Iterator[Chunk]:
         read = left = 0

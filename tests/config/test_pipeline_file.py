@@ -342,6 +342,7 @@ def test_a_query_comes_with_its_database(read: Read, tmp_path: Path) -> None:
     load = read(SMALL.replace("{csv: contacts.csv}", sql), {"SET": "s3cret"}).load
     assert load is not None
     assert dict(load.source.options) == {
+        "blanks": (),
         "url": "postgresql://ann:s3cret@db/crm",
         "query": tmp_path / "people.sql",
         "parameters": {"day": "7"},

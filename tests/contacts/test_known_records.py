@@ -48,7 +48,9 @@ class Rows:
     notes: tuple[str, ...] = ()
 
     def chunks(self) -> Iterator[Chunk]:
-        records = (record_of(number, number, list(row)) for number, row in enumerate(self.rows, 2))
+        records = (
+            record_of(number, number, [(cell, "") for cell in row]) for number, row in enumerate(self.rows, 2)
+        )
         yield from chunks_of(records, unique_names(self.columns), 2)
 
 

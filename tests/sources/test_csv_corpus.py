@@ -21,6 +21,7 @@ def read(path: Path) -> list[str]:
             records = zip(chunk.frame.itertuples(name=None), chunk.lines, strict=True)
             told += [f"{row}:{line} {cells}" for (row, *cells), line in records]
             told += [f"{bad.row}:{bad.line} bad: {bad.reason} {list(bad.cells)}" for bad in chunk.bad_rows]
+            told += [f"{fault.row} fault: {fault.column} {fault.reason}" for fault in chunk.faults]
     except SourceError as error:
         return [f"refused: {error}"]
     return told

@@ -10,6 +10,7 @@ import pytest
 
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import BadRow, Chunk
+from connectors.sources.faults import without_faults
 from connectors.sources.files.csv_file import open_csv
 
 DATA = Path(__file__).parent.parent / "data" / "csv"
@@ -36,7 +37,7 @@ def contents(chunks: list[Chunk]) -> Contents:
 
 
 def read(name: str, **settings: str) -> Contents:
-    return contents(list(open_csv(DATA / name, **settings).chunks()))
+    return contents(list(without_faults(open_csv(DATA / name, **settings).chunks())))
 
 
 def test_a_plain_file_gives_its_records_with_row_and_line():
@@ -148,8 +149,8 @@ def test_one_cp1252_letter_at_the_end_of_a_long_file_decides(tmp_path):
         (
             "cp1252_undefined_byte.csv",
             {},
-            "cp1252_undefined_byte.csv, line 3: neither UTF-8 nor cp1252. "
-            "Set `encoding:`, as cp1250 or mac-roman",
+            "cp1252_undefined_byte.csv, line 3: not UTF-8, and its words beyond ASCII do not tell the "
+            "encoding: cp932 or cp1250? Set `encoding:` to the right one",
         ),
         (
             "utf8_damaged.csv",
@@ -245,7 +246,7 @@ def test_a_nul_byte_makes_one_bad_row():
     assert read("nul.csv") == Contents(
         ["Email", "Name"],
         [(3, 3, ["bob@example.org", "Bob"])],
-        [BadRow(2, 2, "NUL byte in the record", ("ann@example.org", "A\0nn"))],
+        [BadRow(2, 2, 'the column "Name" holds a NUL character', ("ann@example.org", "Ann"))],
     )
 
 

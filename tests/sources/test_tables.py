@@ -170,7 +170,14 @@ TABLES = (
         "0.1",
         "-0e0",
         "1e20",
-        sent={"ann": "80331", "bob": "491701234567", "cem": "0.1", "dan": "0", "eve": "1e+20"},
+        sent={"ann": "80331", "bob": "491701234567", "cem": "0.1", "dan": "0"},
+        refused=(
+            (
+                6,
+                'the column "v" holds a rounded number, such as 4.9E+11, whose digits are gone:'
+                " export the column as text",
+            ),
+        ),
     ),
     column("decimals", MYSQL, "decimal(20, 4)", "49.90", sent={"ann": "49.9000"}),
     column(

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from connectors.sources import Chunk
-from connectors.sources.database.cells import values_of
 from connectors.sources.database.watermark import Overlap, highest_of, lowered
+from connectors.sources.text_columns import values_of
 
 
 class Since(NamedTuple):
@@ -39,6 +39,7 @@ class NewRows:
         self._read, self._column, self._overlap, self._now = read, column, overlap, now
         self._lowest = None if known is None else lowered(known, overlap)
         self.columns, self.notes = columns, notes
+        self.words: tuple[str, ...] = ()
         self.highest: Any = None
 
     def chunks(self) -> Iterator[Chunk]:

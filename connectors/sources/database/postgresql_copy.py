@@ -19,7 +19,7 @@ from pyarrow import csv
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from connectors.sources.database.cells import TextColumn, text_column_of
+from connectors.sources.text_columns import TextColumn, text_column_of
 from connectors.sources.values import cell_of
 
 BLOCK_BYTES = 32 * 1024 * 1024

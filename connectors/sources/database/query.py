@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError
 from connectors.databases.statements import MYSQL, escaped_colons, single_statement
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import Chunk
-from connectors.sources.database.cells import chunk_of, chunk_of_columns
 from connectors.sources.database.new_rows import NewRows, Since
 from connectors.sources.database.session import reading, source_url, text_as_bytes
 from connectors.sources.database.watermark import Overlap
+from connectors.sources.text_columns import chunk_of, chunk_of_columns
 
 
 def open_sql(
@@ -63,6 +63,10 @@ class SqlQuery:
     _parameters: Mapping[str, str] = field(repr=False)
     _timeout_s: int
     _chunk_rows: int
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return ()
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -17,22 +17,23 @@ from connectors.errors import ConfigError, SourceError
 from connectors.sources import Chunk
 from connectors.sources.files.dialect import (
     SAMPLE_CHARS,
-    check_encoding,
     end_of_good_cells,
     find_delimiter,
-    find_encoding,
     is_proper_record,
-    open_text,
 )
+from connectors.sources.files.encoding import encoding_of, open_text, refuse_other_text
+from connectors.sources.files.header import SEARCHED_ROWS, Header, header_of
 from connectors.sources.files.plain_csv import Blocks, PlainPart, can_be_plain, plain_chunks, read_plain
 from connectors.sources.files.watched import WatchedFile, watched
-from connectors.sources.records import Record, named_columns, next_chunk, unique_names
+from connectors.sources.records import Record, next_chunk, unique_names, without_nul
 
 MAX_CELL_CHARS = 16 * 1024 * 1024  # bounds what a quote that is never closed may gather; Kartra takes 255
 BYTES_A_ROW = 130
 """Blocks are read as large as a chunk may be."""
 
-_SEP_LINE = r"(?i)sep=([^\r\n])\r?\n"
+_SEP_LINE = re.compile(r"""[ \t]*(["']?)sep=([^\r\n])\1([ ,;|\t"']*)(?:\r\n|\n|\r)""", re.IGNORECASE)
+"""Excel writes the delimiter on a line of its own; other programs quote it, or fill the line up."""
+_KIND = "a CSV file"
 _field_size_limit = threading.Lock()  # the csv module has one limit for the whole process
 
 
@@ -42,6 +43,8 @@ def open_csv(
     delimiter: str | None = None,
     encoding: str | None = None,
     quotechar: str = '"',
+    header: Sequence[str] | None = None,
+    header_row: int | None = None,
     chunk_rows: int = 20_000,
 ) -> "CsvFile":
     """Reads the bytes once for their encoding, and the header. A setting left out is found in the file.
@@ -54,21 +57,22 @@ def open_csv(
         raise ValueError("chunk_rows is at least 1")
     file = watched(path)
     try:
-        if encoding is None:
-            encoding = find_encoding(path)
-        else:
-            check_encoding(path, encoding)
-        with open_text(path, encoding) as handle:
+        found = encoding_of(path, encoding, _KIND)
+        with open_text(path, found.name) as handle:
             sample = handle.read(SAMPLE_CHARS)
-        said = re.match(_SEP_LINE, sample)  # Excel writes the delimiter on a line of its own
-        if delimiter is None:
-            delimiter = said[1] if said else find_delimiter(sample, quotechar)
     except OSError as error:
         raise file.unreadable(error) from error
-    text = _CsvText(file, encoding, delimiter, quotechar, said is not None)
-    columns, notes = _columns(text)
+    refuse_other_text(path, sample, _KIND)
+    said = _SEP_LINE.match(sample)
+    if delimiter is None:
+        is_plain = said is not None and not said[1] and not said[3]
+        rest = sample[said.end() :] if said else sample
+        delimiter = said[2] if said and is_plain else find_delimiter(rest, quotechar)
+    text = _CsvText(file, found.name, delimiter, quotechar, said is not None)
+    head = text.header(header, header_row)
     shown = "tab" if delimiter == "\t" else f"'{delimiter}'"
-    return CsvFile(columns, (f"read as {encoding}, delimiter {shown}", *notes), text, chunk_rows)
+    notes = (f"read as {found.name}, delimiter {shown}", *head.notes)
+    return CsvFile(head.columns, notes, found.words, text, head.row, chunk_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +81,15 @@ class CsvFile:
 
     columns: tuple[str, ...]
     notes: tuple[str, ...]
+    words: tuple[str, ...]
     _text: "_CsvText"
+    _header_row: int
     _chunk_rows: int
 
     def chunks(self) -> Iterator[Chunk]:
         self._text.file.refuse_change()
         names = unique_names(self.columns)
-        with closing(self._text.parts(names, self._chunk_rows)) as parts:
+        with closing(self._text.parts(names, self._header_row, self._chunk_rows)) as parts:
             while part := _next_part(parts):
                 if isinstance(part, PlainPart):
                     yield from plain_chunks(part, self._chunk_rows)
@@ -102,12 +108,24 @@ class _CsvText:
     quotechar: str
     has_sep_line: bool
 
-    def header(self) -> Record | None:
-        """The first record that is not blank."""
+    def header(self, names: Sequence[str] | None, row: int | None) -> Header:
+        """Found among the first records that are not blank, or as the pipeline file says."""
+        wanted = SEARCHED_ROWS if row is None else row
+        first: list[Record] = []
         with self._lines(SAMPLE_CHARS) as (lines, _), _long_cells():
-            return next(self._records(lines), None)
+            try:
+                for record in self._records(lines):
+                    first.append(record)
+                    if len(first) == wanted or record.row >= wanted:
+                        break
+            except SourceError:
+                if not first:
+                    raise  # what is below the header is told when it is read
+        return header_of(first, self.file.path.name, names, row)
 
-    def parts(self, names: Sequence[str], chunk_rows: int) -> Generator[list[Record] | PlainPart]:
+    def parts(
+        self, names: Sequence[str], header_row: int, chunk_rows: int
+    ) -> Generator[list[Record] | PlainPart]:
         """Every record behind the header that is not blank. Blank rows and blank lines count as rows.
 
         Raises SourceError at a quote that is never closed. The rest of the file is inside it then, and a
@@ -115,7 +133,8 @@ class _CsvText:
         """
         with self._lines(chunk_rows * BYTES_A_ROW) as (lines, blocks):
             records = self._records(lines)
-            next(records, None)  # the header
+            while lines.row < header_row and next(records, None) is not None:
+                pass
             odd: list[Record] = []
             while True:
                 if plain := self._plain_part(lines, blocks, names):
@@ -147,9 +166,6 @@ class _CsvText:
     def _records(self, lines: "_Lines") -> Iterator[Record]:
         """The header and every record that is not blank, as the csv module reads them."""
         reader = csv.reader(lines, delimiter=self.delimiter, quotechar=self.quotechar, strict=True)
-        if self.has_sep_line:
-            next(lines)
-            lines.row += 1
         while True:
             lines.start_record()
             try:
@@ -159,11 +175,8 @@ class _CsvText:
                 cells = ["".join(lines.taken).rstrip("\r\n")]
             if cells is None:
                 return
-            text = "".join(cells)
-            if "\0" in text:
-                fault = "NUL byte in the record"
-            if text.strip():
-                yield Record(lines.row, lines.first_line, cells, fault)
+            if "".join(cells).strip():
+                yield without_nul(Record(lines.row, lines.first_line, cells, fault))
 
     @contextmanager
     def _lines(self, block_bytes: int) -> Iterator[tuple["_Lines", Blocks | None]]:
@@ -172,14 +185,20 @@ class _CsvText:
             if can_be_plain(self.encoding, self.delimiter, self.quotechar):
                 with self.file.path.open("rb") as binary:
                     blocks = Blocks(binary, self.encoding, block_bytes)
-                    yield _Lines(blocks), blocks
+                    yield self._after_sep_line(_Lines(blocks)), blocks
             else:
                 with open_text(self.file.path, self.encoding) as handle:
-                    yield _Lines(handle), None
+                    yield self._after_sep_line(_Lines(handle)), None
         except OSError as error:
             raise self.file.unreadable(error) from error
         except UnicodeError as error:  # open_csv decoded every byte
             raise self.file.changed() from error
+
+    def _after_sep_line(self, lines: "_Lines") -> "_Lines":
+        if self.has_sep_line:
+            next(lines)
+            lines.row += 1
+        return lines
 
     def _settle_bad_quote(self, lines: "_Lines") -> str:
         """Says what is wrong with the record at hand, and gives back the lines that its quote only swallowed.
@@ -273,16 +292,6 @@ def _long_cells() -> Iterator[None]:
             yield
         finally:
             csv.field_size_limit(before)
-
-
-def _columns(text: _CsvText) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The header's names and the remarks on it."""
-    header = text.header()
-    if header is None:
-        raise SourceError(f"{text.file.path.name} has no header: it is empty")
-    if header.fault:
-        raise SourceError(f"{text.file.path.name}, line {header.line}: in the header, {header.fault}")
-    return named_columns(header.cells)
 
 
 def _refuse_settings(delimiter: str | None, quotechar: str) -> None:

@@ -1,45 +1,61 @@
-"""Contacts in Excel workbooks, as text: what a cell shows a computer, not how it is formatted.
+"""Contacts in Excel workbooks, as text.
 
-Whole numbers have no `.0`, dates are ISO (without an hour where the cell has none), true and false are lower
-case, a formula is the value Excel stored last. Everything else is as in `values`.
+Whole numbers have no `.0` and the zeros and signs of their format, dates are ISO (without an hour where the
+cell has none), true and false are lower case, a formula is the value that was stored last. Everything else is
+as in `values`.
 """
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, time
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import Chunk
+from connectors.sources.files.encoding import NOT_TEXT
+from connectors.sources.files.header import SEARCHED_ROWS, header_of
 from connectors.sources.files.watched import WatchedFile, watched
-from connectors.sources.records import Record, chunks_of, named_columns, record_of, unique_names
-from connectors.sources.values import text_of
+from connectors.sources.files.workbook import Row, Sheet, Workbook, read_workbook
+from connectors.sources.records import Record, chunks_of, unique_names, without_nul
 
+_KIND = "an Excel workbook"
 _OTHERS = {".xls": "an old Excel workbook", ".ods": "an OpenDocument sheet", ".xlsb": "a binary workbook"}
+_PASSWORD = "EncryptedPackage".encode("utf-16-le")
+_START_BYTES = 1024 * 1024
+NOTED_ROWS = 1_000
+"""So far from the beginning is looked for cells beside the table."""
 
 
-def open_excel(path: Path, *, sheet: str | None = None, chunk_rows: int = 20_000) -> "ExcelSheet":
-    """The sheet of this name, or the first. The first row that is not blank is the header.
+def open_excel(
+    path: Path,
+    *,
+    sheet: str | None = None,
+    header: Sequence[str] | None = None,
+    header_row: int | None = None,
+    chunk_rows: int = 20_000,
+) -> "ExcelSheet":
+    """The sheet of this name, or the first that is not hidden.
 
     Raises SourceError for a file that is no workbook, ConfigError for a sheet that is not there.
     """
     file = watched(path)
-    if kind := _OTHERS.get(path.suffix.lower()):
-        raise SourceError(f"{path.name} is {kind}; save it as .xlsx")
+    _refuse_other_kinds(file)
     with _opened(file) as book:
-        names = [one.title for one in book.worksheets]
-        if sheet is not None and sheet not in names:
-            raise ConfigError(f'{path.name} has no sheet "{sheet}"; it has {", ".join(names)}')
-        chosen = names[0] if sheet is None else sheet
-        header = next(_records(book[chosen]), None)
-    if header is None:
-        raise SourceError(f"{path.name} has no header: the sheet is empty")
-    columns, notes = named_columns(_trimmed(header.cells))
-    others = f", of {len(names)}" if len(names) > 1 else ""
-    return ExcelSheet(columns, (f'read from the sheet "{chosen}"{others}', *notes), file, chosen, chunk_rows)
+        chosen = _chosen(book, sheet, path.name)
+        rows = book.rows(chosen)
+        first = list(islice((_record(row) for row in rows), max(NOTED_ROWS, header_row or 0)))
+    if not first and header is None:
+        raise SourceError(f'{path.name} has no header: the sheet is empty ("{chosen.name}")')
+    searched = first if header_row is not None else first[:SEARCHED_ROWS]
+    head = header_of([_trimmed(record) for record in searched], path.name, header, header_row)
+    notes = (
+        _sheet_note(book, chosen, sheet),
+        *head.notes,
+        *_notes_beside(first, head.row, len(head.columns)),
+    )
+    return ExcelSheet(head.columns, notes, (), file, chosen, head.row, chunk_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,60 +64,124 @@ class ExcelSheet:
 
     columns: tuple[str, ...]
     notes: tuple[str, ...]
+    words: tuple[str, ...]
     _file: WatchedFile
-    _sheet: str
+    _sheet: Sheet
+    _header_row: int
     _chunk_rows: int
 
     def chunks(self) -> Iterator[Chunk]:
         self._file.refuse_change()
         names = unique_names(self.columns)
         with _opened(self._file) as book:
-            records = _records(book[self._sheet])
-            next(records, None)  # the header
-            yield from chunks_of((_padded(record, len(names)) for record in records), names, self._chunk_rows)
+            records = (
+                _record(row, len(names)) for row in book.rows(self._sheet) if row.number > self._header_row
+            )
+            filled = (record for record in records if record.cell_faults or any(map(str.strip, record.cells)))
+            yield from chunks_of(filled, names, self._chunk_rows)
         self._file.refuse_change()
 
 
 @contextmanager
-def _opened(file: WatchedFile) -> Iterator[Any]:
-    import openpyxl  # a tenth of a second, for whoever has a workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        book = openpyxl.load_workbook(file.path, read_only=True, data_only=True)
+def _opened(file: WatchedFile) -> Iterator[Workbook]:
+    with file.read_as(_KIND), zipfile.ZipFile(file.path) as archive:
         try:
-            yield book
-        finally:
-            book.close()
+            book = read_workbook(archive)
+        except KeyError:
+            raise SourceError(f"{file.path.name} is {_archive_kind(archive)}, not {_KIND}") from None
+        yield book
+
+
+def _refuse_other_kinds(file: WatchedFile) -> None:
+    """By what is in it: a name is easily given."""
+    try:
+        with file.path.open("rb") as handle:
+            start = handle.read(_START_BYTES)
     except OSError as error:
         raise file.unreadable(error) from error
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, EOFError) as error:
-        raise SourceError(f"{file.path.name} is not an Excel workbook, or a damaged one") from error
+    name = file.path.name
+    if start.startswith(b"\xd0\xcf\x11\xe0"):
+        if _PASSWORD in start:
+            raise SourceError(f"{name} is protected by a password; save it without one")
+        raise SourceError(f"{name} is an old Excel workbook; save it as .xlsx")
+    if kind := _OTHERS.get(file.path.suffix.lower()):
+        raise SourceError(f"{name} is {kind}; save it as .xlsx")
+    if start.startswith(b"PK"):
+        return
+    if other := next((kind for mark, kind in NOT_TEXT.items() if start.startswith(mark)), None):
+        raise SourceError(f"{name} is {other}, not {_KIND}")
+    text = start.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    if text.startswith((b"<!doctype", b"<html")):
+        raise SourceError(f"{name} is a web page, not {_KIND}")
+    if text.startswith(b"<?xml"):
+        raise SourceError(f"{name} is an XML document, not {_KIND}; save it as .xlsx")
+    if start and b"\0" not in start and any(mark in start for mark in (b",", b";", b"\t", b"@")):
+        raise SourceError(
+            f"{name} is text, not {_KIND}, whatever its name says: read it with csv: instead of excel:"
+        )
+    raise SourceError(f"{name} is not {_KIND}, or a damaged one")
 
 
-def _records(sheet: Any) -> Iterator[Record]:
-    """Every row that is not blank."""
-    sheet.reset_dimensions()  # what the file says of its size may be wrong
-    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
-        cells = [_text(value) for value in row]
-        if any(cell.strip() for cell in cells):
-            yield record_of(number, number, cells)
+def _archive_kind(archive: zipfile.ZipFile) -> str:
+    names = set(archive.namelist())
+    if "mimetype" in names:
+        return "an OpenDocument sheet"
+    return "a binary workbook" if "xl/workbook.bin" in names else "a ZIP archive"
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    if isinstance(value, datetime) and value.time() == time():
-        return value.date().isoformat()
-    return text_of(value)
+def _chosen(book: Workbook, wanted: str | None, file: str) -> Sheet:
+    """Names are compared as people write them: trimmed, and without case."""
+    if not book.sheets:
+        raise SourceError(f"{file} has no sheet with cells")
+    if wanted is None:
+        return next((sheet for sheet in book.sheets if not sheet.is_hidden), book.sheets[0])
+    same = [sheet for sheet in book.sheets if sheet.name == wanted]
+    alike = [sheet for sheet in book.sheets if _plain(sheet.name) == _plain(wanted)]
+    if found := same or alike:
+        return found[0]
+    names = ", ".join(f'"{sheet.name}"' for sheet in book.sheets)
+    raise ConfigError(f'{file} has no sheet "{wanted}"; it has {names}')
 
 
-def _trimmed(cells: list[str]) -> list[str]:
+def _plain(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _sheet_note(book: Workbook, chosen: Sheet, wanted: str | None) -> str:
+    note = f'read from the sheet "{chosen.name}"'
+    if len(book.sheets) > 1:
+        note += f", of {len(book.sheets)}"
+    hidden = [f'"{sheet.name}"' for sheet in book.sheets if sheet.is_hidden and sheet != chosen]
+    if wanted is None and hidden:
+        note += f"; not from what is hidden: {', '.join(hidden)}"
+    return f"{note}, which is hidden" if chosen.is_hidden else note
+
+
+def _notes_beside(records: Sequence[Record], header_row: int, width: int) -> Iterator[str]:
+    rows = [
+        str(record.row)
+        for record in records
+        if record.row > header_row and any(map(str.strip, record.cells[width:]))
+    ]
+    if rows:
+        more = " and others" if len(rows) > 5 else ""
+        yield f"cells to the right of the header are left out: row {', '.join(rows[:5])}{more}"
+
+
+def _record(row: Row, width: int | None = None) -> Record:
+    """As wide as the header; what stands to the right of it is a note."""
+    if width is None:
+        width = max(row.cells, default=-1) + 1
+    cells, faults = [""] * width, []
+    for place, (text, fault) in row.cells.items():
+        if place < width:
+            cells[place] = text
+            if fault:
+                faults.append((place, fault))
+    return without_nul(Record(row.number, row.number, cells, "", tuple(faults)))
+
+
+def _trimmed(record: Record) -> Record:
     """Without the blank cells at the end, which only carry a format."""
-    width = max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
-    return cells[:width]
-
-
-def _padded(record: Record, width: int) -> Record:
-    """A sheet leaves out the empty cells at the end of a row."""
-    return record._replace(cells=record.cells + [""] * (width - len(record.cells)))
+    width = max((place for place, cell in enumerate(record.cells, 1) if cell.strip()), default=0)
+    return record._replace(cells=record.cells[:width])

@@ -1,42 +1,64 @@
-"""Contacts in JSON lines: an object on each line, as text by the rules of `values`.
+"""Contacts in JSON lines, or in an array of JSON objects: as text by the rules of `values`.
 
-Columns are the keys of all lines, in the order in which they first come; a line without a key has an empty
-cell there. Numbers keep their digits, objects and arrays stay JSON.
+Columns are the keys of all objects, in the order in which they first come; an object without a key has an
+empty cell there. Objects in objects are columns of their own, `address.city`; arrays stay JSON. Numbers keep
+their digits, but for the `.0` and the exponent of a whole one.
 """
 
 import json
+import re
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from connectors.errors import SourceError
 from connectors.sources import Chunk
-from connectors.sources.files.dialect import check_encoding, find_encoding, open_text
+from connectors.sources.files.encoding import encoding_of, open_text, refuse_other_text
 from connectors.sources.files.watched import WatchedFile, watched
 from connectors.sources.records import Record, chunks_of, named_columns, record_of, unique_names
+from connectors.sources.values import cell_of
+
+MAX_DEPTH = 8
+"""Objects deeper inside stay JSON."""
+MAX_COLUMNS = 4_096
+MAX_VALUE_CHARS = 16 * 1024 * 1024
+_BLOCK_CHARS = 64 * 1024
+_KIND = "JSON lines"
+_WHOLE_BELOW = 15
+"""Digits of a whole number that is written with an exponent."""
 
 
 def open_jsonl(path: Path, *, encoding: str | None = None, chunk_rows: int = 20_000) -> "JsonLines":
     """Reads the file once for its keys. Raises SourceError for one that is missing or holds no object."""
     file = watched(path)
     try:
-        if encoding is None:
-            encoding = find_encoding(path)
-        else:
-            check_encoding(path, encoding)
+        found = encoding_of(path, encoding, _KIND)
+        with open_text(path, found.name) as handle:
+            first = list(islice((line for line in handle if line.strip()), 2))
     except OSError as error:
         raise file.unreadable(error) from error
+    is_array = bool(first) and _begins_an_array(first)
+    if first and not is_array:
+        _refuse_documents(path, first)
     keys: dict[str, None] = {}
-    with closing(_lines(file, encoding)) as lines:
-        for _, _, value in lines:
+    with closing(_values(file, found.name, is_array)) as values:
+        for _, _, value in values:
             if isinstance(value, dict):
-                keys |= dict.fromkeys(value)
+                keys |= dict.fromkeys(_flat(value))
+            if len(keys) > MAX_COLUMNS:
+                raise SourceError(f"{path.name} has more than {MAX_COLUMNS:,} different keys: is it a table?")
     if not keys:
         raise SourceError(f"{path.name} has no line with a JSON object")
     columns, notes = named_columns(list(keys))
-    return JsonLines(columns, (f"read as {encoding}", *notes), file, encoding, tuple(keys), chunk_rows)
+    what = "an array of objects" if is_array else "lines"
+    said = f"read as {found.name}" + (f", {what}" if is_array else "")
+    return JsonLines(
+        columns, (said, *notes), found.words, file, found.name, is_array, tuple(keys), chunk_rows
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +67,18 @@ class JsonLines:
 
     columns: tuple[str, ...]
     notes: tuple[str, ...]
+    words: tuple[str, ...]
     _file: WatchedFile
     _encoding: str
+    _is_array: bool
     _keys: tuple[str, ...]
     _chunk_rows: int
 
     def chunks(self) -> Iterator[Chunk]:
         self._file.refuse_change()
-        with closing(_lines(self._file, self._encoding)) as lines:
+        with closing(_values(self._file, self._encoding, self._is_array)) as values:
             records = (
-                self._record(row, line, text, value) for row, (line, text, value) in enumerate(lines, 2)
+                self._record(row, line, text, value) for row, (line, text, value) in enumerate(values, 2)
             )
             yield from chunks_of(records, unique_names(self.columns), self._chunk_rows)
         self._file.refuse_change()
@@ -62,42 +86,132 @@ class JsonLines:
     def _record(self, row: int, line: int, text: str, value: Any) -> Record:
         if not isinstance(value, dict):
             return Record(row, line, [text], "not a JSON object")
-        cells = [_text(value.get(key)) for key in self._keys]
-        return record_of(row, line, cells)
+        flat = _flat(value)
+        return record_of(row, line, [cell_of(flat.get(key, "")) for key in self._keys])
 
 
 class _Number(str):
     """A number as it is written."""
 
+    __slots__ = ()
 
-def _lines(file: WatchedFile, encoding: str) -> Generator[tuple[int, str, Any]]:
-    """(line, text, value) of every line that is not blank; None where it is not JSON."""
+
+def _begins_an_array(first: list[str]) -> bool:
+    """An array on the first line alone, with others below it, is a line that is no object."""
+    if not first[0].lstrip().startswith("["):
+        return False
+    return len(first) == 1 or _parsed(first[0].strip()) is None
+
+
+def _refuse_documents(path: Path, first: list[str]) -> None:
+    refuse_text = "".join(first)
+    if not refuse_text.lstrip().startswith("{"):
+        refuse_other_text(path, refuse_text, _KIND)
+    elif len(first) == 2 and all(_parsed(line.strip()) is None for line in first):
+        raise SourceError(
+            f"{path.name} is one JSON document over several lines: save its records as JSON lines, an object"
+            " on each line, or as an array of objects"
+        )
+
+
+def _parsed(text: str) -> Any:
+    """None for what is not JSON."""
+    try:
+        return json.loads(text, **_NUMBERS)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _constant(name: str) -> str | None:
+    return None if name == "NaN" else name
+
+
+_NUMBERS: dict[str, Any] = {"parse_float": _Number, "parse_int": _Number, "parse_constant": _constant}
+
+
+def _values(file: WatchedFile, encoding: str, is_array: bool) -> Generator[tuple[int, str, Any]]:
+    """(line, text, value) of every line that is not blank, or element; None where it is not JSON."""
     try:
         with open_text(file.path, encoding) as handle:
+            if is_array:
+                yield from _elements(file, handle)
+                return
             for number, line in enumerate(handle, 1):
                 if text := line.strip():
-                    try:
-                        value = json.loads(text, parse_float=_Number, parse_int=_Number)
-                    except (ValueError, RecursionError):
-                        value = None
-                    yield number, text, value
+                    yield number, text, _parsed(text)
     except OSError as error:
         raise file.unreadable(error) from error
     except UnicodeError as error:  # every byte was decoded when it was opened
         raise file.changed() from error
 
 
+def _elements(file: WatchedFile, handle: TextIO) -> Iterator[tuple[int, str, Any]]:
+    """The elements of an array, one after the other. Raises SourceError where it is damaged."""
+    decoder = json.JSONDecoder(**_NUMBERS)
+    buffer, line = "", 1
+    at = handle.read(_BLOCK_CHARS)
+    buffer = at[at.index("[") + 1 :]
+    line += at[: len(at) - len(buffer)].count("\n")
+    while True:
+        rest = buffer.lstrip(" \t\r\n,")
+        line += buffer[: len(buffer) - len(rest)].count("\n")
+        buffer = rest
+        if buffer.startswith("]"):
+            return
+        try:
+            value, end = decoder.raw_decode(buffer)
+        except (ValueError, RecursionError) as error:
+            more = handle.read(max(_BLOCK_CHARS, len(buffer)))
+            if not more or len(buffer) > MAX_VALUE_CHARS or isinstance(error, RecursionError):
+                raise SourceError(f"{file.path.name}, line {line}: the JSON is damaged, or cut off") from None
+            buffer += more
+            continue
+        if end == len(buffer) and (more := handle.read(_BLOCK_CHARS)):
+            buffer += more  # a number may go on in the next block
+            continue
+        yield line, buffer[:end], value
+        line += buffer[:end].count("\n")
+        buffer = buffer[end:]
+
+
+def _flat(value: dict[str, Any], prefix: str = "", depth: int = 1) -> dict[str, str]:
+    """The cells of an object, by column."""
+    cells: dict[str, str] = {}
+    for key, inner in value.items():
+        name = prefix + key.replace("\0", "")
+        if isinstance(inner, dict) and inner and depth < MAX_DEPTH:
+            cells |= _flat(inner, f"{name}.", depth + 1)
+        else:
+            cells[name] = _text(inner)
+    return cells
+
+
 def _text(value: Any) -> str:
-    if value is None:
+    if value is None or value == {}:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, str) else _json(value)
+    if isinstance(value, _Number):
+        return _number(value)
+    return value if isinstance(value, str) else _json(value)
+
+
+def _number(written: str) -> str:
+    if re.fullmatch(r"-?\d+\.0+", written):
+        written = written.partition(".")[0]
+    elif "e" in written.lower():
+        try:
+            number = Decimal(written)
+        except ArithmeticError:  # an exponent beyond all bounds
+            return written
+        if number.adjusted() < _WHOLE_BELOW and number == number.to_integral_value():
+            written = str(int(number))
+    return "0" if written == "-0" else written
 
 
 def _json(value: Any) -> str:
     if isinstance(value, _Number):
-        return str(value)
+        return _number(value)
     if isinstance(value, list):
         return "[" + ", ".join(_json(one) for one in value) + "]"
     if isinstance(value, dict):

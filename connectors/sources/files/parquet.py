@@ -1,26 +1,33 @@
-"""Contacts in Parquet files, as text by the rules of `values`; read a batch at a time."""
+"""Contacts in Parquet files, as text by the rules of `values`; read a batch at a time.
+
+Structures are columns of their own, `address.city`; lists and maps stay one cell of JSON.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
-from connectors.errors import SourceError
 from connectors.sources import Chunk
 from connectors.sources.files.watched import WatchedFile, watched
-from connectors.sources.records import Record, named_columns, next_chunk, record_of, unique_names
-from connectors.sources.values import text_of
+from connectors.sources.records import named_columns, unique_names
+from connectors.sources.text_columns import TextColumn, chunk_of_columns, text_column_of
+from connectors.sources.values import Unusable, cell_of
+
+_KIND = "a Parquet file"
 
 
 def open_parquet(path: Path, *, chunk_rows: int = 20_000) -> "ParquetTable":
     """Raises SourceError for a file that is none."""
     file = watched(path)
     with _opened(file) as table:
-        columns, notes = named_columns(table.schema_arrow.names)
-    return ParquetTable(columns, notes, file, chunk_rows)
+        columns, notes = named_columns(_flat(table.schema_arrow.empty_table()).column_names)
+    return ParquetTable(columns, notes, (), file, chunk_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ class ParquetTable:
 
     columns: tuple[str, ...]
     notes: tuple[str, ...]
+    words: tuple[str, ...]
     _file: WatchedFile
     _chunk_rows: int
 
@@ -38,26 +46,49 @@ class ParquetTable:
         row = 2
         with _opened(self._file) as table:
             for batch in table.iter_batches(batch_size=self._chunk_rows):
-                values = zip(*(column.to_pylist() for column in batch.columns), strict=True)
-                yield next_chunk([_record(row + place, cells) for place, cells in enumerate(values)], names)
+                flat = _flat(pa.Table.from_batches([batch]))
+                columns = (_texts(column.combine_chunks()) for column in flat.columns)
+                yield chunk_of_columns(columns, batch.num_rows, row, names)
                 row += batch.num_rows
         self._file.refuse_change()
 
 
 @contextmanager
 def _opened(file: WatchedFile) -> Iterator[parquet.ParquetFile]:
-    try:
-        with parquet.ParquetFile(file.path) as table:
-            yield table
-    except pa.ArrowException as error:
-        raise SourceError(f"{file.path.name} is not a Parquet file, or a damaged one") from error
-    except OSError as error:
-        raise file.unreadable(error) from error
+    with file.read_as(_KIND), parquet.ParquetFile(file.path) as table:
+        yield table
 
 
-def _record(number: int, values: tuple[object, ...]) -> Record:
-    try:
-        cells = [text_of(value) for value in values]
-    except UnicodeDecodeError:
-        return Record(number, number, [], "it holds bytes that are no text")
-    return record_of(number, number, cells)
+def _flat(table: pa.Table) -> pa.Table:
+    """With a column for each part of a structure, and of the structures in it."""
+    while any(pa.types.is_struct(column.type) for column in table.schema):
+        table = table.flatten()
+    return table
+
+
+def _texts(column: pa.Array) -> TextColumn:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        # Nobody has looked yet whether the bytes are text.
+        column = column.cast(pa.binary() if pa.types.is_string(column.type) else pa.large_binary())
+    is_binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+    if is_binary and not pc.any(pc.match_substring(column, b"\0")).as_py():
+        try:
+            return pc.fill_null(column.cast(pa.string()), ""), {}
+        except pa.ArrowInvalid:
+            pass  # some are not UTF-8
+    return text_column_of(map(cell_of, _values(column)))
+
+
+def _values(column: pa.Array) -> Iterator[Any]:
+    """As Python has them; a single precision number as the digits that tell it from its neighbours."""
+    if pa.types.is_floating(column.type) and column.type != pa.float64():
+        numbers = column.to_numpy(zero_copy_only=False)
+        yield from (float(str(number)) for number in numbers)
+        return
+    for value in column:
+        try:
+            yield value.as_py()
+        except (ValueError, OverflowError, ArithmeticError, TypeError, pa.ArrowException):
+            yield Unusable("", "holds a value that no calendar has, or that cannot be read")

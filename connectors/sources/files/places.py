@@ -1,29 +1,38 @@
-"""Where files come from: a path, a glob, a .gz or .zip, standard input, a URL. All end as files on a disk.
+"""Where files come from: a path, folder, glob, archive, standard input or URL. All end as files on a disk.
 
 What has to be fetched or unpacked goes into a private folder that lasts as long as the source does, because a
 source is read more than once.
 """
 
+import bz2
 import gzip
+import lzma
 import re
 import shutil
+import struct
 import sys
 import tempfile
 import weakref
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import BadRow, Chunk, Source
+from connectors.sources.files.encoding import SHOWN_WORDS
 from connectors.sources.files.watched import WatchedFile, watched
 
 STANDARD_INPUT = "-"
+MAX_UNPACKED_BYTES = 16 * 1024**3
+"""No list of contacts is as large; a small archive may be made to fill a disk."""
+_BLOCK_BYTES = 1024 * 1024
+_UNPACKERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_CHOOSE = 'files of one header are needed; choose with `member:`, as member: "contacts*"'
 
 
 class PrivateFolder:
@@ -42,11 +51,15 @@ class PrivateFolder:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Files to be read one after the other; `folder` holds those that were fetched or unpacked."""
+    """Files to be read one after the other; `folder` holds those that were fetched or unpacked.
+
+    `way_out` is what a person can do where they are not of one table.
+    """
 
     files: tuple[Path, ...]
     originals: tuple[WatchedFile, ...]
     folder: "PrivateFolder" = field(repr=False)
+    way_out: str = "files of one header are needed"
 
 
 def open_files(
@@ -61,9 +74,10 @@ def open_files(
     parts = tuple(open_one(file, **options) for file in places.files)
     first = parts[0]
     for file, part in zip(places.files[1:], parts[1:], strict=True):
-        _refuse_other_columns(first, part, places.files[0].name, file.name)
+        _refuse_other_columns(first, part, places.files[0].name, file.name, places.way_out)
     notes = first.notes if len(parts) == 1 else (f"{len(parts)} files", *first.notes)
-    return SeveralFiles(first.columns, notes, parts, places)
+    words = tuple(dict.fromkeys(word for part in parts for word in part.words))[:SHOWN_WORDS]
+    return SeveralFiles(first.columns, notes, words, parts, places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,7 @@ class SeveralFiles:
 
     columns: tuple[str, ...]
     notes: tuple[str, ...]
+    words: tuple[str, ...]
     _parts: tuple[Source, ...]
     _places: Places = field(repr=False)
 
@@ -95,21 +110,20 @@ class SeveralFiles:
 def _moved(chunk: Chunk, by: int) -> Chunk:
     frame = chunk.frame.set_axis(chunk.frame.index + by, axis="index").rename_axis("row")
     bad_rows = tuple(BadRow(bad.row + by, bad.line, bad.reason, bad.cells) for bad in chunk.bad_rows)
-    return Chunk(frame, chunk.lines, bad_rows)
+    faults = tuple(replace(fault, row=fault.row + by) for fault in chunk.faults)
+    return Chunk(frame, chunk.lines, bad_rows, faults=faults)
 
 
-def _refuse_other_columns(first: Source, other: Source, first_name: str, name: str) -> None:
+def _refuse_other_columns(first: Source, other: Source, first_name: str, name: str, way_out: str) -> None:
     """Columns go by number: what is taken for a header may be a person's record."""
     if first.columns == other.columns:
         return
     here, there = len(first.columns), len(other.columns)
     if here != there:
-        raise SourceError(
-            f"{name} has {there} columns, {first_name} has {here}: files of one header are needed"
-        )
+        raise SourceError(f"{name} has {there} columns, {first_name} has {here}: {way_out}")
     pairs = zip(first.columns, other.columns, strict=True)
     place = next(number for number, (one, another) in enumerate(pairs, 1) if one != another)
-    raise SourceError(f"column {place} of {name} is not that of {first_name}: files of one header are needed")
+    raise SourceError(f"column {place} of {name} is not that of {first_name}: {way_out}")
 
 
 def _found(path: Path | str, member: str | None) -> Places:
@@ -118,6 +132,8 @@ def _found(path: Path | str, member: str | None) -> Places:
         return Places((_standard_input()[1],), (), folder)
     if isinstance(path, str):
         return Places(tuple(_unpacked(_fetched(path, folder.path), folder, "fetched", member)), (), folder)
+    if path.is_dir():
+        return _in_folder(path, member, folder)
     originals = [watched(file) for file in _matching(path)]
     files = [
         file
@@ -126,7 +142,17 @@ def _found(path: Path | str, member: str | None) -> Places:
     ]
     for original in originals:
         original.refuse_change()
-    return Places(tuple(files), tuple(originals), folder)
+    is_archive = len(originals) == 1 and len(files) > 1
+    return Places(tuple(files), tuple(originals), folder, *([_CHOOSE] if is_archive else []))
+
+
+def _in_folder(path: Path, member: str | None, folder: PrivateFolder) -> Places:
+    """The files of a folder, as those of an archive."""
+    names = [name for name in member_names(path) if fnmatch(PurePosixPath(name).name, member or "*")]
+    if not names:
+        raise SourceError(f"{path.name} is a folder without {'a file in it' if member is None else member}")
+    originals = tuple(watched(path / name) for name in names)
+    return Places(tuple(file.path for file in originals), originals, folder, _CHOOSE)
 
 
 def _matching(path: Path) -> list[Path]:
@@ -173,15 +199,22 @@ def _unpacked(path: Path, folder: PrivateFolder, name: str, member: str | None) 
     """The file itself, or what is in it, then in `folder` under `name`."""
     suffix = path.suffix.lower()
     try:
-        if suffix == ".gz":
-            with gzip.open(path) as source:
-                yield _copied(source, folder.path / name / path.stem)  # type: ignore[arg-type]  # it is one
+        if suffix in _UNPACKERS:
+            with _UNPACKERS[suffix](path) as source:
+                yield _copied(source, folder.path / name / path.stem)
         elif suffix == ".zip":
             yield from _members(path, folder.path / name, member)
         else:
             yield path
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+    except _UNPACKING_ERRORS as error:
         raise _damaged(path) from error
+
+
+_UNPACKING_ERRORS = (
+    *(OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+    *(RuntimeError, NotImplementedError, ValueError, OverflowError, KeyError, struct.error),
+)
+"""Of a damaged archive, one with a password, one that is compressed in a way that Python does not know."""
 
 
 def _damaged(path: Path) -> SourceError:
@@ -189,11 +222,15 @@ def _damaged(path: Path) -> SourceError:
 
 
 def member_names(path: Path) -> list[str]:
-    """Every file of an archive, by name, but for what macOS adds. Raises SourceError."""
+    """Every file of an archive or a folder, by name, but for what macOS adds. Raises SourceError."""
+    if path.is_dir():
+        return sorted(
+            file.name for file in path.iterdir() if file.is_file() and not file.name.startswith(".")
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile) as error:
+    except _UNPACKING_ERRORS as error:
         raise _damaged(path) from error
     return sorted(
         name
@@ -210,11 +247,23 @@ def _members(path: Path, folder: Path, member: str | None) -> Iterator[Path]:
     with zipfile.ZipFile(path) as archive:
         for number, name in enumerate(names):
             with archive.open(name) as source:
-                yield _copied(source, folder / str(number) / PurePosixPath(name).name)  # type: ignore[arg-type]
+                yield _copied(cast(BinaryIO, source), folder / str(number) / _file_name(name))
+
+
+def _file_name(member: str) -> str:
+    """A name that a disk takes: those in an archive may be of any bytes and length."""
+    return re.sub(r"[\0-\x1f/\\\ud800-\udfff]", "_", PurePosixPath(member).name)[-80:]
 
 
 def _copied(source: BinaryIO, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
+    unpacked = 0
     with target.open("wb") as handle:
-        shutil.copyfileobj(source, handle)
+        while block := source.read(_BLOCK_BYTES):
+            unpacked += len(block)
+            if unpacked > MAX_UNPACKED_BYTES:
+                raise SourceError(
+                    f"{target.name} is more than {MAX_UNPACKED_BYTES:,} bytes when it is unpacked"
+                )
+            handle.write(block)
     return target

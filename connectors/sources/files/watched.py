@@ -1,10 +1,12 @@
 """Files on a disk: found with a helpful message or not at all, and watched for changes while read."""
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors.errors import SourceError
+from connectors.errors import SourceError, SyncError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,20 @@ class WatchedFile:
 
     def changed(self) -> SourceError:
         return SourceError(f"{self.path.name} changed while it was read. Run again when it is complete")
+
+    @contextmanager
+    def read_as(self, kind: str) -> Iterator[None]:
+        """Whatever a library makes of a damaged file becomes a SourceError: "an Excel workbook" is a kind."""
+        try:
+            yield
+        except SyncError:
+            raise
+        except MemoryError as error:
+            raise SourceError(f"{self.path.name} does not fit into the memory") from error
+        except Exception as error:
+            if isinstance(error, OSError) and error.strerror:
+                raise self.unreadable(error) from error
+            raise SourceError(f"{self.path.name} is not {kind}, or a damaged one") from error
 
     def unreadable(self, error: OSError) -> SourceError:
         return SourceError(f"{self.path.name} cannot be read: {error.strerror or type(error).__name__}")

@@ -1,0 +1,237 @@
+"""Which code page text was written in, judged by its words. Pure.
+
+Any byte is a letter in most code pages, so that a wrong one gives no error but other letters: Łukasz becomes
+£ukasz. A page has to earn the words: they decode, are spelt as words are (one script, no symbols inside, no
+capital in the middle), use the letters of a language written in that page, and have its pairs of letters,
+which chardet measures. charset-normalizer, which is there anyway, was tried: on lists of names, which are
+short, it takes German for Big5.
+"""
+
+import codecs
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+MAX_BAD_SHARE = 0.1
+"""Of the words: more that are spelt as none is, and it is another code page."""
+RARE_PAGES_NEED = 1.3
+SEVERAL_LANGUAGES = 0.88
+"""What the letters of several languages count, beside those of one."""
+
+_WEST, _CENTRE, _TURKEY, _BALTIC = (
+    (
+        "áéíóúüñªº",
+        "äöüßé",
+        "àâæçéèêëïîôœùûüÿ",
+        "àèéìòùíóúî",
+        "ãáàâçéêíóôõúüªº",
+        "àçèéíïòóúü·",
+        "áâãäåæçèéêëíïñóôöøúüß",
+        "åäöéüæø",
+        "éëïóöüèêáçí",
+        "áéíóúýþæöð",
+    ),
+    ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž", "ăâîșşțţ", "äöüßé"),
+    ("çğıİöşüâîû", "äöüßé"),
+    ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"),
+)
+"""Letters beyond ASCII of a language each."""
+
+
+class Page(NamedTuple):
+    """A code page. `weight` is how common it is; `languages` are those that tell it from its neighbours."""
+
+    name: str
+    weight: float = 1.0
+    languages: Sequence[str] = ()
+    longest_run: int = 99
+    """How many letters beyond ASCII may follow each other, in Latin script."""
+    is_rare: bool = False
+
+
+PAGES = (
+    Page("cp1252", 1.1, _WEST, 2),
+    Page("cp1250", 1.0, _CENTRE, 4),
+    Page("cp1251"),
+    Page("cp1253"),
+    Page("cp1254", 1.0, _TURKEY, 3),
+    Page("cp1255"),
+    Page("cp1256"),
+    Page("cp1257", 0.6, _BALTIC, 3),
+    Page("cp874"),
+    Page("koi8-r", 0.9),
+    Page("cp866", 0.7, is_rare=True),
+    Page("cp850", 0.5, _WEST[:-1], 2, is_rare=True),
+    Page("cp852", 0.5, _CENTRE, 4, is_rare=True),
+    Page("mac-roman", 0.5, _WEST[:-1], 2, is_rare=True),
+    Page("iso8859-2", 0.8, _CENTRE, 4, is_rare=True),
+    Page("iso8859-15", 0.8, _WEST, 2, is_rare=True),
+    Page("cp932"),
+    Page("euc_jp", 0.8, is_rare=True),
+    Page("big5"),
+    Page("gb18030"),
+    Page("cp949"),
+)
+_USUAL_LEAD_BYTES = {
+    "big5": range(0xA4, 0xC7),
+    "gb18030": range(0xB0, 0xD8),
+    "cp949": range(0xB0, 0xC9),
+    "cp932": range(0x81, 0x99),
+    "euc_jp": range(0xA1, 0xD0),
+}
+"""Code pages of several bytes a character, and the first bytes of the characters that are in common use."""
+_INSIDE_WORDS, _BETWEEN_WORDS = "’‘´·", "–—"
+_AROUND_WORDS = "“”„«»‹›®™©°…¿¡"
+
+_SIGNS = r"(?i)(?<![a-z])[a-z]{1,2}’(?=[a-z])|’(?=(?:s|t|m|d|re|ll|ve)?(?![a-z]))|[€£“”„–…•™®©°§«»½\xa0]"
+
+
+class Guess(NamedTuple):
+    """`is_clear` is whether no other page comes near with other words."""
+
+    page: str
+    is_clear: bool
+    rival: str | None
+
+
+def guess_page(tokens: Iterable[bytes]) -> Guess | None:
+    """`tokens` are pieces of text with bytes beyond ASCII, without blanks. None where no page makes words."""
+    different = list(dict.fromkeys(tokens))
+    joined = b"\n".join(different)
+    if _has_only_signs(joined):
+        return Guess("cp1252", True, None)
+    likeness = _likeness(joined)
+    best: dict[str, tuple[float, Page]] = {}
+    for page in PAGES:
+        score = _score(joined, page, likeness.get(page.name, 0.0))
+        if score is not None:
+            text = joined.decode(page.name)
+            # Pages that give the same words do not compete: what is common to them may be said by either.
+            before = best.get(text)
+            best[text] = (max(score, before[0]), before[1]) if before else (score, page)
+    ranked = sorted(best.values(), key=lambda scored: -scored[0])
+    if not ranked:
+        return None
+    (score, page), *others = ranked
+    if not others:
+        return Guess(page.name, len(different) > 2 or not page.is_rare, None)
+    needed = (1.3 + 1.3 / len(different)) * (RARE_PAGES_NEED if page.is_rare else 1.0)
+    is_clear = score >= needed * others[0][0] and (len(different) > 2 or not page.is_rare)
+    return Guess(page.name, is_clear, others[0][1].name)
+
+
+def misspelt(text: str, page: str) -> list[str]:
+    """The words that are spelt as no word is, where this is the right code page."""
+    chosen = next((one for one in PAGES if one.name == page), Page(page))
+    return [word for word in words_beyond_ascii(text) if not _is_spelt_well(word, chosen)]
+
+
+def words_beyond_ascii(text: str) -> list[str]:
+    return re.findall(r"[^\s.:/_]*[^\x00-\x7f\s][^\s.:/_]*", text)
+
+
+def _has_only_signs(text: bytes) -> bool:
+    """Whether all that Western Europe's code page finds beyond ASCII is as in £20 or O’Neil."""
+    decoded = text.decode("cp1252", "replace")
+    return re.sub(_SIGNS, "", decoded).isascii() and not misspelt(decoded, "cp1252")
+
+
+def _likeness(text: bytes) -> dict[str, float]:
+    """By code page, how much its pairs of letters are those of a language."""
+    import chardet  # its models take a moment to load, and nearly all files are UTF-8
+
+    found = chardet.detect_all(text, ignore_threshold=True)
+    return {_canonical(one["encoding"]): float(one["confidence"]) for one in found if one["encoding"]}
+
+
+@lru_cache
+def _canonical(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:  # chardet knows some that Python does not
+        return name
+
+
+def _score(text: bytes, page: Page, likeness: float) -> float | None:
+    """None where the bytes are no text of that page."""
+    try:
+        decoded = text.decode(page.name)
+    except UnicodeError:
+        return None
+    if any(_category(letter) in ("Cc", "Co", "Cn") for letter in set(decoded) - {"\n"}):
+        return None
+    words = words_beyond_ascii(decoded)
+    if not words:
+        return None
+    bad = sum(not _is_spelt_well(word, page) for word in words) / len(words)
+    if bad > MAX_BAD_SHARE:
+        return None
+    # The more words there are, the more it says that some letters are of no such language.
+    home = float(_share_at_home(decoded, page) ** min(6 + len(words) / 4, 24))
+    return float((likeness + 0.003) * page.weight * (1 - bad) ** 4 * home)
+
+
+def _share_at_home(text: str, page: Page) -> float:
+    """How many of its letters beyond ASCII belong to one language, or to the characters in common use."""
+    letters = Counter(letter for letter in text if not letter.isascii() and _category(letter)[0] in "LM")
+    count = letters.total()
+    if page.name in _USUAL_LEAD_BYTES:
+        usual = _USUAL_LEAD_BYTES[page.name]
+        good = sum(times for letter, times in letters.items() if (letter.encode(page.name)[0] in usual))
+        return good / count if count else 0.0
+    latin = sum(times for letter, times in letters.items() if _script(letter) == "LATIN")
+    if not page.languages or latin < count / 2 or not latin:
+        return 1.0
+    of_one = max(_count_in(language, letters) for language in page.languages)
+    return max(of_one, SEVERAL_LANGUAGES * _count_in("".join(page.languages), letters)) / latin
+
+
+def _count_in(alphabet: str, letters: Counter[str]) -> int:
+    return sum(times for letter, times in letters.items() if letter in alphabet or letter.lower() in alphabet)
+
+
+def _is_spelt_well(word: str, page: Page) -> bool:
+    scripts = {_script(letter) for letter in word if _category(letter)[0] == "L" and letter not in "ªº"}
+    if page.name in _USUAL_LEAD_BYTES:
+        return _is_eastern(word, scripts)
+    if len(scripts) > 1 or any(
+        _is_odd(*three) for three in zip(" " + word[:-1], word, word[1:] + " ", strict=True)
+    ):
+        return False
+    longest = max(map(len, re.findall(r"[^\x00-\x7f]+", word)), default=0)
+    return "LATIN" not in scripts or longest <= page.longest_run
+
+
+def _is_eastern(word: str, scripts: set[str]) -> bool:
+    """One script but for Japanese, which mixes its own; no Latin letters between the characters."""
+    if scripts & {"CYRILLIC", "GREEK", ""} or (len(scripts) > 1 and scripts & {"LATIN", "HALFWIDTH"}):
+        return False
+    if scripts <= {"LATIN"}:
+        return not any(_category(letter)[0] in "SN" and not letter.isascii() for letter in word)
+    return not {"HANGUL", "CJK"} <= scripts
+
+
+def _is_odd(before: str, letter: str, after: str) -> bool:
+    """Whether `letter` cannot stand there: a capital or a symbol inside a word."""
+    kind, left, right = _category(letter), _category(before), _category(after)
+    if kind == "Lu" and left == "Ll" and not (letter.isascii() and before.isascii()):
+        return True
+    if kind == "Lu" and left == "Lu" and right == "Ll" and not letter.isascii():
+        return True
+    if letter.isascii() or letter in _INSIDE_WORDS or not (kind[0] in "SP" or kind == "No"):
+        return False
+    beside = (left[0] == "L") + (right[0] == "L")
+    if letter in _BETWEEN_WORDS:
+        return beside == 1
+    return beside == 2 if letter in _AROUND_WORDS else beside > 0
+
+
+@lru_cache(maxsize=65536)
+def _script(letter: str) -> str:
+    return re.split(r"[ -]", unicodedata.name(letter, ""))[0]
+
+
+_category = lru_cache(maxsize=65536)(unicodedata.category)

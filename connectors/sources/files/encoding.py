@@ -1,0 +1,273 @@
+"""In which encoding a text file is written, and what is no text at all."""
+
+import codecs
+import io
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from connectors.errors import ConfigError, SourceError
+from connectors.sources.files.code_pages import guess_page, misspelt, words_beyond_ascii
+
+BLOCK_BYTES = 1024 * 1024
+SAMPLE_BYTES = 64 * 1024
+MAX_TOKENS = 2_000
+"""More words tell no more of an encoding."""
+MAX_TOKEN_BYTES = 200
+SHOWN_WORDS = 4
+
+BYTE_ORDER_MARKS = {  # the marks of UTF-32 begin as those of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+NOT_TEXT = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"\x1f\x8b": "a gzip archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"PAR1": "a Parquet file",
+    b"SQLite format 3\0": "a SQLite database",
+    b"%PDF-": "a PDF",
+    b"{\\rtf": "a text document (RTF)",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+}
+_OTHER_TEXT = (
+    (r"<(?:!doctype html|html|head|body)\b", "a web page (a login page or an error of the site, perhaps)"),
+    (r"<\?xml\b", "an XML document"),
+    (r"begin:vcard\b", "a file of vCards"),
+    (r"[{\[]\s*(?:[{\"\]}]|$)", "JSON"),
+)
+"""What text begins with, without case, that no table begins with."""
+_TOKEN = re.compile(rb"[^\s,;|\"@<>()]*[\x80-\xff][^\s,;\"<>()]*")
+
+
+class Encoding(NamedTuple):
+    """`words` are a few beyond ASCII as they are read, where the encoding was guessed by them."""
+
+    name: str
+    words: tuple[str, ...] = ()
+
+
+@contextmanager
+def open_text(path: Path, encoding: str) -> Iterator[TextIO]:
+    """The text after its byte order mark, if it has one, with line ends as they are."""
+    with path.open(encoding=encoding, newline="") as handle:
+        if handle.read(1) != "\ufeff":
+            handle.seek(0)
+        yield handle
+
+
+def encoding_of(path: Path, given: str | None, kind: str) -> Encoding:
+    """The encoding that was given, if the file can be read so, or the one that is found.
+
+    `kind` is what the file is to be: "a CSV file". Raises ConfigError for a name that Python does not know,
+    SourceError for a file that is not text or whose encoding is not clear.
+    """
+    with path.open("rb") as handle:
+        start = handle.read(SAMPLE_BYTES)
+    _refuse_other_kinds(path, start, kind)
+    if given is None:
+        return _found(path, start)
+    check_encoding(path, given)
+    return Encoding(given)
+
+
+def check_encoding(path: Path, encoding: str) -> None:
+    """Raises ConfigError for a name Python does not know, SourceError for bytes that do not fit it."""
+    try:
+        " ".encode(encoding)
+    except (LookupError, UnicodeError) as error:
+        raise ConfigError(f"`encoding: {encoding}` is not the name of a text encoding") from error
+    if line := _first_bad_line(path, encoding):
+        raise SourceError(
+            f"{path.name}, line {line}: not written in {encoding}. Set `encoding:` to the right one"
+        )
+
+
+def _refuse_other_kinds(path: Path, start: bytes, kind: str) -> None:
+    for mark, other in NOT_TEXT.items():
+        if start.startswith(mark):
+            raise SourceError(f"{path.name} is {other}, not {kind}")
+
+
+def refuse_other_text(path: Path, sample: str, kind: str) -> None:
+    """Raises SourceError for text that is of another kind, by its beginning."""
+    for pattern, other in _OTHER_TEXT:
+        if re.match(pattern, sample.lstrip(), re.IGNORECASE):
+            raise SourceError(f"{path.name} is {other}, not {kind}")
+
+
+def _found(path: Path, start: bytes) -> Encoding:
+    """UTF by its mark or its NULs, UTF-8 if all bytes are valid in it, or else the code page of its words.
+
+    A file that is UTF-8 but for a few damaged bytes is an error: read in a code page, which takes almost any
+    bytes, every accent in it would arrive as two wrong letters.
+    """
+    if sure := _encoding_by_mark(start) or _utf_16_by_nuls(start):
+        check_encoding(path, sure)
+        return Encoding(sure)
+    bad_line = _first_bad_line(path, "utf-8")
+    if not bad_line:
+        return Encoding("utf-8")
+    if _is_damaged_utf_8(path):
+        raise SourceError(
+            f"{path.name}, line {bad_line}: damaged, in a file that is UTF-8 otherwise. "
+            "Export it again or repair the line; if it really is something else, set `encoding:`, as cp1252"
+        )
+    tokens = _tokens(path)
+    page = _page(path, tokens, bad_line)
+    words = _decoded(tokens, page)
+    _refuse_mixture(path, tokens, page)
+    return Encoding(page, tuple(dict.fromkeys(words))[:SHOWN_WORDS])
+
+
+def _page(path: Path, tokens: list[bytes], bad_line: int) -> str:
+    """Japanese shows by syllables in a row: their first bytes are no letters in the other code pages."""
+    if _is_shift_jis(path):
+        return "cp932"
+    guess = guess_page(tokens)
+    where = f"{path.name}, line {bad_line}: "
+    if guess is None:
+        raise SourceError(
+            f"{where}neither UTF-8 nor any code page in which its words make sense."
+            " Set `encoding:`, as cp1250 or mac-roman"
+        )
+    if not guess.is_clear:
+        rival = f" or {guess.rival}" if guess.rival else ""
+        raise SourceError(
+            f"{where}not UTF-8, and its words beyond ASCII do not tell the encoding: {guess.page}{rival}?"
+            " Set `encoding:` to the right one"
+        )
+    if line := _first_bad_line(path, guess.page):
+        raise SourceError(
+            f"{path.name}, line {line}: not written in {guess.page}, as the rest of the file is."
+            " Set `encoding:` to the right one"
+        )
+    return guess.page
+
+
+def _refuse_mixture(path: Path, tokens: list[bytes], page: str) -> None:
+    """Raises SourceError where some words are UTF-8: two files that were put together."""
+    for token in tokens:
+        if not misspelt(token.decode(page, "replace"), page):
+            continue
+        try:
+            token.decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        with path.open("rb") as handle:
+            line = next((number for number, text in enumerate(handle, 1) if token in text), 1)
+        raise SourceError(
+            f"{path.name}, line {line}: written in UTF-8, and other lines in {page}. Was it put together from"
+            " two files? Save each as UTF-8 first"
+        )
+
+
+def _tokens(path: Path) -> list[bytes]:
+    """The different words with bytes beyond ASCII, from the whole file until there are enough."""
+    found: dict[bytes, None] = {}
+    with path.open("rb") as handle:
+        while block := handle.read(BLOCK_BYTES):
+            if block.isascii():
+                continue
+            for line in block.splitlines():
+                if not line.isascii():
+                    found |= dict.fromkeys(token[:MAX_TOKEN_BYTES] for token in _TOKEN.findall(line))
+            if len(found) > MAX_TOKENS:
+                break
+    return list(found)[:MAX_TOKENS]
+
+
+def _decoded(tokens: Iterable[bytes], page: str) -> Iterator[str]:
+    """Words with a letter beyond ASCII, spread over the file."""
+    every = list(tokens)
+    for token in every[:: max(1, len(every) // (2 * SHOWN_WORDS))]:
+        for word in words_beyond_ascii(token.decode(page, "replace")):
+            if any(letter.isalpha() and not letter.isascii() for letter in word):
+                yield word
+
+
+def _encoding_by_mark(start: bytes) -> str | None:
+    return next((name for mark, name in BYTE_ORDER_MARKS.items() if start.startswith(mark)), None)
+
+
+def _utf_16_by_nuls(start: bytes) -> str | None:
+    """In mostly Latin UTF-16 every other byte is NUL, always on the same side; stray NULs are few."""
+    pairs = len(start) // 2
+    high_first, low_first = start[0::2].count(0), start[1::2].count(0)
+    if low_first > 0.3 * pairs and low_first > 1 and high_first <= 0.02 * pairs:
+        return "utf-16-le"
+    if high_first > 0.3 * pairs and high_first > 1 and low_first <= 0.02 * pairs:
+        return "utf-16-be"
+    return None
+
+
+def _first_bad_line(path: Path, encoding: str) -> int | None:
+    """The line, from 1, on which the first bytes stand that `encoding` cannot read."""
+    if _decodes(path, encoding):
+        return None
+    # The newline decoder makes one \n of every line end, also of a CRLF cut in two by a block.
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
+    line = 1
+    with path.open("rb") as handle:
+        while True:
+            block, state = handle.read(BLOCK_BYTES), decoder.getstate()
+            try:
+                line += decoder.decode(block, final=not block).count("\n")
+            except UnicodeError as error:
+                fault = error.start if isinstance(error, UnicodeDecodeError) else 0
+                decoder.setstate(state)
+                return line + decoder.decode(block[: max(0, fault - len(state[0]))]).count("\n")
+            if not block:
+                return None
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    """Without counting lines. In UTF-8 a block of ASCII needs no more than a glance."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    is_utf_8 = codecs.lookup(encoding).name == "utf-8"
+    is_whole = True
+    with path.open("rb") as handle:
+        try:
+            while block := handle.read(BLOCK_BYTES):
+                if not (is_utf_8 and is_whole and block.isascii()):
+                    decoder.decode(block)
+                    is_whole = not decoder.getstate()[0]
+            decoder.decode(b"", final=True)
+        except UnicodeError:
+            return False
+    return True
+
+
+def _is_damaged_utf_8(path: Path) -> bool:
+    """Whether more characters beyond ASCII are valid UTF-8 than not: in cp1252 that hardly happens."""
+    valid = broken = 0
+    with path.open(encoding="utf-8", errors="replace", newline="") as handle:
+        while text := handle.read(BLOCK_BYTES):
+            beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+            replaced = text.count("\ufffd")
+            valid, broken = valid + beyond_ascii - replaced, broken + replaced
+    return valid > broken
+
+
+def _is_shift_jis(path: Path) -> bool:
+    """Whether it is valid there, with syllables in a row: their first bytes are no letters in cp1252."""
+    found = False
+    try:
+        with path.open(encoding="cp932", newline="") as handle:
+            while text := handle.read(BLOCK_BYTES):
+                found = found or re.search("[\u3041-\u30ff]{2}", text) is not None
+    except UnicodeDecodeError:
+        return False
+    return found

@@ -1,0 +1,148 @@
+"""What a number in a spreadsheet is as text, by the format of its cell. Pure.
+
+A format that adds digits or signs (00000 for a postcode, "+"0 for a telephone) is part of the value; one that
+leaves digits out or adds a unit is not. A number that is no date in a format of dates is a number.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, time
+from functools import lru_cache
+
+from connectors.sources.values import text_of
+
+EXACT_BELOW = 1e15
+"""A spreadsheet keeps fifteen digits."""
+TOO_LONG = "holds a number of more than 15 digits, which a spreadsheet rounds: export the column as text"
+_CURRENCIES = re.compile(r"[$€£¥₤₽₹₩]|\b(?:EUR|USD|CHF|GBP|kr|zł)\b")
+_TOKEN = re.compile(r'"([^"]*)"|\\(.)|_.|\*.|([0#?])|([-+()/: ]|[^\w.,%@*"\\])|(.)', re.DOTALL)
+_CONDITION = re.compile(r"\[(<=|>=|<>|<|>|=)(-?[0-9.]+)\]")
+_EASTERN_DATES = {*map(str, range(27, 37)), *map(str, range(50, 59))}
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """`kind` is date, span or number; `code` as the workbook has it."""
+
+    code: str
+    kind: str
+
+    @staticmethod
+    @lru_cache(maxsize=4096)
+    def of(code: str) -> "NumberFormat":
+        from openpyxl.styles.numbers import is_date_format, is_timedelta_format  # for whoever has a workbook
+
+        if is_timedelta_format(code):
+            return NumberFormat(code, "span")
+        return NumberFormat(code, "date" if is_date_format(code) else "number")
+
+    def text_of(self, written: str, *, is_from_1904: bool) -> tuple[str, str]:
+        """(text, fault) of a number as the workbook writes it."""
+        try:
+            value = float(written)
+        except ValueError:
+            return written, ""
+        if value - value:  # infinite, or none
+            return "", ""
+        if self.kind != "number" and (moment := _moment(value, self.kind, is_from_1904)) is not None:
+            return moment, ""
+        if re.fullmatch(r"-?\d+", written) and len(written) < 60:
+            return _filled(self.code, written), ""
+        if not value.is_integer():
+            return repr(value), ""
+        if abs(value) >= EXACT_BELOW:
+            return (str(int(value)) if abs(value) < 1e60 else written), TOO_LONG
+        return _filled(self.code, str(int(value))), ""
+
+
+def builtin_format(number: str) -> NumberFormat:
+    """The format of a number that every workbook knows."""
+    from openpyxl.styles.numbers import BUILTIN_FORMATS
+
+    if number in _EASTERN_DATES:
+        return NumberFormat("", "date")
+    return NumberFormat.of(BUILTIN_FORMATS.get(int(number), "General") if number.isdigit() else "General")
+
+
+def _moment(value: float, kind: str, is_from_1904: bool) -> str | None:
+    """None for a number that is no day of a calendar."""
+    from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
+
+    epoch = CALENDAR_MAC_1904 if is_from_1904 else CALENDAR_WINDOWS_1900
+    if value < 0 and kind == "date":
+        return None
+    try:
+        moment = from_excel(value, epoch, timedelta=kind == "span")
+    except (ValueError, OverflowError):
+        return None
+    if isinstance(moment, datetime) and moment.time() == time():
+        return moment.date().isoformat()
+    return text_of(moment)
+
+
+@lru_cache(maxsize=65536)
+def _filled(code: str, digits: str) -> str:
+    """The digits in the places that a format has for them; as they are in any other format."""
+    if digits.startswith("-"):
+        return digits
+    tokens = _tokens(_section(code, int(digits)))
+    if tokens is None:
+        return digits
+    places = sum(kind == "place" for kind, _ in tokens)
+    text, left = "", digits
+    for kind, sign in reversed(tokens):
+        if kind == "sign":
+            text = sign + text
+            continue
+        places -= 1
+        if not places:
+            text = (left or ("0" if sign == "0" else "")) + text
+            left = ""
+        elif left:
+            text, left = left[-1] + text, left[:-1]
+        elif sign == "0":
+            text = "0" + text
+        else:
+            return digits  # a group that the number is too short for
+    return text
+
+
+def _section(code: str, value: int) -> str:
+    """The part of the format that is meant for the value."""
+    sections = re.findall(r'(?:"[^"]*"|\\.|[^;"\\])+', code)
+    for section in sections:
+        condition = _CONDITION.search(section)
+        if condition is None or _holds(condition[1], value, float(condition[2])):
+            return re.sub(r"\[\$([^-\]]*)[^\]]*\]|\[[^\]]*\]", lambda match: match[1] or "", section)
+    return ""
+
+
+def _holds(sign: str, value: int, limit: float) -> bool:
+    return {
+        "<": value < limit,
+        "<=": value <= limit,
+        ">": value > limit,
+        ">=": value >= limit,
+        "=": value == limit,
+        "<>": value != limit,
+    }[sign]
+
+
+@lru_cache(maxsize=4096)
+def _tokens(section: str) -> tuple[tuple[str, str], ...] | None:
+    """(place or sign, character) of a format that only adds; None of one with a unit or a currency."""
+    tokens: list[tuple[str, str]] = []
+    for quoted, escaped, place, sign, other in _TOKEN.findall(section):
+        if other:
+            return None
+        if place:
+            tokens.append(("place", place))
+        elif literal := quoted or escaped or sign:
+            tokens.append(("sign", literal))
+    places = [number for number, (kind, _) in enumerate(tokens) if kind == "place"]
+    if not places or _CURRENCIES.search(section):
+        return None
+    before = "".join(sign for _, sign in tokens[: places[0]])
+    after = "".join(sign for _, sign in tokens[places[-1] + 1 :])
+    is_word = re.search(r"[^\W\d_](?:[^\W\d_]{2}|.*[\s.:#])", before)
+    return None if is_word or before == "-" or after.strip(" )") else tuple(tokens)

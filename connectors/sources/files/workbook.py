@@ -1,0 +1,305 @@
+"""An Excel workbook (.xlsx, .xlsm) as its parts of XML say it, a row at a time and in flat memory.
+
+Only what contacts need is read: sheets, cells, shared texts and number formats. So a font, a chart or the
+name of an author that a program wrote wrongly is no reason to refuse contacts, and the strict form of the
+standard, which has other namespaces, is read as the usual one. openpyxl reads all of a file or nothing, and
+cannot tell a formula without a result from a blank cell; what it knows of formats and dates is used.
+"""
+
+import posixpath
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+from xml.parsers import expat
+
+from connectors.errors import SourceError
+from connectors.sources.files.number_formats import NumberFormat, builtin_format
+
+BLOCK_BYTES = 64 * 1024
+MAX_PART_BYTES = 2 * 1024**3
+MAX_COLUMNS = 16_384
+"""Excel's own limit."""
+NO_RESULT = (
+    "is a formula whose result the file does not hold: open the file in a spreadsheet program and save it"
+)
+_NOTHING = ("#N/A", "")
+_ROOT_RELATIONS = "_rels/.rels"
+
+Attributes = dict[str, str]
+Start = Callable[[str, Attributes], None]
+End = Callable[[str], None]
+Text = Callable[[str], None]
+
+
+class Sheet(NamedTuple):
+    name: str
+    is_hidden: bool
+    part: str
+
+
+class Row(NamedTuple):
+    """`cells` are (text, fault) by column, from 0; those that are not there are blank."""
+
+    number: int
+    cells: dict[int, tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Workbook:
+    """An open workbook. Its parts are read when they are needed."""
+
+    archive: zipfile.ZipFile
+    sheets: list[Sheet] = field(default_factory=list)
+    is_from_1904: bool = False
+    is_uncalculated: bool = False
+    """Whether the program that wrote it left all results to the one that opens it."""
+    _formats: list[NumberFormat] = field(default_factory=list)
+    _texts: list[str] = field(default_factory=list)
+    _parts: dict[str, str] = field(default_factory=dict)
+
+    def rows(self, sheet: Sheet) -> Iterator[Row]:
+        """Every row with a cell in it. Raises expat.ExpatError, SourceError."""
+        reader = _SheetReader(self)
+        for _ in self.parsed(sheet.part, reader.start, reader.end, reader.text):
+            yield from reader.rows
+            reader.rows.clear()
+        yield from reader.rows
+
+    def format_of(self, style: str) -> NumberFormat:
+        place = int(style) if style.isdigit() else 0
+        return self._formats[place] if place < len(self._formats) else builtin_format("0")
+
+    def text_at(self, place: str) -> str:
+        return self._texts[int(place)]
+
+    def parsed(
+        self, part: str, start: Start, end: End = lambda _: None, text: Text | None = None
+    ) -> Iterator[None]:
+        """Parses a part of the archive, and pauses after each block."""
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = lambda name, attributes: start(_local(name), attributes)
+        parser.EndElementHandler = lambda name: end(_local(name))
+        parser.CharacterDataHandler = text
+        parser.StartDoctypeDeclHandler = _refuse_doctype
+        info = self.archive.getinfo(self._parts[part.lower()])
+        if info.file_size > MAX_PART_BYTES:
+            raise SourceError(f"{Path(self.archive.filename or '').name} is too large when it is unpacked")
+        with self.archive.open(info) as source:
+            while block := source.read(BLOCK_BYTES):
+                parser.Parse(block, False)
+                yield
+            parser.Parse(b"", True)
+
+    def parse(self, part: str, start: Start, end: End = lambda _: None, text: Text | None = None) -> None:
+        for _ in self.parsed(part, start, end, text):
+            pass
+
+    def has(self, part: str) -> bool:
+        return part.lower() in self._parts
+
+
+def read_workbook(archive: zipfile.ZipFile) -> Workbook:
+    """Raises KeyError for an archive that is no workbook, expat.ExpatError for a damaged one."""
+    book = Workbook(archive)
+    book._parts = {name.lower().lstrip("/"): name for name in archive.namelist()}
+    root = next(
+        (
+            target
+            for kind, target in _relations(book, _ROOT_RELATIONS, "").values()
+            if kind == "officedocument"
+        ),
+        "xl/workbook.xml",
+    )
+    folder, name = posixpath.split(root)
+    relations = _relations(book, f"{folder}/_rels/{name}.rels", folder)
+    _read_sheets(book, root, relations)
+    by_kind = dict(relations.values())
+    if book.has(by_kind.get("styles", "")):
+        _read_formats(book, by_kind["styles"])
+    if book.has(by_kind.get("sharedstrings", "")):
+        _read_texts(book, by_kind["sharedstrings"])
+    return book
+
+
+def _relations(book: Workbook, part: str, folder: str) -> dict[str, tuple[str, str]]:
+    """(kind, part) by identifier."""
+    found: dict[str, tuple[str, str]] = {}
+
+    def start(name: str, attributes: Attributes) -> None:
+        if name == "Relationship" and attributes.get("TargetMode") != "External":
+            kind = attributes.get("Type", "").rpartition("/")[2].lower()
+            target = posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", ""))).lstrip("/")
+            found[attributes.get("Id", "")] = kind, target
+
+    if book.has(part):
+        book.parse(part, start)
+    return found
+
+
+def _read_sheets(book: Workbook, part: str, relations: dict[str, tuple[str, str]]) -> None:
+    """Sheets of cells alone: a chart has none."""
+
+    def start(name: str, attributes: Attributes) -> None:
+        if name == "workbookPr":
+            book.is_from_1904 = attributes.get("date1904") in ("1", "true")
+        elif name == "calcPr":
+            book.is_uncalculated = attributes.get("fullCalcOnLoad") in ("1", "true")
+        elif name == "sheet":
+            identifier = next((value for key, value in attributes.items() if key.endswith(":id")), "")
+            kind, target = relations.get(identifier, ("", ""))
+            if kind == "worksheet" and book.has(target):
+                is_hidden = attributes.get("state", "visible") != "visible"
+                book.sheets.append(Sheet(attributes.get("name", ""), is_hidden, target))
+
+    book.parse(part, start)
+
+
+def _read_formats(book: Workbook, part: str) -> None:
+    codes: dict[str, str] = {}
+    used: list[str] = []
+    inside = ""
+
+    def start(name: str, attributes: Attributes) -> None:
+        nonlocal inside
+        if name == "numFmt":
+            codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+        elif name in ("cellXfs", "cellStyleXfs", "dxfs"):
+            inside = name
+        elif name == "xf" and inside == "cellXfs":
+            used.append(attributes.get("numFmtId", "0"))
+
+    book.parse(part, start)
+    book._formats = [
+        NumberFormat.of(codes[number]) if number in codes else builtin_format(number) for number in used
+    ]
+
+
+def _read_texts(book: Workbook, part: str) -> None:
+    """The texts that cells share, without the reading aids of Japanese."""
+    parts: list[str] = []
+    aids = 0
+    is_text = False
+
+    def start(name: str, _: Attributes) -> None:
+        nonlocal is_text, aids
+        aids += name == "rPh"
+        is_text = name == "t" and not aids
+
+    def end(name: str) -> None:
+        nonlocal is_text, aids
+        is_text = False
+        aids -= name == "rPh"
+        if name == "si":
+            book._texts.append(_unescaped("".join(parts)))
+            parts.clear()
+
+    def text(data: str) -> None:
+        if is_text:
+            parts.append(data)
+
+    book.parse(part, start, end, text)
+
+
+class _SheetReader:
+    """Handlers that gather the rows of a sheet."""
+
+    def __init__(self, book: Workbook) -> None:
+        self.rows: list[Row] = []
+        self._book = book
+        self._row, self._column = 0, -1
+        self._cells: dict[int, tuple[str, str]] = {}
+        self._kind, self._style = "n", "0"
+        self._parts: list[str] = []
+        self._is_text = self._is_formula = self._has_value = False
+        self._aids = 0
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        if name == "c":
+            self._column = _column_of(attributes.get("r", "")) if "r" in attributes else self._column + 1
+            self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "0")
+            self._is_formula = self._has_value = False
+            self._parts.clear()
+        elif name in ("v", "t"):
+            self._is_text = not self._aids
+            self._has_value = True
+        elif name == "f":
+            self._is_formula = True
+        elif name == "rPh":
+            self._aids += 1
+        elif name == "row":
+            number = attributes.get("r", "")
+            self._row = int(number) if number.isdigit() else self._row + 1
+            self._column, self._cells = -1, {}
+
+    def end(self, name: str) -> None:
+        if name in ("v", "t"):
+            self._is_text = False
+        elif name == "c":
+            text, fault = self._cell("".join(self._parts))
+            if (text or fault) and 0 <= self._column < MAX_COLUMNS:
+                self._cells[self._column] = text, fault
+        elif name == "rPh":
+            self._aids -= 1
+        elif name == "row" and self._cells:
+            self.rows.append(Row(self._row, self._cells))
+
+    def text(self, data: str) -> None:
+        if self._is_text:
+            self._parts.append(data)
+
+    def _cell(self, value: str) -> tuple[str, str]:
+        book, kind = self._book, self._kind
+        # Some libraries write 0 where they calculate nothing, and ask whoever opens the file to do it.
+        is_missing = not value or (book.is_uncalculated and value == "0")
+        if self._is_formula and kind != "str" and is_missing:
+            return "", NO_RESULT
+        if not value:
+            return "", ""
+        if kind == "s":
+            return book.text_at(value), ""
+        if kind == "b":
+            return ("true" if value in ("1", "true") else "false"), ""
+        if kind == "e":
+            return ("", "") if value in _NOTHING else (value, f"holds the error {_word(value)}")
+        if kind in ("str", "inlineStr"):
+            return _unescaped(value), ""
+        if kind == "d":
+            return value.replace("T", " ").removesuffix(" 00:00:00"), ""
+        return book.format_of(self._style).text_of(value, is_from_1904=book.is_from_1904)
+
+
+def _word(error: str) -> str:
+    return re.sub(r"[^#\w/!?]", "", error)[:20]
+
+
+def _column_of(reference: str) -> int:
+    """A1 is 0; -1 for what is no reference."""
+    column = 0
+    for letter in reference:
+        if not "A" <= letter <= "Z":
+            break
+        column = column * 26 + ord(letter) - ord("A") + 1
+        if column > MAX_COLUMNS:
+            return MAX_COLUMNS
+    return column - 1
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+def _unescaped(text: str) -> str:
+    """Excel writes control characters as _x000D_."""
+    if "_x" not in text:
+        return text
+    return re.sub(r"_x([0-9A-Fa-f]{4})_", lambda match: chr(int(match[1], 16)), text)
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise SourceError(
+        "the workbook declares types of its own, which no spreadsheet program does: it is not read"
+    )

@@ -1,0 +1,140 @@
+"""Cells that say nothing, and cells whose value a program has destroyed: the same for every kind of source.
+
+`NULL` is how programs write that there is nothing; it is a blank. A rounded number, a row of # or the error
+of a formula stands where a value was: it is a fault of the cell, which must not be sent. Columns of text are
+searched for what such cells have in common first, because hardly any has it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.sources import CellFault, Chunk, Source
+
+ALWAYS_BLANK = ("NULL", r"\N", "#N/A", "#NV", "#N/D", "#N/B")
+"""Written by databases and spreadsheets, in just these letters, where there is nothing."""
+
+_ROUNDED = r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}"
+_HASHES = r"#{2,}"
+_ERRORS = (
+    r"#(?:NULL|DIV/0|VALUE|REF|NUM|SPILL|CALC|FIELD|BLOCKED|CONNECT|BUSY|UNKNOWN)!|#NAME\?|#GETTING_DATA"
+    r"|#(?:WERT|BEZUG|ZAHL|ÜBERLAUF|NUL|VALEUR|NOMBRE|NULLO|VALORE|RIF|NULO|VALOR|NÚM|LEEG|DEEL/0|WAARDE|VERW"
+    r"|GETAL|¡VALOR|¡REF|¡NUM|¡DIV/0|¡NULO|ARG|ADR|LICZBA|HODNOTA)!|#(?:NOM|NOME|¿NOMBRE|NAAM|NAZWA)\?|Err:[0-9]{3}"
+)
+_FAULTS = (
+    (
+        re.compile(_ROUNDED),
+        "holds a rounded number, such as 4.9E+11, whose digits are gone: export the column as text",
+    ),
+    (re.compile(_HASHES), "holds ##### where a value was: export it again with a wider column"),
+    (re.compile(_ERRORS), "holds an error of a spreadsheet, such as #REF!"),
+)
+_ANY_FAULT = rf"^\s*(?:{_ROUNDED}|{_HASHES}|{_ERRORS})\s*$"
+_SIGNS_OF_FAULTS = (b"E+", b"e+", b"#", b"Err:")
+"""One of them is in each such cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A Source: another one whose cells mean what they say. `blanks` are words for nothing, without case."""
+
+    source: Source
+    blanks: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.source.columns
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.source.notes
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return self.source.words
+
+    def over(self, source: Source) -> "Cleaned":
+        """The same of another part of the source."""
+        return replace(self, source=source)
+
+    def chunks(self) -> Iterator[Chunk]:
+        return cleaned(self.source.chunks(), self.blanks)
+
+
+def cleaned(chunks: Iterable[Chunk], blanks: Sequence[str] = ()) -> Iterator[Chunk]:
+    words = frozenset(word.strip().casefold() for word in blanks)
+    for chunk in chunks:
+        changed: dict[str, pd.Series] = {}
+        faults: list[CellFault] = []
+        for name in chunk.frame.columns:
+            cells = chunk.frame[name]
+            text = _text_of(cells)
+            if any(sign in text for sign in _SIGNS_OF_FAULTS):
+                faults += _faults(str(name), cells)
+            if words or any(word.encode() in text for word in ALWAYS_BLANK):
+                changed |= _blanked(str(name), cells, words)
+        if changed:
+            # assigned at once: pandas would copy the others for each column
+            chunk = replace(chunk, frame=chunk.frame.assign(**changed))
+        blank = {(row, name) for name, cells in changed.items() for row in cells.index[cells == ""]}
+        faults = [fault for fault in faults if (fault.row, fault.column) not in blank]
+        yield replace(chunk, faults=(*chunk.faults, *faults)) if faults else chunk
+
+
+def _text_of(cells: pd.Series) -> bytes:
+    """All that stands in a column, in one piece."""
+    if not isinstance(cells.dtype, pd.ArrowDtype):
+        return "\n".join(cells).encode("utf-8", "surrogatepass")
+    array = pa.array(cells)
+    parts = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+    return b"".join(_bytes_of(part) for part in parts)
+
+
+def _bytes_of(cells: pa.Array) -> bytes:
+    if not len(cells):
+        return b""
+    kind = np.int64 if pa.types.is_large_string(cells.type) else np.int32
+    _, offsets, data = cells.buffers()
+    places = np.frombuffer(offsets, dtype=kind)
+    start, end = int(places[cells.offset]), int(places[cells.offset + len(cells)])
+    return data.slice(start, end - start).to_pybytes() if data is not None else b""
+
+
+def _faults(name: str, cells: pd.Series) -> Iterator[CellFault]:
+    if isinstance(cells.dtype, pd.ArrowDtype):
+        found = np.flatnonzero(
+            np.asarray(pc.match_substring_regex(pa.array(cells), _ANY_FAULT).to_numpy(zero_copy_only=False))
+        )
+        cells = cells.iloc[found]
+    for row, cell in cells.items():
+        if reason := fault_of(cell):
+            yield CellFault(int(str(row)), name, reason)
+
+
+@lru_cache(maxsize=4096)
+def fault_of(cell: str) -> str:
+    """What destroyed the value that stood in a cell; "" where nothing did."""
+    text = cell.strip()
+    return next((reason for pattern, reason in _FAULTS if pattern.fullmatch(text)), "")
+
+
+def _blanked(name: str, cells: pd.Series, words: frozenset[str]) -> dict[str, pd.Series]:
+    """The column with "" for its words for nothing, if it has any."""
+    values = cells.to_list()
+    nothing = {value for value in set(values) if is_blank(value, words)}
+    if not nothing:
+        return {}
+    texts = ["" if value in nothing else value for value in values]
+    return {name: pd.Series(texts, index=cells.index, dtype=cells.dtype)}
+
+
+def is_blank(cell: str, words: frozenset[str]) -> bool:
+    """Whether it says that there is nothing; a blank cell needs no such word."""
+    text = cell.strip()
+    return bool(text) and (text in ALWAYS_BLANK or text.casefold() in words)
