@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from connectors.sources import BadRow, Chunk
+from connectors.sources.values import NOT_TEXT
 
 
 def without_faults(chunks: Iterable[Chunk], read: Container[str] | None = None) -> Iterator[Chunk]:
@@ -24,9 +25,13 @@ def _refusing(chunk: Chunk, reasons: Mapping[int, str]) -> Chunk:
     is_kept = ~chunk.frame.index.isin(list(reasons))
     lines = dict(zip(chunk.frame.index, chunk.lines, strict=True))
     shown = chunk.frame if chunk.originals is None else chunk.originals
-    bad = [
-        BadRow(row, lines[row], reason, tuple(map(str, shown.loc[row]))) for row, reason in reasons.items()
-    ]
+    hidden = {(fault.row, fault.column) for fault in chunk.faults if fault.reason == NOT_TEXT}
+    bad = []
+    for row, *cells in shown[~is_kept].itertuples(name=None):
+        # The rejects can be loaded again: bytes that are not text leave nothing there.
+        named = zip(shown.columns, cells, strict=True)
+        texts = tuple("" if (row, name) in hidden else str(cell) for name, cell in named)
+        bad.append(BadRow(row, lines[row], reasons[row], texts))
     return replace(
         chunk,
         frame=chunk.frame[is_kept],

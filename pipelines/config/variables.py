@@ -7,20 +7,24 @@ from urllib.parse import quote
 VARIABLE = re.compile(
     r"(?P<literal>\$\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>(?:(?!\$\{)[^}])*))?\}|[^}]*)"
 )
+_PASSWORD_OPTION = re.compile(r"[?&](?:password|passwd|pwd|sslpassword)=$")
 _SCHEME = re.compile(r"(?:jdbc:)?[A-Za-z][A-Za-z0-9+._-]*://")
 
 
 def with_variables(text: str, value_of: Callable[[re.Match[str]], str]) -> str:
     """The text with each variable replaced by what `value_of` says of its match.
 
-    In the user and the password of a URL the value is quoted: an @ or a slash in it is a part of it there.
+    In the user and the password of a URL the value is quoted: an @ or a slash in it is a part of it there,
+    and a blank or a line end around it is none.
     """
     start, stop = _user_of(text)
 
     def value(match: re.Match[str]) -> str:
         said = value_of(match)
-        if not match["name"] or not start <= match.start() < stop:
+        is_option = _SCHEME.match(text) and _PASSWORD_OPTION.search(text[: match.start()])
+        if not match["name"] or not (is_option or start <= match.start() < stop):
             return said
+        said = said.strip()
         if match.span() == (start, stop):  # both in one variable
             user, colon, password = said.partition(":")
             return quote(user, safe="") + colon + quote(password, safe="")

@@ -194,3 +194,14 @@ def test_a_file_with_its_options_is_that_file(project: Project, sandbox: Sandbox
     engine.dispose()
     for url in ("sqlite:///crm.db?timeout=5", "sqlite:///file:crm.db?mode=rwc&uri=true", "sqlite3:crm.db"):
         assert sync(project, url).code == 0, url
+
+
+def test_blanks_and_line_ends_around_a_secret_are_none_of_it(people: str, project: Project) -> None:
+    """As of a secret that was written to a file with an editor."""
+    user = project.environ["USER_0"]
+    project.environ["PW"] = f" {PASSWORDS[0]}\r\n"
+    assert sync(project, f"mysql://{user}:${{PW}}@{people}").code == 0
+    where, _, options = people.partition("?")
+    project.environ["PW"] = "a&b=c#d@e"
+    refused = sync(project, f"mysql://{where}?user={user}&password=${{PW}}&{options}")
+    assert "Access denied" in refused.stdout

@@ -76,9 +76,12 @@ def fill(database: str, rows: int, csv_file: Path | None = None) -> None:
 
 
 def records(source: Source) -> Iterator[tuple[object, ...]]:
+    """With the faults of their cells behind them, where there are any."""
     for chunk in source.chunks():
         assert chunk.bad_rows == ()
-        yield from chunk.frame.itertuples(name=None)
+        faults = {fault.row: (fault.column, fault.reason) for fault in chunk.faults}
+        for record in chunk.frame.itertuples(name=None):
+            yield (*record, *faults.get(record[0], ()))
 
 
 def test_it_gives_the_records_of_a_csv_of_the_same_data(
@@ -120,6 +123,29 @@ from connectors.sources.database.query import open_sql
 place, rows, is_file = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3] == "True"
 query = f"SELECT * FROM contacts WHERE id < {rows}"
 source = open_sql(Path(place) if is_file else place, query, chunk_rows=1000)
+count = sum(len(chunk.frame) for chunk in source.chunks())
+print(count, Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+"""
+
+
+def test_memory_stays_flat_with_a_photo_in_each_record(tmp_path: Path) -> None:
+    """Also of databases that give row by row: 3,000 photos of a megabyte are not held at once."""
+    place = tmp_path / "crm.db"
+    execute(f"sqlite:///{place}", "CREATE TABLE there (a)")
+    done = subprocess.run(
+        [sys.executable, "-c", _READ_PHOTOS, str(place)], capture_output=True, text=True, check=True
+    )
+    read, peak_kib = map(int, done.stdout.split())
+    assert read == 3_000
+    assert peak_kib / 1024 < 700
+
+
+_READ_PHOTOS = """
+import sys
+from pathlib import Path
+from connectors.sources.database.query import open_sql
+every = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+source = open_sql(Path(sys.argv[1]), every + " SELECT i, zeroblob(1000000) AS photo FROM n")
 count = sum(len(chunk.frame) for chunk in source.chunks())
 print(count, Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
@@ -214,20 +240,31 @@ ODD_VALUES: dict[str, tuple[str | None, ...]] = {
     "numeric(10, 2)": ("5", None),
     "float8": ("1", "0.1", "1e20", "-0.0", "NaN", "Infinity", "1e-7", None),
     "float4": ("0.1", "16777216", None),
-    "date": ("0001-01-01", "2026-02-28", None),
-    "timestamp": ("2026-11-24 08:00", "2026-11-24 08:00:00.5", "2026-11-24 08:00:00.000001", None),
+    "date": ("0001-01-01", "2026-02-28", "infinity", "0044-03-15 BC", "20000-01-01", None),
+    "timestamp": (
+        *("2026-11-24 08:00", "2026-11-24 08:00:00.5", "2026-11-24 08:00:00.000001", "infinity", None),
+        *("0044-03-15 08:00 BC", "20000-01-01 08:00"),
+    ),
     "timestamptz": ("2026-07-01 08:00+00", "2026-11-24 08:00:00.5+05:45", "1850-01-01 00:00+00", None),
-    "time": ("08:00", "08:00:00.25", None),
+    "time": ("08:00", "08:00:00.25", "24:00", None),
+    "bit(1)": ("1", "0", None),
+    "bit(4)": ("0101", None),
+    "varbit": ("0101", "", None),
+    "bit(1)[]": ("{1,0}", None),
+    "date[]": ("{infinity,2026-01-01}", None),
+    "bytea[]": ('{"x"}', None),
     "timetz": ("08:00+02", None),
     "interval": ("90 minutes", "1 day 8 hours", "-1 day", "1 mon", None),
-    "bytea": ("Zoë", "", None),
+    "bytea": ("Zoë", "", "\\xffd8", None),
     "text[]": ("{}", '{"a,b",NULL,"\\""}', None),
     "int[]": ("{1,2}", "{{1},{2}}", None),
-    "json": ('{"n": 1.10, "é": [null, true]}', "null", '""', None),
+    "json": ('{"n": 1.10, "é": [null, true]}', "null", '""', '"\\ud83d"', "1e400", None),
     "jsonb": ("1.10", "{}", None),
     "uuid": ("A1A9B2F0-0000-4000-8000-000000000000", None),
     "inet": ("10.0.0.1", "10.0.0.0/8", None),
     "int4range": ("[1,5)", "empty", None),
+    "tstzrange": ("[2026-01-01 00:00+00,infinity)", "(,)", None),
+    "datemultirange": ("{[2026-01-01,2026-02-01)}", None),
     "money": ("12.50", None),
     "mood": ("happy", None),
     "pair": ('(1,"a,\\"b")', None),
@@ -256,6 +293,21 @@ def test_what_is_copied_from_postgresql_is_what_its_driver_gives(
         one_by_one = f"SELECT * FROM ({query}) AS every WHERE 'x' = :x"
         assert copied == list(records(open_sql(database, one_by_one, parameters={"x": "x"}, chunk_rows=3)))
         assert len(copied) == len(rows)
+
+
+def test_text_of_a_database_without_an_encoding_is_utf_8_or_a_fault(postgresql_server: URL) -> None:
+    name = f"ascii{uuid.uuid4().hex}"
+    server = postgresql_server.render_as_string(hide_password=False).replace("+psycopg", "")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    url = postgresql_server.set(database=name).render_as_string(hide_password=False)
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("CREATE TABLE t (id int, v text)")
+        connection.execute(b"INSERT INTO t VALUES (1, convert_from('\\x5a6fc3ab', 'SQL_ASCII'))")
+        connection.execute(b"INSERT INTO t VALUES (2, convert_from('\\x4afc7267', 'SQL_ASCII'))")
+    (chunk,) = open_sql(url, "SELECT * FROM t ORDER BY id").chunks()
+    assert chunk.frame["v"].to_list() == ["Zoë", "4afc7267"]
+    assert [(fault.row, fault.reason) for fault in chunk.faults] == [(3, "holds bytes that are not text")]
 
 
 def test_text_of_a_database_in_another_encoding_arrives_as_it_is(postgresql_server: URL) -> None:

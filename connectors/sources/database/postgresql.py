@@ -29,6 +29,8 @@ def load_every_value(connection: psycopg.Connection[Any]) -> None:
         if loader is not None:
             connection.adapters.register_loader(kind, _forgiving(loader))
     connection.adapters.register_loader("bit", _BitLoader)
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":  # it holds any bytes as text
+        connection.execute("SET client_encoding TO 'SQL_ASCII'")  # psycopg then gives it as bytes
     for name in _RANGES:
         connection.adapters.register_loader(name, _TextLoader)
 

@@ -22,6 +22,10 @@ from connectors.sources.database.session import reading, source_url, text_as_byt
 from connectors.sources.database.watermark import Overlap
 from connectors.sources.text_columns import chunk_of, chunk_of_columns
 
+PROBED_ROWS = 50
+"""By as many the size of others is known."""
+PART_BYTES = 32 * 1024 * 1024
+
 
 def open_sql(
     url: str | Path,
@@ -107,7 +111,7 @@ class SqlQuery:
         with self._result(connection, since) as result:
             self._check_columns(map(str, result.keys()))
             row = 2
-            for rows in result.partitions(self._chunk_rows):
+            for rows in _parts(result, self._chunk_rows):
                 yield rows, chunk_of(rows, row, self.columns)
                 row += len(rows)
 
@@ -134,7 +138,7 @@ class SqlQuery:
     def _result(self, connection: Connection, since: Since | None = None) -> Iterator[CursorResult[Any]]:
         """The rows, fetched in parts as they are wanted."""
         text_as_bytes(connection)
-        streaming = connection.execution_options(stream_results=True, yield_per=self._chunk_rows)
+        streaming = connection.execution_options(stream_results=True, max_row_buffer=PROBED_ROWS)
         result = self._execute(streaming, since)
         cursor = result.cursor
         try:
@@ -174,6 +178,16 @@ class SqlQuery:
 
 _NO_ROW = Since("", None)
 """Asks for the columns alone."""
+
+
+def _parts(result: CursorResult[Any], chunk_rows: int) -> Iterator[Sequence[Any]]:
+    """Of at most so many rows, and of fewer where they are large: among the columns may be photos."""
+    while rows := list(result.fetchmany(min(PROBED_ROWS, chunk_rows))):
+        size = sum(len(value) for row in rows for value in row if isinstance(value, str | bytes))
+        fitting = min(chunk_rows, PART_BYTES * len(rows) // max(size, 1))
+        if fitting > len(rows):
+            rows += result.fetchmany(fitting - len(rows))
+        yield rows
 
 
 def quoted_name(connection: Connection, *parts: str) -> str:

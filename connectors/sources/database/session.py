@@ -87,7 +87,8 @@ def _options(url: URL, timeout_s: int) -> dict[str, Any]:
     backend = url.get_backend_name()
     if backend == "postgresql":
         keepalives = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-        return {"connect_args": {"connect_timeout": CONNECT_TIMEOUT_S, **keepalives}}
+        encoding = {} if "client_encoding" in url.query else {"client_encoding": "utf8"}
+        return {"connect_args": {"connect_timeout": CONNECT_TIMEOUT_S, **keepalives, **encoding}}
     if backend in MYSQL:
         waits: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "read_timeout": timeout_s}
         if url.get_driver_name() == "pymysql":

@@ -53,7 +53,7 @@ def highest_of(values: Iterable[Any], known: Any, now: datetime) -> Any:
     What only a server can write (infinity, BC), a date that does not exist, NaN, and a time in the future
     would hide the rows that come after them. Raises ConfigError for values that cannot be compared.
     """
-    latest = (now + AHEAD).isoformat(" ")
+    latest = (now + AHEAD).date()
     found = list(values)
     ordered = [value for value in found if _has_order(value) and not _is_ahead(value, latest)]
     if not ordered and known is None:
@@ -86,11 +86,13 @@ def _time_of(text: str) -> datetime | None:
         return None
 
 
-def _is_ahead(value: Any, latest: str) -> bool:
-    """By the form that ISO times share, whatever their zone: two days are more than any zone."""
-    if isinstance(value, date):
-        value = value.isoformat()
-    return isinstance(value, str) and value[:10].count("-") == 2 and value[:10] > latest[:10]
+def _is_ahead(value: Any, latest: date) -> bool:
+    """By its day, whatever its zone: two days are more than any zone."""
+    if isinstance(value, str):
+        value = _time_of(value)
+    if isinstance(value, datetime):
+        return value.date() > latest
+    return isinstance(value, date) and value > latest
 
 
 def lowered(value: Any, by: Overlap) -> Any:
