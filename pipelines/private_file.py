@@ -1,6 +1,7 @@
 """Files that hold people's data: readable by their owner alone, from the start."""
 
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -13,13 +14,27 @@ from connectors.errors import ConfigError
 
 @contextmanager
 def open_private(path: Path | None, encoding: str = "utf-8") -> Iterator[TextIO]:
-    """A text file to write, for the csv module; None is stdout. Raises ConfigError where it cannot be."""
+    """A text file to write, for the csv module; None is stdout.
+
+    A file takes the place of one that was there when it is whole, and not before; a device or a pipe is
+    written to as it is. Raises ConfigError where it cannot be.
+    """
     if path is None:
         yield sys.stdout
-        return
+    elif path.exists() and not path.is_file() and not path.is_dir():
+        with _opened(path, encoding) as handle:
+            yield handle
+    else:
+        with replaced_private(path, encoding) as handle:
+            yield handle
+
+
+@contextmanager
+def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.fchmod(descriptor, 0o600)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w", encoding=encoding, newline="") as handle:
@@ -45,23 +60,24 @@ def written_aside(folder: Path) -> Iterator[Path]:
 
 def refuse_existing(paths: Iterable[Path]) -> None:
     """Raises ConfigError where one of the files is there."""
-    there = [str(path) for path in paths if path.exists()]
+    there = [str(path) for path in paths if path.is_file() or path.is_dir()]
     if there:
         more = f" and {len(there) - 1:,} more" if len(there) > 1 else ""
         raise ConfigError(f"{there[0]}{more}: is there already; --replace replaces it")
 
 
 @contextmanager
-def replaced_private(path: Path) -> Iterator[TextIO]:
+def replaced_private(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
     """A text file that takes the place of `path` when it is whole, on disk, and not before.
 
     What a program left that was killed meanwhile is overwritten. Raises ConfigError where it cannot be
     written.
     """
+    path = path.resolve()  # a link stays one
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open_private(part) as handle:
+        with _opened(part, encoding) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())

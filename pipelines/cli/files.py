@@ -1,11 +1,14 @@
 """The pipeline files that a verb is for: the one that is named, or those of this folder."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from connectors.errors import ConfigError
 from pipelines.config.file import read_pipeline
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.used_files import refuse_used
+from pipelines.private_file import refuse_existing
 
 
 def read_file(file: Path) -> PipelineConfig:
@@ -35,6 +38,21 @@ def read_one(file: Path | None) -> PipelineConfig:
         names = ", ".join(config.path.name for config in found)
         raise ConfigError(f"the pipelines of this folder have more than one state; name one of {names}")
     return found[0]
+
+
+def target_of(name: str, config: PipelineConfig, *, replace: bool) -> Path | None:
+    """The file to be written; None, which is stdout, for -. Raises ConfigError where it may not be."""
+    if name == "-":
+        return None
+    target = Path(name)
+    refuse_target(target, config, replace=replace)
+    return target
+
+
+def refuse_target(target: Path, config: PipelineConfig, *, replace: bool, more: Iterable[Path] = ()) -> None:
+    """Raises ConfigError where the file is there already, or is one that a pipeline, or this verb, reads."""
+    refuse_used([target], config, more)
+    refuse_existing([] if replace else [target])
 
 
 def quoted(path: Path) -> str:

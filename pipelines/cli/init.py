@@ -9,6 +9,7 @@ from connectors.errors import ConfigError
 from pipelines.cli.inspect import QUERY, SHEET
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
+from pipelines.config.used_files import refuse_used
 from pipelines.drafts.draft import Choices, draft_pipeline
 from pipelines.drafts.draft_text import pipeline_text
 from pipelines.drafts.named_source import NamedFile, named_source, pipeline_name
@@ -53,6 +54,8 @@ def init(
     file = target or beside / f"{name}.yaml"
     if file.exists() and not replace:
         raise ConfigError(f"{file}: is there already; --replace replaces it, --to names another")
+    if file.suffix not in (".yaml", ".yml"):  # a pipeline file may be replaced, a file that one reads may not
+        refuse_used([file], more=[named.path] if isinstance(named, NamedFile) else [])
     if consent is not None and attested is not None:
         raise click.UsageError("either --consent or --attested")
     draft = draft_pipeline(named, file.absolute().parent, Choices(email, consent))

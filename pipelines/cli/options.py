@@ -13,6 +13,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
 
 
+REPLACE = click.option("--replace", is_flag=True, help="Replace a file that is there.")
+
+
 def common(command: Command) -> Command:
     """`--verbose`, which starts the log, and `--json`, as `as_json`."""
     for option in (

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from pipelines.cli.exits import DONE, PARTIAL
-from pipelines.cli.files import read_file
-from pipelines.cli.options import FILE, common
+from pipelines.cli.files import read_file, refuse_target
+from pipelines.cli.options import FILE, REPLACE, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.tables.reconcile.findings import Kind, Scratch
 from pipelines.tables.reconcile.reconcile import Reconciliation, reconciled, write_findings
@@ -36,6 +36,7 @@ _WORDS: Mapping[Kind, str] = {
 )
 @click.option("--add-leads", is_flag=True, help="Have the next run pull the leads that are not pulled yet.")
 @click.option("--csv", "csv_file", type=FILE, help="Write everything that does not agree to this file.")
+@REPLACE
 @common
 def reconcile(
     file: Path,
@@ -44,6 +45,7 @@ def reconcile(
     date_format: str | None,
     add_leads: bool,
     csv_file: Path | None,
+    replace: bool,
     as_json: bool,
 ) -> int:
     """Merge Kartra's own export of transactions (a CSV) with what was pulled, and list the gaps.
@@ -51,7 +53,10 @@ def reconcile(
     Each transaction counts once. What was pulled stays; the export fills in what the API does not tell, such
     as the currency. Exit 3 when something does not agree.
     """
-    with reconciled(read_file(file), transactions, date_format=date_format, add_leads=add_leads) as outcome:
+    config = read_file(file)
+    if csv_file is not None:
+        refuse_target(csv_file, config, replace=replace, more=[transactions])
+    with reconciled(config, transactions, date_format=date_format, add_leads=add_leads) as outcome:
         if csv_file is not None:
             write_findings(outcome, csv_file)
         if as_json:

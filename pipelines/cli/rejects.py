@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from pipelines.cli.files import read_file
-from pipelines.cli.options import FILE, common
+from pipelines.cli.files import read_file, target_of
+from pipelines.cli.options import FILE, REPLACE, common
 from pipelines.cli.output import print_json, print_json_rows
 from pipelines.cli.screens import print_table, rejects_table
 from pipelines.config.pipeline import PipelineConfig
@@ -27,12 +27,13 @@ ROWS_OF_A_TABLE = 1_000
     flag_value="-",
     help="Write the original records as CSV, to load again: to a file, or to stdout. Holds personal data.",
 )
+@REPLACE
 @common
-def rejects(file: Path, *, csv_file: str | None, as_json: bool) -> None:
+def rejects(file: Path, *, csv_file: str | None, replace: bool, as_json: bool) -> None:
     """Who did not get through in the last run: row, kind and reason."""
     config = read_file(file)
     if csv_file is not None:
-        _write(config, csv_file, as_json=as_json)
+        _write(config, csv_file, replace=replace, as_json=as_json)
         return
     rows = ({name: value for name, value in row.items() if name != "record"} for row in rejects_of(config))
     if as_json:
@@ -41,11 +42,12 @@ def rejects(file: Path, *, csv_file: str | None, as_json: bool) -> None:
         _print(rows)
 
 
-def _write(config: PipelineConfig, csv_file: str, *, as_json: bool) -> None:
+def _write(config: PipelineConfig, csv_file: str, *, replace: bool, as_json: bool) -> None:
     if as_json and csv_file == "-":
         raise click.UsageError("--csv needs a file with --json")
     source = (config.load or config.needs_operations()).source
-    count = write_rejects(lambda: rejects_of(config), None if csv_file == "-" else Path(csv_file), source)
+    target = target_of(csv_file, config, replace=replace)
+    count = write_rejects(lambda: rejects_of(config), target, source)
     if as_json:
         print_json({"written": count, "file": csv_file})
     else:

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from connectors.kartra.clock import zone_of
-from pipelines.cli.files import read_file
-from pipelines.cli.options import FILE, common
+from pipelines.cli.files import read_file, target_of
+from pipelines.cli.options import FILE, REPLACE, common
 from pipelines.cli.output import print_json
 from pipelines.cli.screens import print_table, report_table
 from pipelines.private_file import open_private
@@ -21,25 +21,27 @@ from pipelines.tables.warehouse import open_warehouse
 @click.option(
     "--csv", "csv_file", is_flag=False, flag_value="-", help="Write CSV instead: to a file, or to stdout."
 )
+@REPLACE
 @common
-def report(file: Path, name: str, *, csv_file: str | None, as_json: bool) -> None:
+def report(file: Path, name: str, *, csv_file: str | None, replace: bool, as_json: bool) -> None:
     """One report over the tables that the pipeline FILE pulls into. `reports` lists their names."""
     config = read_file(file)
     pull = config.needs_pull()
+    if as_json and csv_file == "-":
+        raise click.UsageError("--csv needs a file with --json")
+    target = target_of(csv_file, config, replace=replace) if csv_file is not None else None
     with open_warehouse(pull.into, create=False) as tables:
         found = read_report(tables, report_named(name), zone_of(pull.zone))
     if csv_file is not None:
-        if as_json and csv_file == "-":
-            raise click.UsageError("--csv needs a file with --json")
-        _write_csv(found, csv_file)
+        _write_csv(found, target)
     if as_json:
         print_json({"report": found.name, "columns": found.columns, "rows": found.rows})
     elif csv_file is None:
         print_table(report_table(found))
 
 
-def _write_csv(found: ReportRows, target: str) -> None:
-    with open_private(None if target == "-" else Path(target)) as handle:
+def _write_csv(found: ReportRows, target: Path | None) -> None:
+    with open_private(target) as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(found.columns)
         writer.writerows(found.rows)

@@ -1,10 +1,19 @@
 """A pipeline file as a whole."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
 
 from connectors.errors import ConfigError
@@ -12,7 +21,7 @@ from pipelines.config.kartra import KartraConfig
 from pipelines.config.load import LoadConfig, fits_together
 from pipelines.config.operations import OperationsConfig
 from pipelines.config.pull import PullConfig
-from pipelines.config.scalars import TEXT, Section, absent, also, beside, plain_text, read_by, wrong
+from pipelines.config.scalars import TEXT, Section, absent, also, beside, detail, plain_text, read_by, wrong
 
 
 def _pipeline_name(value: object) -> str:
@@ -32,6 +41,25 @@ def _state(value: object, info: ValidationInfo) -> Path:
     if text == ":memory:":
         raise wrong("the state has to outlive the run: a file is expected")
     return beside(text, info)
+
+
+def files_of(section: object) -> Iterator[Path]:
+    """Every path in a section, however deep."""
+    if isinstance(section, Path):
+        yield section
+    elif isinstance(section, BaseModel):
+        for _, inner in section:
+            yield from files_of(inner)
+    elif isinstance(section, tuple | list):
+        for inner in section:
+            yield from files_of(inner)
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:  # one of them is not there yet
+        return path.resolve() == other.resolve()
 
 
 def _needed(load: object, info: ValidationInfo) -> object:
@@ -77,6 +105,24 @@ class PipelineConfig(Section):
     ] = Field(None, validate_default=True)
     """Sends contacts to Kartra."""
     path: SkipJsonSchema[Path]
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        """The state and the results have files of their own."""
+        faults = []
+        kept: dict[tuple[str, ...], Path] = {("state",): self.state}
+        if self.operations is not None and self.operations.results is not None:
+            kept[("operations", "results")] = self.operations.results
+        others = [*files_of(self.load), *files_of(self.pull), *files_of(self.operations), self.path]
+        for where, path in kept.items():
+            rest = [*others, *(other for place, other in kept.items() if place != where)]
+            if any(_is_same(path, other) for other in rest if other is not path):
+                faults.append(
+                    detail(where, wrong("needs a file of its own; the pipeline uses this one already"))
+                )
+        if faults:
+            raise ValidationError.from_exception_data("pipeline", faults)
+        return self
 
     def needs_load(self) -> LoadConfig:
         """What the pipeline loads. Raises ConfigError where it loads nothing."""

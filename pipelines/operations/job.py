@@ -24,7 +24,7 @@ from pipelines.operations.carry_out import Operations
 from pipelines.operations.check_rows import Open
 from pipelines.operations.journal import OperationStore
 from pipelines.operations.operation import used_columns
-from pipelines.operations.results import count_rows, outcomes_of, summary_of, write_results
+from pipelines.operations.results import count_rows, outcomes_of, refuse_foreign, summary_of, write_results
 from pipelines.operations.rows import Bill, Row, bill_of, read_rows
 from pipelines.private_file import refuse_unwritable
 from pipelines.state.store import Store
@@ -114,6 +114,7 @@ def run_operations(run: RunContext) -> None:
         _guard(run.config, bill, approved=run.approved)
         if operations.results is not None:
             refuse_unwritable(operations.results)
+            refuse_foreign(operations.results)
         is_agreed = True
         work.keep(rows)
         work.carry_out(opened)

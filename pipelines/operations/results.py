@@ -5,6 +5,7 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+from connectors.errors import ConfigError
 from connectors.kartra.money import money_text
 from pipelines.config.operations import Do
 from pipelines.operations.rows import DECIDED, Bill, Row
@@ -15,10 +16,27 @@ RESULT_COLUMNS = (
     *("row", "key", "operation", "target", "outcome", "type", "reason"),
     *("amount", "refund_id", "run_id", "at"),
 )
+_OLDEST = 5
+"""Columns that results have had in every version."""
 _OUTCOMES = (
     *("done", "already_done", "refused", "refused_before", "parked", "unknown"),
     *("deferred", "invalid", "duplicate", "blocked"),
 )
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raises ConfigError where the file is there and was not written here: it may be anybody's."""
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            header = next(csv.reader(handle), None)
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError, csv.Error):
+        header = []
+    if header is not None and tuple(header[:_OLDEST]) != RESULT_COLUMNS[:_OLDEST]:
+        raise ConfigError(
+            f"operations.results: {path.name} is there already and holds no results: name another file"
+        )
 
 
 def write_results(rows: list[Row], path: Path) -> None:

@@ -21,6 +21,7 @@ from connectors.databases.tables import as_utc
 from connectors.errors import ConfigError
 from connectors.kartra.money import money_text
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.used_files import refuse_used
 from pipelines.private_file import create_private, refuse_existing, written_aside
 from pipelines.tables.session import Session, opened
 from pipelines.tables.warehouse import MIGRATIONS, migrations, open_warehouse
@@ -85,6 +86,7 @@ def export_tables(
         session.connection.exec_driver_sql(_SNAPSHOT[tables.dialect])
         chosen = _chosen(session, names, reports=reports)
         paths = {name: folder / f"{name}.{form}" for name in chosen}
+        refuse_used(paths.values(), config)
         refuse_existing([] if replace else list(paths.values()))
         with written_aside(folder) as aside:
             counts = {

@@ -21,6 +21,7 @@ from pipelines.batches import batches
 from pipelines.calls.context import RunContext
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.used_files import refuse_used
 from pipelines.contacts.lead import DesiredLead, Snapshot
 from pipelines.contacts.wishes import WISH, WISHES, OnceOnly
 from pipelines.extract.incremental import Extract
@@ -189,6 +190,7 @@ def export_import(
     source = open_records(load)
     check_columns(source, config, load)
     there = _files_there(folder, config.pipeline)
+    refuse_used([*there, folder / f"{config.pipeline}-import-001.csv"], config)
     refuse_existing([] if replace_files else there)
     written = ImportFiles(pipeline=config.pipeline, not_carried=once_only(load))
     caller = Caller(stopping=stopping, progress=progress)

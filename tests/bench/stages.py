@@ -129,7 +129,9 @@ STAGES = {
     "adopt": Stage(adopt),
     "rejects": Stage(rejects),
     "rejects --json": Stage(lambda file: rejects(file, "--json")),
-    "rejects --csv": Stage(lambda file: rejects(file, "--csv", str(file.with_name("rejects.csv")))),
+    "rejects --csv": Stage(
+        lambda file: rejects(file, "--replace", "--csv", str(file.with_name("rejects.csv")))
+    ),
     "seed": Stage(seed, prepare=lambda file: _config(file)),
 }
 

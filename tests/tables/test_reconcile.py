@@ -392,7 +392,7 @@ def test_neither_addresses_nor_names_are_shown(project: Project, sandbox: Sandbo
     write_pull(project, account)
     export_of(project, account, exported(next(iter(account.transactions.values())), Amount="a lot"))
     for words in ((), ("--json",), ("-vv",)):
-        done = project.command("reconcile", "p.yaml", "sales.csv", "--csv", "gaps.csv", *words)
+        done = project.command("reconcile", "p.yaml", "sales.csv", "--csv", "gaps.csv", "--replace", *words)
         said = done.stdout + done.stderr + (project.folder / "gaps.csv").read_text(encoding="utf-8")
         assert done.code == 3
         assert not [word for word in ("@", "Ann", "a lot", "ch_") if word in said]

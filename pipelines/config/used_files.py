@@ -1,0 +1,88 @@
+"""The files that pipelines read or keep. Nobody may write over them, whatever was agreed to.
+
+Other pipelines beside are known by their text alone: they are spared also while they cannot be read, because
+a variable of theirs is not set, say.
+"""
+
+import glob
+import re
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import yaml
+
+from connectors.errors import ConfigError
+from pipelines.config.pipeline import PipelineConfig, files_of
+
+_DEFAULT = re.compile(r"\$\{[^}:]*:-([^}]*)\}")
+_SQLITE = re.compile(r"^(?:jdbc:)?sqlite3?(?:\+pysqlite)?:/{0,3}")
+_BESIDE_SQLITE = re.compile(r"-(wal|shm|journal)$")
+
+
+def refuse_used(
+    targets: Iterable[Path], config: PipelineConfig | None = None, more: Iterable[Path] = ()
+) -> None:
+    """Raises ConfigError where one of the files to be written is one that a pipeline reads or keeps.
+
+    Asked are the pipeline itself, the pipelines in its folder, in this one and beside the target; `more` is
+    read as well.
+    """
+    written = [target.absolute() for target in targets]
+    folders = {Path.cwd(), *(target.parent for target in written)}
+    if config is not None:
+        folders.add(config.path.parent)
+    used = [*((path, path.name) for path in more), *_used(config, folders)]
+    for target in written:
+        for path, reader in used:
+            if _is_one_of(target, path):
+                raise ConfigError(
+                    f"{target.name}: {reader} reads or keeps this file, so nothing is written over it;"
+                    " name another one"
+                )
+
+
+def _used(config: PipelineConfig | None, folders: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Each file, or pattern of files, and the name of the pipeline file that is about it."""
+    if config is not None:
+        for path in files_of(config):
+            yield path, config.path.name
+    for folder in folders:
+        yield folder / ".env", ".env"
+        for file in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml"))):
+            yield from ((path, file.name) for path in _named_in(file))
+
+
+def _named_in(file: Path) -> Iterator[Path]:
+    """The pipeline file itself, and whatever in it may be the name of a file."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return
+    if not isinstance(content, dict) or "pipeline" not in content:
+        return
+    yield file
+    for text in _texts(content):
+        name = _SQLITE.sub("", _DEFAULT.sub(r"\1", text))
+        if name and "\n" not in name and "\0" not in name:
+            yield file.parent / name
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+
+
+def _is_one_of(target: Path, used: Path) -> bool:
+    """Whether it is that file by this name or another, or would be found by that pattern."""
+    bare = target.with_name(_BESIDE_SQLITE.sub("", target.name))
+    if fnmatch(str(bare), str(used)):
+        return True
+    try:
+        found = [used] if used.exists() else [Path(path) for path in glob.glob(str(used))]  # noqa: PTH207
+        return target.exists() and any(path.samefile(target) for path in found)
+    except OSError:  # too long for a name, or a folder that may not be read
+        return False
