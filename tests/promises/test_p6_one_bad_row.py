@@ -134,7 +134,7 @@ def test_p6_a_csv_of_rejects_is_private_where_an_older_file_was_not(
     again = project.folder / "again.csv"
     again.write_text("what was here before, and much longer than what comes now\n" * 20)
     again.chmod(0o644)
-    assert project.command("rejects", "p.yaml", "--csv", "again.csv").code == 0
+    assert project.command("rejects", "p.yaml", "--csv", "again.csv", "--replace").code == 0
     assert rows_of(again.read_bytes().decode()) == [
         list(contact(2)),
         ["nobody", *list(contact(2).values())[1:]],
