@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from connectors.kartra.sandbox import Faults, Sandbox
-from tests.sandbox.conftest import Api, Form, StartApi, wait_for
+from tests.sandbox.conftest import Api, Form, StartApi, flat, wait_for
 
 CREATE: Form = {
     "lead": {"email": "new@example.com"},
@@ -134,3 +134,42 @@ def test_the_same_seed_hits_the_same_calls(start: StartApi) -> None:
 def test_shares_are_checked(shares: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="shares of faults"):
         Faults(**shares)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "says"),
+    [
+        ("maintenance", 503, "We are back soon"),
+        ("firewall", 403, "Request blocked."),
+        ("proxy", 407, "Proxy"),
+    ],
+)
+def test_what_stands_in_front_answers_with_a_page_and_nothing_is_done(
+    fault: str, status: int, says: str, start: StartApi
+) -> None:
+    api = start(faults=Faults(**{fault: 1.0}))  # type: ignore[arg-type]
+    answer = api.post(CREATE)
+    assert (answer.status_code, says in answer.text) == (status, True)
+    assert not created(api)
+
+
+def test_a_notice_of_php_stands_before_the_right_answer(start: StartApi) -> None:
+    api = start(faults=Faults(php_notice=1.0))
+    notice, _, rest = api.post(CREATE).text.partition("{")
+    assert notice.startswith("<br />\n<b>Notice</b>:")
+    assert rest.startswith('"status":"Success"')
+    assert created(api)
+
+
+def test_an_answer_that_trickles_is_the_right_answer_in_the_end(start: StartApi) -> None:
+    api = start(faults=Faults(trickle=1.0, trickle_s=0.001))
+    assert api.ask(CREATE)["status"] == "Success"
+    api.sandbox.set_faults(Faults(trickle=1.0, trickle_s=0.2))
+    body = flat({**api.credentials, **CREATE})
+    started = time.monotonic()
+    with (
+        requests.Session() as session,
+        session.post(api.sandbox.url, data=body, stream=True, timeout=10) as answer,
+    ):
+        assert answer.raw.read(4) == b'{"st'
+    assert time.monotonic() - started >= 0.4

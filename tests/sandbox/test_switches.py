@@ -1,6 +1,8 @@
-"""What the manual leaves open, one switch each."""
+"""What `reference.md` leaves open, one switch each."""
 
 import json
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import requests
 from connectors.kartra.answers import Effect, classify
 from connectors.kartra.commands import LEAD_BOUND, Action, Call, Lead
 from connectors.kartra.sandbox import SandboxOptions
-from tests.sandbox.conftest import Api, Form, StartApi, wait_for
+from tests.sandbox.conftest import Api, Form, StartApi, flat, wait_for
 
 JO = "jo@example.com"
 VIP = {"cmd": "assign_tag", "tag_name": "VIP"}
@@ -224,3 +226,76 @@ def test_options_can_be_changed_while_running(api: Api) -> None:
     api.sandbox.set_options(wording="older", integer_types=True)
     assert api.sandbox.options == SandboxOptions(wording="older", integer_types=True)
     assert json.loads(api.post({"actions": "foo"}).text)["type"] == 224
+
+
+# --- what clients saw of the real one
+
+
+def test_an_unknown_command_is_ignored_and_the_others_are_carried_out(start: StartApi) -> None:
+    api = start()
+    answer = api.act(VIP, {"cmd": "remove_tag", "tag_name": "VIP"}, NEWS, email="lee@example.net")
+    assert [list(entry) for entry in answer["actions"]] == [["assign_tag"], ["subscribe_lead_to_list"]]
+    assert api.stored("lee@example.net").tags == {"VIP"}
+    assert api.act({"cmd": "remove_tag"}, email=JO) == {"status": "Success"}
+
+
+def test_an_unknown_command_is_refused_where_that_is_asked_for(start: StartApi) -> None:
+    api = start(unknown_command="254")
+    answer = api.act(VIP, {"cmd": "remove_tag", "tag_name": "VIP"}, email="lee@example.net")
+    assert answer == {"status": "Error", "message": "'cmd' is required", "type": "254"}
+    assert api.stored("lee@example.net").tags == set()
+
+
+@pytest.mark.parametrize("number", ["206", "223"])
+def test_a_command_about_a_lead_without_any_lead(number: str, start: StartApi) -> None:
+    api = start(missing_lead=number)
+    assert api.ask({"actions": [VIP]})["type"] == number
+    assert api.ask({"lead": {"first_name": "Jo"}, "actions": [VIP]})["type"] == "206"
+    assert "account_tags" in api.ask({"actions": [{"cmd": "retrieve_account_tags"}]})
+
+
+@pytest.mark.parametrize("spelling", ["name", "membership_name"])
+def test_memberships_in_both_spellings(spelling: str, start: StartApi) -> None:
+    memberships = start(memberships=spelling).lead(JO)["memberships"]
+    assert memberships[0] == {spelling: "Course", "level_name": "Gold", "active": "1"}
+
+
+def test_texts_are_cut_where_a_limit_is_set(start: StartApi) -> None:
+    api = start(text_limit=5)
+    note = {"field_identifier": "note", "field_value": "äbcdefgh"}
+    api.act({"cmd": "edit_lead"}, email=JO, first_name="Bartholomew", custom_fields=[note])
+    lead = api.stored(JO)
+    assert (lead.fields["first_name"], lead.custom_fields["note"]) == ("Barth", "äbcde")
+
+
+def test_a_firewall_refuses_names_with_markup_before_kartra_sees_them(start: StartApi) -> None:
+    api = start(firewall=True)
+    form: Form = {"lead": {"email": JO, "first_name": "<b>Jo</b>"}, "actions": [{"cmd": "edit_lead"}]}
+    refused = api.post(form)
+    assert (refused.status_code, "Request blocked." in refused.text) == (403, True)
+    assert api.stored(JO).fields["first_name"] == "Jo"
+    assert not api.sandbox.calls[0].executed
+    assert api.act({"cmd": "edit_lead"}, email=JO, first_name="Joe")["status"] == "Success"
+
+
+def test_a_multipart_body_is_read_as_a_form(start: StartApi) -> None:
+    api = start()
+    form: Form = {"lead": {"email": JO, "city": "Málaga & co"}, "actions": [{"cmd": "edit_lead"}]}
+    parts = [(name, (None, value)) for name, value in flat({**api.credentials, **form}).items()]
+    answer = requests.post(api.sandbox.url, files=parts, timeout=10)
+    assert str(answer.request.headers["Content-Type"]).startswith("multipart/form-data")
+    assert (answer.json()["status"], api.stored(JO).fields["city"]) == ("Success", "Málaga & co")
+    broken = requests.post(
+        api.sandbox.url, data=b"x", headers={"Content-Type": "multipart/form-data"}, timeout=10
+    )
+    assert broken.json()["type"] == "238"
+
+
+def test_the_servers_clock_may_be_another(start: StartApi) -> None:
+    api = start(clock_offset_s=-600.0)
+    answer = api.post({"lead": {"email": "new@example.com"}, "actions": [CREATE]})
+    said = parsedate_to_datetime(answer.headers["Date"])
+    behind_s = (datetime.now(UTC) - said).total_seconds()
+    joined = datetime.strptime(api.stored("new@example.com").date_joined, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
+    assert 595 < behind_s < 630
+    assert abs((joined.replace(tzinfo=timezone(timedelta(hours=-5))) - said).total_seconds()) < 5

@@ -88,6 +88,10 @@ class Call:
         local, at, _ = email.rpartition("@")
         return f"{local}@kartra.com" if at and self.options.mode == "test" else email
 
+    def kept_text(self, given: str) -> str:
+        limit = self.options.text_limit
+        return given[:limit] if limit else given
+
     def lead_for_late_effect(self) -> SandboxLead:
         """As `lead`, for an effect that get_lead shows only after `effect_delay_s`."""
         lead = self.lead()

@@ -118,17 +118,19 @@ def _checked_actions(form: Form, call: Call) -> list[tuple[str, Form]]:
     """The commands with their parameters. Whatever is refused here is refused before anything was done."""
     actions = [action if isinstance(action, dict) else {} for action in child(form, "actions").values()]
     commands = [text(action, "cmd") for action in actions]
-    if not actions or not COMMANDS.issuperset(commands):
+    known = [command for command in commands if command in COMMANDS]
+    is_taken = call.options.unknown_command == "ignore" or len(known) == len(commands)
+    if not commands or not all(commands) or not is_taken:
         raise Refused("254")
-    _check_permission(commands, call.account)
+    _check_permission(known, call.account)
     if not LEAD_COMMANDS.keys().isdisjoint(commands[1:]):
         raise Refused(call.options.wrong_order)
     named = text(call.lead_form, "email") or (text(call.lead_form, "id") and commands[0] != "create_lead")
-    if not named and any(command in LEAD_COMMANDS or command in LEAD_BOUND for command in commands):
+    if not named and any(command in LEAD_COMMANDS or command in LEAD_BOUND for command in known):
+        raise Refused("206" if "lead" in form else call.options.missing_lead)
+    if not named and len(known) > 1 and call.options.leadless_chains == "206":
         raise Refused("206")
-    if not named and len(commands) > 1 and call.options.leadless_chains == "206":
-        raise Refused("206")
-    return list(zip(commands, actions, strict=True))
+    return [(command, action) for command, action in zip(commands, actions, strict=True) if command in known]
 
 
 def _check_permission(commands: list[str], account: Account) -> None:

@@ -8,6 +8,7 @@ import random
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from connectors.kartra.sandbox.account import Account, est_now
@@ -16,6 +17,7 @@ from connectors.kartra.sandbox.commands import access_error, answer, commands_in
 from connectors.kartra.sandbox.errors import Refused
 from connectors.kartra.sandbox.faults import (
     BEFORE_THE_EFFECT,
+    FIREWALL,
     Answer,
     FaultDraw,
     spoiled_answer,
@@ -129,8 +131,10 @@ class Emulator:
             self.throttled += 1
             return Answer("Too many requests", status=429)
         received.fault = fault
+        if self.options.firewall and _has_markup(received.form):
+            return FIREWALL
         body = "" if fault in BEFORE_THE_EFFECT else self._carried_out(received, place)
-        return spoiled_answer(Answer(body), fault, self.options.faults.slow_s)
+        return spoiled_answer(Answer(body), fault, self.options.faults)
 
     def _carried_out(self, received: ReceivedCall, place: int) -> str:
         call = Call(
@@ -138,7 +142,7 @@ class Emulator:
             options=self.options,
             late=self._late[place],
             at=received.at,
-            now=est_now(self.options.est),
+            now=est_now(self.options.est) + timedelta(seconds=self.options.clock_offset_s),
             lead_form=child(received.form, "lead"),
         )
         received.executed = True
@@ -173,6 +177,13 @@ class Emulator:
         if account.allowed_ips is not None and arrived.remote not in account.allowed_ips:
             raise Refused("242")
         return place
+
+
+def _has_markup(form: Form) -> bool:
+    return any(
+        _has_markup(value) if isinstance(value, dict) else "<" in value or ">" in value
+        for value in form.values()
+    )
 
 
 def _json_form(body: str) -> Form:

@@ -66,9 +66,7 @@ def create_lead(call: Call, _action: Form) -> Entry:
     if taken is not None:
         raise Refused("245" if taken.deleted else "244")
     values = custom_fields.checked_values(call)
-    lead = call.account.add_lead(
-        email, **{key: value for key, value in _standard_fields(call.lead_form) if value}
-    )
+    lead = call.account.add_lead(email, **{key: value for key, value in _standard_fields(call) if value})
     lead.source = "api"
     lead.date_joined = est_text(call.now)
     custom_fields.write_values(lead, values)
@@ -84,7 +82,7 @@ def edit_lead(call: Call, _action: Form) -> Entry:
     values = custom_fields.checked_values(call)
     if new_email:
         call.account.change_address(lead, new_email)
-    for key, value in _standard_fields(call.lead_form):
+    for key, value in _standard_fields(call):
         if value:
             lead.fields[key] = value
         elif call.options.empty_field == "clear":
@@ -101,8 +99,10 @@ def _identified(lead: SandboxLead) -> Entry:
     return {"status": "Success", "lead_details": {"id": lead.id}}
 
 
-def _standard_fields(form: Form) -> list[tuple[str, str]]:
-    return [(key, value) for key in STANDARD_FIELDS if isinstance(value := form.get(key), str)]
+def _standard_fields(call: Call) -> list[tuple[str, str]]:
+    form = call.lead_form
+    given = [(key, value) for key in STANDARD_FIELDS if isinstance(value := form.get(key), str)]
+    return [(key, call.kept_text(value)) for key, value in given]
 
 
 def get_lead(call: Call, form: Form) -> Entry:
@@ -125,7 +125,11 @@ def get_lead(call: Call, form: Form) -> Entry:
             for name, entry in sequences.items()
         ],
         "memberships": [
-            {"name": held.name, "level_name": held.level_name, "active": "1" if held.active else "0"}
+            {
+                call.options.memberships: held.name,
+                "level_name": held.level_name,
+                "active": "1" if held.active else "0",
+            }
             for held in lead.memberships
         ],
         "custom_fields": custom_fields.values_of(lead, call.account),

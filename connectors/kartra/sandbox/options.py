@@ -11,6 +11,11 @@ FaultName = Literal[
     "bad_gateway_before",
     "bad_gateway_after",
     "not_json",
+    "php_notice",
+    "maintenance",
+    "firewall",
+    "proxy",
+    "trickle",
     "throttle",
     "slow",
     "missing_entry",
@@ -28,11 +33,17 @@ class Faults:
     bad_gateway_before: float = 0.0  # 502 in HTML, nothing was done
     bad_gateway_after: float = 0.0  # 502 in HTML, everything was done
     not_json: float = 0.0  # 200 in HTML, everything was done
+    php_notice: float = 0.0  # the right answer behind a notice of PHP
+    maintenance: float = 0.0  # 503 in HTML, nothing was done
+    firewall: float = 0.0  # 403 in HTML, nothing was done
+    proxy: float = 0.0  # 407 in HTML, as a proxy on the way answers, nothing was done
+    trickle: float = 0.0  # everything was done, and the answer comes byte by byte, `trickle_s` apart
     throttle: float = 0.0  # 429, nothing was done
     slow: float = 0.0  # the right answer, `slow_s` later
     missing_entry: float = 0.0  # `actions` of the answer lacks its last entry
     object_actions: float = 0.0  # `actions` of the answer is an object {"0": …}
     slow_s: float = 2.0
+    trickle_s: float = 0.5
     seed: int = 0
     commands: frozenset[str] | None = None  # only calls that hold one of these; get_lead counts as one
     from_call: int = 1  # by number of the received call, both ends included
@@ -51,6 +62,11 @@ class Faults:
             "bad_gateway_before": self.bad_gateway_before,
             "bad_gateway_after": self.bad_gateway_after,
             "not_json": self.not_json,
+            "php_notice": self.php_notice,
+            "maintenance": self.maintenance,
+            "firewall": self.firewall,
+            "proxy": self.proxy,
+            "trickle": self.trickle,
             "throttle": self.throttle,
             "slow": self.slow,
             "missing_entry": self.missing_entry,
@@ -83,6 +99,12 @@ class SandboxOptions:
     effect_delay_s: float = 0.0  # §3.4: lists, sequences, refunds show this much late
     leadless_chains: Literal["all", "206", "last"] = "all"  # §4.7: several commands by id in one call
     php_lists: bool = False  # §6.2: lists as objects of rows, empty ones as ""
+    unknown_command: Literal["ignore", "254"] = "ignore"  # §4.11
+    missing_lead: Literal["206", "223"] = "206"  # §1.3: no `lead` at all beside a command about a lead
+    firewall: bool = False  # §1.1: a call with markup in it is answered 403 by something in front
+    text_limit: int = 0  # §5.1.1: characters of a text that are kept; 0: all
+    memberships: Literal["name", "membership_name"] = "name"  # §6.2
+    clock_offset_s: float = 0.0  # how far the server's clock is ahead of this machine's
     wrong_order: Literal["206", "243"] = "206"  # §4.3: a lead command behind other actions
     empty_field: Literal["clear", "keep"] = "clear"  # §5.1.1: an empty standard field in edit_lead
     unknown_option: Literal["ignore", "271"] = "ignore"  # §7.3
@@ -96,3 +118,5 @@ class SandboxOptions:
     def __post_init__(self) -> None:
         if self.calls_per_second < 0 or min(self.latency_s, self.latency_jitter_s, self.effect_delay_s) < 0:
             raise ValueError("limits, latencies and delays are not negative")
+        if self.text_limit < 0:
+            raise ValueError("a text keeps 0 characters (all) or more")

@@ -2,6 +2,9 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -37,11 +40,12 @@ class Endpoint:
         self._stopping.set()
         await self._runner.cleanup()
 
-    async def _post(self, request: web.Request) -> web.Response:
+    async def _post(self, request: web.Request) -> web.StreamResponse:
         received = self._emulator.receive(time.monotonic())
+        content_type, body = await _body(request)
         arrived = Arrived(
-            content_type=request.content_type,
-            body=(await request.read()).decode(errors="replace"),
+            content_type=content_type,
+            body=body,
             query=request.query,
             remote=request.remote or "",
             secure=request.secure,
@@ -53,4 +57,37 @@ class Endpoint:
             await asyncio.sleep(answer.delay_s)
         if answer.fate != "sent" and request.transport is not None:
             request.transport.close()  # aiohttp drops what is written after this
-        return web.Response(status=answer.status, text=answer.body, content_type="text/html", charset="utf-8")
+        ahead_s = self._emulator.options.clock_offset_s
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead_s), usegmt=True)
+        response = web.Response(
+            status=answer.status,
+            text=answer.body,
+            content_type="text/html",
+            charset="utf-8",
+            headers={"Date": date},
+        )
+        return await _trickled(request, response, answer.trickle_s) if answer.trickle_s else response
+
+
+async def _body(request: web.Request) -> tuple[str, str]:
+    """Content type and body; a multipart body as the form it stands for, for PHP reads both alike."""
+    if request.content_type != "multipart/form-data":
+        return request.content_type, (await request.read()).decode(errors="replace")
+    try:
+        fields = await request.post()
+    except ValueError:  # no boundary, or none where one has to be: PHP leaves the form empty
+        return request.content_type, ""
+    texts = [(name, value) for name, value in fields.items() if isinstance(value, str)]
+    return "application/x-www-form-urlencoded", urlencode(texts)
+
+
+async def _trickled(request: web.Request, whole: web.Response, every_s: float) -> web.StreamResponse:
+    """The same answer, byte by byte; it ends when the client goes away."""
+    body = whole.body if isinstance(whole.body, bytes) else b""
+    response = web.StreamResponse(status=whole.status, headers=whole.headers)
+    response.content_length = len(body)
+    await response.prepare(request)
+    for byte in body:
+        await response.write(bytes([byte]))
+        await asyncio.sleep(every_s)
+    return response
