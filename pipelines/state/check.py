@@ -39,5 +39,5 @@ class StateCheck:
             self._error = None if damage is None else self._damaged(damage)
 
     def _damaged(self, damage: str) -> StateError:
-        told = " ".join(damage.split())
-        return StateError(f"{self._path}: the state is damaged ({told}); restore a copy of it")
+        damage = " ".join(damage.split())
+        return StateError(f"{self._path}: the state is damaged ({damage}); restore a copy of it")

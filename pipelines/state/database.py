@@ -9,12 +9,12 @@ import math
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cache, partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiosql
 from aiosql.queries import Queries as NamedQueries
@@ -34,7 +34,12 @@ SCARCE_BYTES = 1 << 20
 KEPT_STATEMENTS = 256
 """Compiled statements that are kept: more than there are named queries."""
 
-Parameters = ParamType | Mapping[str, Any] | Sequence[Any]
+
+class Row(Protocol):
+    """A row of an answer: its columns by name or by place."""
+
+    def __getitem__(self, column: str | int, /) -> Any: ...
+    def keys(self) -> Iterable[str]: ...
 
 
 class Queries:
@@ -131,7 +136,7 @@ class Database:
 
     # --- statements
 
-    def rows(self, sql: str, parameters: Any = ()) -> list[sqlite3.Row]:
+    def rows(self, sql: str, parameters: Any = ()) -> list[Row]:
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
@@ -145,7 +150,7 @@ class Database:
             raise self._failed(error) from error
 
     def change_many(self, sql: str, rows: Iterable[Any]) -> None:
-        """Tuples go many by one statement: so long other threads have the interpreter."""
+        """Tuples go many to a statement: while it runs, other threads have the interpreter."""
         try:
             if "?" in sql:
                 self._insert(sql, iter(rows))
@@ -339,7 +344,7 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def _what_is_wrong(error: sqlite3.Error, state: Path | None) -> str:
-    """An error of the database, and where a full disk is behind it, which one. SQLite tells neither."""
+    """An error of the database, and which disk is full where that is behind it: SQLite says neither."""
     said = str(error)
     kind = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the others tell where it happened
     if state is None or kind not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
