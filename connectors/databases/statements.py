@@ -38,7 +38,7 @@ def pieces(statement: str, dialect: str) -> Iterator[Piece]:
 def single_statement(statement: str, dialect: str) -> str:
     """The statement without what stands around it: blanks, comments, semicolons.
 
-    So it can become a part of another. Raises ConfigError where there is none, or more than one.
+    So it can become a part of another. Raises ConfigError for no statement and for more than one.
     """
     start = stop = None
     has_ended = False
@@ -55,7 +55,7 @@ def single_statement(statement: str, dialect: str) -> str:
 
 
 def escaped_colons(statement: str, dialect: str) -> str:
-    """With a backslash before each colon that SQLAlchemy might take for a parameter where there is none."""
+    """With a backslash before each colon that SQLAlchemy would mistake for the mark of a parameter."""
     return "".join(
         piece.text.replace(":", r"\:") if piece.kind in ("text", "name", "comment") else piece.text
         for piece in pieces(statement, dialect)

@@ -44,14 +44,14 @@ def database_url(text: str, what: str) -> URL:
     text = text.strip()
     found = _PARTS.fullmatch(re.sub(r"^jdbc:", "", text, flags=re.IGNORECASE))
     if found is None:
-        raise ConfigError(_is_none(what))
+        raise ConfigError(_not_a_url(what))
     scheme, rest = found.groups()
     family, _, driver = scheme.lower().partition("+")
     family = NICKNAMES.get(family, family)
     try:
         url = make_url(f"{family}{'+' if driver else ''}{driver}://{_with_encoded_password(rest)}")
     except (ArgumentError, ValueError):
-        raise ConfigError(_is_none(what)) from None
+        raise ConfigError(_not_a_url(what)) from None
     if text.lower().startswith("jdbc:"):
         _refuse_user_of_jdbc(url, what)
     if family not in DRIVERS:
@@ -76,7 +76,7 @@ def names_of(url: URL) -> tuple[str, ...]:
     return tuple(name for name in shown if name and "@" not in name)
 
 
-def _is_none(what: str) -> str:
+def _not_a_url(what: str) -> str:
     return (
         f"the URL of {what} is not a URL that SQLAlchemy reads; write it as"
         " postgresql://user:${PASSWORD}@host/database"
@@ -87,7 +87,7 @@ def _with_encoded_password(rest: str) -> str:
     """What follows the scheme, with user and password as a URL has them.
 
     They end at the last @ before the options: no database has one in its name, and many passwords do. A
-    password may hold a question mark as well, and then there is no port where one would stand.
+    password may hold a question mark as well; what stands in the place of the port is then not a number.
     """
     before_options, _, options = rest.partition("?")
     at = before_options.rfind("@")
@@ -142,7 +142,7 @@ def _check_options(url: URL, what: str) -> None:
 
 
 def _options_of(url: URL) -> frozenset[str]:
-    """Those of its driver; none where nobody knows."""
+    """The options of its driver; nothing for a driver that nobody knows here."""
     if url.get_driver_name() == "psycopg":
         from psycopg.pq import Conninfo  # the driver of a database that is asked for
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
@@ -11,3 +12,17 @@ def column_name(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
     return " ".join(text.replace("\0", "").split())
+
+
+def unique_names(columns: Sequence[str]) -> list[str]:
+    """The first column of a name keeps it, the later ones become "name (2)", "name (3)" …"""
+    taken, names = set(columns), []
+    seen: set[str] = set()
+    for column in columns:
+        name, number = column, 1
+        while name in seen or (number > 1 and name in taken):
+            number += 1
+            name = f"{column} ({number})"
+        seen.add(name)
+        names.append(name)
+    return names

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from connectors.sources import BadRow, CellFault, Chunk
-from connectors.sources.names import column_name
+from connectors.sources.names import column_name, unique_names
 from connectors.sources.values import HOLDS_NUL
 
 
@@ -106,20 +106,6 @@ def named_columns(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...
             f"columns that repeat an earlier name get ' (2)' or higher after it: {', '.join(repeated)}"
         )
     return columns, tuple(notes)
-
-
-def unique_names(columns: Sequence[str]) -> list[str]:
-    """The first column of a name keeps it, the later ones become "name (2)", "name (3)" …"""
-    taken, names = set(columns), []
-    seen: set[str] = set()
-    for column in columns:
-        name, number = column, 1
-        while name in seen or (number > 1 and name in taken):
-            number += 1
-            name = f"{column} ({number})"
-        seen.add(name)
-        names.append(name)
-    return names
 
 
 def _misfit(cells: Sequence[str], width: int) -> str:

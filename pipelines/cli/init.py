@@ -76,7 +76,7 @@ def init(
             }
         )
         return
-    click.echo(f"{file}: " + (f"an export of {platform}" if platform else "no export that is known"))
+    click.echo(f"{file}: " + (f"an export of {platform}" if platform else "not a known export"))
     click.echo(f"  {len(draft.fields)} columns mapped, {len(draft.custom)} proposed as custom fields")
     for column, reason in draft.left_out.items():
         click.echo(f"  left out: {column}: {reason}")

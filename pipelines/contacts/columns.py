@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from connectors.errors import ConfigError
+from connectors.sources.names import unique_names
 from pipelines.config.load import LoadConfig
 from pipelines.config.values import Value
 from pipelines.contacts.wishes import WISHES
@@ -14,19 +15,26 @@ INDISPENSABLE = ("load.fields.email", "load.key", "load.consent", "load.duplicat
 
 
 def check_used(used: Sequence[tuple[str, str]], columns: tuple[str, ...]) -> None:
-    """`used` is (place in the pipeline file, column). Raises ConfigError with a line for each problem."""
+    """`used` is (place in the pipeline file, column). Raises ConfigError with a line for each problem.
+
+    Columns have the names they have in a frame: the second of a name is "name (2)".
+    """
     problems = []
+    names = unique_names(columns)
     holds_address = any("@" in name for name in columns)
     is_header = not holds_address and any(column in columns for _, column in used)
     others = f"; it has: {', '.join(columns)}" if is_header else "; is its first line a header?"
     for place, column in used:
-        if column not in columns:
-            near = None if holds_address else nearest(column, columns)
+        if columns.count(column) > 1:
+            problems.append(
+                f'{place}: the source has the column "{column}" more than once; write "{column} (2)" for the'
+                " second"
+            )
+        elif column not in names:
+            near = None if holds_address else nearest(column, names)
             # Where no column is known the header is not shown: it may be somebody's row.
             hint = f'; did you mean "{near}"?' if near else others
             problems.append(f'{place}: the source has no column "{column}"{hint}')
-        elif columns.count(column) > 1:
-            problems.append(f'{place}: the source has the column "{column}" more than once')
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -54,8 +62,9 @@ def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:
 
 def needed_columns(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """As `used_columns`, without what is missing and may be."""
+    names = unique_names(columns)
     for place, column in used_columns(load):
-        if column in columns or load.contract.missing == "error" or place in INDISPENSABLE:
+        if column in names or load.contract.missing == "error" or place in INDISPENSABLE:
             yield place, column
 
 
@@ -71,4 +80,4 @@ def _values(load: LoadConfig) -> Iterator[tuple[str, Value]]:
 
 
 def can_be_read(value: str | Value, columns: tuple[str, ...]) -> bool:
-    return isinstance(value, str) or all(column in columns for column in value.columns)
+    return isinstance(value, str) or set(value.columns).issubset(unique_names(columns))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from connectors.errors import ConfigError
+from connectors.sources.names import unique_names
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.columns import used_columns
 
@@ -13,6 +14,7 @@ def contract_notes(load: LoadConfig, columns: tuple[str, ...]) -> list[str]:
     `columns` are those of a source that has what the mapping cannot do without, so they are a header.
     """
     contract = load.contract
+    columns = tuple(unique_names(columns))
     used = list(used_columns(load))
     known = {*(column for _, column in used), *contract.unused}
     extra = [column for column in dict.fromkeys(columns) if column not in known]

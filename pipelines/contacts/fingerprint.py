@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.sources.records import unique_names
+from connectors.sources.names import unique_names
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.forgotten import Forgotten
 from pipelines.contacts.mapping import read_columns

@@ -152,7 +152,7 @@ def _map_address(draft: Draft, profile: Profile, chosen: str | None) -> None:
 def _how_sure(column: ColumnProfile) -> str:
     share = column.share("address")
     if share <= 0.5:
-        return f"look at it: so it is called, but {share:.0%} of its cells are addresses"
+        return f"unsure: by its name, but {share:.0%} of its cells are addresses"
     return "sure: by its name"
 
 

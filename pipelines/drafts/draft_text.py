@@ -64,7 +64,7 @@ def _remarks(draft: Draft) -> Iterator[str]:
         how = {"C": "likely", "A/B": "sure"}.get(preset.sure, "sure")
         yield f"# An export of {preset.name}, by its header ({how})."
     else:
-        yield "# No export that is known: columns were told by their names and values. Look at them once."
+        yield "# Not a known export: the columns were recognised by their names and values. Check them once."
     yield "# Then:  kartra-sync check, plan and run with this file."
 
 
@@ -124,7 +124,7 @@ def _consent_lines(draft: Draft, attested: str | None) -> Iterator[str]:
 
 
 def _word_lines(draft: Draft) -> Iterator[str]:
-    """What else may mean consent there: words, where they are none of people."""
+    """The words of the column of consent, so that a person sees what else may mean consent there."""
     words = {word: count for word, count in draft.words.items() if "@" not in word}
     if not words:
         return

@@ -1,4 +1,4 @@
-"""A source as `init` and `inspect` are told of it on the command line, and how a pipeline file has it."""
+"""A source as the arguments of `init` and `inspect` name it, and how a pipeline file has it."""
 
 import json
 import re
@@ -56,7 +56,7 @@ class NamedFile:
         return {name: value for name, value in given.items() if value is not None}
 
     def members(self) -> list["NamedFile"]:
-        """Each file of an archive by itself; the file alone where it is none."""
+        """Each file of an archive by itself; of anything else the file."""
         if self.path.suffix.lower() != ".zip" or not self.path.is_file():
             return [self]
         names = dict.fromkeys(Path(name).name for name in member_names(self.path))
@@ -116,7 +116,7 @@ def named_source(
             _refuse_no_query(place, environ)
         kind = _kind(path)
         if sheet is not None and "sheet" not in SOURCE_OPTIONS[kind].model_fields:
-            raise ConfigError(f"--sheet: {path.name} is no workbook")
+            raise ConfigError(f"--sheet: {path.name} is not a workbook")
         is_mailchimps = path.suffix.lower() == ".zip" and _has_member(member_names(path), "subscribed")
         return NamedFile(path, kind, "subscribed*" if is_mailchimps else None, sheet)
     url, shown = _database(place, environ)

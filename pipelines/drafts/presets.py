@@ -32,7 +32,7 @@ class Preset:
     split: str = ","
     """What separates tags in their column."""
     no_tags: tuple[str, ...] = ()
-    """What stands among the tags and is none."""
+    """What stands among the tags and is not a tag."""
     status: str | None = None
     """The column that says who may be mailed, and what it says then."""
     accepted: tuple[str, ...] = SUBSCRIBED

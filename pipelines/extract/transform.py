@@ -19,7 +19,7 @@ import pandas as pd
 
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import BadRow, Chunk, Source
-from connectors.sources.records import unique_names
+from connectors.sources.names import unique_names
 from connectors.sources.values import text_of
 from pipelines.config.load import LoadConfig, TransformConfig
 from pipelines.extract.cells import Cleaned

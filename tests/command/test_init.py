@@ -421,4 +421,33 @@ def test_a_sheet_of_a_workbook_is_chosen(project: Project, sandbox: Sandbox, acc
     told = project.command("inspect", "a.xlsx", "--sheet", "Contact")
     assert (told.code in (1, 2), "Contacts" in told.stderr) == (True, True)
     (project.folder / "b.csv").write_text("Email\n", encoding="utf-8")
-    assert "b.csv is no workbook" in project.command("inspect", "b.csv", "--sheet", "x").stderr
+    assert "b.csv is not a workbook" in project.command("inspect", "b.csv", "--sheet", "x").stderr
+
+
+@pytest.mark.parametrize("verb", [("init", "a.csv", "--attested", "x"), ("inspect", "a.csv")])
+@pytest.mark.parametrize(
+    "line", ["ann@example.org,Ann", "Ann,ann@example.org", "Ann Lee <ann@example.org>,1"]
+)
+def test_a_person_is_no_header_and_stands_nowhere(verb: tuple[str, ...], line: str, project: Project) -> None:
+    (project.folder / "a.csv").write_text(f"{line}\nbob@example.org,Bob\ncem@example.org,Cem\n", "utf-8")
+    refused = project.command(*verb)
+    assert (refused.code, "has no header" in refused.stderr) == (1, True), refused.stderr
+    assert not [word for word in ("ann@", "Ann Lee", "bob@") if word in refused.stderr + refused.stdout]
+    assert not (project.folder / "a.yaml").exists()
+
+
+def test_the_second_column_of_a_name_is_read_by_the_name_that_inspect_shows(
+    project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    text = "Email,Email,First Name\nold@example.org,ann@example.org,Ann\n"
+    (project.folder / "a.csv").write_text(text, encoding="utf-8")
+    shown = project.command("inspect", "a.csv", "--json").json["columns"]
+    assert [one["name"] for one in shown] == ["Email", "Email (2)", "First Name"]
+    begun = project.command("init", "a.csv", "--attested", "x", "--email", "Email (2)")
+    assert begun.code == 0, begun.stderr
+    assert project.command("run", "a.yaml").code == 0
+    assert [lead.email for lead in account.leads.values()] == ["ann@example.org"]
+    pipeline = project.folder / "a.yaml"
+    pipeline.write_text(pipeline.read_text("utf-8").replace('"Email (2)"', "Email"), encoding="utf-8")
+    told = project.command("check", "a.yaml")
+    assert (told.code, 'write "Email (2)" for the second' in told.stdout + told.stderr) == (2, True)

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.sources import Chunk
-from connectors.sources.records import chunks_of, record_of, unique_names
+from connectors.sources.names import unique_names
+from connectors.sources.records import chunks_of, record_of
 from pipelines.changes.diff import apply_change, diff_lead, removal
 from pipelines.changes.inventory import Inventory
 from pipelines.config.load import LoadConfig

@@ -437,7 +437,9 @@ def test_a_first_line_that_may_be_somebodys_record_is_not_shown() -> None:
 def test_a_column_the_source_has_twice_cannot_be_mapped() -> None:
     with pytest.raises(ConfigError) as refusal:
         mapper(load_config(), ("Email", "City", "City"))
-    assert str(refusal.value) == 'load.fields.city: the source has the column "City" more than once'
+    assert str(refusal.value) == (
+        'load.fields.city: the source has the column "City" more than once; write "City (2)" for the second'
+    )
 
 
 def test_a_column_that_nobody_maps_may_repeat() -> None:

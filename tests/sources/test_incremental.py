@@ -177,8 +177,8 @@ def test_a_column_or_an_overlap_that_does_not_fit_is_told_before_anything_is_sen
     put(people, "first", START)
     for wrong, message in (
         ("{column: changed_at}", 'the query gives no column "changed_at"'),
-        ("{column: updated_at, overlap: 7}", "a span of time, such as 10m, is expected"),
-        ("{column: city}", "it holds text that is no ISO time"),
+        ("{column: updated_at, overlap: 7}", "write a span of time such as 10m for this column"),
+        ("{column: city}", "it holds text that is not an ISO time"),
     ):
         project.pipeline((LOAD % ("", "")).replace("{column: updated_at, overlap: 5s}", wrong))
         done = project.run()

@@ -1,4 +1,4 @@
-"""How values of MySQL and MariaDB are loaded where PyMySQL gives bytes, or text that is no date."""
+"""How values of MySQL and MariaDB are loaded where PyMySQL gives bytes, or text instead of a date."""
 
 import re
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def conversions_of_values() -> dict[Any, Any]:
 def _dates(convert: Callable[[str], object]) -> Callable[[str], date | Unusable | None]:
     def converted(text: str) -> date | Unusable | None:
         if _ZEROS.fullmatch(text):
-            return None  # its way to say that there is no date
+            return None  # MySQL's way to say that there is no date
         value = convert(text)
         return value if isinstance(value, date) else Unusable(text, "holds a date that does not exist")
 

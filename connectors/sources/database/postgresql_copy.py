@@ -40,8 +40,8 @@ def open_copy(connection: Connection, query: str) -> Iterator["CopiedRows | None
     """
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the URL says so
-    told = map(driver.info.parameter_status, ("server_encoding", "client_encoding"))
-    if any(encoding != "UTF8" for encoding in told):
+    encodings = map(driver.info.parameter_status, ("server_encoding", "client_encoding"))
+    if any(encoding != "UTF8" for encoding in encodings):
         yield None
         return
     try:

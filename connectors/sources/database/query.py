@@ -215,7 +215,7 @@ def _refuse_other_parameters(statement: str, values: Mapping[str, str]) -> None:
 
 
 def _leave_unread(cursor: Any) -> None:
-    """PyMySQL reads a result to its end before it lets go of it, and has no other way to be told not to."""
+    """PyMySQL reads a result to its end before it lets go of it, and has no other way to be stopped."""
     unread = getattr(cursor, "_result", None)
     if unread is not None:
         unread.unbuffered_active = False

@@ -27,7 +27,7 @@ def to_json(value: Any) -> str:
             return json.dumps({"number": str(value)})
         case str():
             return json.dumps({"text": value})
-    raise ConfigError("incremental.column: a column of times or whole numbers is expected")
+    raise ConfigError("incremental.column: name a column of times or whole numbers")
 
 
 def from_json(stored: str) -> Any:
@@ -48,7 +48,7 @@ AHEAD = timedelta(days=2)
 
 
 def highest_of(values: Iterable[Any], known: Any, now: datetime) -> Any:
-    """The highest of the values and what is known; None where there is none that has an order.
+    """The highest of the values and what is known; None without a value that has an order.
 
     What only a server can write (infinity, BC), a date that does not exist, NaN, and a time in the future
     would hide the rows that come after them. Raises ConfigError for values that cannot be compared.
@@ -74,9 +74,9 @@ def _has_order(value: Any) -> bool:
 
 
 def _refuse_other_text(value: Any) -> None:
-    """For a column of no times at all; zeros are MySQL's way to say that there is none."""
+    """Raises ConfigError for text that is not a time; MySQL's zeros say that there is no time."""
     if type(value) is str and _time_of(value) is None and not value.startswith("0000-00-00"):
-        raise ConfigError("incremental.column: it holds text that is no ISO time")
+        raise ConfigError("incremental.column: it holds text that is not an ISO time")
 
 
 def _time_of(text: str) -> datetime | None:
@@ -102,8 +102,8 @@ def lowered(value: Any, by: Overlap) -> Any:
     """
     to_json(value)
     if isinstance(value, int | Decimal) != isinstance(by, int):
-        expected = "a number" if isinstance(value, int | Decimal) else "a span of time, such as 10m,"
-        raise ConfigError(f"incremental.overlap: {expected} is expected for this column")
+        expected = "a number" if isinstance(value, int | Decimal) else "a span of time such as 10m"
+        raise ConfigError(f"incremental.overlap: write {expected} for this column")
     try:
         if isinstance(value, str):
             return _lowered_text(value, by)
@@ -120,7 +120,7 @@ def _lowered_text(text: str, by: Overlap) -> str:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError("incremental.column: it holds text that is no ISO time") from None
+        raise ConfigError("incremental.column: it holds text that is not an ISO time") from None
     assert isinstance(by, timedelta)  # noqa: S101 - it was compared above
     if len(text) == len("2026-11-24"):
         return (at - timedelta(days=-(-by // timedelta(days=1)))).date().isoformat()

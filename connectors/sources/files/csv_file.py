@@ -25,7 +25,8 @@ from connectors.sources.files.encoding import encoding_of, open_text, refuse_oth
 from connectors.sources.files.header import SEARCHED_ROWS, Header, header_of
 from connectors.sources.files.plain_csv import Blocks, PlainPart, can_be_plain, plain_chunks, read_plain
 from connectors.sources.files.watched import WatchedFile, watched
-from connectors.sources.records import Record, next_chunk, unique_names, without_nul
+from connectors.sources.names import unique_names
+from connectors.sources.records import Record, next_chunk, without_nul
 
 MAX_CELL_CHARS = 16 * 1024 * 1024  # bounds what a quote that is never closed may gather; Kartra takes 255
 BYTES_A_ROW = 130

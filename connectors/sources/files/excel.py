@@ -18,7 +18,8 @@ from connectors.sources.files.encoding import NOT_TEXT
 from connectors.sources.files.header import SEARCHED_ROWS, header_of
 from connectors.sources.files.watched import WatchedFile, watched
 from connectors.sources.files.workbook import Row, Sheet, Workbook, read_workbook
-from connectors.sources.records import Record, chunks_of, unique_names, without_nul
+from connectors.sources.names import unique_names
+from connectors.sources.records import Record, chunks_of, without_nul
 
 _KIND = "an Excel workbook"
 _OTHERS = {".xls": "an old Excel workbook", ".ods": "an OpenDocument sheet", ".xlsb": "a binary workbook"}

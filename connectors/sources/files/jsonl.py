@@ -19,7 +19,8 @@ from connectors.errors import SourceError
 from connectors.sources import Chunk
 from connectors.sources.files.encoding import encoding_of, open_text, refuse_other_text
 from connectors.sources.files.watched import WatchedFile, watched
-from connectors.sources.records import Record, chunks_of, named_columns, record_of, unique_names
+from connectors.sources.names import unique_names
+from connectors.sources.records import Record, chunks_of, named_columns, record_of
 from connectors.sources.values import cell_of
 
 MAX_DEPTH = 8

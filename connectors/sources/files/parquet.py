@@ -15,7 +15,8 @@ from pyarrow import parquet
 
 from connectors.sources import Chunk
 from connectors.sources.files.watched import WatchedFile, watched
-from connectors.sources.records import named_columns, unique_names
+from connectors.sources.names import unique_names
+from connectors.sources.records import named_columns
 from connectors.sources.text_columns import TextColumn, chunk_of_columns, text_column_of
 from connectors.sources.values import Unusable, cell_of
 
