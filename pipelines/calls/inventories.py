@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from connectors.errors import FatalApiError
 from connectors.kartra import commands
 from connectors.kartra.commands import Action, Call, InventoryName
+from connectors.kartra.error_types import NOT_PERMITTED
 from connectors.kartra.profile import parse_custom_fields, parse_names
 from connectors.kartra.sender import Sender
 
@@ -19,9 +21,18 @@ INVENTORIES: Mapping[InventoryName, tuple[Callable[[], Action], str]] = {
 
 
 def read_inventory(client: Sender, kind: InventoryName) -> Any:
-    """One inventory as JSON values."""
+    """One inventory as JSON values; None where the App may not list names.
+
+    Custom fields are needed, not only compared: their options are sent by their numbers. Raises
+    FatalApiError, RetryableApiError.
+    """
     build, key = INVENTORIES[kind]
-    answer = client.inventory(Call((build(),)))
+    try:
+        answer = client.inventory(Call((build(),)))
+    except FatalApiError as error:
+        if error.type != NOT_PERMITTED or kind == "custom_fields":
+            raise
+        return None
     if kind == "custom_fields":
         return [
             {"identifier": known.identifier, "type": known.type, "options": dict(known.options)}

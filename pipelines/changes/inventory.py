@@ -30,20 +30,31 @@ class Inventory:
     sequences: frozenset[str] = frozenset()
     custom_fields: Mapping[str, CustomFieldDefinition] = field(default_factory=dict)
     fresh: bool = True
+    unlisted: frozenset[str] = frozenset()
+    """What the App may not list, and so may exist whatever its name is."""
 
     @classmethod
     def of(cls, contents: Mapping[InventoryName, Any], *, fresh: bool) -> "Inventory":
         """From what `read_inventory` gave, by kind."""
         return cls(
-            tags=frozenset(contents.get("tags", ())),
-            lists=frozenset(contents.get("lists", ())),
-            sequences=frozenset(contents.get("sequences", ())),
+            tags=frozenset(contents.get("tags") or ()),
+            lists=frozenset(contents.get("lists") or ()),
+            sequences=frozenset(contents.get("sequences") or ()),
             custom_fields={
                 known["identifier"]: CustomFieldDefinition(**known)
                 for known in contents.get("custom_fields", ())
             },
             fresh=fresh,
+            unlisted=frozenset(kind for kind, content in contents.items() if content is None),
         )
+
+    @property
+    def note(self) -> str | None:
+        """What a person should know of names that cannot be compared."""
+        if not self.unlisted:
+            return None
+        kinds = " and ".join(sorted(self.unlisted))
+        return f"the App may not list {kinds} (262): their names are not compared before they are sent"
 
     def has_room_for(self, identifier: str) -> bool:
         """Whether a custom field of that name may be created: names that differ in case alone are taken."""
@@ -84,7 +95,7 @@ def missing_in(
     given = [step.effect for step in change.steps if not step.takes and step.wish.listed_as]
     for collection, name in (*given, *sorted(theirs)):
         known: frozenset[str] = getattr(inventory, collection)
-        if name not in known:
+        if name not in known and collection not in inventory.unlisted:
             yield Missing(f'{WISH[collection].one} "{name}"', _near(name, known))
     for identifier, value in change.custom_fields.items():
         definition, new = inventory.custom_fields.get(identifier), creatable.get(identifier)

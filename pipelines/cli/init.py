@@ -6,9 +6,11 @@ from pathlib import Path
 import click
 
 from connectors.errors import ConfigError
+from connectors.kartra.transport import KARTRA_URL
 from pipelines.cli.inspect import QUERY, SHEET
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
+from pipelines.cli.rehearsal import sandbox_here
 from pipelines.config.used_files import refuse_used
 from pipelines.drafts.draft import Choices, draft_pipeline
 from pipelines.drafts.draft_text import pipeline_text
@@ -59,7 +61,8 @@ def init(
     if consent is not None and attested is not None:
         raise click.UsageError("either --consent or --attested")
     draft = draft_pipeline(named, file.absolute().parent, Choices(email, consent))
-    text = pipeline_text(draft, name, attested)
+    sandbox = sandbox_here(Path.cwd())
+    text = pipeline_text(draft, name, attested, sandbox or KARTRA_URL)
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -80,4 +83,6 @@ def init(
     click.echo(f"  {len(draft.fields)} columns mapped, {len(draft.custom)} proposed as custom fields")
     for column, reason in draft.left_out.items():
         click.echo(f"  left out: {column}: {reason}")
+    if sandbox is not None:
+        click.echo(f"  for the sandbox that serves here: {sandbox}")
     click.echo(f"next: kartra-sync check {file.name} and kartra-sync plan {file.name}")

@@ -9,6 +9,7 @@ import yaml
 
 from connectors.errors import ConfigError
 from connectors.kartra.sandbox import Account, Faults, Sandbox, SandboxOptions, demo_account, serve_forever
+from pipelines.cli import rehearsal
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
 
@@ -53,7 +54,13 @@ def sandbox(
     )
     account = demo_account() if account_file is None else _account(account_file)
     try:
-        serve_forever(served, account, _announce_json if as_json else _announce)
+        with rehearsal.begun() as begin:
+
+            def announce(sandbox: Sandbox) -> None:
+                begin(sandbox.url)
+                (_announce_json if as_json else _announce)(sandbox)
+
+            serve_forever(served, account, announce)
     except OSError as error:
         raise ConfigError(f"port {served.port} cannot be used: {error.strerror}") from error
 
@@ -82,16 +89,18 @@ def _account(file: Path) -> Account:
 
 def _announce(served: Sandbox) -> None:
     click.echo(f"A sandbox account at {served.url} (Ctrl-C ends it). For a pipeline that uses it:")
-    for name, value in _credentials(served).items():
+    for name, value in _environment(served).items():
         click.echo(f"  export {name}={value}")
 
 
 def _announce_json(served: Sandbox) -> None:
-    print_json({"url": served.url, "environment": _credentials(served)})
+    print_json({"url": served.url, "environment": _environment(served)})
 
 
-def _credentials(served: Sandbox) -> dict[str, str]:
+def _environment(served: Sandbox) -> dict[str, str]:
+    """The address first: without it, what uses these credentials would ask Kartra itself."""
     return {
+        "KARTRA_URL": served.url,
         "KARTRA_APP_ID": served.credentials.app_id,
         "KARTRA_API_KEY": served.credentials.api_key,
         "KARTRA_API_PASSWORD": served.credentials.api_password,

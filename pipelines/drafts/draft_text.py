@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from connectors.errors import ConfigError
+from connectors.kartra.transport import KARTRA_URL
 from pipelines.drafts.draft import Draft
 from pipelines.drafts.headers import FIELD_NAMES
 from pipelines.drafts.named_source import yaml_scalar
@@ -18,12 +19,13 @@ SCHEMA = "# yaml-language-server: $schema=kartra-sync.schema.json"
 """Editors complete by it; `kartra-sync schema` prints it."""
 
 
-def pipeline_text(draft: Draft, name: str, attested: str | None) -> str:
-    """The pipeline file. Raises ConfigError where nothing says that these people agreed."""
-    return "\n".join(_lines(draft, name, attested)) + "\n"
+def pipeline_text(draft: Draft, name: str, attested: str | None, url: str = KARTRA_URL) -> str:
+    """The pipeline file; `url` counts where no variable names another. Raises ConfigError where nothing says
+    that these people agreed."""
+    return "\n".join(_lines(draft, name, attested, url)) + "\n"
 
 
-def _lines(draft: Draft, name: str, attested: str | None) -> Iterator[str]:
+def _lines(draft: Draft, name: str, attested: str | None, url: str) -> Iterator[str]:
     yield SCHEMA
     yield from _remarks(draft)
     yield f"pipeline: {name}"
@@ -31,7 +33,8 @@ def _lines(draft: Draft, name: str, attested: str | None) -> Iterator[str]:
     yield "  app_id: ${KARTRA_APP_ID}          # from the environment, or from a file .env beside this one"
     yield "  api_key: ${KARTRA_API_KEY}"
     yield "  api_password: ${KARTRA_API_PASSWORD}"
-    yield "  url: ${KARTRA_URL:-https://app.kartra.com/api}"
+    remark = "" if url == KARTRA_URL else f"  # a sandbox; Kartra itself: {KARTRA_URL}"
+    yield f"  url: ${{KARTRA_URL:-{url}}}{remark}"
     yield "load:"
     yield f"  source: {{{draft.source}}}"
     yield "  key: email"

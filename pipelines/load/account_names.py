@@ -90,6 +90,11 @@ class AccountInventory:
         self._current = replace(self.current(), custom_fields=now)
         return now
 
+    @property
+    def note(self) -> str | None:
+        """What a person should know of the lists, if they were asked for."""
+        return self._current.note if self._current is not None else None
+
     def forget(self) -> None:
         """The lists proved wrong: ask again next time."""
         self._store.inventories.forget(self._account)

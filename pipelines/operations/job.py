@@ -174,7 +174,10 @@ def _refuse_unknown_names(rows: list[Row], client: Sender) -> None:
     )
     missing: Counter[Missing] = Counter()
     for kind in dict.fromkeys(kind for kind, _ in asked):
-        known = frozenset(read_inventory(client, _NAMES[kind]))
+        listed = read_inventory(client, _NAMES[kind])
+        if listed is None:  # the App may not list them: Kartra refuses what is misspelt, row by row
+            continue
+        known = frozenset(listed)
         for (other, name), count in asked.items():
             if other == kind and name not in known:
                 missing[Missing(f'{kind} "{name}"', nearest(name, known))] += count

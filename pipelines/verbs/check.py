@@ -123,4 +123,6 @@ def _inventory(config: PipelineConfig, load: LoadConfig, checked: Checked) -> In
     finally:
         client.close()
     checked.names_checked = True
-    return Inventory.of(contents, fresh=True)
+    inventory = Inventory.of(contents, fresh=True)
+    checked.notes += [inventory.note] if inventory.note else []
+    return inventory

@@ -101,6 +101,7 @@ def _plan_load(
         plan = make_plan(store, load, shortfall, summary, run_id=None)
         with summary.timings.stage("guard"):
             refusal = guard_plan(load, store, summary, plan, approved=False)
+        summary.notes += [inventory.note] if inventory.note else []
         if unchecked:
             plan.forget_names()
         creating = len(plan.new_fields)

@@ -150,6 +150,7 @@ def _plan(work: Work, extract: Extract, inventory: AccountInventory) -> Plan:
         unknown=unknown,
         between=work.between,
     )
+    run.summary.notes += [inventory.note] if inventory.note else []
     refuse_missing(plan)
     return plan
 

@@ -190,6 +190,26 @@ def test_refused_credentials_are_2_and_nothing_was_sent(
     assert stored(sandbox) == {}
 
 
+def test_an_app_that_may_not_list_names_sends_them_without_comparing(
+    project: Project, sandbox: Sandbox
+) -> None:
+    lists = {"retrieve_account_lists", "retrieve_custom_fields", "retrieve_account_sequences"}
+    chained = {"create_lead", "edit_lead", "assign_tag", "subscribe_lead_to_list", "get_lead"}
+    sandbox.account.allowed_commands = lists | chained | {"subscribe_lead_to_sequence_at_step"}
+    project.contacts([contact(1), contact(2)])
+    project.pipeline(LOAD)
+    note = "the App may not list tags (262): their names are not compared before they are sent"
+    checked, planned = together(project, [("check", "p.yaml", "--json"), ("plan", "p.yaml", "--json")])
+    assert (checked.code, note in checked.json["files"][0]["notes"]) == (0, True)
+    assert (planned.code, planned.json["notes"]) == (0, [note])
+    ran = project.run()
+    assert (ran.code, ran.json["leads"]["created"], ran.json["notes"]) == (0, 2, [note])
+    assert stored(sandbox)["lead1@example.org"]["tags"] == {"Imported", "Blog", "VIP"}
+    project.contacts([contact(1), contact(2), contact(3, Tags="Misspelt")])
+    stopped = project.run()
+    assert (stopped.code, '"Misspelt"' in stopped.json["message"]) == (2, True)
+
+
 def test_a_pull_hides_not_why_the_load_was_stopped(project: Project, sandbox: Sandbox) -> None:
     project.contacts([contact(number) for number in range(60)])
     path = project.pipeline(FIELDS_ONLY)

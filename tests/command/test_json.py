@@ -130,7 +130,13 @@ def test_the_sandbox_announces_itself_as_one_object_and_ends_on_sigterm(project:
         text += line
     announced = json.loads(text)
     project.environ |= {"KARTRA_URL": announced["url"], **announced["environment"]}
-    assert set(announced["environment"]) == {"KARTRA_APP_ID", "KARTRA_API_KEY", "KARTRA_API_PASSWORD"}
+    assert list(announced["environment"]) == [
+        "KARTRA_URL",
+        "KARTRA_APP_ID",
+        "KARTRA_API_KEY",
+        "KARTRA_API_PASSWORD",
+    ]
+    assert announced["environment"]["KARTRA_URL"] == announced["url"]
     project.contacts([contact(number) for number in range(2)])
     project.pipeline(LOAD)
     done = project.run()

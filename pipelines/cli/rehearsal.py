@@ -1,0 +1,50 @@
+"""A folder that one rehearses in: `sandbox` leaves its address there while it serves, and `init` finds it.
+
+So a pipeline that is drafted beside a sandbox is about the sandbox, and not about Kartra.
+"""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+NAME = ".kartra-sandbox"
+ANSWERS_WITHIN_S = 1.0
+
+
+@contextmanager
+def begun() -> Iterator[Callable[[str], None]]:
+    """Gives what is to be called with the address. Where nothing can be written, nothing is left."""
+    place = Path.cwd() / NAME
+    left: list[str] = []
+
+    def begin(url: str) -> None:
+        with suppress(OSError):
+            place.write_text(f"{url}\n", encoding="utf-8")
+            left.append(url)
+
+    try:
+        yield begin
+    finally:
+        with suppress(OSError):
+            if left and _written_in(place) == left[0]:  # another one may have come meanwhile
+                place.unlink()
+
+
+def sandbox_here(folder: Path) -> str | None:
+    """The address of the sandbox that serves in this folder, if one does."""
+    url = _written_in(folder / NAME)
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 0), ANSWERS_WITHIN_S).close()
+    except (OSError, ValueError):  # it was killed, or never was one
+        return None
+    return url
+
+
+def _written_in(place: Path) -> str:
+    try:
+        return place.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
