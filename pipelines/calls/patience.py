@@ -23,17 +23,23 @@ def pause_s(tries: int) -> float:
     return min(LONGEST_PAUSE_S, 0.5 * 2.0 ** min(tries, 4))
 
 
-def unreachable() -> RetryableApiError:
-    """For a run none of whose calls arrives."""
-    return RetryableApiError("Kartra cannot be reached: nothing of what is left was sent. Run again later")
+def unreachable(trouble: str) -> RetryableApiError:
+    """For a run none of whose calls arrives; `trouble` is that of the last one."""
+    return RetryableApiError(
+        "Kartra cannot be reached: nothing of what is left was sent. Run again later" + _last(trouble)
+    )
 
 
-def unanswered() -> RetryableApiError:
+def unanswered(trouble: str) -> RetryableApiError:
     """For a run whose calls get no usable answer any more."""
     return RetryableApiError(
         f"Kartra gave no usable answer to {UNANSWERED_IN_A_ROW} calls in a row: stopped. The next run"
-        " reads back what is unknown, and goes on"
+        f" reads back what is unknown, and goes on{_last(trouble)}"
     )
+
+
+def _last(trouble: str) -> str:
+    return f"; the last time: {trouble}" if trouble else ""
 
 
 @dataclass(slots=True)
@@ -42,6 +48,8 @@ class Patience:
 
     unreached: int = 0
     without_answer: int = 0
+    trouble: str = ""
+    """What stood between, the last time that something did."""
 
     @property
     def is_exhausted(self) -> bool:
@@ -50,6 +58,7 @@ class Patience:
 
     def hear(self, answer: Answer) -> None:
         """Counts an answer."""
+        self.trouble = answer.trouble or self.trouble
         self.count(is_usable=bool(answer.effect is not Effect.UNKNOWN or answer.body or answer.type))
 
     def count(self, *, is_usable: bool) -> None:

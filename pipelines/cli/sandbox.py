@@ -31,7 +31,22 @@ from pipelines.cli.output import print_json
 @click.option("--chain-errors", default="flat", show_default=True, type=click.Choice(["flat", "nested"]))
 @click.option("--wording", default="current", show_default=True, type=click.Choice(["current", "older"]))
 @click.option("--effect-delay-ms", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--fault", "shares", multiple=True, metavar="NAME=SHARE", help="Such as cut_after=0.05.")
+@click.option(
+    "--memberships", default="name", show_default=True, type=click.Choice(["name", "membership_name"])
+)
+@click.option("--missing-lead", default="206", show_default=True, type=click.Choice(["206", "223"]))
+@click.option("--text-limit", default=0, metavar="N", type=click.IntRange(0), help="Texts keep N characters.")
+@click.option("--firewall", is_flag=True, help="Calls with < or > in a value are answered by a page, 403.")
+@click.option(
+    "--clock-offset-s", default=0.0, metavar="S", help="The clock of the server is S seconds ahead."
+)
+@click.option(
+    "--fault",
+    "shares",
+    multiple=True,
+    metavar="NAME=SHARE",
+    help="Such as cut_after=0.05; also silence, maintenance, firewall, proxy, trickle, php_notice …",
+)
 @click.option("--seed", default=0, show_default=True, type=int, help="Of the faults.")
 @click.option("--account", "account_file", type=FILE, help="A YAML file with the account to start from.")
 @common

@@ -171,7 +171,7 @@ class Delivery:
             return
         self._patience.hear(answer)
         if self._patience.is_exhausted:  # what is unknown stays so, and the next run reads it back
-            self._workers.fail(unanswered())
+            self._workers.fail(unanswered(self._patience.trouble))
             return
         if task.stage in WRITES:
             self._patience.hear_write(answer)

@@ -177,7 +177,7 @@ def heard(task: Task, answer: Answer, rules: Rules) -> Heard:
 
 def _after_write(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
     if answer.effect is Effect.RETRY_LATER:
-        return _not_reached(task, now)
+        return _not_reached(task, answer.trouble, now)
     first = answer.actions[0].type
     if task.change.create and first == LEAD_EXISTS:
         return _address_taken(task, now)
@@ -208,11 +208,11 @@ def _after_actions(
     return Send(task) if task.change else settled(task)
 
 
-def _not_reached(task: Task, now: Now) -> Withdraw | Stop:
+def _not_reached(task: Task, trouble: str, now: Now) -> Withdraw | Stop:
     if now.is_halted:
         return Withdraw(task)
     if now.unreached >= UNREACHABLE_IN_A_ROW:
-        return Stop(unreachable(), Withdraw(task))
+        return Stop(unreachable(trouble), Withdraw(task))
     return Withdraw(task, Send(replace(task, tries=task.tries - 1), pause_s(now.unreached)))
 
 

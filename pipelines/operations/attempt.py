@@ -193,7 +193,7 @@ def _after_try(attempt: Attempt, sent: Sent, now: Now) -> NextStep:
         case Effect.FATAL:
             return Stop(fatal(answer), _untouched(attempt))
         case Effect.RETRY_LATER:
-            return _not_reached(attempt, now)
+            return _not_reached(attempt, answer.trouble, now)
         case Effect.DONE:
             settle = Settle(attempt, _done(attempt, sent))
             return Stop(sent.error, settle) if sent.error else settle  # the operation itself is done
@@ -208,11 +208,11 @@ def _after_try(attempt: Attempt, sent: Sent, now: Now) -> NextStep:
     return LookBack(attempt, min(FIRST_LOOK_S, attempt.settle_s))
 
 
-def _not_reached(attempt: Attempt, now: Now) -> Withdraw | Stop:
+def _not_reached(attempt: Attempt, trouble: str, now: Now) -> Withdraw | Stop:
     if now.is_halted:
         return Withdraw(attempt, Defer(attempt))
     if now.unreached >= UNREACHABLE_IN_A_ROW:
-        return Stop(unreachable(), Withdraw(attempt, Defer(attempt)))
+        return Stop(unreachable(trouble), Withdraw(attempt, Defer(attempt)))
     return Withdraw(attempt, Go(attempt, pause_s(now.unreached)))
 
 

@@ -239,7 +239,7 @@ class Operations:
         self._patience.hear(answer)
         self._patience.hear_write(answer)
         if self._patience.is_exhausted:
-            self._workers.fail(unanswered())
+            self._workers.fail(unanswered(self._patience.trouble))
         self.retried += attempt.tries > 1 and answer.effect is not Effect.RETRY_LATER
 
     # --- what is to be done

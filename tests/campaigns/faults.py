@@ -41,7 +41,8 @@ EACH_BOOKING = 3
 """Classes are booked in every third cell: each lost answer there is a person's errand."""
 LATE_S = 0.8
 
-ALL_KINDS = tuple(Faults().shares())
+ALL_KINDS = tuple(name for name in Faults().shares() if name not in ("firewall", "proxy"))
+"""Not what refuses a row on the way for good: such a row is a reject, and not as wished in the end."""
 
 Setting = tuple[float, str, str, str]
 """Share of the calls, chain errors, wording, mode."""

@@ -164,7 +164,10 @@ def test_an_unreachable_server_is_1_and_nothing_is_lost(project: Project, sandbo
     sandbox.stop()
     project.contacts([contact(number, First="Someone") for number in range(30)])
     failed, planned = together(project, [("run", "p.yaml", "--json"), ("plan", "p.yaml", "--json")])
-    told = "Kartra cannot be reached: nothing of what is left was sent. Run again later"
+    told = (
+        "Kartra cannot be reached: nothing of what is left was sent. Run again later; the last time:"
+        " 127.0.0.1 refused the connection"
+    )
     assert (failed.code, failed.json["status"], failed.json["message"]) == (1, "failed", told)
     assert failed.stderr == f"newsletter: {told}\n"
     assert (failed.json["leads"], adds_up(failed.json)) == (NO_LEADS | {"deferred": 30}, True)

@@ -127,6 +127,7 @@ def test_p1_a_run_without_any_usable_answer_ends_by_itself_and_the_next_one_goes
     seen: Stopped = scenes["outage"]
     assert (seen.first.code, seen.first.json["status"]) == (1, "failed")
     assert "no usable answer to 25 calls in a row" in seen.first.json["message"]
+    assert "; the last time: HTTP 502 Bad Gateway" in seen.first.json["message"]
     assert adds_up(seen.first)
     assert seen.first.json["calls"]["sent"] < 60
     assert seen.after.held == all_wished([contact(number) for number in range(60)])
