@@ -40,6 +40,20 @@ class Change:
         """Whether it changes the lead's score."""
         return any(step.wish.is_amount for step in self.steps)
 
+    @property
+    def takes_what_can_be_left(self) -> bool:
+        """Whether it takes the lead off something that its person may have left before."""
+        return any(step.takes and step.wish.can_be_left for step in self.steps)
+
+    @property
+    def needs_read(self) -> bool:
+        """Whether the lead has to be read before the call leaves.
+
+        Points are proven by the score before and after; who has left a list stays off it, and once we took it
+        back that can be seen no more. A new lead has none of it.
+        """
+        return not self.create and (self.gives_points or self.takes_what_can_be_left)
+
     def __bool__(self) -> bool:
         return self.writes_profile or bool(self.steps)
 

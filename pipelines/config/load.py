@@ -51,6 +51,7 @@ from pipelines.config.wishes import (
 )
 
 SyncMode = Literal["upsert", "create_only", "update_only"]
+OnGone = Literal["report", "recreate", "forget"]
 Existing = Literal["update", "fill_blanks", "skip"]
 Removal = Literal["untag", "unsubscribe"]
 Blank = Literal["ignore", "clear"]
@@ -286,6 +287,8 @@ class LoadConfig(Section):
         also(listed_once),
     ] = ()
     """What happens to a lead that is gone from the source: ignore, or a list. Only what we gave is taken."""
+    on_gone: Annotated[OnGone, one_of(OnGone)] = "report"
+    """What happens to a lead of ours that is gone from Kartra: report (refused), recreate, forget."""
     on_drift: Annotated[OnDrift, one_of(OnDrift)] = "report"
     """What happens to what somebody changed in Kartra of what we sent, once a look has found it."""
     blank: Annotated[Blank, one_of(Blank)] = "ignore"

@@ -7,10 +7,12 @@ from connectors.kartra.error_types import LEAD_DELETED, LEAD_EXISTS, error_type
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import ProfileRead, profile_of
 from pipelines.calls.patience import MAX_TRIES, pause_s
+from pipelines.changes.before_call import found_again, kept_as_left, left_by_its_person, unproven_of
 from pipelines.changes.diff import apply_change, landed_commands
 from pipelines.changes.readback import adopt, after_unknown, joined_after, landed
 from pipelines.contacts.wishes import StepEffect
 from pipelines.load.steps import (
+    BeginAnew,
     Leave,
     NextStep,
     ReadBack,
@@ -18,6 +20,7 @@ from pipelines.load.steps import (
     Settle,
     anew,
     is_disproven,
+    search,
     settled,
 )
 from pipelines.load.task import WRITES, Now, Rules, Stage, Task, owing
@@ -29,9 +32,9 @@ _SHOWN = {Stage.UNKNOWN: Stage.SHOWN, Stage.LEFT: Stage.LEFT_SHOWN}
 
 def asks_owner(task: Task, answer: Answer) -> tuple[str, str] | None:
     """(lead id, address) of a lead that was read, where it may be the lead of another record."""
-    if task.stage in WRITES or task.stage is Stage.SCORING:
+    if task.entry.kind != "load" or task.stage in WRITES or task.stage is Stage.PREPARING:
         return None
-    if task.snapshot is not None or task.entry.kind != "load":
+    if task.snapshot is not None and task.stage is not Stage.SEARCHING:
         return None
     profile = profile_of(answer).profile
     if profile is None or not profile.id:
@@ -49,8 +52,8 @@ def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
     task = replace(task, reads=0, score=read.profile.score if read.profile else None)
     if read.profile is None:
         return _without_profile(task, read, now, rules)
-    if task.stage is Stage.SCORING:
-        return _scored(task, read.profile)
+    if task.stage is Stage.PREPARING:
+        return _prepared(task, read.profile, rules)
     if asks_owner(task, answer) is not None and now.owner not in (None, task.entry.key):
         if task.stage in _LEFT:
             return Settle(task, Outcome("recovered"))
@@ -58,14 +61,46 @@ def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
         return Settle(task, Outcome("rejected", LEAD_EXISTS, reason))
     if task.stage is Stage.ADOPTING:
         return _adopt(task, read.profile, rules)
+    if task.stage is Stage.SEARCHING:
+        return _found(task, read.profile, rules)
     return _compare(task, read.profile, now, rules)
 
 
-def _scored(task: Task, profile: LeadProfile) -> Send:
+def _prepared(task: Task, profile: LeadProfile, rules: Rules) -> Send:
+    """With its score, and without taking back what its person has left: that is kept."""
     snapshot = task.snapshot
-    if snapshot is not None and not snapshot.lead_id:
+    assert snapshot is not None  # noqa: S101 - a new lead is not read before it is made
+    if not snapshot.lead_id:
         snapshot = replace(snapshot, lead_id=profile.id or None)
-    return Send(replace(task, snapshot=snapshot, stage=Stage.FRESH))
+    task = replace(task, snapshot=snapshot, stage=Stage.FRESH)
+    left = left_by_its_person(task.change, snapshot, profile)
+    if not left:
+        return Send(task)
+    return Send(owing(replace(task, snapshot=kept_as_left(snapshot, left, task.entry.desired)), rules))
+
+
+def _found(task: Task, profile: LeadProfile, rules: Rules) -> Send | Settle | BeginAnew:
+    """Another lead has the address of one whose number is gone: it stands in its place."""
+    known, desired = task.snapshot, task.entry.desired
+    assert known is not None and desired is not None  # noqa: S101, PT018 - only of a lead that is known
+    if not profile.id or profile.id == known.lead_id:
+        return gone(task, rules)
+    task = replace(task, snapshot=found_again(desired, known, profile, rules.existing), gone=None)
+    return Send(owing(replace(task, stage=Stage.FRESH, tries=0), rules))
+
+
+def gone(task: Task, rules: Rules) -> Settle | BeginAnew:
+    """Kartra has no more a lead that was ours, and no other has its address."""
+    if rules.on_gone == "recreate" and rules.sync_mode != "update_only":
+        return anew(task, rules)
+    if rules.on_gone == "forget":
+        task = replace(task, origin="skipped")
+        return Settle(task, Outcome("skipped", reason="gone from Kartra"), complete=True)
+    reason = (
+        f"{error_type(task.gone).message}: the lead was there and is gone, and no other has its address."
+        " load.on_gone says what is to become of such leads: recreate or forget"
+    )
+    return Settle(task, Outcome("rejected", task.gone, reason))
 
 
 def _without_profile(task: Task, read: ProfileRead, now: Now, rules: Rules) -> NextStep:
@@ -74,9 +109,16 @@ def _without_profile(task: Task, read: ProfileRead, now: Now, rules: Rules) -> N
         if is_open and read.type != LEAD_DELETED:
             return ReadBack(task, task.left_s(now))
         given_up_at = task.intended_at if task.change.create else None
-        return Settle(task, Outcome("recovered", read.type), given_up_at=given_up_at)
+        return Settle(_unproven(task), Outcome("recovered", read.type), given_up_at=given_up_at)
     if task.stage is Stage.ADOPTING and rules.sync_mode == "update_only" and read.type != LEAD_DELETED:
         return Settle(task, Outcome("skipped", reason="not in Kartra, and sync_mode is update_only"))
+    if task.stage is Stage.SEARCHING:
+        return gone(task, rules)
+    if task.is_gone(read.type) and task.stage is not Stage.ADOPTING:
+        return search(_unproven(task), read.type)
+    if task.stage is Stage.ADOPTING and task.entry.origin == "skipped":
+        known = replace(task, snapshot=task.entry.snapshot, gone=read.type)
+        return gone(known if rules.on_gone == "forget" else replace(task, gone=read.type), rules)
     if is_disproven(task, read.type, rules):  # its new address may not show yet
         return ReadBack(task, task.left_s(now)) if is_open else anew(task, rules)
     if read.type == LEAD_DELETED or not task.change.create:
@@ -85,6 +127,14 @@ def _without_profile(task: Task, read: ProfileRead, now: Now, rules: Rules) -> N
         reason = "the address exists in Kartra, but its lead cannot be read"
         return Settle(task, Outcome("rejected", LEAD_EXISTS, reason))
     return ReadBack(task, task.left_s(now)) if is_open else _send_again(task)
+
+
+def _unproven(task: Task) -> Task:
+    """What its open try gives may have landed on a lead that is gone: it is not given again by itself."""
+    if task.snapshot is None or task.stage in (Stage.PREPARING, Stage.ADOPTING):
+        return task
+    unproven = task.snapshot.unproven | unproven_of(task.change)
+    return replace(task, snapshot=replace(task.snapshot, unproven=unproven))
 
 
 def _adopt(

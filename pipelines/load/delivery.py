@@ -121,7 +121,7 @@ class Delivery:
 
     def _inventory_for(self, batch: list[Task]) -> Inventory:
         """What the account has, for calls that write. It may be asked for: not within a transaction."""
-        if any(task.change and task.stage in WRITES and not task.needs_score for task in batch):
+        if any(task.change and task.stage in WRITES and not task.needs_read for task in batch):
             return self._inventory.current()
         return Inventory()
 
@@ -223,8 +223,8 @@ class Delivery:
                 self._store.outbox.withdraw(task.entry.entry_id)
                 if then is not None:
                     self._do(then)
-            case BeginAnew(task):
-                self._store.outbox.disprove(task.entry)
+            case BeginAnew(task, gone_id):
+                self._store.outbox.disprove(task.entry, gone_id)
                 self._workers.again(task)
             case Stop(error, then):
                 self._workers.fail(error)

@@ -8,7 +8,7 @@ nothing. Stages, and what leads from one to the next:
     left without an outcome by an earlier run ──> LEFT
 
     at           answer                                      next
-    DUE, FRESH   points are owed, score not read             SCORING
+    DUE, FRESH   points are owed, or a list is taken back    PREPARING (at DUE)
                  nothing is owed                             settled
                  done, or refused for good, nothing owed     settled
                  done, and something is owed                 DUE
@@ -17,7 +17,10 @@ nothing. Stages, and what leads from one to the next:
                  244 to the first try of a creation          ADOPTING, the intent taken back
                  244 after an earlier try of it              UNKNOWN, once its effects have to show
                  no such lead, which a person had named      DUE, as a new lead
-    SCORING      profile                                     FRESH
+                 no such lead, known by its number           SEARCHING, the intent taken back
+    PREPARING    profile                                     FRESH, what its person has left is kept
+    SEARCHING    profile under another number                FRESH, with what it was given once
+                 no such lead, `on_gone`                     settled (report, forget), or DUE as a new lead
     ADOPTING     profile                                     FRESH, or settled (skip, create_only)
     UNKNOWN      profile: a creation of ours                 SHOWN, until its effects have to show
     UNKNOWN,     profile: all of it                          settled
@@ -28,6 +31,7 @@ nothing. Stages, and what leads from one to the next:
                  no such lead                                FRESH
     LEFT,        as UNKNOWN and SHOWN, but settled as
     LEFT_SHOWN   "recovered": the run plans anew             settled
+    other reads  no such lead, known by its number           SEARCHING
     any read     no usable answer                            the same, after a pause; at last left as it is
                  the lead of another record, deleted         settled
     any          credentials, App or address refused         left or taken back, and the run stops
@@ -70,6 +74,7 @@ from pipelines.load.steps import (
     Withdraw,
     anew,
     is_disproven,
+    search,
     settled,
 )
 from pipelines.load.task import WRITES, Now, Rules, Stage, Task, owing
@@ -91,8 +96,8 @@ def next_call(task: Task, held: Mapping[Cause, str], *, is_last_pass: bool) -> N
         return PutBy(task) if task.held and not task.tries and not is_last_pass else settled(task)
     if task.one_by_one:
         task = replace(task, change=first_only(task.change))
-    if task.needs_score:
-        return ReadBack(replace(task, stage=Stage.SCORING))
+    if task.needs_read:
+        return ReadBack(replace(task, stage=Stage.PREPARING))
     if task.change.gives_points:
         score = 0 if task.change.create else task.score
         task = replace(task, change=replace(task.change, score=score))
@@ -113,6 +118,8 @@ def lookups(task: Task, mode: Mode) -> Iterator[Call]:
     One that was taken over has the address it had, unless its change has landed.
     """
     desired, known = task.entry.desired, task.snapshot
+    if task.stage is Stage.SEARCHING and known is not None:
+        known = replace(known, lead_id=None)
     if known is not None and (known.lead_id or task.origin != "created"):
         yield from reads_of(known, mode)
         if known.lead_id or desired is None or desired.email == known.email:
@@ -157,6 +164,7 @@ def heard(task: Task, answer: Answer, rules: Rules) -> Heard:
         answer.effect in (Effect.RETRY_LATER, Effect.FATAL)
         or (task.change.create and answer.actions[0].type == LEAD_EXISTS)
         or is_disproven(task, answer.actions[0].type, rules)
+        or task.is_gone(answer.actions[0].type)
     ):
         return Heard()
     done = tuple(
@@ -183,6 +191,8 @@ def _after_write(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep
         return _address_taken(task, now)
     if is_disproven(task, first, rules):
         return anew(task, rules)
+    if task.is_gone(first):  # nothing was done, for there was nobody to do it for
+        return Withdraw(task, search(task, first))
     told = heard(task, answer, rules)
     task = _take(task, told.done, answer.lead_id)
     task = replace(task, refused={**task.refused, **dict(told.refused)})

@@ -88,7 +88,7 @@ def decide(difference: Difference, load: LoadConfig) -> Decision:
         return Decision("parked", reason=why_parked(unproven)) if unproven else Decision("unchanged")
     if load.sync_mode == "create_only":
         return Decision("skipped")
-    return Decision("edited", change, calls=2 if change.gives_points else 1)
+    return Decision("edited", change, calls=2 if change.needs_read else 1)
 
 
 def make_plan(
@@ -142,7 +142,7 @@ def make_plan(
     for removals in summary.timings.stage_of_each("removed", batches(_removals(store, load, unknown), BATCH)):
         for _, change in removals:
             plan.removed += 1
-            plan.calls += 1
+            plan.calls += 2 if change.needs_read else 1
             plan.actions.update(change.commands)
         if run_id is not None:
             store.outbox.enqueue(run_id, [_removal_entry(key) for key, _ in removals])

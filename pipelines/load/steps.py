@@ -51,6 +51,8 @@ class BeginAnew:
     """Kartra does not have the lead after all: what was known of it goes, and it is sent as a new one."""
 
     task: Task
+    gone_id: str | None = None
+    """The number it was known by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,15 @@ def is_disproven(task: Task, number: str | None, rules: Rules) -> bool:
 
 def anew(task: Task, rules: Rules) -> BeginAnew:
     """As a lead that Kartra does not have."""
+    gone_id = task.snapshot.lead_id if task.snapshot else None
     entry = replace(task.entry, snapshot=None, origin=None)
-    task = replace(task, entry=entry, snapshot=None, origin=None, stage=Stage.DUE, tries=0)
-    return BeginAnew(owing(task, rules))
+    task = replace(task, entry=entry, snapshot=None, origin=None, stage=Stage.DUE, tries=0, gone=None)
+    return BeginAnew(owing(task, rules), gone_id)
+
+
+def search(task: Task, number: str | None) -> ReadBack:
+    """Its lead may be merged into another, or somebody made a new one: the address tells."""
+    return ReadBack(replace(task, stage=Stage.SEARCHING, gone=number))
 
 
 def settled(task: Task) -> Settle:

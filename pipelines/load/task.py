@@ -6,10 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from connectors.kartra.error_types import LEAD_DELETED, NO_LEAD
 from pipelines.calls.patience import LEFT_WITHIN
 from pipelines.changes.compile import change_from_json
 from pipelines.changes.diff import Change, diff_lead, removal, unproven_wishes, without
-from pipelines.config.load import Existing, LoadConfig, SyncMode
+from pipelines.config.load import Existing, LoadConfig, OnGone, SyncMode
 from pipelines.contacts.lead import Origin, Snapshot
 from pipelines.contacts.wishes import Cause
 from pipelines.state.outbox import Entry
@@ -22,10 +23,12 @@ class Stage(StrEnum):
     """What it owes may leave."""
     FRESH = "fresh"
     """What it owes may leave, and its lead was read since the last write: the score before is known."""
-    SCORING = "scoring"
-    """The lead is read for its score, before points leave."""
+    PREPARING = "preparing"
+    """The lead is read before its call leaves: for its score, or for what its person has left."""
     ADOPTING = "adopting"
     """The lead is read because Kartra may have had it before us."""
+    SEARCHING = "searching"
+    """Kartra has no lead of its number any more: it is looked up by its address."""
     UNKNOWN = "unknown"
     """A try has no usable answer: the lead is read back, and nothing leaves before."""
     SHOWN = "shown"
@@ -47,12 +50,13 @@ class Rules:
     existing: Existing
     sync_mode: SyncMode
     on_removed: tuple[str, ...]
+    on_gone: OnGone
     settle_s: float
     """An effect that is not in the profile so long after its call is taken not to have happened."""
 
     @classmethod
     def of(cls, load: LoadConfig, settle_s: float) -> Self:
-        return cls(load.existing, load.sync_mode, tuple(load.on_removed), settle_s)
+        return cls(load.existing, load.sync_mode, tuple(load.on_removed), load.on_gone, settle_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,8 @@ class Task:
     """The monotonic second at which every effect of the last write has to show."""
     intended_at: datetime | None = None
     """The first try."""
+    gone: str | None = None
+    """The error type by which Kartra said that the number of its lead is gone."""
     refused: Mapping[Cause, str] = field(default_factory=dict)
     """What Kartra refused, by which error type."""
     held: Mapping[Cause, str] = field(default_factory=dict)
@@ -99,9 +105,14 @@ class Task:
     """The commands that Kartra acknowledged, or that are proven to have landed."""
 
     @property
-    def needs_score(self) -> bool:
-        """Points are proven by the score before and after; a new lead has none before."""
-        return self.change.gives_points and not self.change.create and self.stage is Stage.DUE
+    def needs_read(self) -> bool:
+        """Whether its lead has to be read before its next call leaves."""
+        return self.change.needs_read and self.stage is Stage.DUE
+
+    def is_gone(self, number: str | None) -> bool:
+        """Whether an error type says that the number its lead is known by is gone."""
+        is_ours = self.entry.kind == "load" and self.snapshot is not None and bool(self.snapshot.lead_id)
+        return is_ours and (number in NO_LEAD or number == LEAD_DELETED)
 
     @property
     def unproven(self) -> list[str]:

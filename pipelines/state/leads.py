@@ -88,9 +88,9 @@ class Leads:
         )
         return owner
 
-    def drop_without_id(self, key: str) -> None:
-        """A lead that was taken over and that Kartra does not know is new again."""
-        self._queries.drop_without_id(scope_id=self._scope.scope_id, key=key)
+    def drop(self, key: str, lead_id: str | None) -> None:
+        """A lead that Kartra does not know is new again; one that was taken over may have no number."""
+        self._queries.drop(scope_id=self._scope.scope_id, key=key, lead_id=lead_id)
 
     def learn_id(self, key: str, lead_id: str) -> None:
         """Kartra's number of a lead, unless it is that of another one."""

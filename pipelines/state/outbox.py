@@ -111,11 +111,14 @@ class Outbox:
         with self._database.transaction():
             self._queries.withdraw(entry_id=entry_id)
 
-    def disprove(self, entry: Entry) -> None:
-        """Its lead was taken over, and Kartra does not know it: it is new again, and the entry owed again."""
+    def disprove(self, entry: Entry, gone_id: str | None = None) -> None:
+        """Kartra does not know its lead: it is new again, and the entry owed again.
+
+        `gone_id` is the number it was known by; one that was taken over may have none.
+        """
         with self._database.transaction():
             self._queries.withdraw(entry_id=entry.entry_id)
-            self._leads.drop_without_id(entry.key)
+            self._leads.drop(entry.key, gone_id)
 
     def settle(
         self,

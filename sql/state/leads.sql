@@ -20,9 +20,9 @@ ON CONFLICT (scope_id, key) DO UPDATE SET
 UPDATE leads SET digest = :digest, snapshot = :snapshot, removed_at = NULL
 WHERE scope_id = :scope_id AND key = :key;
 
--- name: drop_without_id(scope_id, key)!
--- A lead that was taken over and that Kartra does not know.
-DELETE FROM leads WHERE scope_id = :scope_id AND key = :key AND lead_id IS NULL;
+-- name: drop(scope_id, key, lead_id)!
+-- A lead that Kartra does not know under its number; one that was taken over may have none.
+DELETE FROM leads WHERE scope_id = :scope_id AND key = :key AND lead_id IS :lead_id;
 
 -- name: count(scope_id)$
 -- Leads we created or adopted and that are still wished for.

@@ -52,6 +52,7 @@ CREATED = stored(WISH)
 MOVED = replace(CREATED, fields={"city": "Leeds"}, tags=frozenset())
 """Ann as she was acknowledged, of whom a city and a tag are owed."""
 TAKEN_OVER = replace(MOVED, lead_id=None)
+BOOKING = CalendarClass("Yoga", "Morning")
 CREATE, EDIT = diff_lead(WISH, None), diff_lead(WISH, MOVED)
 LATE = now(SETTLE_S + 1)
 
@@ -114,7 +115,7 @@ BEFORE = {
     "a new lead's points need no score": Before(
         begin(entry(wish(points=10)), RULES), {}, False, ("Send", "DUE")
     ),
-    "the score before points": Before(points_owed(), {}, False, ("ReadBack", "SCORING")),
+    "the score before points": Before(points_owed(), {}, False, ("ReadBack", "PREPARING")),
     "points once the score is known": Before(points_owed(stage=Stage.FRESH), {}, False, ("Send", "FRESH")),
     "all that it owes is held back": Before(task(ONLY_VIP), VIP_HELD, False, ("PutBy",)),
     "held back to the end": Before(task(ONLY_VIP), VIP_HELD, True, ("Settle", "parked")),
@@ -170,6 +171,15 @@ def sent(change: Change) -> Task:
 
 D, U = Effect.DONE, Effect.UNKNOWN
 ALL_DONE = (D,) * 4
+GONE = entry(None, snapshot=CREATED, origin="created")
+REMOVAL = Rules("update", "upsert", ("untag", "unsubscribe"), "report", SETTLE_S)
+REMOVING = replace(
+    owing(Task(GONE, CREATED, "created", Change()), REMOVAL),
+    stage=Stage.UNKNOWN,
+    tries=1,
+    open_until=now(SETTLE_S).monotonic_s,
+    intended_at=AT,
+)
 AFTER_WRITES = {
     "done": After(sent(CREATE), wrote(CREATE, *ALL_DONE, lead_id="1"), ("Settle", "created")),
     "an edit is done": After(sent(EDIT), wrote(EDIT, D, D), ("Settle", "edited")),
@@ -222,7 +232,15 @@ AFTER_WRITES = {
         sent(CREATE), wrote(CREATE, *["244"] * 4), ("ReadBack", "UNKNOWN"), now(earlier_try_at=AT)
     ),
     "an edit to an address that is taken": After(sent(EDIT), wrote(EDIT, "244", D), ("Settle", "rejected")),
-    "no such lead": After(sent(EDIT), wrote(EDIT, "243", "243"), ("Settle", "rejected")),
+    "no lead of its number": After(
+        sent(EDIT), wrote(EDIT, "243", "243"), ("Withdraw", "ReadBack", "SEARCHING")
+    ),
+    "the lead of its number was deleted": After(
+        sent(EDIT), wrote(EDIT, "245", "245"), ("Withdraw", "ReadBack", "SEARCHING")
+    ),
+    "a removal of a lead that is gone": After(
+        replace(REMOVING, stage=Stage.DUE), wrote(REMOVING.change, "243", "243"), ("Settle", "rejected")
+    ),
     "no such lead, taken over by a person's word": After(
         replace(task(TAKEN_OVER, origin="adopted"), tries=1),
         wrote(EDIT, "243", "243"),
@@ -256,23 +274,52 @@ CREATED_ONLY = replace(CREATED, tags=frozenset(), lists=frozenset(), sequences=f
 OTHERS = AT - timedelta(days=9)
 """When somebody joined who was there before us."""
 ADOPTING = task(stage=Stage.ADOPTING)
-GONE = entry(None, snapshot=CREATED, origin="created")
-REMOVAL = Rules("update", "upsert", ("untag", "unsubscribe"), SETTLE_S)
-REMOVING = replace(
-    owing(Task(GONE, CREATED, "created", Change()), REMOVAL),
-    stage=Stage.UNKNOWN,
-    tries=1,
-    open_until=now(SETTLE_S).monotonic_s,
-    intended_at=AT,
-)
+OTHER_LEAD = replace(MOVED, lead_id="50000")
+SKIPPED = begin(entry(origin="skipped", snapshot=MOVED), RULES)
+
+
+def searching() -> Task:
+    """Ann's number is gone."""
+    return task(MOVED, stage=Stage.SEARCHING, gone="243", tries=1)
+
+
 TAKEN_BACK = replace(CREATED, tags=frozenset(), lists=frozenset())
 AFTER_READS = {
     "no answer": After(unknown(CREATE), silent(), ("ReadBack", "UNKNOWN")),
     "no answer, again and again": After(unknown(CREATE, reads=MAX_TRIES - 1), silent(), ("Leave",)),
     "no answer, and a stop": After(unknown(CREATE), silent(), ("Leave",), now(is_halted=True)),
-    "the score": After(points_owed(stage=Stage.SCORING), profile(MOVED, score=7), ("Send", "FRESH")),
+    "the score": After(points_owed(stage=Stage.PREPARING), profile(MOVED, score=7), ("Send", "FRESH")),
     "the score of a lead that was deleted": After(
-        points_owed(stage=Stage.SCORING), no_lead("245"), ("Settle", "rejected")
+        points_owed(stage=Stage.PREPARING), no_lead("245"), ("ReadBack", "SEARCHING")
+    ),
+    "another lead has the address of one that is gone": After(
+        searching(), profile(OTHER_LEAD, joined=OTHERS), ("Send", "FRESH")
+    ),
+    "another record's lead has the address of one that is gone": After(
+        searching(), profile(OTHER_LEAD), ("Settle", "rejected"), now(owner="bob")
+    ),
+    "the lead that is gone is there by its address": After(
+        searching(), profile(MOVED), ("Settle", "rejected")
+    ),
+    "nobody has the address of one that is gone": After(searching(), no_lead(), ("Settle", "rejected")),
+    "nobody has its address, and it is made again": After(
+        searching(), no_lead(), ("BeginAnew", "DUE"), rules=replace(RULES, on_gone="recreate")
+    ),
+    "nobody has its address, and only known ones are edited": After(
+        searching(),
+        no_lead(),
+        ("Settle", "rejected"),
+        rules=replace(RULES, on_gone="recreate", sync_mode="update_only"),
+    ),
+    "nobody has its address, and it is forgotten": After(
+        searching(), no_lead(), ("Settle", "skipped"), rules=replace(RULES, on_gone="forget")
+    ),
+    "a lead that was left alone is gone": After(SKIPPED, no_lead(), ("Settle", "rejected")),
+    "a lead that was left alone is gone, and is made again": After(
+        SKIPPED, no_lead(), ("BeginAnew", "DUE"), rules=replace(RULES, on_gone="recreate")
+    ),
+    "a lead that was left alone is gone, and is forgotten": After(
+        SKIPPED, no_lead(), ("Settle", "skipped"), rules=replace(RULES, on_gone="forget")
     ),
     "it was there before us": After(ADOPTING, profile(MOVED, joined=OTHERS), ("Send", "FRESH")),
     "it was there before us, and is left alone": After(
@@ -309,7 +356,7 @@ AFTER_READS = {
     "the edit landed": After(unknown(EDIT), profile(CREATED), ("Settle", "edited")),
     "the edit may land yet": After(unknown(EDIT), profile(MOVED), ("ReadBack", "UNKNOWN")),
     "the edit did not land": After(unknown(EDIT), profile(MOVED), ("Send", "FRESH"), LATE),
-    "its lead was deleted meanwhile": After(unknown(EDIT), no_lead("245"), ("Settle", "rejected")),
+    "its lead was deleted meanwhile": After(unknown(EDIT), no_lead("245"), ("ReadBack", "SEARCHING")),
     "a removal landed": After(REMOVING, profile(TAKEN_BACK), ("Settle", "removed"), rules=REMOVAL),
     "a removal may land yet": After(REMOVING, profile(CREATED), ("ReadBack", "UNKNOWN"), rules=REMOVAL),
     "a removal did not land": After(REMOVING, profile(CREATED), ("Send", "FRESH"), LATE, REMOVAL),
@@ -424,13 +471,67 @@ def test_whose_lead_it_is_matters_only_where_nobody_knows_it_yet() -> None:
     assert asks_owner(unknown(CREATE), profile(CREATED)) == ("39260", WISH.email)
     assert asks_owner(unknown(EDIT), profile(CREATED)) is None
     assert asks_owner(ADOPTING, no_lead()) is None
-    assert asks_owner(points_owed(stage=Stage.SCORING), profile(CREATED)) is None
+    assert asks_owner(points_owed(stage=Stage.PREPARING), profile(CREATED)) is None
 
 
 def test_taking_away_what_the_account_does_not_have_has_reached_its_goal() -> None:
     due = replace(REMOVING, stage=Stage.DUE, tries=1)
     step = next_step(due, wrote(due.change, "214", "209"), now(), REMOVAL)
     assert named(step) == ("Settle", "removed")
+
+
+def test_a_lead_that_stands_in_place_of_one_that_is_gone_is_given_nothing_a_second_time() -> None:
+    desired = wish(points=10, calendars=[BOOKING], lists=("News", "Offers"))
+    known = stored(
+        desired,
+        fields={"city": "Leeds"},
+        kept=frozenset({("lists", "Old")}),
+        calendars=frozenset({"Yoga: Morning"}),
+    )
+    gone = task(known, entry=entry(desired, snapshot=known, origin="created"), stage=Stage.SEARCHING)
+    there = Snapshot(desired.email, "50000", tags=frozenset({"VIP", "Theirs"}))
+    step = next_step(gone, profile(there, lists={"News": False}, joined=OTHERS), now(), RULES)
+    assert isinstance(step, Send)
+    snapshot = step.task.snapshot
+    assert snapshot is not None
+    assert snapshot.lead_id == "50000"
+    assert step.task.change.commands == ("edit_lead", "subscribe_lead_to_list")
+    assert [one.name for one in step.task.change.steps] == ["Offers"]
+    assert snapshot.tags == {"VIP"}
+    assert {("lists", "News"), ("lists", "Old"), ("tags", "Theirs")} <= snapshot.kept
+
+
+def test_what_an_open_try_gave_a_lead_that_is_gone_is_not_given_again_by_itself() -> None:
+    once = diff_lead(WISH, replace(MOVED, sequences=frozenset()))
+    step = next_step(unknown(once), no_lead("245"), now(), RULES)
+    assert isinstance(step, ReadBack)
+    assert step.task.snapshot is not None
+    assert step.task.snapshot.unproven == {("sequences", "Onboarding")}
+
+
+def test_who_left_a_list_before_we_take_it_back_stays_off_it() -> None:
+    for removing, rules in ((replace(REMOVING, stage=Stage.PREPARING), REMOVAL), (list_owed_back(), RULES)):
+        step = next_step(removing, profile(CREATED, lists={"News": False}), now(), rules)
+        assert isinstance(step, Send)
+        assert step.task.snapshot is not None
+        assert ("lists", "News") in step.task.snapshot.kept
+        assert "unsubscribe_lead_from_list" not in step.task.change.commands
+        back = diff_lead(WISH, step.task.snapshot)
+        assert "subscribe_lead_to_list" not in back.commands
+
+
+def test_a_list_that_we_took_back_ourselves_says_nothing_of_its_person() -> None:
+    taken = replace(CREATED, taken=frozenset({"News"}))
+    removing = replace(REMOVING, stage=Stage.PREPARING, snapshot=taken)
+    step = next_step(removing, profile(CREATED, lists={"News": False}), now(), REMOVAL)
+    assert isinstance(step, Send)
+    assert "unsubscribe_lead_from_list" in step.task.change.commands
+
+
+def list_owed_back() -> Task:
+    desired = replace(WISH, lists=())
+    owed = begin(entry(desired, snapshot=CREATED, origin="created"), RULES)
+    return replace(owed, stage=Stage.PREPARING)
 
 
 # --- in every order of answers
@@ -449,6 +550,7 @@ rules = st.builds(
     st.sampled_from(["update", "fill_blanks", "skip"]),
     st.sampled_from(["upsert", "create_only", "update_only"]),
     st.sampled_from([(), ("untag", "unsubscribe")]),
+    st.sampled_from(["report", "recreate", "forget"]),
     st.sampled_from([0.0, SETTLE_S]),
 )
 begun = st.sampled_from(
@@ -504,7 +606,6 @@ def test_in_every_order_of_answers_an_entry_ends_once_and_nothing_is_sent_again_
 fates = st.lists(
     st.sampled_from(["answered", "lost", "head", "tail", "dropped", "throttled", "killed"]), max_size=12
 )
-BOOKING = CalendarClass("Yoga", "Morning")
 wishes = st.builds(
     wish,
     points=st.sampled_from([None, 10]),

@@ -1,0 +1,78 @@
+"""What a profile says before a call leaves: what its person has left, who stands in its place. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from connectors.kartra.profile import LeadProfile
+from pipelines.changes.diff import Change
+from pipelines.changes.readback import adopt, same_address
+from pipelines.config.load import Existing
+from pipelines.contacts.lead import DesiredLead, Snapshot
+from pipelines.contacts.wishes import KEPT_UP, ONCE_ONLY, WISH, StepEffect, Wish
+
+
+def left_by_its_person(change: Change, snapshot: Snapshot, profile: LeadProfile) -> frozenset[StepEffect]:
+    """What a change would take back and its person has left before.
+
+    Taken back by us and by its person looks the same afterwards, so this is the last time it can be told. A
+    list that we took back ourselves shows as left, too, and says nothing of its person.
+    """
+    return frozenset(
+        step.effect
+        for step in change.steps
+        if step.takes
+        and step.wish.can_be_left
+        and step.wish.has_left(profile, step.label)
+        and step.label not in snapshot.taken
+    )
+
+
+def kept_as_left(snapshot: Snapshot, left: Iterable[StepEffect], desired: DesiredLead | None) -> Snapshot:
+    """The lead stays off it for good, however our own wish for it comes and goes."""
+    left = frozenset(left)
+    parts: dict[str, Any] = {
+        wish.collection: wish.given(snapshot) - {name for kind, name in left if kind == wish.collection}
+        for wish in KEPT_UP
+        if wish.can_be_left
+    }
+    unwanted = snapshot.unwanted | (left & (desired.unwanted if desired else frozenset()))
+    return replace(snapshot, **parts, kept=snapshot.kept | left, unwanted=unwanted)
+
+
+def found_again(desired: DesiredLead, known: Snapshot, profile: LeadProfile, existing: Existing) -> Snapshot:
+    """The lead that has the address of one whose number is gone: merged into it, or made anew.
+
+    What its person has been given once is not given again; what we gave and it still has is ours to take
+    back; what was left stays left.
+    """
+    adopted = adopt(desired, profile, "fill_blanks" if existing == "fill_blanks" else "update")
+    kept = set(adopted.kept) | {(kind, name) for kind, name in known.kept if _can_be_left(kind)}
+    parts: dict[str, Any] = {}
+    for wish in KEPT_UP:
+        ours = frozenset(name for name in wish.given(known) if wish.shows(profile, name))
+        parts[wish.collection] = ours
+        kept -= {(wish.collection, name) for name in ours}
+    for wish in ONCE_ONLY:
+        parts[wish.collection] = (
+            getattr(known, wish.collection) if wish.is_amount else wish.given(known) | wish.given(adopted)
+        )
+    is_same = same_address(desired.email, profile.email)
+    return replace(
+        adopted,
+        **parts,
+        email=desired.email if is_same else known.email,
+        kept=frozenset(kept),
+        taken=known.taken,
+        unproven=known.unproven,
+    )
+
+
+def unproven_of(change: Change) -> frozenset[StepEffect]:
+    """What an open try gives that may have landed on a lead that nobody can look at any more."""
+    return frozenset(step.effect for step in change.steps if step.wish.once_only and not step.takes)
+
+
+def _can_be_left(collection: str) -> bool:
+    wish: Wish | None = WISH.get(collection)
+    return wish is not None and wish.can_be_left
