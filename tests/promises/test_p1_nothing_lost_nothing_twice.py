@@ -209,9 +209,10 @@ def removal_killed(project: Project, sandbox: Sandbox) -> Killed:
     sandbox.set_faults(Faults(silence=0.5, cut_before=0.5, seed=1, commands=frozenset({"unassign_tag"})))
     project.contacts(rows[:5])
     process = project.start("run", "p.yaml", "--json")
-    wait_until(lambda: len(sandbox.calls) == 5 and all(call.fault for call in sandbox.calls), "five removals")
+    wait_until(lambda: sum(call.fault is not None for call in sandbox.calls) == 5, "five removals")
     kill(process)
-    faults = sorted(str(call.fault) for call in sandbox.calls)
+    assert sum(call.commands == ("get_lead",) for call in sandbox.calls) == 5  # each is looked at before
+    faults = sorted(str(call.fault) for call in sandbox.calls if call.commands != ("get_lead",))
     sandbox.set_faults(Faults())
     return Killed(outbox(project), faults, run_seen(project, sandbox), run_seen(project, sandbox))
 

@@ -1,0 +1,169 @@
+"""P1: a lead that is gone from Kartra, merged into another or made anew, and what it was given once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from connectors.kartra.sandbox import Sandbox
+from connectors.kartra.sandbox.account import SandboxLead
+from tests.conftest import Project
+from tests.promises.scenes import Scene, Scenes, Seen, adds_up, run_seen
+
+SCENES = Scenes()
+LOAD = """
+source: {csv: contacts.csv}
+key: {column: Id}
+fields: {email: Email, city: City}
+tags: [Imported]
+lists: [News]
+sequences: [{name: Onboarding, step: 1}]
+points: 10
+consent: {attested: "terms of 2025"}
+guards: {max_failed: 100%}
+"""
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenes]:
+    yield from SCENES.play(tmp_path_factory.mktemp("scenes"))
+
+
+def row(number: int, **changes: str) -> dict[str, str]:
+    return {"Id": str(number), "Email": f"lead{number}@example.org", "City": "Lyon", **changes}
+
+
+def lead(sandbox: Sandbox, number: int) -> SandboxLead:
+    found = sandbox.account.lead(f"lead{number}@example.org")
+    assert found is not None
+    return found
+
+
+def gone(sandbox: Sandbox, number: int, *, deleted: bool) -> None:
+    """Nobody has its address any more; its number is that of a deleted lead, or of none."""
+    old = lead(sandbox, number)
+    sandbox.account.change_address(old, f"gone{number}@void.example")
+    old.deleted = True
+    if not deleted:
+        del sandbox.account.leads[old.id]
+
+
+@dataclass(frozen=True)
+class Night:
+    seen: Seen
+    again: Seen
+    points: int
+    starts: int
+    reasons: list[str]
+
+
+def changed(project: Project, sandbox: Sandbox, count: int) -> Night:
+    """Each row has another city; then a night without any change."""
+    project.contacts([row(number, City="Oslo") for number in range(count)])
+    seen = run_seen(project, sandbox)
+    again = run_seen(project, sandbox)
+    reasons = [one["reason"] for one in project.command("rejects", "p.yaml", "--json").json["rejects"]]
+    with sandbox.lock:
+        held = sandbox.account.lead("lead0@example.org")
+        points = held.score if held else 0
+        starts = len(held.sequence_starts) if held else 0
+    return Night(seen, again, points, starts, reasons)
+
+
+def anew(*, deleted: bool) -> Scene:
+    """The lead of the first row was deleted, and its person opted in again, to another list."""
+
+    def scene(project: Project, sandbox: Sandbox) -> Night:
+        project.pipeline(LOAD)
+        project.contacts([row(0), row(1)])
+        assert project.run().code == 0
+        with sandbox.lock:
+            gone(sandbox, 0, deleted=deleted)
+            sandbox.account.add_lead("lead0@example.org").lists["Customers"] = True
+        return changed(project, sandbox, 2)
+
+    return scene
+
+
+def nobody(on_gone: str) -> Scene:
+    """Thirty leads are gone, and nobody has their addresses: more than the guard lets fail in a row."""
+
+    def scene(project: Project, sandbox: Sandbox) -> Night:
+        project.pipeline(LOAD + (f"on_gone: {on_gone}\n" if on_gone else ""))
+        project.contacts([row(number) for number in range(32)])
+        assert project.run().code == 0
+        with sandbox.lock:
+            for number in range(30 if on_gone else 3):
+                gone(sandbox, number, deleted=number % 2 == 0)
+        return changed(project, sandbox, 32)
+
+    return scene
+
+
+for _deleted in (True, False):
+    SCENES.add(anew(deleted=_deleted), f"anew, deleted {_deleted}")
+for _on_gone in ("", "recreate", "forget"):
+    SCENES.add(nobody(_on_gone), f"nobody, {_on_gone or 'report'}")
+
+
+@SCENES.add
+def merged(project: Project, sandbox: Sandbox) -> Night:
+    """Two leads of our rows were merged: the number of the first is gone, its address is the second's."""
+    project.pipeline(LOAD)
+    project.contacts([row(0), row(1)])
+    assert project.run().code == 0
+    with sandbox.lock:
+        gone(sandbox, 0, deleted=False)
+        sandbox.account.change_address(lead(sandbox, 1), "lead0@example.org")
+    project.contacts([row(0, City="Oslo"), row(1)])
+    seen = run_seen(project, sandbox)
+    reasons = [one["reason"] for one in project.command("rejects", "p.yaml", "--json").json["rejects"]]
+    return Night(seen, run_seen(project, sandbox), 0, 0, reasons)
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_p1_a_lead_whose_number_is_gone_is_found_again_by_its_address(scenes: Scenes, deleted: bool) -> None:
+    night: Night = scenes[f"anew, deleted {deleted}"]
+    assert (night.seen.result.code, night.seen.leads) == (0, {"edited": 2})
+    assert night.seen.held["lead0@example.org"]["fields"] == {"city": "Oslo"}
+    assert night.seen.held["lead0@example.org"]["tags"] == {"Imported"}
+    assert night.seen.held["lead0@example.org"]["lists"] == {"News": True, "Customers": True}
+    assert (night.again.calls, night.again.leads) == ([], {"unchanged": 2})
+    assert adds_up(night.seen.result)
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_p1_its_person_is_not_given_a_second_time_what_is_given_once(scenes: Scenes, deleted: bool) -> None:
+    night: Night = scenes[f"anew, deleted {deleted}"]
+    assert (night.points, night.starts) == (0, 0)
+
+
+def test_p1_a_lead_that_was_merged_into_that_of_another_row_is_not_taken_from_it(scenes: Scenes) -> None:
+    night: Night = scenes["merged"]
+    assert night.seen.leads == {"rejected": 1, "unchanged": 1}
+    assert night.reasons == ["the address belongs to the lead of another record"]
+    assert night.seen.held["lead0@example.org"]["fields"] == {"city": "Lyon"}
+
+
+def test_p6_leads_that_are_gone_are_told_with_what_can_be_done(scenes: Scenes) -> None:
+    night: Night = scenes["nobody, report"]
+    assert (night.seen.result.code, night.seen.leads) == (3, {"rejected": 3, "edited": 29})
+    assert all("load.on_gone" in reason for reason in night.reasons)
+    assert len(night.reasons) == 3
+    assert (night.again.calls, night.again.leads) == ([], {"parked": 3, "unchanged": 29})
+
+
+def test_p1_leads_that_are_gone_are_made_again_where_that_is_wished(scenes: Scenes) -> None:
+    night: Night = scenes["nobody, recreate"]
+    assert (night.seen.result.code, night.seen.result.json["status"]) == (0, "succeeded")
+    assert night.seen.leads["edited"] + night.seen.leads.get("created", 0) == 32
+    assert (night.points, night.starts) == (10, 1)
+    assert (night.again.calls, night.again.leads) == ([], {"unchanged": 32})
+    assert adds_up(night.seen.result)
+
+
+def test_p1_leads_that_are_gone_are_forgotten_where_that_is_wished(scenes: Scenes) -> None:
+    night: Night = scenes["nobody, forget"]
+    assert (night.seen.result.code, night.seen.leads) == (0, {"skipped": 30, "edited": 2})
+    assert (night.again.calls, night.again.leads) == ([], {"skipped": 30, "unchanged": 2})
+    assert adds_up(night.seen.result)
