@@ -305,27 +305,29 @@ def test_a_forgotten_record_keeps_its_reason_and_not_its_text(project: Project, 
         contact(0),
         contact(1, Email=ANN, First="Annabel"),
         contact(2, Email=f"{ANN} ", First="Annabel"),
-        contact(3, Email=f"Annabel <{ANN}>", First="Annabel"),
+        contact(3, Email=f"Annabel {ANN}", First="Annabel"),
+        contact(4, Email=f"Annabel <{ANN}>", First="Annabel"),
     ]
     path = project.contacts(rows)
     with path.open("a", encoding="utf-8") as handle:
         handle.write(f"{ANN},Annabel\n")
     ran = project.run()
     assert (ran.code, ran.json["leads"]["unchanged"], adds_up(ran.json)) == (3, 1, True)
-    assert ran.json["rows"] == {"read": 5, "invalid": 2, "duplicate": 1, "blocked": 1}
+    assert ran.json["rows"] == {"read": 6, "invalid": 2, "duplicate": 2, "blocked": 1}
     rejects = look(project.state, "SELECT row, kind, reason, coalesce(record, '') FROM rejects ORDER BY row")
     assert [reject[:2] for reject in rejects] == [
         (3, "duplicate"),
-        (4, "blocked"),
+        (4, "duplicate"),
         (5, "invalid"),
-        (6, "invalid"),
+        (6, "blocked"),
+        (7, "invalid"),
     ]
-    assert rejects[1][2] == "forgotten on request"
+    assert rejects[3][2] == "forgotten on request"
     assert {reject[3] for reject in rejects} == {""}
     listed, again = together(
         project, [("rejects", "p.yaml", "--json"), ("rejects", "p.yaml", "--csv", "again.csv")]
     )
-    assert len(listed.json["rejects"]) == 4
+    assert len(listed.json["rejects"]) == 5
     assert (again.code, (project.folder / "again.csv").read_text()) == (0, "")
     assert files_holding(project, ADDRESS, "Annabel") == []
 
