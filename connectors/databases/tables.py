@@ -33,6 +33,7 @@ from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from connectors.databases.dialects import IS_THERE, LOCKS, TYPES, render, statements
 from connectors.databases.engines import message_of, open_engine
+from connectors.databases.readable import Readable
 from connectors.databases.urls import database_url
 from connectors.errors import ConfigError, RefusedValueError, TablesError
 
@@ -54,12 +55,21 @@ def tables_url(into: str | Path) -> URL:
 class Tables:
     """A database with tables; one per thread. Raises TablesError for everything the database refuses."""
 
-    def __init__(self, url: URL, *, create: bool = True) -> None:
-        """`create` False: a SQLite file that is not there is an error instead of a new file."""
+    def __init__(self, url: URL, *, create: bool = True, read_only: bool = False) -> None:
+        """`create` False: a SQLite file that is not there is an error instead of a new file.
+
+        `read_only`: so it is, and no right to write is needed.
+        """
+        create = create and not read_only
         self._keys: dict[str, tuple[str, ...]] = {}
         self._upserts: dict[tuple[object, ...], Any] = {}
         self._clauses: dict[tuple[str, frozenset[str]], TextClause] = {}
         is_sqlite = url.get_backend_name() == "sqlite"
+        self.name = url.render_as_string(hide_password=True) if not is_sqlite else str(url.database)
+        self._readable: Readable | None = None
+        if is_sqlite and read_only:
+            self._readable = _readable(Path(url.database or ""))
+            url = url.set(database=str(self._readable.path))
         if is_sqlite:
             _prepare_file(Path(url.database or ""), create=create)
         self._engine = open_engine(
@@ -69,7 +79,6 @@ class Tables:
         )
         if is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
-        self.name = url.render_as_string(hide_password=True) if not is_sqlite else str(url.database)
         with self.begin() as connection:
             is_mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
         backend = url.get_backend_name()
@@ -80,6 +89,8 @@ class Tables:
 
     def close(self) -> None:
         self._engine.dispose()
+        if self._readable is not None:
+            self._readable.close()
 
     def __enter__(self) -> "Tables":
         return self
@@ -260,6 +271,13 @@ def json_value(value: Any) -> Any:
 def _refuse_other_names(names: Sequence[str]) -> None:
     if not all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names):
         raise ValueError("names of tables and columns come from the program, never from data")
+
+
+def _readable(path: Path) -> Readable:
+    try:
+        return Readable(path)
+    except OSError as error:
+        raise TablesError(f"{path}: cannot be used for tables: {error.strerror or error}") from error
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:

@@ -30,7 +30,7 @@ def report(file: Path, name: str, *, csv_file: str | None, replace: bool, as_jso
     if as_json and csv_file == "-":
         raise click.UsageError("--csv needs a file with --json")
     target = target_of(csv_file, config, replace=replace) if csv_file is not None else None
-    with open_warehouse(pull.into, create=False) as tables:
+    with open_warehouse(pull.into, read_only=True) as tables:
         found = read_report(tables, report_named(name), zone_of(pull.zone))
     if csv_file is not None:
         _write_csv(found, target)

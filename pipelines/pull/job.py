@@ -97,7 +97,7 @@ def estimate_pull(
     lookups = roster(pull.leads, store, account)
     waiting = Waiting(profiles=0, sales=0, leads=0, details=0, roster=0)
     try:
-        with Warehouse(pull.into, create=False, now=clock.now) as warehouse:
+        with Warehouse(pull.into, read_only=True, now=clock.now) as warehouse:
             is_there = warehouse.is_there()
             new = warehouse.count_unknown(lookups) if is_there else len(set(lookups))
             if is_there:

@@ -82,7 +82,7 @@ def export_tables(
     """
     if config.pull is None:
         raise ConfigError(f"{config.path.name}: without `pull:` there are no tables")
-    with open_warehouse(config.pull.into, create=False) as tables, opened(tables) as session:
+    with open_warehouse(config.pull.into, read_only=True) as tables, opened(tables) as session:
         session.connection.exec_driver_sql(_SNAPSHOT[tables.dialect])
         chosen = _chosen(session, names, reports=reports)
         paths = {name: folder / f"{name}.{form}" for name in chosen}

@@ -56,14 +56,17 @@ class Warehouse:
         into: str | Path,
         *,
         create: bool = True,
+        read_only: bool = False,
         zone: tzinfo = UTC,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """`create` False: tables that are not there are an error, or, in a server, simply not there.
+        `read_only`: so it is, and no right to write is needed.
 
         `zone`: whose months and weeks the views of reports have.
         """
-        self.tables = Tables(tables_url(into), create=create)
+        create = create and not read_only
+        self.tables = Tables(tables_url(into), create=create, read_only=read_only)
         try:
             if create:
                 self.tables.migrate(migrations(MIGRATIONS))
@@ -291,6 +294,8 @@ def migrations(folder: Path) -> list[tuple[int, str]]:
     return [(int(number[0]), file.read_text(encoding="utf-8")) for number, file in found if number]
 
 
-def open_warehouse(into: str | Path, *, create: bool = True, zone: tzinfo = UTC) -> Tables:
+def open_warehouse(
+    into: str | Path, *, create: bool = True, read_only: bool = False, zone: tzinfo = UTC
+) -> Tables:
     """The tables, at the last migration. Raises TablesError, ConfigError."""
-    return Warehouse(into, create=create, zone=zone).tables
+    return Warehouse(into, create=create, read_only=read_only, zone=zone).tables

@@ -94,7 +94,7 @@ def _check_pull(pull: PullConfig, checked: Checked) -> None:
     if pull.leads.source is not None:
         check_roster(pull.leads)
     try:
-        with Warehouse(pull.into, create=False) as warehouse:
+        with Warehouse(pull.into, read_only=True) as warehouse:
             is_there = warehouse.is_there()
     except TablesError:
         if not isinstance(pull.into, Path):

@@ -1,6 +1,7 @@
 """`plan`: what a run would send."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from connectors.errors import RetryableApiError
@@ -19,6 +20,7 @@ from pipelines.pull.job import PullEstimate, estimate_pull
 from pipelines.state.store import Store
 from pipelines.summary import Summary
 from pipelines.verbs.account import account_of, open_client
+from pipelines.verbs.reading import store_of
 from pipelines.verbs.run import contacts_of, guard_plan, log, may_skip
 
 
@@ -47,9 +49,9 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
         if config.operations is not None:
             check_operation_columns(config)
     result = PlanResult(Plan(), summary, 0, 0.0, [], 0, None, None)
-    with summary.timings.stage("open state"):
-        opened = Store(config.state if config.state.exists() else None, check_beside=True)
-    with opened as store:
+    with ExitStack() as opened:
+        with summary.timings.stage("open state"):
+            store = opened.enter_context(store_of(config, check_beside=True))
         store.scope.find(config.pipeline, account, config.kartra.mode)
         if source is not None:
             result = _plan_load(

@@ -55,7 +55,7 @@ def _tables(pull: PullConfig) -> dict[str, Any]:
     from pipelines.tables.warehouse import Warehouse
 
     try:
-        with Warehouse(pull.into, create=False) as warehouse:
+        with Warehouse(pull.into, read_only=True) as warehouse:
             fresh = read_report(warehouse.tables, "freshness")
     except TablesError as error:
         return {"problem": str(error)}
