@@ -64,12 +64,12 @@ class KartraClient(SalesClient):
         lower where another host uses the App too. ValueError: a credential is empty, or the URL is neither
         https nor on this machine.
         """
-        if not (app_id and api_key and api_password):
+        credentials = Credentials(app_id, api_key, api_password)
+        if not (credentials.app_id and credentials.api_key and credentials.api_password):
             raise ValueError("app_id, api_key and api_password are needed, and must not be empty")
         if not 0 < calls_per_second <= 20:
             raise ValueError("calls_per_second: more than 0, and 20 at most for one App")
-        credentials = Credentials(app_id, api_key, api_password)
-        limiter = limiter_for(url, app_id, calls_per_second=calls_per_second)
+        limiter = limiter_for(url, credentials.app_id, calls_per_second=calls_per_second)
         return cls(Sender(url, credentials, limiter, timeout_s=timeout_s))
 
     def __enter__(self) -> Self:

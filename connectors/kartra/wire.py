@@ -17,9 +17,19 @@ MAX_FORM_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
+    """Without what a file or a form puts around a secret: blanks, a line end, a byte order mark."""
+
     app_id: str = field(repr=False)
     api_key: str = field(repr=False)
     api_password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("app_id", "api_key", "api_password"):
+            object.__setattr__(self, name, bare_secret(getattr(self, name)))
+
+
+def bare_secret(text: str) -> str:
+    return text.strip(" \t\r\n\v\f\u00a0\u200b\ufeff")
 
 
 def encode_call(credentials: Credentials, call: Call) -> str:

@@ -5,12 +5,15 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, WithJsonSchema
+from pydantic import AfterValidator, SecretStr, WithJsonSchema
 
+from connectors.kartra.wire import bare_secret
 from pipelines.config.scalars import TEXT, Section, number_between, one_of, plain_text, read_by, wrong
 
 Secret = Annotated[
-    SecretStr, WithJsonSchema({"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-)?\}$"})
+    SecretStr,
+    AfterValidator(lambda secret: SecretStr(bare_secret(secret.get_secret_value()))),
+    WithJsonSchema({"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-)?\}$"}),
 ]
 Mode = Literal["live", "test"]
 

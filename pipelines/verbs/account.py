@@ -8,7 +8,7 @@ from connectors.errors import ConfigError
 from connectors.kartra.limiter import limiter_for
 from connectors.kartra.sender import Sender
 from connectors.kartra.transport import KARTRA_URL, secure_url
-from connectors.kartra.wire import Credentials
+from connectors.kartra.wire import Credentials, bare_secret
 from pipelines.config.document import SECRETS
 from pipelines.config.file import read_dotenv, require_credentials
 from pipelines.config.pipeline import PipelineConfig
@@ -38,9 +38,10 @@ def open_client_of_environment(
 
     What the environment lacks is taken from the .env. Raises ConfigError where something is missing or wrong.
     """
-    variables = {**read_dotenv(dotenv), **{name: value for name, value in environ.items() if value}}
+    given = {name: bare_secret(value) for name, value in environ.items()}
+    variables = {**read_dotenv(dotenv), **{name: value for name, value in given.items() if value}}
     names = {key: f"KARTRA_{key.upper()}" for key in SECRETS}
-    if missing := [name for name in names.values() if not variables.get(name)]:
+    if missing := [name for name in names.values() if not bare_secret(variables.get(name, ""))]:
         raise ConfigError(
             f"{', '.join(missing)} not set, neither in the environment nor in a .env of this folder;"
             " or name a pipeline file with --file"
