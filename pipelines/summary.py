@@ -82,6 +82,12 @@ class Summary:
     invalid: int = 0
     duplicate: int = 0
     blocked: int = 0
+    not_chosen: int = 0
+    """Records of the source that `only` leaves out: they are none of this load, and are not read."""
+    held_back: Counter[str] = field(default_factory=Counter)
+    """Reasons that records say themselves, with how many have each; some of these records are duplicates."""
+    unclear: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(column, word) of statuses that nobody knows, with how many records have each."""
     leads: Counter[str] = field(default_factory=Counter)
     not_removed: int = 0
     actions: Counter[str] = field(default_factory=Counter)
@@ -132,6 +138,7 @@ class Summary:
                 "retried": self.retried,
                 "read_back": self.read_back,
             },
+            **({"not_chosen": self.not_chosen} if self.not_chosen else {}),
             **({"operations": self.operations.to_json()} if self.operations is not None else {}),
             "pulled": dict(self.pulled),
             "seconds": round(self.seconds, 3),

@@ -12,6 +12,7 @@ from pipelines.changes.inventory import missing_message
 from pipelines.cli.exits import DONE, USAGE, code_of
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json, print_lines
+from pipelines.contacts.held_back import held_back_lines, unclear_json, unclear_lines
 from pipelines.verbs.check import Checked, check_file
 
 
@@ -46,6 +47,10 @@ def _lines(checked: Checked) -> Iterator[str]:
         yield f"  {count:,} invalid: {reason}"
     if checked.blocked:
         yield f"  {checked.blocked:,} without consent, opted out or forgotten"
+        yield from held_back_lines(checked.held_back)
+    for line in unclear_lines(checked.unclear):
+        yield f"  {line}"
+        yield "  a first load stops until that is told"
     if checked.missing:
         yield missing_message(checked.missing)
 
@@ -62,6 +67,8 @@ def _json(checked: Checked) -> dict[str, Any]:
             "invalid": sum(checked.invalid.values()),
             "blocked": checked.blocked,
         },
+        "held_back": dict(checked.held_back.most_common()),
+        "unclear": unclear_json(checked.unclear),
         "names_checked": checked.names_checked,
         "missing": {str(thing): count for thing, count in sorted(checked.missing.items())},
     }

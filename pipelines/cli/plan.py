@@ -12,6 +12,7 @@ from pipelines.cli.files import read_file
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.screens import plan_lines
+from pipelines.contacts.held_back import unclear_json
 from pipelines.verbs.plan import PlanResult, plan_pipeline
 
 
@@ -49,6 +50,8 @@ def _json(pipeline: str, result: PlanResult) -> dict[str, Any]:
         "pipeline": pipeline,
         "rows": summary.rows_json(),
         "leads": summary.leads_json(),
+        "held_back": dict(summary.held_back.most_common()),
+        "unclear": unclear_json(summary.unclear),
         "actions": dict(sorted(plan.actions.items())),
         "triggered": {mask_text(what): count for what, count in plan.triggered.most_common()},
         "calls": {"estimated": result.calls},

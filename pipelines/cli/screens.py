@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from connectors.privacy import mask_text
+from pipelines.contacts.held_back import held_back_lines
 from pipelines.summary import OperationsSummary, Summary
 
 if TYPE_CHECKING:  # pandas comes with them, and the tables of `runs` need none
@@ -243,6 +244,9 @@ def _counted(summary: Summary) -> Iterator[str]:
     for name, words in _ROWS.items():
         if count := getattr(summary, name):
             yield f"  {count:>15,} {words}"
+    yield from held_back_lines(summary.held_back)
+    if summary.not_chosen:
+        yield f"  {summary.not_chosen:>15,} more are none of this load, by load.only"
     label = "leads"
     for name, words in _LEADS.items():
         if count := summary.leads[name]:

@@ -1,8 +1,8 @@
-"""The pipeline file as frozen models: what one may write, what it means, and our words for what is wrong.
+"""The load section of a pipeline file: what one may write, what it means, and our words for what is wrong.
 
 Shorthands (`key: email`, `5%`) are read here, one parser beside its JSON Schema; every scalar may arrive as
-text. No message carries a value, because it may have come from the environment. Sources are in
-`config_source`; reading the file, positions and variables in `pipeline_file`.
+text. No message carries a value, because it may have come from the environment. Sources are in `sources`,
+consent in `consent`, what is asked for in `wishes`; reading the file, positions and variables in `file`.
 """
 
 import re
@@ -12,21 +12,21 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     WithJsonSchema,
 )
 
+from pipelines.config.consent import ConsentConfig, OptOuts, proves_consent
 from pipelines.config.custom_fields import CustomField, can_be_created
 from pipelines.config.examples import ExampleConfig
 from pipelines.config.guards import GuardsConfig
+from pipelines.config.only import Choice
 from pipelines.config.scalars import (
     VARIABLE,
     Fault,
     Section,
     Text,
-    absent,
     also,
     beside,
     offer,
@@ -125,43 +125,6 @@ def _duplicates(value: object) -> object:
     return {"how": value}
 
 
-# Load: consent and guards
-
-
-class ConsentConfig(Section):
-    """The proof that these people agreed: a column that says so, or your word for all of them."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["column", "accepted"]}, {"required": ["attested"]}]}
-    )
-
-    column: Text | None = None
-    """The column that holds the answer."""
-    accepted: tuple[Text, ...] = ()
-    """The answers that count as consent; every other record is blocked."""
-    attested: Text | None = None
-    """Where and when all of them agreed, in your words."""
-
-
-def _proves_consent(consent: object) -> Iterator[Fault]:
-    if not isinstance(consent, Mapping):
-        return
-    given = {key for key in ("column", "accepted", "attested") if consent.get(key) is not None}
-    if "attested" in given and len(given) > 1:
-        yield (), wrong("either column with accepted, or attested: not both")
-    elif given == {"column"}:
-        yield ("accepted",), absent("missing; list the answers that count as consent")
-    elif given == {"accepted"}:
-        yield ("column",), absent()
-    elif not given and consent.keys() <= {"column", "accepted", "attested"}:
-        yield (), wrong("column with accepted is needed, or attested")
-    if consent.get("accepted") == []:
-        yield ("accepted",), wrong("at least one answer is needed")
-
-
-# The whole
-
-
 class SuppressConfig(Section):
     """People who must not be sent: a source, and its column of addresses."""
 
@@ -227,6 +190,8 @@ class LoadConfig(Section):
 
     source: Annotated[SourceConfig, BeforeValidator(source_config, json_schema_input_type=WRITTEN_SOURCE)]
     """Where the contacts are; one source."""
+    only: dict[Text, Choice] = Field(default={})
+    """Which records are loaded: {Plan: [pro, team], Left: {blank: true}}. The others are not of this load."""
     transform: (
         Annotated[
             TransformConfig,
@@ -295,8 +260,10 @@ class LoadConfig(Section):
     """What an empty cell does."""
     duplicates: Annotated[Duplicates, read_by(_duplicates, _DUPLICATES)] = Field(default_factory=Duplicates)
     """Which record counts when several have the same key: first, last, newest:<column>, merge, error."""
-    consent: Annotated[ConsentConfig, also(_proves_consent)]
+    consent: Annotated[ConsentConfig, also(proves_consent)]
     """The proof that these people agreed."""
+    opt_out: OptOuts = ()
+    """What words of a status mean that are not known: {column: Status, blocked: [gone], allowed: [vip]}."""
     examples: tuple[ExampleConfig, ...] = ()
     """Records and what has to come of them: [{given: {…}, expect: {…}}]."""
     suppress: tuple[

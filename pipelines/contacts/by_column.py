@@ -5,7 +5,8 @@ columns. A record whose address is not a plain one, or with anything that cannot
 mapping of one record, which says what is wrong with it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -22,9 +23,12 @@ from pipelines.contacts.addresses import (
     is_normal_domain,
     normal_address,
 )
+from pipelines.contacts.beginnings import Beginnings
 from pipelines.contacts.lead import CustomValue, DesiredLead, digests, shape
-from pipelines.contacts.mapping import parts_of
-from pipelines.contacts.parts import Part, Parts, Standing
+from pipelines.contacts.mapping import parts_of, read_columns
+from pipelines.contacts.opt_out_rules import BEGINNINGS, may_begin
+from pipelines.contacts.opt_outs import Judge, Said, Standings
+from pipelines.contacts.parts import Part, Parts
 from pipelines.contacts.text_columns import (
     Columns,
     Flags,
@@ -42,6 +46,7 @@ Places = npt.NDArray[np.intp]
 
 _NOTHING_STANDS_THERE = '"custom_fields":{},"email":"","fields":{}'
 """In the JSON of a lead without address and fields."""
+_BEGINNINGS = Beginnings(BEGINNINGS)
 _PLAIN_ADDRESS = f"^(?:{PLAIN_ADDRESS})$"
 
 
@@ -56,9 +61,11 @@ class MappedColumns:
     wishes: list[str]
     shapes: list[bytes]
     blocked: list[str | None]
+    unclear: Counter[tuple[str, str]]
+    """(column, word) of records that may be sent, and a word of a status that nobody knows."""
 
 
-NONE_MAPPED = MappedColumns(np.zeros(0, dtype=np.intp), [], [], [], [], [], [])
+NONE_MAPPED = MappedColumns(np.zeros(0, dtype=np.intp), [], [], [], [], [], [], Counter())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +87,37 @@ class _Asked(Generic[_T]):
         return np.array([np.nan if one is None else one for one in self.said], dtype=np.float64)[self.which]
 
 
+@dataclass(frozen=True, slots=True)
+class _Standings:
+    """Of each record why it may not be sent, and whether because its person opted out."""
+
+    blocked: pa.StringArray
+    has_opted_out: Flags
+    unclear: list[tuple[str, _Asked[Said]]]
+    """(column, what its cells say) where one of them is unclear."""
+
+    def count_unclear(self, usable: Flags) -> Counter[tuple[str, str]]:
+        """(column, word) of the usable records that may be sent."""
+        counted: Counter[tuple[str, str]] = Counter()
+        sent = usable & self.blocked.is_null().to_numpy(zero_copy_only=False)
+        for column, said in self.unclear:
+            counts = np.bincount(said.which[sent], minlength=len(said.said)).tolist()
+            for one, count in zip(said.said, counts, strict=True):
+                if one is not None and one.unclear is not None and count:
+                    counted[column, one.unclear] += count
+        return counted
+
+
 class ColumnMapper:
     """The mapping of a load section for a source with these columns. Raises ConfigError as `mapper` does."""
 
     def __init__(self, load: LoadConfig, columns: tuple[str, ...]) -> None:
         self._load, self._parts = load, parts_of(load, columns)
+        self._read = read_columns(load, columns)
+
+    def marked(self, columns: Columns, count: int) -> Flags:
+        """Which of so many records say in a column that is not read that their person opted out."""
+        return marked_records(columns, self._parts.standings, self._read, count)
 
     def map(self, columns: Columns, rows: npt.NDArray[np.int64]) -> MappedColumns:
         """What it makes of those records that need no closer look."""
@@ -104,8 +137,8 @@ class _Chunk:
         keys = addresses if parts.key is None else self._keys(parts.key)
         fields = [self._member(name, part)[0] for name, part in sorted(parts.fields.items())]
         custom = {name: self._member(name, part) for name, part in sorted(parts.custom_fields.items())}
-        asked, standing = self._ask(parts.asked), self._ask(parts.standing)
-        ranks = self._ranks(parts.changed, standing)
+        asked, standings = self._ask(parts.asked), self._standings(parts.standings)
+        ranks = self._ranks(parts.changed, standings.has_opted_out)
         around = _Asked([None if one is None else _around(one) for one in asked.said], asked.which)
         wishes = pc.binary_join_element_wise(
             around.texts(lambda one: one[0]),
@@ -129,7 +162,8 @@ class _Chunk:
             digests=digests(texts),
             wishes=texts,
             shapes=[shapes.said[one] or b"" for one in shapes.which[places].tolist()],
-            blocked=_chosen(standing.texts(lambda one: one.blocked), self._usable),
+            blocked=_chosen(standings.blocked, self._usable),
+            unclear=standings.count_unclear(self._usable),
         )
 
     def _ask(self, part: Part[_T]) -> _Asked[_T]:
@@ -182,13 +216,64 @@ class _Chunk:
         )
         return texts, values.flags(bool)
 
-    def _ranks(self, changed: Part[float] | None, standing: _Asked[Standing]) -> npt.NDArray[np.float64]:
+    def _standings(self, standings: Standings) -> _Standings:
+        """As `Standings.read`, but for words beside an address: whoever has some is read alone."""
+        opted_out = pa.nulls(len(self._rows), pa.string())
+        unclear = []
+        for column, judge in standings.judges.items():
+            said = _said_by(judge, self._columns[column])
+            if said is None:
+                continue
+            opted_out = pc.coalesce(opted_out, said.texts(lambda one: one.no))
+            if any(one is not None and one.unclear for one in said.said):
+                unclear.append((column, said))
+        has_opted_out = opted_out.is_valid().to_numpy(zero_copy_only=False)
+        if standings.consent is None:
+            return _Standings(opted_out, has_opted_out, unclear)
+        refused = _each(self._columns[standings.consent], standings.refused)
+        return _Standings(pc.coalesce(opted_out, refused.texts(str)), has_opted_out, unclear)
+
+    def _ranks(self, changed: Part[float] | None, has_opted_out: Flags) -> npt.NDArray[np.float64]:
         if changed is not None:
             ranks = self._ask(changed).numbers()
         else:
             ranks = (-self._rows if self._duplicates == "first" else self._rows).astype(np.float64)
-        ranks[standing.flags(lambda one: one.has_opted_out)] = np.inf
+        ranks[has_opted_out] = np.inf
         return ranks
+
+
+def _each(cells: pa.StringArray, say: Callable[[str], _T | None]) -> _Asked[_T]:
+    """What is said of each cell; of equal ones once."""
+    codes = cells.dictionary_encode()
+    return _Asked([say(cell) for cell in codes.dictionary.to_pylist()], codes.indices.to_numpy())
+
+
+def _said_by(judge: Judge, cells: pa.StringArray) -> _Asked[Said] | None:
+    """None where no cell of the column says anything."""
+    if not judge.is_scanned:
+        every = _each(cells, judge.say)
+        return every if any(every.said) else None
+    may_say = _BEGINNINGS.may_begin(cells)
+    if not may_say.any():
+        return None
+    few = _each(cells.filter(pa.array(may_say)), lambda cell: judge.say(cell) if may_begin(cell) else None)
+    if not any(few.said):
+        return None
+    which = np.full(len(cells), len(few.said), dtype=np.intp)
+    which[may_say] = few.which
+    return _Asked([*few.said, None], which)
+
+
+def marked_records(columns: Columns, standings: Standings, read: Container[str], count: int) -> Flags:
+    """The records that say in one of the columns that are not read that their person opted out."""
+    marked = np.zeros(count, dtype=np.bool_)
+    for column, judge in standings.judges.items():
+        if column in read:
+            continue
+        said = _said_by(judge, columns[column])
+        if said is not None:
+            marked |= said.flags(lambda one: one.no is not None)
+    return marked
 
 
 def _read(part: Part[_T], record: Mapping[str, str]) -> _T | None:

@@ -2,8 +2,9 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 
 import numpy as np
@@ -31,12 +32,15 @@ class MappedChunk:
     """What is staged of a chunk of `count` records: not those that are known.
 
     `originals`: from which row on, and what `pipelines.contacts.originals` packed of those that have no text.
+    `held_back` counts the reasons of records that may not be sent, `unclear` (column, word) of statuses.
     """
 
     count: int
     staged: list[StagedRow]
     rejects: list[Reject]
     originals: tuple[int, bytes] | None
+    held_back: Counter[str] = field(default_factory=Counter)
+    unclear: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class ChunkMapper:
@@ -60,17 +64,30 @@ class ChunkMapper:
         if is_new is not None and not is_new.any() and not chunk.bad_rows:
             return MappedChunk(count, [], [], None)
         left = np.ones(len(chunk.frame), dtype=np.bool_) if is_new is None else is_new.copy()
-        staged, originals = self._by_columns(chunk, hashes, left)
+        unclear: Counter[tuple[str, str]] = Counter()
+        staged, originals = self._by_columns(chunk, hashes, left, unclear)
         rejects = [_bad_row(bad, self._own_columns) for bad in chunk.bad_rows]
-        for one in self._by_themselves(chunk, hashes, left) if left.any() else ():
+        for one in self._by_themselves(chunk, hashes, left, unclear) if left.any() else ():
             rejects.append(one) if isinstance(one, Reject) else staged.append(one)
         if self._forgotten is not None:
             staged = [_unless_forgotten(Staged._make(one), self._forgotten) for one in staged]
             rejects = [_without_forgotten(reject, self._forgotten) for reject in rejects]
-        return MappedChunk(count, staged, rejects, originals)
+        held_back = Counter(blocked for _, _, _, _, _, _, blocked, _, _, _ in staged if blocked)
+        return MappedChunk(count, staged, rejects, originals, held_back, unclear)
+
+    def marked(self, chunk: Chunk) -> npt.NDArray[np.bool_]:
+        """Which records of its frame say in a column that is not read that their person opted out."""
+        columns = text_columns(chunk.frame)
+        if columns is not None:
+            return self._columns.marked(columns, len(chunk.frame))
+        return np.ones(len(chunk.frame), dtype=np.bool_)  # such a chunk is rare: it is mapped each time
 
     def _by_columns(
-        self, chunk: Chunk, hashes: bytes, left: npt.NDArray[np.bool_]
+        self,
+        chunk: Chunk,
+        hashes: bytes,
+        left: npt.NDArray[np.bool_],
+        unclear: Counter[tuple[str, str]],
     ) -> tuple[list[StagedRow], tuple[int, bytes] | None]:
         """Maps what can be mapped by columns and takes it out of `left`; with the originals of it, packed."""
         columns = text_columns(chunk.frame)
@@ -79,6 +96,7 @@ class ChunkMapper:
             return [], None
         places, rows = np.flatnonzero(left), chunk.frame.index.to_numpy()
         mapped = self._columns.map(chosen_of(columns, left), rows[places])
+        unclear.update(mapped.unclear)
         places = places[mapped.places]
         if not len(places):
             return [], None
@@ -101,7 +119,11 @@ class ChunkMapper:
         return list(staged), (int(rows[places].min()), packed)
 
     def _by_themselves(
-        self, chunk: Chunk, hashes: bytes, left: npt.NDArray[np.bool_]
+        self,
+        chunk: Chunk,
+        hashes: bytes,
+        left: npt.NDArray[np.bool_],
+        unclear: Counter[tuple[str, str]],
     ) -> Iterator[Staged | Reject]:
         originals = {} if chunk.originals is None else _by_place(chunk.originals, left)
         for place, row, record in records_of(chunk.frame, left):
@@ -111,6 +133,7 @@ class ChunkMapper:
             if isinstance(mapped, Invalid):
                 yield Reject(row, line, "invalid", mapped.reason, record=text, key=mapped.key)
                 continue
+            unclear.update(mapped.unclear)
             wish = mapped.lead.to_json()
             yield Staged(
                 row=row,

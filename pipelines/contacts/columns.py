@@ -10,7 +10,14 @@ from pipelines.config.values import Value
 from pipelines.contacts.wishes import WISHES
 from pipelines.words.nearest import nearest
 
-INDISPENSABLE = ("load.fields.email", "load.key", "load.consent", "load.duplicates")
+INDISPENSABLE = (
+    "load.fields.email",
+    "load.key",
+    "load.consent",
+    "load.opt_out",
+    "load.duplicates",
+    "load.only",
+)
 """Places of the mapping whose columns have to be there, whatever the contract says."""
 
 
@@ -56,8 +63,10 @@ def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:
         yield "load.key", load.key.column
     if load.consent.column is not None:
         yield "load.consent", load.consent.column
+    yield from (("load.opt_out", one.column) for one in load.opt_out)
     if load.duplicates.column is not None:
         yield "load.duplicates", load.duplicates.column
+    yield from (("load.only", column) for column in load.only)
 
 
 def needed_columns(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,8 @@ from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,8 +32,9 @@ from pipelines.contacts.mapping import read_columns
 
 VERSION = b"kartra-sync raw1"
 HASH_BYTES = 16
+_MARK = b"\0\0"
 
-NOT_MAPPED = frozenset({"source", "guards", "suppress", "examples", "on_removed", "on_drift"})
+NOT_MAPPED = frozenset({"source", "only", "guards", "suppress", "examples", "on_removed", "on_drift"})
 """Keys of the load section that make no difference to what a record maps to."""
 MAPPING_ROOMS = ("config", "contacts", "words")
 """The rooms of `pipelines` that the mapping imports: a test asks that it imports no others."""
@@ -55,11 +58,17 @@ def fingerprint(load: LoadConfig, columns: tuple[str, ...], forgotten: Forgotten
     return Fingerprint(read, blake2b("\n".join(parts).encode(), digest_size=16).digest())
 
 
-def raw_hashes(frame: pd.DataFrame, under: Fingerprint) -> bytes:
-    """The hashes of all records of a chunk, one behind the other."""
+def raw_hashes(frame: pd.DataFrame, under: Fingerprint, marked: npt.NDArray[np.bool_] | None = None) -> bytes:
+    """The hashes of all records of a chunk, one behind the other.
+
+    `marked` records say something in a column that is not read: they have other hashes than without it.
+    """
     start = blake2b(digest_size=HASH_BYTES, salt=under.digest, person=VERSION)
     hashes = []
-    for record in _joined(frame, under.columns):
+    records = _joined(frame, under.columns)
+    for place in () if marked is None else np.flatnonzero(marked).tolist():
+        records[place] += _MARK
+    for record in records:
         one = start.copy()
         one.update(record)
         hashes.append(one.digest())

@@ -15,15 +15,15 @@ from pipelines.contacts.asked import asked
 from pipelines.contacts.columns import can_be_read, check_used, needed_columns, used_columns
 from pipelines.contacts.lead import DesiredLead
 from pipelines.contacts.normalise import normal_cell
-from pipelines.contacts.opt_outs import opt_out_columns, standing_of
-from pipelines.contacts.parts import Part, Parts, Standing
+from pipelines.contacts.opt_outs import Standing, Standings
+from pipelines.contacts.parts import Part, Parts
 from pipelines.contacts.steps.dates import numeric_offset_s
 from pipelines.contacts.values import Record, UnusableError, reader
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A record with its sync key. `blocked` is why it may not be sent.
+    """A record with its sync key. `blocked` is why it may not be sent, `unclear` as of its Standing.
 
     `rank` decides between records of one key: the highest speaks for the person.
     """
@@ -32,6 +32,7 @@ class Mapped:
     lead: DesiredLead
     rank: float
     blocked: str | None = None
+    unclear: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,13 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
             desired = lead(record, email)
         except (InvalidAddressError, UnusableError) as error:
             return Invalid(str(error), key)
-        standing = parts.standing.read(record)
+        standing = parts.standings.read(record)
         return Mapped(
             key=key,
             lead=desired,
             rank=rank(load, row, changed, standing),
             blocked=standing.blocked,
+            unclear=standing.unclear,
         )
 
     return map_record
@@ -103,7 +105,7 @@ def parts_of(load: LoadConfig, columns: tuple[str, ...]) -> Parts:
             if can_be_read(value, columns)
         },
         asked=asked(load, columns),
-        standing=standing_of(load, columns),
+        standings=Standings(load, columns),
     )
 
 
@@ -118,7 +120,8 @@ def rank(load: LoadConfig, row: int, changed: float | None, standing: Standing) 
 
 def read_columns(load: LoadConfig, columns: tuple[str, ...]) -> frozenset[str]:
     """Every column, by its name in a frame, that makes a difference to what a record maps to."""
-    return frozenset({column for _, column in used_columns(load)} | set(opt_out_columns(load, columns)))
+    used = {column for place, column in used_columns(load) if place != "load.only"}
+    return frozenset(used) | Standings(load, columns).named
 
 
 def _is_cell(value: Value) -> bool:

@@ -1,70 +1,161 @@
-"""Which records say that a person opted out, and which lack consent."""
+"""Which records say that a person opted out, and which lack consent. Pure.
 
-from collections.abc import Callable
+Every column can say it, also one that nothing else reads. Where the name of a column tells what it is about,
+each of its cells is judged; in the others only cells that begin as an opting out does are looked at.
+"""
 
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from connectors.privacy import mask_text
+from connectors.sources.names import unique_names
+from pipelines.config.consent import OptOutConfig
 from pipelines.config.load import LoadConfig
+from pipelines.contacts.addresses import words_beside
 from pipelines.contacts.normalise import normal_cell
-from pipelines.contacts.parts import Part, Standing
-from pipelines.contacts.values import Record, distinct
+from pipelines.contacts.opt_out_rules import Header, Kind, Verdict, header_of, may_begin, verdict
+from pipelines.contacts.values import Record
 
-STATUS_COLUMNS = frozenset(
-    {"status", "email status", "e-mail status", "subscription status", "subscriber status", "opt-in status"}
-)
-OPTED_OUT = frozenset(
-    {
-        "unsubscribed",
-        "opted out",
-        "opted-out",
-        "bounced",
-        "complained",
-        "cleaned",
-        "cancelled",
-        "removed",
-        "blocked",
-        "archived",
-    }
-)
-"""Words by which exports of other platforms say that a person must not be mailed."""
-FLAG_COLUMNS = frozenset(
-    {
-        *("opted out", "opted-out", "opted out of email", "email opt out", "email opt-out", "unsubscribed"),
-        *("unsubscribed from all email", "email_blacklisted", "do not email", "bounced"),
-    }
-)
-"""Columns where a yes says the same."""
-TRUE = frozenset({"true", "yes", "y", "1"})
-FILLED_COLUMNS = frozenset({"unsub_time", "unsubscribed at", "unsubscribed_at", "bounced_at"})
-"""Columns where any value does: Mailchimp gives the time a person left."""
+SHOWN_CHARACTERS = 40
+_DATE = re.compile(r"[0-9t:., /+-]{8,}z?(?: ?[ap]m)?(?: utc)?")
+_SCANNED = (Kind.OTHER, Kind.BUSINESS)
+_WORDS_IN_ADDRESS = Header(Kind.STATUS)
 
 
-def opt_out_columns(load: LoadConfig, columns: tuple[str, ...]) -> dict[str, Callable[[str], bool]]:
-    """The columns that can say a person opted out, each with what says so there."""
-    asked: dict[str, Callable[[str], bool]] = {}
-    for place, header in enumerate(columns):
-        earlier = columns[:place].count(header)
-        column = f"{header} ({earlier + 1})" if earlier else header  # as a source names repeated ones
-        name = header.strip().casefold()
-        if name in STATUS_COLUMNS or column == load.consent.column:
-            asked[column] = OPTED_OUT.__contains__
-        elif name in FLAG_COLUMNS:
-            asked[column] = TRUE.__contains__
-        elif name in FILLED_COLUMNS:
-            asked[column] = bool
-    return asked
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a record's person opted out, and why it may not be sent, if that is so.
+
+    `unclear`: of one that may be sent (column, word) where a status has a word that nobody knows.
+    """
+
+    has_opted_out: bool = False
+    blocked: str | None = None
+    unclear: tuple[tuple[str, str], ...] = ()
 
 
-def standing_of(load: LoadConfig, columns: tuple[str, ...]) -> Part[Standing]:
-    says_opted_out = opt_out_columns(load, columns)
-    consent = load.consent.column
-    accepted = {word.strip().casefold() for word in load.consent.accepted}
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a cell says: `no` is the reason to hold its record back, `unclear` a word that nobody knows."""
 
-    def standing(record: Record) -> Standing:
-        for column, says_so in says_opted_out.items():
-            word = normal_cell(record.get(column, "")).casefold()
-            if says_so(word):
-                return Standing(has_opted_out=True, blocked=f'opted out: "{word}" in the column "{column}"')
-        if consent is None or normal_cell(record[consent]).casefold() in accepted:
-            return Standing()
-        return Standing(blocked=f'no consent in the column "{consent}"')
+    no: str | None = None
+    unclear: str | None = None
 
-    return Part(distinct((*says_opted_out, *((consent,) if consent else ()))), standing)
+    def __bool__(self) -> bool:
+        return self.no is not None or self.unclear is not None
+
+
+NOTHING_SAID = Said()
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What the cells of a column say; where it `is_scanned`, only those for which `may_begin` holds."""
+
+    say: Callable[[str], Said]
+    is_scanned: bool
+
+
+class Standings:
+    """How the records of a source with these columns stand to being mailed."""
+
+    def __init__(self, load: LoadConfig, columns: tuple[str, ...]) -> None:
+        self.judges: Mapping[str, Judge] = dict(_judges(load, columns))
+        self.consent = load.consent.column
+        self._accepted = frozenset(word.strip().casefold() for word in load.consent.accepted)
+        self._address = load.fields["email"].column
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The columns of which every cell makes a difference."""
+        consent = {self.consent} if self.consent is not None else set()
+        return frozenset({name for name, judge in self.judges.items() if not judge.is_scanned} | consent)
+
+    def read(self, record: Record) -> Standing:
+        unclear: list[tuple[str, str]] = []
+        for column, judge in self.judges.items():
+            cell = record.get(column, "")
+            if judge.is_scanned and not may_begin(cell):
+                continue
+            said = judge.say(cell)
+            if said.no is not None:
+                return Standing(has_opted_out=True, blocked=said.no)
+            if said.unclear is not None:
+                unclear.append((column, said.unclear))
+        if beside := self._beside_address(record):
+            return Standing(has_opted_out=True, blocked=beside)
+        if refused := self.refused(record.get(self.consent or "", "")):
+            return Standing(blocked=refused)
+        return Standing(unclear=tuple(unclear))
+
+    def refused(self, cell: str) -> str | None:
+        """Why a cell of the column of consent is none; None where it is, or where there is no such column."""
+        word = normal_cell(cell).casefold()
+        if self.consent is None or word in self._accepted:
+            return None
+        reason = f'no consent in the column "{self.consent}"'
+        return f'{reason}: "{shown(word)}"' if word else reason
+
+    def _beside_address(self, record: Record) -> str | None:
+        cell = record.get(self._address or "", "")
+        words = words_beside(cell) if " " in cell or "(" in cell else ""
+        if words and verdict(_WORDS_IN_ADDRESS, words) is Verdict.NO:
+            return f'opted out: "{shown(words)}" beside the address'
+        return None
+
+
+def _judges(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[tuple[str, Judge]]:
+    """In the order of the columns; those that say nothing of mail are left out."""
+    declared = {one.column: one for one in load.opt_out}
+    names = {value.column for name, value in load.fields.items() if name != "email"}
+    for column in unique_names(columns):
+        header = header_of(column)
+        if column in names and header.kind is Kind.OTHER:
+            header = Header(Kind.BUSINESS)
+        if column == load.fields["email"].column:
+            continue
+        if column in declared:
+            if declared[column].allowed != "any":
+                yield column, Judge(_declared(column, header, declared[column]), is_scanned=False)
+        elif column == load.consent.column:
+            yield column, Judge(partial(_said, column, Header(Kind.OTHER)), is_scanned=False)
+        elif header.kind is not Kind.SILENT:
+            yield column, Judge(partial(_said, column, header), is_scanned=header.kind in _SCANNED)
+
+
+def _said(column: str, header: Header, cell: str) -> Said:
+    word = normal_cell(cell)
+    match verdict(header, word):
+        case Verdict.NO:
+            return Said(no=f'opted out: "{shown(word)}" in the column "{column}"')
+        case Verdict.UNCLEAR:
+            return Said(unclear=shown(word))
+    return NOTHING_SAID
+
+
+def _declared(column: str, header: Header, one: OptOutConfig) -> Callable[[str], Said]:
+    """By the words of the pipeline file; where it lists one sort alone, other words are of the other sort."""
+    blocked = {normal_cell(word).casefold() for word in one.blocked}
+    allowed = {normal_cell(word).casefold() for word in one.allowed}
+
+    def say(cell: str) -> Said:
+        word = normal_cell(cell).casefold()
+        if word in blocked or (word and not blocked and word not in allowed):
+            return Said(no=f'opted out: "{shown(word)}" in the column "{column}"')
+        if word in allowed:
+            return NOTHING_SAID
+        said = _said(column, header, cell)
+        return said if said.no or allowed else NOTHING_SAID
+
+    return say
+
+
+def shown(word: str) -> str:
+    """A word of a cell as it may be told: short, a date without its day, addresses masked."""
+    word = normal_cell(word).casefold()
+    if _DATE.fullmatch(word):
+        return "a date"
+    text = mask_text(" ".join(word.split()))
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

@@ -5,18 +5,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pipelines.contacts.lead import CustomValue, DesiredLead
+from pipelines.contacts.opt_outs import Standings
 from pipelines.contacts.values import Record
 
 ValueT = TypeVar("ValueT", bound=CustomValue)
 PartT = TypeVar("PartT", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Whether a record's person opted out, and why it may not be sent, if that is so."""
-
-    has_opted_out: bool = False
-    blocked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +38,4 @@ class Parts:
     custom_fields: Mapping[str, Part[CustomValue]]
     asked: Part[DesiredLead]
     """The lead without its address and what stands in its fields."""
-    standing: Part[Standing]
+    standings: Standings

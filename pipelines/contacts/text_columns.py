@@ -62,7 +62,7 @@ def normal_in_json(cells: pa.StringArray) -> pa.StringArray:
 
 def are_filled(cells: pa.StringArray) -> Flags:
     """Which are not blank."""
-    offsets = _offsets(cells)
+    offsets = offsets_of(cells)
     return np.asarray(offsets[1:] > offsets[:-1])
 
 
@@ -117,7 +117,7 @@ def _replaced(cells: pa.StringArray, chosen: Flags, by: Callable[[str], str]) ->
 
 def _odd_cells(cells: pa.StringArray, is_odd: Flags) -> Flags:
     """Those with an odd byte, those with a space at an end, and those with a mark before them."""
-    offsets, text = _offsets(cells), _bytes(cells)
+    offsets, text = offsets_of(cells), bytes_of(cells)
     starts, ends = offsets[:-1], offsets[1:]
     odd = np.zeros(len(cells), dtype=np.bool_)
     if not len(text):
@@ -130,12 +130,12 @@ def _odd_cells(cells: pa.StringArray, is_odd: Flags) -> Flags:
     return odd
 
 
-def _offsets(cells: pa.StringArray) -> npt.NDArray[np.int32]:
-    """Where each cell begins in `_bytes`, and where the last one ends."""
+def offsets_of(cells: pa.StringArray) -> npt.NDArray[np.int32]:
+    """Where each cell begins in `bytes_of`, and where the last one ends."""
     whole = np.frombuffer(cells.buffers()[1], dtype=np.int32)
     return whole[cells.offset : cells.offset + len(cells) + 1]
 
 
-def _bytes(cells: pa.StringArray) -> npt.NDArray[np.uint8]:
+def bytes_of(cells: pa.StringArray) -> npt.NDArray[np.uint8]:
     buffer = cells.buffers()[2]
     return np.frombuffer(buffer, dtype=np.uint8) if buffer else np.zeros(0, dtype=np.uint8)

@@ -8,6 +8,7 @@ from connectors.sources.faults import without_faults
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.card_numbers import without_secrets
+from pipelines.contacts.chosen import chosen
 from pipelines.contacts.chunks import ChunkMapper, MappedChunk, records_of
 from pipelines.contacts.columns import naming_file
 from pipelines.contacts.contract import contract_notes
@@ -111,11 +112,15 @@ class _Staging:
 
     def read(self, known: KnownRecords | None) -> None:
         """Known records that are not the only ones of their key are shared after it."""
-        self._summary.read = self._summary.invalid = 0
+        self._summary.read = self._summary.invalid = self._summary.not_chosen = 0
+        self._summary.held_back.clear()
+        self._summary.unclear.clear()
         with one_ahead(self._chunks()) as chunks, one_ahead(self._mapped(chunks, known)) as mapped:
             for one in mapped:
                 self._summary.read += one.count
                 self._summary.invalid += len(one.rejects)
+                self._summary.held_back.update(one.held_back)
+                self._summary.unclear.update(one.unclear)
                 if one.staged or one.rejects:
                     with self._summary.timings.stage("stage"):
                         self._store.staging.add(one.staged, one.rejects, self._run_id, one.originals)
@@ -125,13 +130,18 @@ class _Staging:
                 known.share(hashes)
 
     def _chunks(self) -> Generator[Chunk]:
-        yield from self._summary.timings.stage_of_each("read", _readable(self._source, self._load))
+        yield from self._summary.timings.stage_of_each(
+            "read", _readable(self._source, self._load, self._leave)
+        )
+
+    def _leave(self, count: int) -> None:
+        self._summary.not_chosen += count
 
     def _mapped(self, chunks: Iterator[Chunk], known: KnownRecords | None) -> Generator[MappedChunk]:
         stage_of = self._summary.timings.stage
         for chunk in chunks:
             with stage_of("hash"):
-                hashes = raw_hashes(chunk.frame, self._under)
+                hashes = raw_hashes(chunk.frame, self._under, self._mapper.marked(chunk))
             with stage_of("compare"):
                 is_new = None if known is None else ~known.see(hashes)
             with stage_of("map"):
@@ -139,15 +149,27 @@ class _Staging:
             yield mapped
 
 
-def _readable(source: Source, load: LoadConfig) -> Iterator[Chunk]:
-    chunks = without_faults(source.chunks(), read_columns(load, source.columns))
-    return without_secrets(chunks, load)
+def _readable(source: Source, load: LoadConfig, leave: Callable[[int], None]) -> Iterator[Chunk]:
+    """The records of the load; `leave` is told how many others a chunk had."""
+    read = read_columns(load, source.columns) | load.only.keys()
+    return without_secrets(without_faults(_chosen(source.chunks(), load, leave), read), load)
+
+
+def _chosen(chunks: Iterator[Chunk], load: LoadConfig, leave: Callable[[int], None]) -> Iterator[Chunk]:
+    for chunk in chunks:
+        of_load = chosen(chunk, load.only)
+        leave(len(chunk.frame) - len(of_load.frame))
+        yield of_load
+
+
+def _leave(_: int) -> None:
+    """Nobody asks how many there were."""
 
 
 def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped | Invalid]]:
     """(row, mapped) of every record, without staging it."""
     map_record = mapper(load, source.columns)
-    for chunk in _readable(source, load):
+    for chunk in _readable(source, load, _leave):
         for bad in chunk.bad_rows:
             yield bad.row, Invalid(bad.reason)
         for _, row, record in records_of(chunk.frame):
@@ -157,7 +179,7 @@ def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped 
 def find_record(source: Source, load: LoadConfig, key: str) -> Iterator[tuple[int, Record, Mapped]]:
     """(row, record, mapped) of every record with this key."""
     map_record = mapper(load, source.columns)
-    for chunk in without_faults(source.chunks(), read_columns(load, source.columns)):
+    for chunk in _readable(source, load, _leave):
         for _, row, record in records_of(chunk.frame):
             mapped = map_record(record, row)
             if isinstance(mapped, Mapped) and mapped.key == key:

@@ -1,11 +1,15 @@
 """Guards that look at a plan before anything is sent."""
 
+from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from connectors.privacy import mask_text
 from pipelines.config.guards import GuardsConfig
+from pipelines.contacts.held_back import unclear_lines
 from pipelines.errors import GuardError
+from pipelines.state.store import Store
+from pipelines.summary import Summary
 
 
 def check_before(
@@ -17,16 +21,21 @@ def check_before(
     removed: int,
     triggered: Mapping[str, int] = MappingProxyType({}),
     approved: bool = False,
+    unclear: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> None:
     """Raises GuardError. `known` are the leads we have in Kartra; `removed` those about to lose something.
 
-    `triggered` counts the leads that get the same thing, by words such as `tag "VIP"`; `approved` says that a
-    person has agreed to their number.
+    `unclear` counts the words of statuses that nobody knows in a first load, by column and word. `triggered`
+    counts the leads that get the same thing, by words such as `tag "VIP"`; `approved` says that a person has
+    agreed to their number.
     """
     if rows < guards.min_rows:
         raise GuardError(
             f"the source has {rows:,} rows, guards.min_rows asks for {guards.min_rows:,}: nothing was sent"
         )
+    if unclear:
+        lines = "\n".join(unclear_lines(unclear))
+        raise GuardError(f"nothing was sent, because a first load has to be sure who may be mailed:\n{lines}")
     if guards.max_removed.exceeded(removed, known):
         raise GuardError(
             f"{removed:,} of {known:,} leads have gone from the source, more than guards.max_removed allows:"
@@ -49,3 +58,8 @@ def check_before(
                 f"about to give {', '.join(over)}, more than guards.max_triggered allows: nothing was sent,"
                 " because each can send mail. If it is meant: kartra-sync run --yes"
             )
+
+
+def unclear_at_first(store: Store, summary: Summary) -> Counter[tuple[str, str]]:
+    """The words of statuses that nobody knows, where Kartra has no lead from us yet."""
+    return summary.unclear if summary.unclear and not store.leads.count() else Counter()

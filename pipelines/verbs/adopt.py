@@ -16,7 +16,7 @@ from pipelines.contacts.wishes import WISH, OnceOnly
 from pipelines.extract.incremental import Extract, extract_of
 from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
-from pipelines.load.guards import check_before
+from pipelines.load.guards import check_before, unclear_at_first
 from pipelines.state.adoption import Standing
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
@@ -103,7 +103,12 @@ def stage_new(work: Work, extract: Extract) -> None:
     run = work.context
     stage(extract.source, extract.load, run.store, run.summary, run_id=run.run_id, between=work.between)
     check_before(
-        extract.load.guards, rows=run.summary.read, known=run.store.leads.count(), edited=0, removed=0
+        extract.load.guards,
+        rows=run.summary.read,
+        known=run.store.leads.count(),
+        edited=0,
+        removed=0,
+        unclear=unclear_at_first(run.store, run.summary),
     )
 
 

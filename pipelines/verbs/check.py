@@ -36,6 +36,10 @@ class Checked:
     records: int = 0
     invalid: Counter[str] = field(default_factory=Counter)
     blocked: int = 0
+    held_back: Counter[str] = field(default_factory=Counter)
+    """The reasons of those that are blocked."""
+    unclear: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(column, word) of statuses that nobody knows."""
     missing: Counter[Missing] = field(default_factory=Counter)
     names_checked: bool = False
     problem: SyncError | None = None
@@ -81,8 +85,11 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
             checked.invalid[record.reason] += 1
         elif record.blocked:
             checked.blocked += 1
-        elif checked.names_checked:
-            shortfall.check(diff_lead(record.lead, None), record.lead.unwanted)
+            checked.held_back[record.blocked] += 1
+        else:
+            checked.unclear.update(record.unclear)
+            if checked.names_checked:
+                shortfall.check(diff_lead(record.lead, None), record.lead.unwanted)
     checked.missing = shortfall.leads
     checked.notes += [
         f"custom field {new} is not there yet; a run creates it" for new in shortfall.new_fields

@@ -19,7 +19,7 @@ from pipelines.extract.transform import open_records
 from pipelines.load.account_names import AccountInventory, Shortfall
 from pipelines.load.custom_fields import creatable_fields, create_fields
 from pipelines.load.delivery import Delivery
-from pipelines.load.guards import check_before
+from pipelines.load.guards import check_before, unclear_at_first
 from pipelines.load.plan import Plan, make_plan, refuse_missing
 from pipelines.operations.job import check_operation_columns, run_operations
 from pipelines.pull.job import pull_tables
@@ -195,6 +195,7 @@ def guard_plan(
             removed=plan.removed,
             triggered=plan.triggered,
             approved=approved,
+            unclear=unclear_at_first(store, summary),
         )
     except GuardError as error:
         return error

@@ -139,7 +139,7 @@ def test_what_fits_is_written_as_kartras_import_takes_it_and_the_rest_is_listed_
     ]
     assert seen["written"]["newsletter-left-out.csv"].splitlines() == [
         "row,line,kind,reason",
-        '7,7,blocked,"no consent in the column ""Consent"""',
+        '7,7,blocked,"no consent in the column ""Consent"": ""no"""',
         "8,8,invalid,not an e-mail address: no @",
         '9,9,invalid,"""VIP-2024"": the import takes names of letters, digits and spaces"',
     ]

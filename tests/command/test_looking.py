@@ -279,7 +279,7 @@ def test_explain_of_a_refused_lead_that_took_its_consent_back_says_what_a_run_wo
     assert project.run().json["leads"] == NO_LEADS | {"created": 1, "rejected": 1}
     project.contacts([contact(1, Consent="no"), contact(2)])
     explained = project.command("explain", "p.yaml", "lead1@example.org", "--json").json
-    assert explained["decision"] == 'not sent: no consent in the column "Consent"'
+    assert explained["decision"] == 'not sent: no consent in the column "Consent": "no"'
     assert project.run().json["rows"]["blocked"] == 1
 
 
@@ -290,4 +290,4 @@ def test_explain_says_why_a_record_is_not_sent(project: Project, sandbox: Sandbo
         project, [("explain", "p.yaml", f"lead{number}@example.org", "--json") for number in (1, 2)]
     )
     assert opted_out.json["decision"] == 'not sent: opted out: "unsubscribed" in the column "Consent"'
-    assert without.json["decision"] == 'not sent: no consent in the column "Consent"'
+    assert without.json["decision"] == 'not sent: no consent in the column "Consent": "maybe"'

@@ -23,7 +23,8 @@ HARMLESS = {
     ("connectors.privacy", "mask_text"): "what is told of a record that maps to no lead",
     ("connectors.sources", "BadRow"): "it maps to no lead",
     ("connectors.sources", "Chunk"): "the record itself, whose cells are hashed",
-    ("connectors.sources.records", "unique_names"): "names of columns, which are hashed",
+    ("connectors.sources.names", "column_name"): "names of columns, which are hashed",
+    ("connectors.sources.names", "unique_names"): "names of columns, which are hashed",
 }
 """What the mapping's rooms import of connectors, and why another version of it changes no mapped lead."""
 

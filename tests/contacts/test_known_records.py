@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -21,10 +22,12 @@ from connectors.sources.records import chunks_of, record_of
 from pipelines.changes.diff import apply_change, diff_lead, removal
 from pipelines.changes.inventory import Inventory
 from pipelines.config.load import LoadConfig
+from pipelines.contacts.by_column import ColumnMapper
 from pipelines.contacts.fingerprint import Fingerprint, fingerprint, raw_hashes
 from pipelines.contacts.known_records import KnownRecords
 from pipelines.contacts.lead import Snapshot
-from pipelines.contacts.mapping import mapper, read_columns
+from pipelines.contacts.mapping import Mapped, mapper, read_columns
+from pipelines.contacts.text_columns import text_columns
 from pipelines.errors import GuardError
 from pipelines.extract.stage import stage
 from pipelines.load.account_names import Shortfall
@@ -447,8 +450,23 @@ def test_a_fingerprint_is_the_same_in_every_process() -> None:
         ]
     ),
 )
-def test_the_mapping_reads_no_other_column_than_it_says(cells: list[str], changes: dict[str, Any]) -> None:
+def test_the_mapping_reads_no_other_column_than_it_says_but_who_opted_out(
+    cells: list[str], changes: dict[str, Any]
+) -> None:
     load = load_config(**changes)
     record = dict(zip(COLUMNS, cells, strict=True))
     read = {name: cell for name, cell in record.items() if name in read_columns(load, COLUMNS)}
-    assert mapper(load, COLUMNS)(read, 2) == mapper(load, COLUMNS)(record, 2)
+    found = mapper(load, COLUMNS)(record, 2)
+    columns = text_columns(pd.DataFrame([record], columns=list(COLUMNS), dtype=object))
+    assert columns is not None
+    is_marked = bool(ColumnMapper(load, COLUMNS).marked(columns, 1)[0])
+    assert is_marked or found == mapper(load, COLUMNS)(read, 2)
+    if is_marked and isinstance(found, Mapped):
+        assert str(found.blocked).startswith("opted out: ")
+
+
+def test_a_known_record_that_says_no_in_a_column_nobody_reads_is_mapped_again() -> None:
+    frame = pd.DataFrame({"a": ["x", "x"], "Other": ["", "Unsubscribed"]})
+    under = Fingerprint(("a",), bytes(16))
+    plain, marked = raw_hashes(frame, under), raw_hashes(frame, under, np.array([False, True]))
+    assert plain[:16] == plain[16:] == marked[:16] != marked[16:]

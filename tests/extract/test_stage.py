@@ -73,7 +73,7 @@ def test_every_record_is_staged_or_rejected_with_its_row_and_text(store: Store, 
     assert rejects(store) == [
         (2, 2, "duplicate", "same key as row 7"),
         (3, 4, "invalid", "not an e-mail address: no @"),
-        (5, 6, "blocked", 'no consent in the column "OK"'),
+        (5, 6, "blocked", 'no consent in the column "OK": "no"'),
         (6, 7, "invalid", "2 cells, the header has 3"),
     ]
     assert [json.loads(reject.record) for reject in store.rejects.of_run("run-1")] == [
@@ -189,7 +189,7 @@ def test_a_record_is_rejected_once(store: Store, tmp_path: Path, rule: str) -> N
     )
     assert rejects(store) == [
         (2, 2, "duplicate", "same key as row 3"),
-        (3, 3, "blocked", 'no consent in the column "OK"'),
+        (3, 3, "blocked", 'no consent in the column "OK": "no"'),
     ]
 
 

@@ -86,7 +86,7 @@ def test_p6_forty_rows_are_delivered_and_six_are_told_with_row_and_reason(
         reject(11, "invalid", "no e-mail address"),
         reject(19, "invalid", "not an e-mail address: more than one @"),
         reject(27, "invalid", "not an e-mail address: a space in it"),
-        reject(35, "blocked", 'no consent in the column "Consent"'),
+        reject(35, "blocked", 'no consent in the column "Consent": "no"'),
     ]
     again = project.run()
     assert (again.code, again.json["calls"]["sent"], adds_up(again.json)) == (3, 0, True)

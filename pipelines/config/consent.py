@@ -1,0 +1,111 @@
+"""Who may be mailed: the proof that people agreed, and what the words of a status mean."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
+
+from pipelines.config.scalars import (
+    TEXT,
+    VARIABLE,
+    Fault,
+    Section,
+    Text,
+    absent,
+    also,
+    cell_text,
+    read_by,
+    wrong,
+)
+
+
+class ConsentConfig(Section):
+    """The proof that these people agreed: a column that says so, or your word for all of them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["column", "accepted"]}, {"required": ["attested"]}]}
+    )
+
+    column: Text | None = None
+    """The column that holds the answer."""
+    accepted: tuple[Text, ...] = ()
+    """The answers that count as consent; every other record is blocked."""
+    attested: Text | None = None
+    """Where and when all of them agreed, in your words."""
+
+
+def proves_consent(consent: object) -> Iterator[Fault]:
+    if not isinstance(consent, Mapping):
+        return
+    given = {key for key in ("column", "accepted", "attested") if consent.get(key) is not None}
+    if "attested" in given and len(given) > 1:
+        yield (), wrong("either column with accepted, or attested: not both")
+    elif given == {"column"}:
+        yield ("accepted",), absent("missing; list the answers that count as consent")
+    elif given == {"accepted"}:
+        yield ("column",), absent()
+    elif not given and consent.keys() <= {"column", "accepted", "attested"}:
+        yield (), wrong("column with accepted is needed, or attested")
+    if consent.get("accepted") == []:
+        yield ("accepted",), wrong("at least one answer is needed")
+
+
+Cells = tuple[Annotated[str, read_by(cell_text, TEXT)], ...]
+
+
+def _allowed(value: object) -> object:
+    if value == "any":
+        return value
+    if not isinstance(value, list | tuple):
+        raise wrong('a list of words is expected, or "any": then nothing in the column counts')
+    return tuple(cell_text(one) for one in value)
+
+
+class OptOutConfig(Section):
+    """What the words of a column say of who may be mailed, where that is unknown, or other than it seems."""
+
+    column: Text
+    """The column of the source."""
+    blocked: Cells = ()
+    """Words of people who must not be mailed."""
+    allowed: Annotated[
+        Cells | Literal["any"],
+        read_by(_allowed, {"anyOf": [{"enum": ["any"]}, {"type": "array", "items": TEXT}, VARIABLE]}),
+    ] = ()
+    """Words of people who may be mailed; any: nothing in the column says anything about mail."""
+
+
+def _declares_something(opt_outs: object) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for place, one in enumerate(opt_outs if isinstance(opt_outs, list | tuple) else ()):
+        if not isinstance(one, Mapping):
+            continue
+        blocked, allowed = one.get("blocked"), one.get("allowed")
+        if not blocked and not allowed and one.keys() <= {"column", "blocked", "allowed"}:
+            yield (place,), wrong("blocked or allowed is needed: the words that mean it")
+        both = _words(blocked) & _words(allowed)
+        if both:
+            yield (place, "allowed"), wrong("a word stands in blocked, too")
+        column = str(one.get("column"))
+        if column in seen:
+            yield (place, "column"), wrong("listed twice")
+        seen.add(column)
+
+
+def _words(value: object) -> set[str]:
+    return {str(one).strip().casefold() for one in value} if isinstance(value, list | tuple) else set()
+
+
+def _opt_outs(value: object) -> object:
+    """One map, or a list of them."""
+    return [value] if isinstance(value, Mapping) else value
+
+
+OptOuts = Annotated[
+    tuple[OptOutConfig, ...],
+    also(_declares_something),
+    BeforeValidator(
+        _opt_outs,
+        json_schema_input_type=OptOutConfig | list[OptOutConfig] | Annotated[Any, WithJsonSchema(VARIABLE)],
+    ),
+]

@@ -1,0 +1,77 @@
+"""Which cells of a column may begin with one of many phrases, by their first bytes. Pure.
+
+A pattern for all phrases takes longer to compile than a chunk takes to read; four bytes of each cell and a
+table are enough to put nearly all cells aside. What is left is looked at one by one.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.contacts.text_columns import Flags, bytes_of, offsets_of
+
+_LOOKED_AT = 4
+_NOTHING, _OPEN, _FOREIGN = 0, 27, 28
+"""Classes of bytes beside the 26 letters: no phrase goes on so; anything may follow; another script."""
+_CLASSES = 29
+_OTHER_SCRIPTS = (*range(0xD0, 0xD2), *range(0xE3, 0xEA))
+"""First bytes of Cyrillic, Japanese and Chinese in UTF-8."""
+_SPACES_THERE = ("\u3000", "\u300c", "\u3010")
+
+
+def _class_of_bytes() -> npt.NDArray[np.int32]:
+    classes = np.full(256, _OPEN, dtype=np.int32)
+    for place in range(26):
+        classes[[ord("a") + place, ord("A") + place]] = place + 1
+    classes[ord("0") : ord("9") + 1] = _NOTHING
+    classes[[0xCE, 0xCF, *range(0xD2, 0xE1)]] = _NOTHING  # Greek, and scripts that no phrase is written in
+    classes[list(_OTHER_SCRIPTS)] = _FOREIGN
+    return classes
+
+
+_CLASS = _class_of_bytes()
+
+
+class Beginnings:
+    """Phrases in lower case, of letters alone; those in the Latin alphabet without accents."""
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        shape = (_CLASSES,) * _LOOKED_AT
+        may = np.zeros(shape, dtype=np.bool_)
+        may[_OPEN] = True
+        foreign = {self._code(text) for text in _SPACES_THERE}
+        for phrase in phrases:
+            if not phrase.isascii():
+                foreign |= {self._code(phrase), self._code(phrase.upper())}
+                continue
+            letters = [ord(one) - ord("a") + 1 for one in phrase[:_LOOKED_AT]]
+            may[tuple(letters)] = True
+            for length in range(1, len(letters)):
+                may[(*letters[:length], _OPEN)] = True
+        self._may = may.reshape(-1)
+        self._foreign = np.array(sorted(foreign), dtype=np.int64)
+
+    def may_begin(self, cells: pa.StringArray) -> Flags:
+        """Which cells may begin with one of them: every one that does, and few others."""
+        offsets, text = offsets_of(cells), bytes_of(cells)
+        if not len(text):
+            return np.zeros(len(cells), dtype=np.bool_)
+        starts, ends, last = offsets[:-1], offsets[1:], len(text) - 1
+        codes = np.zeros(len(cells), dtype=np.int32)
+        first = _CLASS[text[np.minimum(starts, last)]]
+        for place in range(_LOOKED_AT):
+            at = starts + place
+            classes = _CLASS[text[np.minimum(at, last)]]
+            codes = codes * _CLASSES + np.where(at < ends, classes, _NOTHING)
+        found: Flags = self._may[codes] & (ends > starts)
+        others = np.flatnonzero((first == _FOREIGN) & (ends > starts))
+        if len(others):
+            head = [text[np.minimum(starts[others] + place, last)].astype(np.int64) for place in range(3)]
+            found[others] = np.isin((head[0] << 16) | (head[1] << 8) | head[2], self._foreign)
+        return found
+
+    @staticmethod
+    def _code(text: str) -> int:
+        return int.from_bytes(text.encode()[:3], "big")

@@ -1,0 +1,216 @@
+"""What a header is about, and whether a cell under it says that its person must not be mailed. Pure.
+
+The words stand in `pipelines.words.opting_out`. Where a cell leaves a doubt that costs a person something,
+the answer is "no": who is held back is told, who was mailed against their will cannot be.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from pipelines.words import opting_out as words
+from pipelines.words.folding import folded
+from pipelines.words.opting_out import phrases
+
+WORDS_BEHIND = 3
+"""A cell that says more than so many words behind a phrase is about something else."""
+
+
+class Kind(StrEnum):
+    """What the cells under a header are about."""
+
+    NEGATIVE = "negative"
+    """Opting out: a yes, a date or a reason says it."""
+    GONE = "gone"
+    """Being deleted, blocked, inactive: a yes or a date says it."""
+    POSITIVE = "positive"
+    """Consent: a no says it."""
+    STATUS = "status"
+    """A word for how the person stands to mail; one that is not known is unclear."""
+    NAMES = "names"
+    """Several names in a cell, as of tags."""
+    OTHER = "other"
+    """Anything else: a cell that begins with words of opting out says it."""
+    BUSINESS = "business"
+    """Names, places, sales: only words that are said of nothing but mail count."""
+    SILENT = "silent"
+    """Other channels than mail, and what a pipeline file says is no status: nothing counts."""
+
+
+class Verdict(StrEnum):
+    """What a cell says: nothing against it, no, or a word that nobody knows."""
+
+    NOTHING = ""
+    NO = "no"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a header is about.
+
+    `is_yes_or_no`: of a status, whether yes and no are answers there; `is_moment`: whether it is when.
+    """
+
+    kind: Kind
+    is_yes_or_no: bool = False
+    is_moment: bool = False
+
+
+def _pattern(of: Iterable[str]) -> str:
+    """Longest first, so that a short phrase does not hide a longer one."""
+    written = (re.escape(one).replace(r"\ ", " ?").replace(r"\*", r"\w*") for one in set(of))
+    return "|".join(sorted(written, key=lambda one: (-len(one), one)))
+
+
+_CLEAR = [one for table in words.CLEAR.values() for one in phrases(table)]
+_SHORT = [one for table in words.SHORT.values() for one in phrases(table)]
+_BEFORE = phrases(words.BEFORE)
+_START = rf"(?:(?:{_pattern(_BEFORE)}) )?"
+_IS_CLEAR = re.compile(rf"{_START}(?:{_pattern(_CLEAR)})(?!\w)")
+_IS_SHORT = re.compile(rf"{_START}(?:{_pattern(_SHORT)})(?!\w)")
+_STARTS_UNMISTAKABLY = re.compile(rf"{_START}(?:{_pattern(phrases(words.UNMISTAKABLE))})(?!\w)")
+_HOLDS_ONE = re.compile(rf"(?<!\w)(?:{_pattern([*_CLEAR, *_SHORT])})(?!\w)")
+_NEGATED = re.compile(r"(?:^|\s)(?:not|never|no|nicht|non|pas|nie|niet|nao|without) $")
+_IS_ALLOWED = re.compile(rf"(?:{_pattern(phrases(words.ALLOWED))})(?!\w)")
+_POSITIVE_HEADER = re.compile(rf"(?<!\w)(?:{_pattern(phrases(words.POSITIVE))})(?!\w)")
+_NEGATIVE_HEADER = re.compile(rf"(?<!\w)(?:{_pattern([*_CLEAR, *phrases(words.NEGATIVE)])})(?!\w)")
+_GONE_HEADER = re.compile(
+    rf"(?:(?:is|was|email|mail|contact|subscriber|user) )*(?:{_pattern(_SHORT)})"
+    r"(?: (?:at|on|date|time|since|datum|fecha|data))?"
+)
+_YES_SIGNS, _NO_SIGNS = frozenset("✓✔☑✅🗸"), frozenset("✗✘❌✖☒⛔🚫")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|^\d{1,2} \d{1,2} \d{2,4}\b|^1\d{9}(?:\d{3})?$")
+_NO_MOMENT = re.compile(r"0000 00 00|1970 01 01|0001 01 01|1900 01 0[01]")
+_BETWEEN_NAMES = re.compile(r"[,;|\n]+")
+
+
+@lru_cache(maxsize=1024)
+def header_of(name: str) -> Header:
+    """What a column is about, by its name."""
+    text = folded(name)
+    said = frozenset(text.split())
+    if said & words.OTHER_CHANNELS and not said & words.MAIL:
+        return Header(Kind.SILENT)
+    if text in words.NAMES:
+        return Header(Kind.NAMES)
+    if not said & words.NO_STATUS:
+        if _NEGATIVE_HEADER.search(text):
+            return Header(Kind.NEGATIVE, is_moment=bool(said & words.WHEN))
+        if _is_status(said):
+            is_yes_or_no = bool(said & words.YES_OR_NO or _POSITIVE_HEADER.search(text))
+            return Header(Kind.STATUS, is_yes_or_no)
+        is_consent = _POSITIVE_HEADER.search(text) or text.removeprefix("is ") in words.ACTIVE
+        if is_consent and not said & words.WHEN_OR_HOW and text.split()[-1] not in words.BEHIND:
+            return Header(Kind.POSITIVE)
+        if _GONE_HEADER.fullmatch(text) and "cancel" not in text and text not in words.ACTIVE:
+            return Header(Kind.GONE)
+    return Header(Kind.BUSINESS if said & words.BUSINESS else Kind.OTHER)
+
+
+def _is_status(said: frozenset[str]) -> bool:
+    """`state` and its like alone are those of a country."""
+    about = said - words.STATUS
+    named = bool(said & words.STATUS_ALONE) or bool(said & words.STATUS and about - words.LITTLE_WORDS)
+    return named and about <= words.OF_A_STATUS
+
+
+@lru_cache(maxsize=65_536)
+def verdict(header: Header, cell: str) -> Verdict:
+    """What a cell says under such a header."""
+    text = folded(cell)
+    match header.kind:
+        case Kind.SILENT:
+            return Verdict.NOTHING
+        case Kind.NEGATIVE:
+            is_no = _is_filled(text, cell) or (header.is_moment and text == "0")
+        case Kind.GONE:
+            is_no = text in words.TRUE or is_moment(text) or bool(_YES_SIGNS & set(cell)) or _begins(text)
+        case Kind.POSITIVE:
+            refused = text in words.FALSE and text not in words.UNKNOWN
+            is_denied = text.partition(" ")[0] in words.NEGATORS and text not in words.UNKNOWN
+            is_no = refused or is_denied or bool(_NO_SIGNS & set(cell)) or _begins(text) or _says_no(text)
+        case Kind.STATUS:
+            return _status(header, text, cell)
+        case Kind.NAMES:
+            is_no = any(_IS_CLEAR.fullmatch(folded(name)) for name in _BETWEEN_NAMES.split(cell))
+        case Kind.BUSINESS:
+            is_no = bool(_STARTS_UNMISTAKABLY.match(text)) and bool(_IS_CLEAR.match(text))
+        case Kind.OTHER:
+            is_no = _begins(text)
+    return Verdict.NO if is_no else Verdict.NOTHING
+
+
+def _status(header: Header, text: str, cell: str) -> Verdict:
+    if not text:
+        return Verdict.NO if _NO_SIGNS & set(cell) else Verdict.NOTHING
+    if text in words.UNKNOWN:
+        return Verdict.NOTHING
+    if _says_no(text):
+        return Verdict.NO
+    if _IS_ALLOWED.match(text) or _HOLDS_ONE.search(text):  # the latter negated: "not bounced"
+        return Verdict.NOTHING
+    if header.is_yes_or_no and text in words.FALSE:
+        return Verdict.NO
+    if header.is_yes_or_no and text in words.TRUE:
+        return Verdict.NOTHING
+    return Verdict.UNCLEAR
+
+
+def _says_no(text: str) -> bool:
+    """Whether one of the phrases stands anywhere, and is not denied."""
+    found = (not _NEGATED.search(text[: one.start()]) for one in _HOLDS_ONE.finditer(text))
+    return text in words.ALONE or any(found)
+
+
+def _begins(text: str) -> bool:
+    if clear := _IS_CLEAR.match(text):
+        is_short = len(text[clear.end() :].split()) <= WORDS_BEHIND
+        return is_short or bool(_STARTS_UNMISTAKABLY.match(text))
+    if text in words.ALONE:
+        return True
+    short = _IS_SHORT.match(text)
+    return short is not None and len(text[short.end() :].split()) <= WORDS_BEHIND
+
+
+def _is_filled(text: str, cell: str) -> bool:
+    """Whether something stands there that is neither a no, nor the opposite, nor an address of a page."""
+    if not text:
+        return bool(_YES_SIGNS & set(cell))
+    if text in words.FALSE or _NO_MOMENT.match(text) or "://" in cell:
+        return False
+    if text.replace(" ", "").strip("0") == "":
+        return False
+    return not _IS_ALLOWED.match(text) and not (_HOLDS_ONE.search(text) and not _says_no(text))
+
+
+def is_moment(text: str) -> bool:
+    return bool(_YEAR.search(text)) and not _NO_MOMENT.match(text)
+
+
+_BASE = {accented: letter for letter, several in words.ACCENTS.items() for accented in several}
+_LONGEST = 5
+BEGINNINGS = frozenset(
+    one.replace(" ", "").rstrip("*")[:_LONGEST] for one in (*_CLEAR, *_SHORT, *_BEFORE, *words.ALONE)
+)
+"""The letters with which a phrase may begin."""
+_LENGTHS = tuple(sorted({len(one) for one in BEGINNINGS}))
+_LOOSE = " \t\r\n_.,:;'’\"/()&+*!?\u00ad\u200b-\u200f\u2060\ufeff\u0300-\u036f-"
+_IS_LOOSE = re.compile(f"[{_LOOSE}]")
+"""What may stand between the letters of a phrase."""
+
+
+def may_begin(cell: str) -> bool:
+    """Whether a cell may begin with one of the phrases: quick, and true for every one that does."""
+    letters = ""
+    for one in cell:
+        if one.isalnum():
+            lower = one.casefold()
+            letters += _BASE.get(lower, lower)
+            if len(letters) >= _LONGEST:
+                break
+        elif letters and not _IS_LOOSE.match(one):
+            break
+    return any(letters[:length] in BEGINNINGS for length in _LENGTHS)
