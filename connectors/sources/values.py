@@ -90,7 +90,7 @@ def _json(value: Any) -> str:
     numbers: dict[str, str] = {}
 
     def plain(one: Any) -> Any:
-        if isinstance(one, Decimal):
+        if isinstance(one, Decimal) and one.is_finite():
             mark = f"\0{len(numbers)}\0"
             numbers[json.dumps(mark)] = format(one, "f")
             return mark

@@ -78,7 +78,7 @@ def draft_pipeline(named: NamedSource, folder: Path, choices: Choices) -> Draft:
     draft.words = next((dict(one.words or {}) for one in profile.columns if one.name == draft.status), {})
     draft.yes_or_no = [column.name for column in profile.columns if column.share("yes/no") > 0.9]
     if isinstance(named, NamedFile):
-        draft.suppress = [other.written(folder) for other in named.other_members()]
+        draft.suppress = [other.written(folder) for other in named.opted_out()]
     return draft
 
 

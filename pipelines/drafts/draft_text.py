@@ -128,7 +128,7 @@ def _consent_lines(draft: Draft, attested: str | None) -> Iterator[str]:
 
 def _word_lines(draft: Draft) -> Iterator[str]:
     """The words of the column of consent, so that a person sees what else may mean consent there."""
-    words = {word: count for word, count in draft.words.items() if "@" not in word}
+    words = {word: count for word, count in draft.words.items() if not re.search(r"@|(?:\d\W?){5}", word)}
     if not words:
         return
     ordered = sorted(words.items(), key=lambda one: (-one[1], one[0]))

@@ -6,14 +6,20 @@ columns that have few.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from connectors.errors import SourceError
 from connectors.privacy import mask_address
 from connectors.sources import Source
 from connectors.sources.faults import without_faults
-from pipelines.contacts.addresses import InvalidAddressError, is_address, normal_address
+from pipelines.contacts.addresses import (
+    InvalidAddressError,
+    addresses_in,
+    is_address,
+    normal_address,
+)
 from pipelines.contacts.card_numbers import SECRET_NAMES, is_card_number
 from pipelines.contacts.normalise import normal_cell
 from pipelines.drafts.suspicious import suspicions
@@ -108,6 +114,7 @@ class Profile:
 
 def profile_of(source: Source, *, rows: int | None = None, shows: bool = False) -> Profile:
     """Of the whole source, or its first `rows`; `shows`: with samples as they are. Raises SourceError."""
+    _refuse_people(source.columns)
     profile = Profile([], notes=source.notes)
     for chunk in source.chunks():
         if not profile.columns:
@@ -128,6 +135,15 @@ def profile_of(source: Source, *, rows: int | None = None, shows: bool = False) 
     if not profile.columns:
         profile.columns = [ColumnProfile(name) for name in source.columns]
     return profile
+
+
+def _refuse_people(columns: Sequence[str]) -> None:
+    """Of a table that was made from a file without a header, or of an object for each person."""
+    if any(_AT.search(column) and addresses_in(column) for column in columns):
+        raise SourceError(
+            "a column is called by an e-mail address, as if a person were the header: the names of the"
+            " columns are missing"
+        )
 
 
 def address_problems(source: Source, column: str) -> Iterator[tuple[int, str]]:

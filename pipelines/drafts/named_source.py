@@ -22,6 +22,7 @@ from pipelines.config.variables import with_variables
 from pipelines.extract.sources import open_source
 
 _DATABASES = frozenset((".db", ".sqlite", ".sqlite3", ".db3"))
+_OPTED_OUT = ("unsubscribed", "cleaned")
 _YAML_WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
 
 
@@ -62,16 +63,15 @@ class NamedFile:
         names = dict.fromkeys(Path(name).name for name in member_names(self.path))
         return [replace(self, member=escape(name)) for name in names] if len(names) > 1 else [self]
 
-    def other_members(self) -> list["NamedFile"]:
-        """The files of the people in Mailchimp's archive who must not be mailed."""
-        if self.member is None:
+    def opted_out(self) -> list["NamedFile"]:
+        """The files of Mailchimp's export with those who must not be mailed: in its archive, or unpacked."""
+        if self.member is not None:
+            names = member_names(self.path)
+            return [replace(self, member=f"{word}*") for word in _OPTED_OUT if _has_member(names, word)]
+        if not self.path.name.startswith("subscribed"):
             return []
-        names = member_names(self.path)
-        return [
-            replace(self, member=f"{word}*")
-            for word in ("unsubscribed", "cleaned")
-            if _has_member(names, word)
-        ]
+        beside = (self.path.with_name(f"{word}*{self.path.suffix}") for word in _OPTED_OUT)
+        return [replace(self, path=path) for path in beside if any(path.parent.glob(path.name))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,8 @@ def named_source(
         path = Path(place)
         if is_database_url(place) or "${" in place or path.suffix.lower() in _DATABASES:
             _refuse_no_query(place, environ)
+        if path.is_dir():
+            path = _files_of(path)
         kind = _kind(path)
         if sheet is not None and "sheet" not in SOURCE_OPTIONS[kind].model_fields:
             raise ConfigError(f"--sheet: {path.name} is not a workbook")
@@ -127,6 +129,24 @@ def named_source(
         return NamedQuery(url, shown, query, "contacts")
     statement = table_statement(NamedQuery(url, shown, query, query).place, query)
     return NamedQuery(url, shown, statement, query)
+
+
+def _files_of(folder: Path) -> Path:
+    """The files of a folder, as one path or a glob. Raises ConfigError where they are of several kinds."""
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in KIND_BY_SUFFIX)
+    if subscribed := [file for file in files if file.name.startswith("subscribed")]:
+        files = subscribed
+    suffixes = sorted({file.suffix for file in files})
+    if not files:
+        raise ConfigError(
+            f"{folder}: a folder without a file that ends in one of {', '.join(KIND_BY_SUFFIX)}"
+        )
+    if len(suffixes) > 1:
+        raise ConfigError(
+            f"{folder}: a folder with files of several kinds, {', '.join(suffixes)}; name one file"
+        )
+    name = "subscribed*" if subscribed else "*"
+    return files[0] if len(files) == 1 else folder / f"{name}{suffixes[0]}"
 
 
 def _refuse_no_query(place: str, environ: Mapping[str, str]) -> None:

@@ -451,3 +451,50 @@ def test_the_second_column_of_a_name_is_read_by_the_name_that_inspect_shows(
     pipeline.write_text(pipeline.read_text("utf-8").replace('"Email (2)"', "Email"), encoding="utf-8")
     told = project.command("check", "a.yaml")
     assert (told.code, 'write "Email (2)" for the second' in told.stdout + told.stderr) == (2, True)
+
+
+def test_people_who_became_names_of_columns_are_not_shown(project: Project) -> None:
+    """As a table of SQLite that was made from a file without a header has them."""
+    with closing(sqlite3.connect(project.folder / "crm.db")) as crm, crm:
+        crm.execute('CREATE TABLE people ("ann@example.org" TEXT, "Ann" TEXT)')
+        crm.execute("INSERT INTO people VALUES ('bob@example.org', 'Bob')")
+    for verb in (("init", "crm.db", "--attested", "x"), ("inspect", "crm.db")):
+        refused = project.command(*verb, "--query", "people")
+        assert (refused.code, "columns are missing" in refused.stderr) == (1, True)
+        assert "ann@" not in refused.stderr + refused.stdout
+
+
+@pytest.mark.parametrize("place", ["export", "export/subscribed_members_export_1.csv"])
+def test_an_unpacked_export_suppresses_who_left_as_its_archive_does(
+    place: str, project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    def row(name: str) -> dict[str, str]:
+        return {"Email Address": f"{name}@example.org", "LEID": "1", "EUID": "x"}
+
+    folder = project.folder / "export"
+    folder.mkdir()
+    for file, people in (
+        ("subscribed", ("ann", "bob", "eve")),
+        ("unsubscribed", ("bob",)),
+        ("cleaned", ("eve",)),
+    ):
+        text = text_of([row(name) for name in people], MAILCHIMP)
+        (folder / f"{file}_members_export_1.csv").write_text(text, encoding="utf-8")
+    begun = project.command("init", place, "--to", "mc.yaml", "--json")
+    assert (begun.code, begun.json["preset"]) == (0, "Mailchimp"), begun.stderr
+    assert project.command("run", "mc.yaml", "--json").json["rows"]["blocked"] == 2
+    assert [lead.email for lead in account.leads.values()] == ["ann@example.org"]
+
+
+def test_a_folder_is_read_as_the_files_it_holds(project: Project, sandbox: Sandbox, account: Account) -> None:
+    folder = project.folder / "parts"
+    folder.mkdir()
+    empty = project.command("init", "parts", "--attested", "x")
+    assert (empty.code, "a folder without a file" in empty.stderr) == (2, True)
+    for name in ("ann", "bob"):
+        (folder / f"{name}.csv").write_text(f"Email\n{name}@example.org\n", encoding="utf-8")
+    assert project.command("init", "parts", "--attested", "x", "--to", "p.yaml").code == 0
+    assert project.command("run", "p.yaml").code == 0
+    assert len(account.leads) == 2
+    (folder / "more.jsonl").write_text("{}", encoding="utf-8")
+    assert "files of several kinds, .csv, .jsonl; name one file" in project.command("init", "parts").stderr

@@ -92,10 +92,10 @@ class SqlQuery:
         take the query as a part of another.
         """
         if column not in self.columns:
-            raise ConfigError(
-                f'incremental.column: the query gives no column "{column}"; it gives'
-                f" {', '.join(self.columns)}"
+            given = (
+                "" if any("@" in name for name in self.columns) else f"; it gives {', '.join(self.columns)}"
             )
+            raise ConfigError(f'incremental.column: the query gives no column "{column}"{given}')
         with (  # now, because the first run reads all, and only the next one would find it out
             reading(self._url, self._timeout_s) as connection,
             self._result(connection, _NO_ROW) as result,
