@@ -17,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from connectors.sources.names import column_name
 from pipelines.config.consent import ConsentConfig, OptOuts, proves_consent
 from pipelines.config.custom_fields import CustomField, can_be_created
 from pipelines.config.examples import ExampleConfig
@@ -24,6 +25,7 @@ from pipelines.config.guards import GuardsConfig
 from pipelines.config.only import Choice
 from pipelines.config.scalars import (
     VARIABLE,
+    Column,
     Fault,
     Section,
     Text,
@@ -74,7 +76,7 @@ _DUPLICATES = {"anyOf": [{"pattern": "^(first|last|merge|error|newest:.+)$", "ty
 
 
 class KeyColumn(Section):
-    column: Text
+    column: Column
     """The column whose value stays the same when an address changes."""
 
 
@@ -118,7 +120,7 @@ def _duplicates(value: object) -> object:
     if rule.strip() == "newest":
         if not column.strip():
             raise wrong('newest needs a column: "newest:<column>"')
-        return Duplicates(how="newest", column=column.strip())
+        return Duplicates(how="newest", column=column_name(column))
     rules = ("first", "last", "merge", "error", "newest:<column>")
     if value not in rules[:-1]:
         raise wrong(f"not one of {', '.join(rules)}{offer(value, rules[:-1])}")
@@ -147,7 +149,7 @@ def _suppress(value: object, info: ValidationInfo) -> SuppressConfig:
     source = source_config({key: one for key, one in value.items() if key != "email"}, info)
     if value.get("email") is None:
         raise wrong("email is needed: the column of the source that holds addresses")
-    return SuppressConfig(source=source, email=plain_text(value["email"]))
+    return SuppressConfig(source=source, email=column_name(plain_text(value["email"])))
 
 
 class TransformConfig(Section):

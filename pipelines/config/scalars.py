@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from connectors.sources.names import column_name
 from pipelines.words.nearest import nearest
 
 Fault = tuple[tuple[str | int, ...], PydanticCustomError]
@@ -143,6 +144,14 @@ def beside(value: object, info: ValidationInfo) -> Path:
 
 
 Text = Annotated[str, read_by(plain_text, TEXT)]
+
+
+def _column(value: object) -> str:
+    return column_name(plain_text(value))
+
+
+Column = Annotated[str, read_by(_column, TEXT)]
+"""The name of a column, in the form in which sources give them."""
 
 
 class Section(BaseModel):

@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, WithJsonSchema
 
+from connectors.sources.names import column_name
 from pipelines.config.scalars import (
     TEXT,
     AnyText,
+    Column,
     Fault,
     Section,
     Text,
@@ -171,7 +173,7 @@ class PhoneStep(Section):
     """number (without the code of the country), country_code (49), +country_code, international."""
     region: Annotated[str, read_by(_region, TEXT)] | None = None
     """Where numbers without such a code are: DE, or the name of a country."""
-    country: Text | None = None
+    country: Column | None = None
     """The column that tells it, by name or code; region counts where that is blank or no country."""
     otherwise: Else = Field("reject", alias="else")
     """What becomes of what is no possible number: reject, keep, blank."""
@@ -228,6 +230,13 @@ def _step(value: object, info: ValidationInfo) -> Step:
     return STEPS[kind].model_validate(value, context=info.context)
 
 
+def _template(value: object) -> str:
+    """With the names of its columns in one form."""
+    return PLACEHOLDER.sub(
+        lambda match: f"{{{column_name(match[1])}}}" if match[1] else match[0], plain_text(value)
+    )
+
+
 class Value(Section):
     """A value: from a column, a constant or a template, and what is done to it, step by step."""
 
@@ -237,11 +246,11 @@ class Value(Section):
         }
     )
 
-    column: Text | None = None
+    column: Column | None = None
     """The column of the source."""
     constant: Text | None = None
     """The same for every record."""
-    template: Text | None = None
+    template: Annotated[str, read_by(_template, TEXT)] | None = None
     """Text with columns in it, as "{First} {Last}"; blank where all of them are."""
     split: Characters | None = None
     """What separates several values in one cell; csv: they stand as in a CSV, in quotes where needed."""

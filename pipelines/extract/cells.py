@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.sources import CellFault, Chunk, Source
+from connectors.sources.names import column_name, unique_names
 
 ALWAYS_BLANK = ("NULL", r"\N", "#N/A", "#NV", "#N/D", "#N/B")
 """Written by databases and spreadsheets, in just these letters, where there is nothing."""
@@ -49,7 +50,8 @@ class Cleaned:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self.source.columns
+        """In the form in which a pipeline file has them, those of a database as well."""
+        return tuple(column_name(name) or name for name in self.source.columns)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -64,7 +66,17 @@ class Cleaned:
         return replace(self, source=source)
 
     def chunks(self) -> Iterator[Chunk]:
-        return cleaned(self.source.chunks(), self.blanks)
+        chunks = self.source.chunks()
+        if self.columns != self.source.columns:
+            chunks = _renamed(chunks, unique_names(self.columns))
+        return cleaned(chunks, self.blanks)
+
+
+def _renamed(chunks: Iterable[Chunk], names: Sequence[str]) -> Iterator[Chunk]:
+    for chunk in chunks:
+        new = dict(zip(map(str, chunk.frame.columns), names, strict=True))
+        faults = tuple(replace(fault, column=new[fault.column]) for fault in chunk.faults)
+        yield replace(chunk, frame=chunk.frame.set_axis(list(names), axis="columns"), faults=faults)
 
 
 def cleaned(chunks: Iterable[Chunk], blanks: Sequence[str] = ()) -> Iterator[Chunk]:

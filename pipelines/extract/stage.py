@@ -1,5 +1,6 @@
 """The source becomes the staging table: it is read, mapped and staged, each a chunk ahead of the next."""
 
+import json
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -25,6 +26,8 @@ from pipelines.extract.suppression import suppressed_addresses, suppressed_by
 from pipelines.extract.transform import source_columns
 from pipelines.state.store import Store
 from pipelines.summary import Summary
+
+SHOWN_GROUPS = 5
 
 
 def stage(
@@ -69,6 +72,8 @@ def _settle(load: LoadConfig, store: Store, summary: Summary, run_id: str | None
     """One record speaks for each key."""
     summary.duplicate = store.staging.end()
     merged: Iterator[dict[str, Any]] = iter(())
+    if summary.duplicate and load.key.column is not None:
+        _tell_of_strangers(store, summary)
     if summary.duplicate and load.duplicates.how == "error":
         rows = ", ".join(
             " = ".join(str(row.row) for row in group)
@@ -81,6 +86,22 @@ def _settle(load: LoadConfig, store: Store, summary: Summary, run_id: str | None
     if summary.duplicate and load.duplicates.how == "merge":
         merged = _merged(store)
     summary.blocked = store.staging.settle(merged, run_id)
+
+
+def _tell_of_strangers(store: Store, summary: Summary) -> None:
+    """Records of one key with several addresses: a key that was rounded is that of several people."""
+    groups: list[str] = []
+    count = 0
+    for group in store.staging.duplicate_groups():
+        if len({json.loads(record.wish)["email"] for record in group}) > 1:
+            count += 1
+            if len(groups) < SHOWN_GROUPS:
+                groups.append(" = ".join(str(record.row) for record in group[:SHOWN_GROUPS]))
+    if count:
+        summary.notes.append(
+            f"{count:,} values of the key column belong to several addresses, of which one is sent each"
+            f" (rows {', '.join(groups)}): is it a key?"
+        )
 
 
 def _known_records(load: LoadConfig, store: Store) -> KnownRecords | None:

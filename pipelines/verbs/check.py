@@ -15,6 +15,7 @@ from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.pull import PullConfig
 from pipelines.contacts.examples import broken_examples
 from pipelines.contacts.mapping import Mapped
+from pipelines.extract.sources import words_notes
 from pipelines.extract.stage import check_columns, read_mapped
 from pipelines.extract.suppression import check_suppression
 from pipelines.extract.transform import open_records
@@ -70,7 +71,7 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     if load is None:
         return
     source = open_records(load)
-    checked.notes += [*source.notes, *check_columns(source, config, load)]
+    checked.notes += [*source.notes, *words_notes(source), *check_columns(source, config, load)]
     for suppress in load.suppress:
         check_suppression(suppress)
     if broken := list(broken_examples(load, source.columns)):

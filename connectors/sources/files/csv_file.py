@@ -68,7 +68,7 @@ def open_csv(
     if delimiter is None:
         is_plain = said is not None and not said[1] and not said[3]
         rest = sample[said.end() :] if said else sample
-        delimiter = said[2] if said and is_plain else find_delimiter(rest, quotechar)
+        delimiter = said[2] if said and is_plain else find_delimiter(rest, quotechar, header_row)
     text = _CsvText(file, found.name, delimiter, quotechar, said is not None)
     head = text.header(header, header_row)
     shown = "tab" if delimiter == "\t" else f"'{delimiter}'"

@@ -1,22 +1,28 @@
 """How a CSV is written: its delimiter, and where quotes go wrong. Reading it is in `csv_file`."""
 
 import re
+from collections import Counter
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_CHARS = 64 * 1024
 SAMPLE_RECORDS = 200
 
 
-def find_delimiter(sample: str, quotechar: str) -> str:
+def find_delimiter(sample: str, quotechar: str, header_row: int | None = None) -> str:
     """The one of , ; tab | that the header has and most records repeat as often; `,` for a single column.
 
-    Quoted cells are taken out first, whichever delimiter they stand between, so theirs do not count.
+    Quoted cells are taken out first, whichever delimiter they stand between, so theirs do not count. A first
+    line with none of them may be a title: then it is the one that most lines have as often.
     """
+    if header_row is not None:
+        sample = "".join(sample.splitlines(keepends=True)[header_row - 1 :])
     lines = _lines_without_quoted_cells(sample, quotechar)
     candidates = [delimiter for delimiter in DELIMITERS if delimiter != quotechar]
     if not lines:
         return candidates[0]
     in_header = [delimiter for delimiter in candidates if delimiter in lines[0]]
+    if not in_header and (repeated := _of_most_lines(lines, candidates)):
+        return repeated
     return max(
         in_header or candidates,
         key=lambda delimiter: (_records_like_header(lines, delimiter), lines[0].count(delimiter)),
@@ -51,6 +57,15 @@ def _lines_without_quoted_cells(sample: str, quotechar: str) -> list[str]:
     if len(sample) == SAMPLE_CHARS and len(lines) > 1:
         lines.pop()  # cut off
     return [line for line in lines if line.strip()][:SAMPLE_RECORDS]
+
+
+def _of_most_lines(lines: list[str], candidates: list[str]) -> str | None:
+    best, most = None, max(1, len(lines) // 2)
+    for delimiter in candidates:
+        counts = Counter(count for line in lines if (count := line.count(delimiter)))
+        if counts and (times := counts.most_common(1)[0][1]) > most:
+            best, most = delimiter, times
+    return best
 
 
 def _records_like_header(lines: list[str], delimiter: str) -> int:

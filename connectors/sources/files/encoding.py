@@ -136,7 +136,8 @@ def _page(path: Path, tokens: list[bytes], bad_line: int) -> str:
     """Japanese shows by syllables in a row: their first bytes are no letters in the other code pages."""
     if _is_shift_jis(path):
         return "cp932"
-    guess = guess_page(tokens)
+    # Words in UTF-8 are of another file; what else there is may tell the page of the rest.
+    guess = guess_page([token for token in tokens if not _is_utf_8(token)] or tokens)
     where = f"{path.name}, line {bad_line}: "
     if guess is None:
         raise SourceError(
@@ -160,11 +161,7 @@ def _page(path: Path, tokens: list[bytes], bad_line: int) -> str:
 def _refuse_mixture(path: Path, tokens: list[bytes], page: str) -> None:
     """Raises SourceError where some words are UTF-8: two files that were put together."""
     for token in tokens:
-        if not misspelt(token.decode(page, "replace"), page):
-            continue
-        try:
-            token.decode("utf-8")
-        except UnicodeDecodeError:
+        if not _is_utf_8(token) or not misspelt(token.decode(page, "replace"), page):
             continue
         with path.open("rb") as handle:
             line = next((number for number, text in enumerate(handle, 1) if token in text), 1)
@@ -172,6 +169,14 @@ def _refuse_mixture(path: Path, tokens: list[bytes], page: str) -> None:
             f"{path.name}, line {line}: written in UTF-8, and other lines in {page}. Was it put together from"
             " two files? Save each as UTF-8 first"
         )
+
+
+def _is_utf_8(token: bytes) -> bool:
+    try:
+        token.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _tokens(path: Path) -> list[bytes]:
@@ -183,10 +188,11 @@ def _tokens(path: Path) -> list[bytes]:
                 continue
             for line in block.splitlines():
                 if not line.isascii():
-                    found |= dict.fromkeys(token[:MAX_TOKEN_BYTES] for token in _TOKEN.findall(line))
+                    found |= dict.fromkeys(_TOKEN.findall(line))
             if len(found) > MAX_TOKENS:
                 break
-    return list(found)[:MAX_TOKENS]
+    usual = [token for token in found if len(token) <= MAX_TOKEN_BYTES]
+    return (usual or list(found))[:MAX_TOKENS]
 
 
 def _decoded(tokens: Iterable[bytes], page: str) -> Iterator[str]:
