@@ -31,13 +31,12 @@ def record_of(number: int, line: int, cells: Sequence[tuple[str, str]]) -> Recor
     return Record(number, line, [text for text, _ in cells], "", faults)
 
 
-def without_nul(record: Record) -> Record:
-    """A NUL is a fault of its cell: no text has one."""
+def told_of_nul(record: Record) -> Record:
+    """A NUL is a fault of its cell, which keeps it for whoever looks at what was refused: no text has one."""
     if "\0" not in "".join(record.cells):
         return record
     faults = tuple((place, HOLDS_NUL) for place, cell in enumerate(record.cells) if "\0" in cell)
-    cells = [cell.replace("\0", "") for cell in record.cells]
-    return record._replace(cells=cells, cell_faults=(*record.cell_faults, *faults))
+    return record._replace(cell_faults=(*record.cell_faults, *faults))
 
 
 def next_chunk(records: Sequence[Record], names: Sequence[str]) -> Chunk:

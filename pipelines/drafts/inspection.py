@@ -23,6 +23,7 @@ from pipelines.contacts.addresses import (
 from pipelines.contacts.card_numbers import SECRET_NAMES, is_card_number
 from pipelines.contacts.normalise import normal_cell
 from pipelines.drafts.suspicious import suspicions
+from pipelines.extract.cells import Cleaned
 from pipelines.extract.sources import words_notes
 
 COUNTED = 10_000
@@ -117,7 +118,8 @@ def profile_of(source: Source, *, rows: int | None = None, shows: bool = False) 
     """Of the whole source, or its first `rows`; `shows`: with samples as they are. Raises SourceError."""
     _refuse_people(source.columns)
     profile = Profile([], notes=(*source.notes, *words_notes(source)))
-    for chunk in source.chunks():
+    as_it_stands = source.source if isinstance(source, Cleaned) else source
+    for chunk in as_it_stands.chunks():
         if not profile.columns:
             profile.columns = [ColumnProfile(str(name), shows=shows) for name in chunk.frame.columns]
         for place, column in enumerate(profile.columns):

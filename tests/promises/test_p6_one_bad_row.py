@@ -184,7 +184,7 @@ def test_p6_ragged_rows_and_nul_bytes_are_set_aside_with_their_cells(
     assert rejects(project) == [
         reject(3, "invalid", "2 cells, the header has 3"),
         reject(4, "invalid", "4 cells, the header has 3"),
-        reject(5, "invalid", "NUL byte in the record"),
+        reject(5, "invalid", 'the column "First" holds a NUL character'),
         reject(6, "invalid", "not an e-mail address: no @"),
     ]
     written = project.command("rejects", "p.yaml", "--csv")

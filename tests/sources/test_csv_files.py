@@ -246,7 +246,7 @@ def test_a_nul_byte_makes_one_bad_row():
     assert read("nul.csv") == Contents(
         ["Email", "Name"],
         [(3, 3, ["bob@example.org", "Bob"])],
-        [BadRow(2, 2, 'the column "Name" holds a NUL character', ("ann@example.org", "Ann"))],
+        [BadRow(2, 2, 'the column "Name" holds a NUL character', ("ann@example.org", "A\0nn"))],
     )
 
 

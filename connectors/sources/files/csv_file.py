@@ -26,7 +26,7 @@ from connectors.sources.files.header import SEARCHED_ROWS, Header, header_of
 from connectors.sources.files.plain_csv import Blocks, PlainPart, can_be_plain, plain_chunks, read_plain
 from connectors.sources.files.watched import WatchedFile, watched
 from connectors.sources.names import unique_names
-from connectors.sources.records import Record, next_chunk, without_nul
+from connectors.sources.records import Record, next_chunk, told_of_nul
 
 MAX_CELL_CHARS = 16 * 1024 * 1024  # bounds what a quote that is never closed may gather; Kartra takes 255
 BYTES_A_ROW = 130
@@ -177,7 +177,7 @@ class _CsvText:
             if cells is None:
                 return
             if "".join(cells).strip():
-                yield without_nul(Record(lines.row, lines.first_line, cells, fault))
+                yield told_of_nul(Record(lines.row, lines.first_line, cells, fault))
 
     @contextmanager
     def _lines(self, block_bytes: int) -> Iterator[tuple["_Lines", Blocks | None]]:

@@ -19,7 +19,7 @@ from connectors.sources.files.header import SEARCHED_ROWS, header_of
 from connectors.sources.files.watched import WatchedFile, watched
 from connectors.sources.files.workbook import Row, Sheet, Workbook, read_workbook
 from connectors.sources.names import unique_names
-from connectors.sources.records import Record, chunks_of, without_nul
+from connectors.sources.records import Record, chunks_of, told_of_nul
 
 _KIND = "an Excel workbook"
 _OTHERS = {".xls": "an old Excel workbook", ".ods": "an OpenDocument sheet", ".xlsb": "a binary workbook"}
@@ -179,7 +179,7 @@ def _record(row: Row, width: int | None = None) -> Record:
             cells[place] = text
             if fault:
                 faults.append((place, fault))
-    return without_nul(Record(row.number, row.number, cells, "", tuple(faults)))
+    return told_of_nul(Record(row.number, row.number, cells, "", tuple(faults)))
 
 
 def _trimmed(record: Record) -> Record:
