@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 from pipelines.config.scalars import (
     TEXT,
     VARIABLE,
+    Column,
     Fault,
     Section,
     Text,
@@ -26,7 +27,7 @@ class ConsentConfig(Section):
         json_schema_extra={"oneOf": [{"required": ["column", "accepted"]}, {"required": ["attested"]}]}
     )
 
-    column: Text | None = None
+    column: Column | None = None
     """The column that holds the answer."""
     accepted: tuple[Text, ...] = ()
     """The answers that count as consent; every other record is blocked."""
@@ -64,7 +65,7 @@ def _allowed(value: object) -> object:
 class OptOutConfig(Section):
     """What the words of a column say of who may be mailed, where that is unknown, or other than it seems."""
 
-    column: Text
+    column: Column
     """The column of the source."""
     blocked: Cells = ()
     """Words of people who must not be mailed."""
