@@ -57,8 +57,8 @@ class NamedFile:
         return {name: value for name, value in given.items() if value is not None}
 
     def members(self) -> list["NamedFile"]:
-        """Each file of an archive or a folder by itself; the file alone where it is none."""
-        if not self.path.is_dir() and (self.path.suffix.lower() != ".zip" or not self.path.is_file()):
+        """Each file of an archive by itself; of anything else the file."""
+        if self.path.suffix.lower() != ".zip" or not self.path.is_file():
             return [self]
         names = dict.fromkeys(Path(name).name for name in member_names(self.path))
         return [replace(self, member=escape(name)) for name in names] if len(names) > 1 else [self]
@@ -119,8 +119,7 @@ def named_source(
         kind = _kind(path)
         if sheet is not None and "sheet" not in SOURCE_OPTIONS[kind].model_fields:
             raise ConfigError(f"--sheet: {path.name} is not a workbook")
-        is_of_several = path.is_dir() or path.suffix.lower() == ".zip"
-        is_mailchimps = is_of_several and _has_member(member_names(path), "subscribed")
+        is_mailchimps = path.suffix.lower() == ".zip" and _has_member(member_names(path), "subscribed")
         return NamedFile(path, kind, "subscribed*" if is_mailchimps else None, sheet)
     url, shown = _database(place, environ)
     query = query.strip()
@@ -195,12 +194,6 @@ def _variable(environ: Mapping[str, str], match: re.Match[str]) -> str:
 
 
 def _kind(path: Path) -> str:
-    """By the end of its name; of a folder by those of its files."""
-    if path.is_dir():
-        kinds = {KIND_BY_SUFFIX.get(Path(name).suffix.lower()) for name in member_names(path)} - {None}
-        if len(kinds) != 1:
-            raise ConfigError(f"{path.name} is a folder without files of one kind: name one of them")
-        return str(kinds.pop())
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
     if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
