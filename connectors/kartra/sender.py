@@ -38,6 +38,8 @@ READ_ATTEMPTS = 5
 THROTTLED_PATIENCE_S = 600.0
 """How long one call goes on being refused with 429 before it is given back as not executed."""
 LATENCY_WEIGHT = 0.1
+PROMPT_S = 5.0
+"""An answer that took longer tells no time: this process may have been stopped after it came."""
 
 
 @dataclass(slots=True)
@@ -172,10 +174,14 @@ class Sender:
             log.info("%s: %s", call.commands[0], error)
             return replace(uniform(call, Effect.UNKNOWN), trouble=str(error))
         throttled = reply.status == 429
-        self.counts.count(call, throttled=throttled, latency_s=time.monotonic() - started)
-        self.clock.learn(reply.clock_offset_s)
+        latency_s = time.monotonic() - started
+        self.counts.count(call, throttled=throttled, latency_s=latency_s)
         answer = replace(classify(call, reply.status, reply.body), status=reply.status)
-        if throttled or (reply.status == 200 and answer.body):
+        if throttled:
+            return answer
+        if reply.status == 200 and answer.body:
+            if latency_s < PROMPT_S:
+                self.clock.learn(reply.clock_offset_s)
             return answer
         trouble = _trouble(reply, request)
         log.info("%s: %s", call.commands[0], trouble)

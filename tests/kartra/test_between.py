@@ -566,6 +566,16 @@ def test_the_clock_of_the_server_is_known_from_its_answers_and_told_once_when_it
     ]
 
 
+def test_a_page_of_somebody_else_tells_no_time(tmp_path: Path) -> None:
+    """A guest network, a firewall, a balancer: each has a clock of its own."""
+    date = f"Date: {format_datetime(datetime.now(UTC) - timedelta(days=400), usegmt=True)}"
+    pages = [answer(b"<html>Log in</html>", "200 OK", date), answer(b"", "502 Bad Gateway", date)]
+    with RawServer(pages) as server, client_of(server.url, tmp_path) as client:
+        for _ in pages:
+            client.send(TAG)
+        assert client.clock.offset is None
+
+
 @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Foo 2026 25:00:00 GMT", "0"])
 def test_a_date_that_is_none_tells_nothing(date: str, tmp_path: Path) -> None:
     reply = answer(DONE, "200 OK", f"Date: {date}")
