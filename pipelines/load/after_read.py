@@ -3,14 +3,16 @@
 from dataclasses import replace
 
 from connectors.kartra.answers import Answer, Effect
-from connectors.kartra.error_types import LEAD_DELETED, LEAD_EXISTS, error_type
+from connectors.kartra.error_types import LEAD_DELETED, LEAD_EXISTS, NO_LEAD, error_type
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import ProfileRead, profile_of
+from connectors.privacy import mask_address
 from pipelines.calls.patience import MAX_TRIES, pause_s
 from pipelines.changes.before_call import found_again, kept_as_left, left_by_its_person, unproven_of
 from pipelines.changes.diff import apply_change, landed_commands
 from pipelines.changes.readback import adopt, after_unknown, joined_after, landed
 from pipelines.contacts.wishes import StepEffect
+from pipelines.load.addresses import address_cause
 from pipelines.load.steps import (
     BeginAnew,
     Leave,
@@ -34,7 +36,7 @@ def asks_owner(task: Task, answer: Answer) -> tuple[str, str] | None:
     """(lead id, address) of a lead that was read, where it may be the lead of another record."""
     if task.entry.kind != "load" or task.stage in WRITES or task.stage is Stage.PREPARING:
         return None
-    if task.snapshot is not None and task.stage is not Stage.SEARCHING:
+    if task.snapshot is not None and task.stage not in (Stage.SEARCHING, Stage.TAKEN):
         return None
     profile = profile_of(answer).profile
     if profile is None or not profile.id:
@@ -54,11 +56,13 @@ def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
         return _without_profile(task, read, now, rules)
     if task.stage is Stage.PREPARING:
         return _prepared(task, read.profile, rules)
+    if task.stage is Stage.TAKEN:
+        return _address_of_another(task, read.profile, now)
     if asks_owner(task, answer) is not None and now.owner not in (None, task.entry.key):
         if task.stage in _LEFT:
             return Settle(task, Outcome("recovered"))
         reason = "the address belongs to the lead of another record"
-        return Settle(task, Outcome("rejected", LEAD_EXISTS, reason))
+        return Settle(task, Outcome("rejected", LEAD_EXISTS, reason, cause=_cause(task)))
     if task.stage is Stage.ADOPTING:
         return _adopt(task, read.profile, rules)
     if task.stage is Stage.SEARCHING:
@@ -89,6 +93,30 @@ def _found(task: Task, profile: LeadProfile, rules: Rules) -> Send | Settle | Be
     return Send(owing(replace(task, stage=Stage.FRESH, tries=0), rules))
 
 
+def _address_of_another(task: Task, profile: LeadProfile, now: Now) -> Settle:
+    """A lead of another record may give its address up later, and then this is sent again."""
+    desired = task.entry.desired
+    email = desired.email if desired else ""
+    number = f" (number {profile.id})" if profile.id else ""
+    is_ours = now.owner not in (None, task.entry.key)
+    whose = "the lead of another record" if is_ours else "a lead that Kartra had before"
+    reason = f"the new address {mask_address(email)} belongs to {whose}{number}"
+    return Settle(task, Outcome("rejected", LEAD_EXISTS, reason, cause=_cause(task) if is_ours else None))
+
+
+def _cause(task: Task) -> str | None:
+    """By which the refusal goes once the other record's lead has another address."""
+    return address_cause(task.entry.desired.email) if task.entry.desired else None
+
+
+def _address_free(task: Task, number: str | None, rules: Rules) -> Send | Settle:
+    """Nobody has it any more; a deleted lead keeps its address."""
+    if number in NO_LEAD and task.tries < MAX_TRIES:
+        refused = {cause: why for cause, why in task.refused.items() if why != LEAD_EXISTS}
+        return Send(owing(replace(task, stage=Stage.DUE, refused=refused), rules))
+    return Settle(task, Outcome("rejected", LEAD_EXISTS, error_type(LEAD_EXISTS).told))
+
+
 def gone(task: Task, rules: Rules) -> Settle | BeginAnew:
     """Kartra has no more a lead that was ours, and no other has its address."""
     if rules.on_gone == "recreate" and rules.sync_mode != "update_only":
@@ -114,6 +142,8 @@ def _without_profile(task: Task, read: ProfileRead, now: Now, rules: Rules) -> N
         return Settle(task, Outcome("skipped", reason="not in Kartra, and sync_mode is update_only"))
     if task.stage is Stage.SEARCHING:
         return gone(task, rules)
+    if task.stage is Stage.TAKEN:
+        return _address_free(task, read.type, rules)
     if task.is_gone(read.type) and task.stage is not Stage.ADOPTING:
         return search(_unproven(task), read.type)
     if task.stage is Stage.ADOPTING and task.entry.origin == "skipped":
@@ -182,7 +212,7 @@ def _compare_removal(task: Task, profile: LeadProfile, now: Now, rules: Rules) -
     return _after_comparison(task, found, now, rules)
 
 
-def _after_comparison(task: Task, found: Task, now: Now, rules: Rules) -> Send | ReadBack | Settle:
+def _after_comparison(task: Task, found: Task, now: Now, rules: Rules) -> NextStep:
     """`found` is the task with the snapshot that its profile proves."""
     owed = owing(found, rules).change
     may_show = owed or (task.change.gives_points and found.unproven)

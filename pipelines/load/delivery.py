@@ -29,6 +29,7 @@ from pipelines.changes.inventory import Inventory
 from pipelines.contacts.wishes import Cause
 from pipelines.errors import GuardError
 from pipelines.load.account_names import AccountInventory
+from pipelines.load.addresses import AddressOrder, Turns, address_cause
 from pipelines.load.after_read import asks_owner
 from pipelines.load.next_step import heard, lookups, next_call, next_step, not_compiled, not_sent
 from pipelines.load.steps import (
@@ -48,6 +49,7 @@ from pipelines.state.leads import Acknowledged
 log = logging.getLogger("kartra_sync.deliver")
 
 Job = Callable[[], Answer]
+IN_ANY_ORDER = AddressOrder()
 
 
 class Delivery:
@@ -63,6 +65,7 @@ class Delivery:
         self._breakers = Breakers(run.store.refusals.breakers())
         self._patience = Patience()
         self._workers = Workers(run, self._launch, self._take)
+        self._turns = Turns(IN_ANY_ORDER)
         self._put_by = self._last_pass = False
         self._given_up: dict[str, datetime] = {}  # key: intent of a creation that had not landed
         self.actions: Counter[str] = Counter()
@@ -85,22 +88,26 @@ class Delivery:
         self._workers.expect(len(entries))
         self._workers.work(left)
 
-    def deliver(self, total: int) -> None:
+    def deliver(self, total: int, order: AddressOrder = IN_ANY_ORDER) -> None:
         """Send everything planned. What stopped it early is in `failure`.
 
         What is held back is put by, for a probe may show meanwhile that it works again; else it is parked.
         """
+        self._turns = Turns(order)
         self._workers.expect(total)
         self._workers.work(self._planned())
         if self._put_by and not self._workers.is_halted:
             self._last_pass = True
+            self._turns.begin_anew()
             self._workers.work(self._planned())
 
     def _planned(self) -> Iterator[Task]:
         after = 0
         while entries := self._store.outbox.planned(after=after):
             for entry in entries:
-                yield begin(entry, self._rules)
+                task = begin(entry, self._rules)
+                if not self._turns.has_to_wait(task):
+                    yield task
             after = entries[-1].entry_id
 
     # --- before calls leave
@@ -245,6 +252,9 @@ class Delivery:
             task.entry, replace(outcome, done=done or None), acknowledged, run_id=self._run.run_id
         )
         self._workers.settle()
+        self._give_up_address(task)
+        for waiting in self._turns.settled(task.entry.key):
+            self._workers.again(waiting)
         if step.given_up_at is not None:
             self._given_up[task.entry.key] = step.given_up_at
         if outcome.name == "recovered":
@@ -256,6 +266,12 @@ class Delivery:
             self._guard.observe(failed=outcome.name in ("rejected", "parked"))
         except GuardError as error:
             self._workers.fail(error)
+
+    def _give_up_address(self, task: Task) -> None:
+        """Whoever was refused because this lead had the address may have it now."""
+        before, now = task.entry.snapshot, task.snapshot
+        if before is not None and now is not None and before.email != now.email:
+            self._store.refusals.drop_by_cause(address_cause(before.email))
 
 
 def _acknowledged(task: Task, *, complete: bool = False) -> Acknowledged | None:

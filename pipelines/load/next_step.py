@@ -16,6 +16,7 @@ nothing. Stages, and what leads from one to the next:
                  not carried out (429, not reached)          DUE, the intent taken back, after a pause
                  244 to the first try of a creation          ADOPTING, the intent taken back
                  244 after an earlier try of it              UNKNOWN, once its effects have to show
+                 244 to a new address, nothing else owed     TAKEN
                  no such lead, which a person had named      DUE, as a new lead
                  no such lead, known by its number           SEARCHING, the intent taken back
     PREPARING    profile                                     FRESH, what its person has left is kept
@@ -31,6 +32,8 @@ nothing. Stages, and what leads from one to the next:
                  no such lead                                FRESH
     LEFT,        as UNKNOWN and SHOWN, but settled as
     LEFT_SHOWN   "recovered": the run plans anew             settled
+    TAKEN        profile                                     settled, with whose address it is
+                 no such lead: it was given up meanwhile     DUE
     other reads  no such lead, known by its number           SEARCHING
     any read     no usable answer                            the same, after a pause; at last left as it is
                  the lead of another record, deleted         settled
@@ -118,6 +121,8 @@ def lookups(task: Task, mode: Mode) -> Iterator[Call]:
     One that was taken over has the address it had, unless its change has landed.
     """
     desired, known = task.entry.desired, task.snapshot
+    if task.stage is Stage.TAKEN:
+        known = None
     if task.stage is Stage.SEARCHING and known is not None:
         known = replace(known, lead_id=None)
     if known is not None and (known.lead_id or task.origin != "created"):

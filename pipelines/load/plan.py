@@ -1,7 +1,7 @@
 """What a run has to do: each staged lead decided, what the account lacks named, nothing sent yet."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipelines.changes.inventory import Missing, missing_message, needs_inventor
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Snapshot, Unwanted
 from pipelines.load.account_names import Shortfall
+from pipelines.load.addresses import AddressOrder, order_of
 from pipelines.load.custom_fields import FieldToCreate
 from pipelines.state.database import BATCH
 from pipelines.state.staging import Difference
@@ -57,6 +58,7 @@ class Plan:
     triggered: Counter[str] = field(default_factory=Counter)
     missing: Counter[Missing] = field(default_factory=Counter)
     new_fields: tuple[FieldToCreate, ...] = ()
+    addresses: AddressOrder = field(default_factory=AddressOrder)
 
     @property
     def changes(self) -> int:
@@ -115,7 +117,11 @@ def make_plan(
     if run_id is not None:
         for _ in summary.timings.stage_of_each("enqueue", store.new_leads.enqueue(run_id)):
             between()
-    for batch in summary.timings.stage_of_each("diff", batches(_decided(store, load, unknown), BATCH)):
+    if load.key.column is not None:
+        with summary.timings.stage("diff"):
+            plan.addresses = order_of(store.staging.address_moves(), unknown)
+    decided = _decided(store, load, unknown, plan.addresses.circles)
+    for batch in summary.timings.stage_of_each("diff", batches(decided, BATCH)):
         enqueued: list[dict[str, Any]] = []
         same: list[tuple[str, bytes, Snapshot]] = []
         for difference, decision in batch:
@@ -161,11 +167,13 @@ def refuse_missing(plan: Plan) -> None:
 
 
 def _decided(
-    store: Store, load: LoadConfig, unknown: frozenset[str]
+    store: Store, load: LoadConfig, unknown: frozenset[str], circles: Mapping[str, str]
 ) -> Iterator[tuple[Difference, Decision]]:
     for difference in store.staging.differences():
         if difference.key in unknown:
             yield difference, Decision("deferred")
+        elif difference.key in circles:
+            yield difference, Decision("parked", reason=circles[difference.key])
         else:
             yield difference, decide(difference, load)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from connectors.errors import SyncError
-from connectors.kartra.error_types import NO_LEAD, NO_SUCH_NAME, error_type
+from connectors.kartra.error_types import LEAD_EXISTS, NO_LEAD, NO_SUCH_NAME, error_type
 from connectors.privacy import mask_text
 from pipelines.changes.diff import why_parked
 from pipelines.load.task import Rules, Stage, Task, owing
@@ -107,8 +107,10 @@ def search(task: Task, number: str | None) -> ReadBack:
     return ReadBack(replace(task, stage=Stage.SEARCHING, gone=number))
 
 
-def settled(task: Task) -> Settle:
-    """Nothing is owed any more, but for what Kartra refused."""
+def settled(task: Task) -> Settle | ReadBack:
+    """Nothing is owed any more, but for what Kartra refused. Whose an address is that it refused is asked."""
+    if task.refused.get(("edit_lead", "")) == LEAD_EXISTS:
+        return ReadBack(replace(task, stage=Stage.TAKEN))
     no_such_name = next((number for number in task.refused.values() if number in NO_SUCH_NAME), None)
     if no_such_name is not None:
         return Settle(task, Outcome("deferred", no_such_name, error_type(no_such_name).told))

@@ -29,6 +29,8 @@ class Stage(StrEnum):
     """The lead is read because Kartra may have had it before us."""
     SEARCHING = "searching"
     """Kartra has no lead of its number any more: it is looked up by its address."""
+    TAKEN = "taken"
+    """Another lead has the address it is to get: who that is, is looked up."""
     UNKNOWN = "unknown"
     """A try has no usable answer: the lead is read back, and nothing leaves before."""
     SHOWN = "shown"

@@ -67,6 +67,10 @@ class Refusals:
         """The wish of a key may be sent again; inside a transaction. Whether it was refused."""
         return bool(self._queries.drop(scope_id=self._scope.scope_id, key=key))
 
+    def drop_by_cause(self, cause: str) -> None:
+        """What was refused because of it may be sent again; inside a transaction."""
+        self._queries.drop_by_cause(scope_id=self._scope.scope_id, cause=cause)
+
     def of_key(self, pipeline: str, key: str) -> list[Refusal]:
         return [Refusal(**row) for row in self._queries.of_key(pipeline=pipeline, key=key)]
 

@@ -1,5 +1,6 @@
 """The source of one run in temporary tables, and how it differs from what was acknowledged."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -27,6 +28,16 @@ class Difference:
     origin: Origin | None
     was_removed: bool
     refused: tuple[str | None, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressMove:
+    """A staged lead that is to have an address; `held` is the one it gives up, None for a new lead."""
+
+    key: str
+    row: int
+    held: str | None
+    wanted: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +175,16 @@ class Staging:
                     refused=(row["refused_type"], row["refused_reason"]) if row["refused"] else None,
                 )
             after = rows[-1]["row"]
+
+    def address_moves(self) -> list[AddressMove]:
+        """Leads whose address changes, and new leads that are to have one of the addresses given up."""
+        scope_id = self._scope.scope_id
+        moves = [AddressMove(**row) for row in self._queries.address_moves(scope_id=scope_id)]
+        if not moves:
+            return moves
+        given_up = json.dumps([move.held for move in moves])
+        takers = self._queries.address_takers(scope_id=scope_id, addresses=given_up)
+        return [*moves, *(AddressMove(held=None, **row) for row in takers)]
 
     def removed(self) -> Iterator[tuple[str, Snapshot]]:
         """(key, snapshot) of leads whose contact has gone from the source."""

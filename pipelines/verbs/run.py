@@ -121,7 +121,7 @@ def _load(work: Work, extract: Extract) -> SyncError | None:
     _keep_hashes(run)
     if plan.changes:
         with run.summary.timings.stage("deliver"):
-            delivery.deliver(plan.changes)
+            delivery.deliver(plan.changes, plan.addresses)
         _keep_hashes(run)
     run.summary.actions.update(delivery.actions)
     run.summary.retried += delivery.retried

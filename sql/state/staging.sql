@@ -176,6 +176,28 @@ WHERE staged.blocked IS NULL AND staged.row NOT IN (SELECT row FROM temp.new_lea
 ORDER BY staged.row
 LIMIT :count;
 
+-- name: address_moves(scope_id)
+-- Known leads that are to get another address, one row each, in the order of the source. Not those whose wish was
+-- refused before: they keep the address they have.
+SELECT staged.key, staged.row, json_extract(leads.snapshot, '$.email') AS held,
+       json_extract(staged.wish, '$.email') AS wanted
+FROM temp.staged
+JOIN leads ON leads.scope_id = :scope_id AND leads.key = staged.key
+WHERE staged.blocked IS NULL AND leads.digest <> staged.digest AND leads.origin <> 'skipped'
+  AND json_extract(leads.snapshot, '$.email') <> json_extract(staged.wish, '$.email')
+  AND NOT EXISTS (SELECT 1 FROM refusals WHERE refusals.scope_id = leads.scope_id
+                  AND refusals.key = staged.key AND refusals.digest = staged.digest)
+ORDER BY staged.row;
+
+-- name: address_takers(scope_id, addresses)
+-- New leads with one of these addresses, a JSON array, one row each, in the order of the source.
+SELECT staged.key, staged.row, json_extract(staged.wish, '$.email') AS wanted
+FROM temp.staged
+WHERE staged.blocked IS NULL
+  AND json_extract(staged.wish, '$.email') IN (SELECT value FROM json_each(:addresses))
+  AND NOT EXISTS (SELECT 1 FROM leads WHERE leads.scope_id = :scope_id AND leads.key = staged.key)
+ORDER BY staged.row;
+
 -- name: removed(scope_id, after, has_known, count)
 -- Leads we gave something to whose contact has gone from the source, one row each, a page at a time by key.
 -- Not those with a record that cannot be used but tells its key, and not those whose removal Kartra

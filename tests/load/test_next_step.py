@@ -16,6 +16,7 @@ from pipelines.calls.patience import FIRST_LOOK_S, MAX_TRIES, UNREACHABLE_IN_A_R
 from pipelines.changes.diff import Change, diff_lead
 from pipelines.contacts.lead import CalendarClass, DesiredLead, Snapshot
 from pipelines.contacts.wishes import Cause
+from pipelines.load.addresses import address_cause
 from pipelines.load.after_read import asks_owner
 from pipelines.load.next_step import next_call, next_step, not_sent
 from pipelines.load.steps import (
@@ -53,6 +54,7 @@ MOVED = replace(CREATED, fields={"city": "Leeds"}, tags=frozenset())
 """Ann as she was acknowledged, of whom a city and a tag are owed."""
 TAKEN_OVER = replace(MOVED, lead_id=None)
 BOOKING = CalendarClass("Yoga", "Morning")
+MOVE = Change(email=WISH.email)
 CREATE, EDIT = diff_lead(WISH, None), diff_lead(WISH, MOVED)
 LATE = now(SETTLE_S + 1)
 
@@ -166,6 +168,8 @@ class After:
 def sent(change: Change) -> Task:
     """The first try of a change of Ann."""
     known = None if change.create else MOVED
+    if change is MOVE or change.email:
+        known = known and replace(CREATED, email="old@example.org")
     return replace(task(known), change=change, tries=1, intended_at=AT)
 
 
@@ -231,7 +235,12 @@ AFTER_WRITES = {
     "the address is taken by a run that died": After(
         sent(CREATE), wrote(CREATE, *["244"] * 4), ("ReadBack", "UNKNOWN"), now(earlier_try_at=AT)
     ),
-    "an edit to an address that is taken": After(sent(EDIT), wrote(EDIT, "244", D), ("Settle", "rejected")),
+    "a new address that is taken": After(sent(MOVE), wrote(MOVE, "244"), ("ReadBack", "TAKEN")),
+    "a new address that is taken, and a tag that is not": After(
+        sent(replace(MOVE, steps=EDIT.steps)),
+        wrote(replace(MOVE, steps=EDIT.steps), "244", D),
+        ("ReadBack", "TAKEN"),
+    ),
     "no lead of its number": After(
         sent(EDIT), wrote(EDIT, "243", "243"), ("Withdraw", "ReadBack", "SEARCHING")
     ),
@@ -278,6 +287,12 @@ OTHER_LEAD = replace(MOVED, lead_id="50000")
 SKIPPED = begin(entry(origin="skipped", snapshot=MOVED), RULES)
 
 
+def taken() -> Task:
+    """Ann's new address is another lead's."""
+    known = replace(CREATED, email="old@example.org")
+    return task(known, stage=Stage.TAKEN, tries=1, refused={("edit_lead", ""): "244"})
+
+
 def searching() -> Task:
     """Ann's number is gone."""
     return task(MOVED, stage=Stage.SEARCHING, gone="243", tries=1)
@@ -286,6 +301,14 @@ def searching() -> Task:
 TAKEN_BACK = replace(CREATED, tags=frozenset(), lists=frozenset())
 AFTER_READS = {
     "no answer": After(unknown(CREATE), silent(), ("ReadBack", "UNKNOWN")),
+    "the new address is another record's lead's": After(
+        taken(), profile(OTHER_LEAD), ("Settle", "rejected"), now(owner="bob")
+    ),
+    "the new address is that of a lead from before": After(
+        taken(), profile(OTHER_LEAD, joined=OTHERS), ("Settle", "rejected")
+    ),
+    "the new address was given up meanwhile": After(taken(), no_lead(), ("Send", "DUE")),
+    "the new address is that of a deleted lead": After(taken(), no_lead("245"), ("Settle", "rejected")),
     "no answer, again and again": After(unknown(CREATE, reads=MAX_TRIES - 1), silent(), ("Leave",)),
     "no answer, and a stop": After(unknown(CREATE), silent(), ("Leave",), now(is_halted=True)),
     "the score": After(points_owed(stage=Stage.PREPARING), profile(MOVED, score=7), ("Send", "FRESH")),
@@ -499,6 +522,23 @@ def test_a_lead_that_stands_in_place_of_one_that_is_gone_is_given_nothing_a_seco
     assert [one.name for one in step.task.change.steps] == ["Offers"]
     assert snapshot.tags == {"VIP"}
     assert {("lists", "News"), ("lists", "Old"), ("tags", "Theirs")} <= snapshot.kept
+
+
+def test_a_refusal_of_an_address_holds_as_long_as_the_lead_of_another_record_has_it() -> None:
+    step = next_step(taken(), profile(OTHER_LEAD), now(owner="bob"), RULES)
+    assert isinstance(step, Settle)
+    assert (
+        step.outcome.reason
+        == "the new address a***@e***.org belongs to the lead of another record (number 50000)"
+    )
+    assert step.outcome.cause == address_cause(WISH.email)
+    theirs = next_step(taken(), profile(OTHER_LEAD, joined=OTHERS), now(), RULES)
+    assert isinstance(theirs, Settle)
+    assert theirs.outcome.cause is None
+    assert (
+        theirs.outcome.reason
+        == "the new address a***@e***.org belongs to a lead that Kartra had before (number 50000)"
+    )
 
 
 def test_what_an_open_try_gave_a_lead_that_is_gone_is_not_given_again_by_itself() -> None:
