@@ -208,3 +208,35 @@ def test_an_answer_that_trickles_ends_with_its_time(away: Project) -> None:
         stop.set()
     assert (done.code, len(server.received)) == (1, 5)
     assert "the last time: no whole answer within 1 s" in done.stderr
+
+
+@pytest.mark.parametrize("offset_s", [-600.0, -310.0, 600.0])
+def test_points_are_given_once_when_the_clocks_are_far_apart_and_an_answer_is_lost(
+    offset_s: float, project: Project, account: Account
+) -> None:
+    project.pipeline(LOAD, kartra="timeout_s: 1\nsettle_s: 1")
+    project.contacts(people(6))
+    lost = Faults(cut_after=1.0, commands=frozenset({"create_lead"}), to_call=5)
+    with Sandbox(account, clock_offset_s=offset_s, faults=lost) as sandbox:
+        project.aim(sandbox)
+        done = project.run()
+        again = project.run()
+        points = {lead.score for lead in sandbox.account.leads.values()}
+        assert (len(sandbox.account.leads), points) == (6, {10})
+        assert [call.fault for call in sandbox.calls].count("cut_after") >= 2
+    assert (done.code, done.json["leads"]["created"], again.json["calls"]["sent"]) == (0, 6, 0)
+    ahead = "behind" if offset_s > 0 else "ahead of"
+    assert done.stderr.count(f"minutes {ahead} Kartra's: times are compared by Kartra's") == 1
+
+
+def test_a_row_that_a_firewall_refuses_stops_no_other_and_says_what_it_said(
+    project: Project, account: Account
+) -> None:
+    project.pipeline(LOAD, kartra="timeout_s: 2\nsettle_s: 1")
+    project.contacts([*people(5), {"Email": "eve@example.org", "First": "<b>Eve</b>"}])
+    with Sandbox(account, firewall=True) as sandbox:
+        project.aim(sandbox)
+        done = project.command("run", "p.yaml", "--json", "-v")
+        assert len(sandbox.account.leads) == 5
+    assert done.code in (0, 3)
+    assert 'create_lead: HTTP 403 Forbidden, which says "403 Forbidden Request blocked."' in done.stderr

@@ -1,4 +1,7 @@
-"""The client for engineers: each command does what it says, and whatever goes wrong says what to do next."""
+"""The client for engineers: each command does what it says, and whatever goes wrong says what to do next.
+
+Over 400 lines, because the table of cases has a row for each of thirty commands.
+"""
 
 import inspect
 import re

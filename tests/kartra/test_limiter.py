@@ -1,4 +1,7 @@
-"""Pacing: never 21 permits in a second, whoever asks, and no process that dies stops the others."""
+"""Pacing: never 21 permits in a second, whoever asks, and no process that dies stops the others.
+
+Over 400 lines: one promise, asked of threads, processes, clocks, broken files and a window without a clock.
+"""
 
 import math
 import os

@@ -1,4 +1,7 @@
-"""Sending one call: what left and what came back, on real sockets. Nothing is sent twice by itself."""
+"""Sending one call: what left and what came back, on real sockets. Nothing is sent twice by itself.
+
+Over 400 lines: what is known of a call, for each way in which an answer can fail to be one.
+"""
 
 import json
 import logging
