@@ -323,7 +323,7 @@ WISHES = (
         _calendars,
         gives=Command("calendar_subscribe", _book, lambda step: f"{step.name}: {step.at}"),
         once_only=True,
-        proof=_no_profile_shows_it,  # API reference, 6.2
+        proof=_no_profile_shows_it,  # §6.2
     ),
     Wish(
         "sequences",

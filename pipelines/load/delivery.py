@@ -3,7 +3,7 @@
 One thread owns the store and does what `next_step` says; workers only make calls. Before a write leaves, its
 intent is committed, with those that leave beside it; its outcome and the snapshot are committed together.
 What is unknown is read back, never guessed, and decided only when effects had time to show ("in a few
-moments", API reference 3.4).
+moments", §3.4).
 """
 
 import logging

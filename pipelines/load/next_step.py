@@ -40,7 +40,7 @@ nothing. Stages, and what leads from one to the next:
     any          credentials, App or address refused         left or taken back, and the run stops
 
 A call that may have been carried out is followed by a read: nothing is sent again before its lead was read
-and every effect had time to show ("in a few moments", API reference 3.4).
+and every effect had time to show ("in a few moments", §3.4).
 """
 
 import operator

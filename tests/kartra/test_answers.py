@@ -1,3 +1,8 @@
+"""What each answer of Kartra means, action by action.
+
+Over 400 lines, because each shape of an answer is a table of its own.
+"""
+
 import json
 
 import pytest
