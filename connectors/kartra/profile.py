@@ -13,6 +13,8 @@ from connectors.kartra.commands import CHOICE_TYPES, LEAD_FIELDS
 
 NOTHING = ("", "N/A", "0000-00-00 00:00:00", "0000-00-00")
 """The faces of a value that is not there."""
+PARTS = ("tags", "lists", "sequences", "custom_fields")
+"""What a profile has several of, as far as it is compared with what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class LeadProfile:
         default_factory=dict, repr=False, compare=False
     )  # all that Kartra sent
     left_sequences: frozenset[str] = frozenset()  # those of `sequences` that it has left
+    unread: frozenset[str] = frozenset()  # parts, such as tags, that are missing or could not be read whole
 
 
 def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
@@ -63,7 +66,19 @@ def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
         joined=moment_of(details.get("date_joined")),
         details=details,
         left_sequences=frozenset(_left_sequences(details.get("sequences"))),
+        unread=frozenset(part for part in PARTS if not _is_readable(details.get(part), part)),
     )
+
+
+def _is_readable(value: object, part: str) -> bool:
+    """Whether all that stands in a part has a name; a part that is missing says nothing of the lead."""
+    rows = read_rows(value)
+    name = _identifier if part == "custom_fields" else _name
+    return rows is not None and all(name(row) for row in rows if row not in (None, "", [], {}))
+
+
+def _identifier(row: object) -> str:
+    return text_of(row.get("field_identifier")) if isinstance(row, Mapping) else ""
 
 
 def parse_names(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
@@ -162,6 +177,16 @@ def _name(row: object) -> str:
 
 def maps_of(value: object) -> list[Mapping[str, Any]]:
     return [row for row in rows_of(value) if isinstance(row, Mapping)]
+
+
+def read_rows(value: object) -> list[Any] | None:
+    """A list as PHP may write it, an empty one in all its faces; None for what is no list of rows."""
+    value = decoded(value)
+    if isinstance(value, Mapping):
+        return list(value.values()) if all(str(key).isdigit() for key in value) else None
+    if isinstance(value, str) and not value.strip():
+        return []
+    return value if isinstance(value, list) else None
 
 
 def rows_of(value: object) -> list[Any]:

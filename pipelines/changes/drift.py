@@ -51,7 +51,8 @@ class Drift:
 def find_drift(snapshot: Snapshot, profile: LeadProfile) -> Iterator[Drift]:
     """What Kartra acknowledged and does not show any more. What is kept as Kartra has it does not drift.
 
-    Sequences and points move by themselves, and a field that the profile lacks proves nothing.
+    Sequences and points move by themselves, and what the profile lacks, or has in a form that nobody can
+    read, proves nothing.
     """
     if profile.email and not same_address(snapshot.email, profile.email):
         yield Drift("email", "", profile.email)
@@ -59,12 +60,12 @@ def find_drift(snapshot: Snapshot, profile: LeadProfile) -> Iterator[Drift]:
         there = profile.fields.get(name, value)
         if there != value and ("fields", name) not in snapshot.kept:
             yield Drift("fields", name, there)
-    for name, custom in snapshot.custom_fields.items():
+    for name, custom in () if "custom_fields" in profile.unread else snapshot.custom_fields.items():
         now = profile.custom_fields.get(name, "")
         if not same_value(custom, now) and ("custom_fields", name) not in snapshot.kept:
             yield Drift("custom_fields", name, now)
     for wish in KEPT_UP:
-        for name in sorted(wish.given(snapshot)):
+        for name in () if wish.collection in profile.unread else sorted(wish.given(snapshot)):
             if not wish.shows(profile, name):
                 yield Drift(wish.collection, name)
 
@@ -78,7 +79,9 @@ def decided(
     is Kartra's own form of the value, or an automation's work: it is not sent a second time.
     """
     found: list[Drift] = [
-        one for one in before if one.decision in _AHEAD and _still_stands(one, snapshot, profile)
+        one
+        for one in before
+        if one.decision in _AHEAD and (one.kind in profile.unread or _still_stands(one, snapshot, profile))
     ]
     restored = {(one.kind, one.name, one.value) for one in before if one.decision in ("restore", "again")}
     for drift in find_drift(snapshot, profile):

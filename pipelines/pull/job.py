@@ -55,6 +55,7 @@ def pull_tables(run: RunContext, see: Callable[[LeadProfile, datetime], None]) -
             status = "interrupted" if run.stopping() else "partial" if work.is_out_of_budget else "succeeded"
         finally:
             chains.keep()
+            warehouse.settle(run.clock.now())
             waiting = warehouse.waiting(order.before, profiles=order.profiles, sales=order.sales)
             notes = [*work.notes, *_budget_notes(work, order, waiting), *warehouse.notes()]
             calls = run.client.counts.sent - sent_before

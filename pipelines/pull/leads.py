@@ -16,7 +16,7 @@ from pipelines.pull.budget import PullCalls
 from pipelines.state.clock import is_fresh
 from pipelines.tables.answers import Pulled, PulledProfile, PulledSales, RosterEntry
 from pipelines.tables.lead_rows import lead_rows
-from pipelines.tables.sale_rows import subscription_stubs, transaction_stubs
+from pipelines.tables.sale_rows import count_unread, of_lead, subscription_stubs, transaction_stubs
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +128,12 @@ class LeadReads:
         told: dict[str, Any] = {}
         for answer in answers:
             told |= answer.payload or {}
+        bought, subscribed = told.get("transaction_list"), told.get("subscriptions_list")
+        transactions, subscriptions = transaction_stubs(bought), subscription_stubs(subscribed)
         pulled = PulledSales(
             task.lookup,
-            transaction_stubs(told.get("transaction_list")) if order.transactions else None,
-            subscription_stubs(told.get("subscriptions_list")) if order.subscriptions else None,
+            [of_lead(stub, task.lead.id) for stub in transactions] if order.transactions else None,
+            [of_lead(stub, task.lead.id) for stub in subscriptions] if order.subscriptions else None,
+            unread=count_unread(bought, transactions) + count_unread(subscribed, subscriptions),
         )
         return Brought(pulled)

@@ -14,7 +14,7 @@ from functools import partial
 from connectors.errors import RetryableApiError, SyncError
 from connectors.kartra.answers import Answer, found
 from connectors.kartra.commands import InventoryName
-from connectors.kartra.profile import LeadProfile, parse_names
+from connectors.kartra.profile import LeadProfile, parse_names, read_rows
 from pipelines.calls.context import RunContext
 from pipelines.calls.inventories import INVENTORIES
 from pipelines.calls.patience import UNANSWERED_IN_A_ROW, Patience
@@ -148,13 +148,21 @@ class Pull:
 
     def _keep_names(self, name: InventoryName, answer: Answer) -> None:
         now = self._run.clock.now()
-        if name == "custom_fields":
-            fields, options = custom_field_rows(found(answer.body, "custom_fields"))
-            self.notes += self._warehouse.keep_names("custom_fields", fields, now)
-            self._warehouse.keep_names("custom_field_options", options, now)
+        key = INVENTORIES[name][1]
+        written = found(answer.body, key)
+        fields, options = custom_field_rows(written) if name == "custom_fields" else ([], [])
+        names = [{"name": each} for each in dict.fromkeys(parse_names(answer.body, key))]
+        rows = fields if name == "custom_fields" else names
+        listed = None if written is None else read_rows(written)
+        if (listed is None or (listed and not rows)) and self._warehouse.has_names(name):
+            what = name.replace("_", " ")
+            self.notes.append(
+                f"the account's {what} came in a form that cannot be read: the tables keep theirs"
+            )
             return
-        names = dict.fromkeys(parse_names(answer.body, INVENTORIES[name][1]))
-        self.notes += self._warehouse.keep_names(name, [{"name": each} for each in names], now)
+        self.notes += self._warehouse.keep_names(name, rows, now)
+        if name == "custom_fields":
+            self._warehouse.keep_names("custom_field_options", options, now)
 
     # --- leads
 

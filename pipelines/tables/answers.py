@@ -1,4 +1,4 @@
-"""What a pull hands to the warehouse, answer by answer, and what it is told of the roster."""
+"""What a pull hands to the warehouse, answer by answer, and what it knows of the roster."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,12 +32,16 @@ class PulledProfile:
 
 @dataclass(frozen=True, slots=True)
 class PulledSales:
-    """What a lead's lists of transactions and subscriptions told; None where they were not asked for."""
+    """What a lead's lists of transactions and subscriptions showed; None where they were not asked for.
+
+    `unread` counts entries that name no transaction or subscription.
+    """
 
     lookup: str
     transactions: Sequence[TableRow] | None
     subscriptions: Sequence[TableRow] | None
     type: str | None = None
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)

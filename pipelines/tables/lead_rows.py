@@ -3,13 +3,14 @@
 Columns keep Kartra's names. What a table has no column for goes into `extra`: nothing Kartra sent is dropped.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any
 
 from connectors.kartra.cells import Fields, TableRow, others
-from connectors.kartra.profile import clean, maps_of, option_rows, rows_of, text_of
+from connectors.kartra.profile import clean, maps_of, option_rows
+from pipelines.tables.part_rows import PART_NAMES, PART_TABLES, part_rows
 
 LEAD_TEXTS = (
     *("id", "email", "first_name", "middle_name", "last_name", "last_name2", "phone_country_code", "phone"),
@@ -23,30 +24,20 @@ LEAD_PARTS = ("tags", "lists", "sequences", "memberships", "custom_fields")
 LEAD_FIELDS = (*LEAD_TEXTS[1:], *LEAD_NUMBERS, *LEAD_TIMES)
 """Columns of `leads` whose change is told in `lead_changes`."""
 
-PART_TABLES: dict[str, tuple[str, ...]] = {
-    "lead_tags": ("tag_name",),
-    "lead_lists": ("list_name",),
-    "lead_sequences": ("sequence_name",),
-    "lead_memberships": ("name", "level_name"),
-    "lead_custom_fields": ("field_identifier", "option_id"),
-}
-"""The tables of what a lead has several of, and what is unique in each for one lead."""
-
-_PART_COLUMNS: dict[str, tuple[str, ...]] = {
-    "lead_tags": (),
-    "lead_lists": ("active",),
-    "lead_sequences": ("step", "status"),
-    "lead_memberships": ("active",),
-    "lead_custom_fields": ("field_id", "field_type", "field_value"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class LeadRows:
-    """A profile: its row of `leads`, and per table of PART_TABLES its rows."""
+    """A profile: its row of `leads`, and per table of PART_TABLES its rows.
+
+    `absent` are columns that the profile says nothing of, `missing` and `unread` tables of parts that it
+    lacks, or has in a form that could not be read whole.
+    """
 
     lead: TableRow
     parts: Mapping[str, tuple[TableRow, ...]]
+    absent: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,62 +60,79 @@ def lead_rows(details: Mapping[str, Any], zone: tzinfo) -> LeadRows:
     }
     if lead["id"] is None:
         raise ValueError("a profile without an id")
-    parts = {
-        "lead_tags": [_part("tag_name", row, ("tag_name", "name")) for row in rows_of(details.get("tags"))],
-        "lead_lists": [_list(row) for row in rows_of(details.get("lists"))],
-        "lead_sequences": [_sequence(row) for row in rows_of(details.get("sequences"))],
-        "lead_memberships": [_membership(row) for row in maps_of(details.get("memberships"))],
-        "lead_custom_fields": [
-            value for row in maps_of(details.get("custom_fields")) for value in _custom_values(row)
-        ],
-    }
-    lead["extra"] = fields.rest(without=LEAD_PARTS)
-    return LeadRows(lead, {name: _once(name, lead["id"], rows) for name, rows in parts.items()})
+    parts = {table: part_rows(table, lead["id"], details.get(name)) for table, name in PART_NAMES.items()}
+    unread = {PART_NAMES[table]: part.unread for table, part in parts.items() if part.unread is not None}
+    lead["extra"] = {**(fields.rest(without=LEAD_PARTS) or {}), **unread} or None
+    return LeadRows(
+        lead,
+        {table: part.rows for table, part in parts.items()},
+        absent=frozenset(name for name in LEAD_FIELDS if name not in details),
+        missing=frozenset(table for table, part in parts.items() if part.is_missing),
+        unread=frozenset(table for table, part in parts.items() if part.unread is not None),
+    )
+
+
+def with_what_stays(after: LeadRows, before: LeadRows, stays: Collection[str]) -> LeadRows:
+    """A profile with the rows of before in the parts that stay, under those that it shows itself."""
+    parts = dict(after.parts)
+    for table in stays:
+        keys = PART_TABLES[table]
+        both = (*before.parts[table], *after.parts[table])
+        parts[table] = tuple({tuple(row[key] for key in keys): row for row in both}.values())
+    return replace(after, parts=parts)
 
 
 def lead_changes(before: LeadRows, after: LeadRows) -> list[LeadChange]:
     """What a profile shows otherwise than the one before."""
     changes = [
-        LeadChange("field", name, _shown(before.lead.get(name)), _shown(after.lead.get(name)))
+        LeadChange("field", name, _text(before.lead.get(name)), _text(after.lead.get(name)))
         for name in LEAD_FIELDS
-        if before.lead.get(name) != after.lead.get(name)
+        if name not in after.absent and before.lead.get(name) != after.lead.get(name)
     ]
-    for table, (kind, value) in _TOLD.items():
-        old, new = _told(before.parts[table], table, value), _told(after.parts[table], table, value)
-        changes += [
-            LeadChange(kind, name, old.get(name), new.get(name))
-            for name in sorted(old.keys() | new.keys())
-            if old.get(name) != new.get(name)
-        ]
+    for table in PART_TABLES:
+        changes += part_changes(table, before.parts[table], after.parts[table])
     return changes
+
+
+def part_changes(table: str, before: Iterable[TableRow], after: Iterable[TableRow]) -> list[LeadChange]:
+    """What one part shows otherwise than before."""
+    kind, value_of = _VALUES[table]
+    old, new = _values(before, table, value_of), _values(after, table, value_of)
+    return [
+        LeadChange(kind, name, old.get(name), new.get(name))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
 
 
 def arrival(after: LeadRows) -> list[LeadChange]:
     """The changes that make a new lead: it came, with these tags, lists and so on."""
     nobody = LeadRows(dict.fromkeys(LEAD_FIELDS), dict.fromkeys(PART_TABLES, ()))
     kept = [change for change in lead_changes(nobody, after) if change.kind != "field"]
-    return [LeadChange("lead", "joined", None, _shown(after.lead.get("date_joined"))), *kept]
+    return [LeadChange("lead", "joined", None, _text(after.lead.get("date_joined"))), *kept]
 
 
-_TOLD = {
+_VALUES: Mapping[str, tuple[str, Callable[[TableRow], str | None]]] = {
     "lead_tags": ("tag", lambda row: "1"),
-    "lead_lists": ("list", lambda row: _shown(row["active"])),
+    "lead_lists": ("list", lambda row: _text(row["active"])),
     "lead_sequences": ("sequence", lambda row: row["status"] or ""),
-    "lead_memberships": ("membership", lambda row: _shown(row["active"])),
+    "lead_memberships": ("membership", lambda row: _text(row["active"])),
     "lead_custom_fields": ("custom_field", lambda row: row["field_value"]),
 }
 
 
-def _told(rows: Iterable[TableRow], table: str, value: Any) -> dict[str, str | None]:
+def _values(
+    rows: Iterable[TableRow], table: str, value_of: Callable[[TableRow], str | None]
+) -> dict[str, str | None]:
     names = PART_TABLES[table]
-    told: dict[str, str | None] = {}
+    values: dict[str, str | None] = {}
     for row in rows:
         if table == "lead_custom_fields":  # several options of a field are one value
-            name, shown = row["field_identifier"], value(row)
-            told[name] = f"{told[name]}; {shown}" if name in told else shown
+            name, value = row["field_identifier"], value_of(row)
+            values[name] = f"{values[name]}; {value}" if name in values else value
         else:
-            told[": ".join(row[name] for name in names if row[name])] = value(row)
-    return told
+            values[": ".join(row[name] for name in names if row[name])] = value_of(row)
+    return values
 
 
 def custom_field_rows(rows: object) -> tuple[list[TableRow], list[TableRow]]:
@@ -152,73 +160,5 @@ def custom_field_rows(rows: object) -> tuple[list[TableRow], list[TableRow]]:
     return list(fields.values()), list(options.values())
 
 
-def _shown(value: object) -> str | None:
+def _text(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def _part(name: str, row: object, keys: tuple[str, ...], *more: str) -> TableRow:
-    if not isinstance(row, Mapping):
-        return {name: clean(row), "extra": None}
-    found = next((key for key in keys if clean(row.get(key))), keys[0])
-    return {name: clean(row.get(found)), "extra": others(row, (found, *more))}
-
-
-def _list(row: object) -> TableRow:
-    """A list without `active` is one the lead is on."""
-    part = _part("list_name", row, ("list_name", "name"), "active")
-    return {**part, "active": _active(row)}
-
-
-def _sequence(row: object) -> TableRow:
-    part = _part("sequence_name", row, ("sequence_name", "name"), "step", "status")
-    given = row if isinstance(row, Mapping) else {}
-    return {**part, "step": clean(given.get("step")), "status": clean(given.get("status"))}
-
-
-def _membership(row: Mapping[str, Any]) -> TableRow:
-    part = _part("name", row, ("name", "membership_name"), "level_name", "active")
-    return {**part, "level_name": clean(row.get("level_name")) or "", "active": _active(row)}
-
-
-def _active(row: object) -> int:
-    if not isinstance(row, Mapping) or "active" not in row:
-        return 1
-    return int(text_of(row["active"]).strip().lower() in ("1", "true", "active"))
-
-
-def _custom_values(row: Mapping[str, Any]) -> Iterable[TableRow]:
-    """A text field is one row, a field with options a row for each that is chosen; an empty one is none."""
-    fixed = {
-        "field_identifier": clean(row.get("field_identifier")),
-        "field_id": clean(row.get("field_id")),
-        "field_type": clean(row.get("field_type")),
-        "extra": others(row, ("field_identifier", "field_id", "field_type", "field_value")),
-    }
-    value = row.get("field_value")
-    if not isinstance(value, list | Mapping):
-        text = text_of(value)
-        if text:
-            yield {**fixed, "option_id": "", "field_value": text}
-        return
-    for option in option_rows(value):
-        given = option if isinstance(option, Mapping) else {"option_value": option}
-        label = clean(given.get("option_value"))
-        option_id = clean(given.get("option_id")) or ""
-        if label or option_id:
-            yield {**fixed, "option_id": option_id, "field_value": label}
-
-
-def _once(table: str, lead_id: str, rows: Iterable[TableRow]) -> tuple[TableRow, ...]:
-    """The rows under their keys, each key once: the last of the same counts. A row without a name is none."""
-    keys = PART_TABLES[table]
-    found = {
-        tuple(row[key] for key in keys): {"lead_id": lead_id, **row}
-        for row in rows
-        if row[keys[0]] is not None
-    }
-    return tuple(found.values())
-
-
-def part_columns(table: str) -> tuple[str, ...]:
-    """The columns of a table of PART_TABLES."""
-    return ("lead_id", *PART_TABLES[table], *_PART_COLUMNS[table], "extra")

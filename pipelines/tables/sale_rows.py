@@ -3,13 +3,13 @@
 Columns keep Kartra's names. What a table has no column for goes into `extra`: nothing Kartra sent is dropped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
 from connectors.kartra.cells import Fields, TableRow
 from connectors.kartra.money import net_of, subscription_status_of, type_of
-from connectors.kartra.profile import clean, maps_of
+from connectors.kartra.profile import clean, maps_of, read_rows
 
 TRANSACTION_TEXTS = (
     *("transaction_id", "lead_id", "lead_email", "lead_first_name", "lead_last_name", "lead_username"),
@@ -51,6 +51,19 @@ def transaction_stubs(rows: object) -> list[TableRow]:
     return [stub for stub in stubs if stub["transaction_id"]]
 
 
+def of_lead(stub: TableRow, lead_id: str | None) -> TableRow:
+    """What the list of a lead shows is that lead's, also where it was another's before they were merged."""
+    return {**stub, "lead_id": lead_id or stub["lead_id"]}
+
+
+def count_unread(rows: object, stubs: Sequence[TableRow]) -> int:
+    """Entries of a list that gave no stub although something stands in them."""
+    written = read_rows(rows)
+    if written is None:
+        return 0 if rows is None else 1
+    return len([row for row in written if row not in (None, "", [], {})]) - len(stubs)
+
+
 def transaction_row(details: Mapping[str, Any], stub: Mapping[str, Any], zone: tzinfo) -> TableRow:
     """A row of `transactions` from `transaction_details`; what they lack is taken from the stub."""
     fields = Fields(details, zone)
@@ -61,6 +74,7 @@ def transaction_row(details: Mapping[str, Any], stub: Mapping[str, Any], zone: t
         **fields.times(TRANSACTION_TIMES),
     }
     row["transaction_id"] = stub["transaction_id"]
+    row["lead_id"] = stub.get("lead_id") or row["lead_id"]  # after leads were merged, the list knows better
     kind = row["transaction_type"]
     row["transaction_type"] = type_of(kind)
     row["net_amount"] = net_of(kind, row["transaction_full_amount"])
@@ -100,7 +114,7 @@ def subscription_row(details: Mapping[str, Any], stub: Mapping[str, Any], zone: 
         **fields.times(SUBSCRIPTION_TIMES),
     }
     row["subscription_id"] = stub["subscription_id"]
-    row["lead_id"] = row["lead_id"] or row["subscription_lead_id"]
+    row["lead_id"] = stub.get("lead_id") or row["lead_id"] or row["subscription_lead_id"]
     status = row["subscription_status"]
     row["subscription_status"] = subscription_status_of(status)
     row["extra"] = _with_spelling(fields.rest(), "subscription_status", status, row["subscription_status"])

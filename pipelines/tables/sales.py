@@ -35,6 +35,13 @@ def _keep_transaction_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> None
         or row.transaction_type != stub["transaction_type"]
     ]
     keeping.session.upsert("transactions", owed, keep=_LISTED)
+    moved = [
+        {"id": stub["transaction_id"], "lead_id": stub["lead_id"]}
+        for stub in stubs
+        if (row := known.get(stub["transaction_id"])) is not None
+        and stub["lead_id"] not in (None, row.lead_id)
+    ]
+    keeping.session.run("pulls/move_transaction", moved)
 
 
 def _keep_subscription_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> None:

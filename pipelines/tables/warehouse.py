@@ -29,9 +29,10 @@ from pipelines.tables.answers import (
     apart,
     refused,
 )
-from pipelines.tables.lead_rows import PART_TABLES, LeadRows
-from pipelines.tables.leads import Keeping, keep_profiles
+from pipelines.tables.lead_rows import LeadRows
+from pipelines.tables.leads import BATCH, Keeping, PartsSeen, clear_missing_parts, keep_profiles
 from pipelines.tables.names import NameTable, keep_names
+from pipelines.tables.part_rows import PART_TABLES
 from pipelines.tables.reports import create_views
 from pipelines.tables.sale_rows import BUYER
 from pipelines.tables.sales import keep_details, keep_sales
@@ -44,7 +45,6 @@ TABLES = (
     *("leads", "transactions", "subscriptions"),
 )
 """What `pull.tables` may name, in the order in which it is pulled."""
-BATCH = 500
 _DATED_AHEAD = "dated later than the pull after it"
 
 
@@ -78,6 +78,8 @@ class Warehouse:
         """Rows per table that this pull has read."""
         self._left_out: Counter[str] = Counter()  # answers that the database refused, by what it said
         self._notes: list[str] = []
+        self._parts = PartsSeen()
+        self._unread_sales = 0
         self._now = now
         self._pull_id = ""
         self._watched_since: datetime | None = None
@@ -134,8 +136,11 @@ class Warehouse:
             f"{count:,} answers were left out, because the tables cannot hold them: {said}"
             for said, count in self._left_out.items()
         ]
+        notes = [*self._notes, *self._parts.notes(), *left_out]
+        if self._unread_sales:
+            notes.append(f"{self._unread_sales:,} entries in lists of sales name no sale, and are left out")
         with opened(self.tables) as session:
-            return [*self._notes, *left_out, *unvalued_notes(session)]
+            return notes + unvalued_notes(session)
 
     # --- names
 
@@ -145,6 +150,11 @@ class Warehouse:
             notes = keep_names(session, kind, rows, now)
         self.pulled[kind] = len(rows)
         return notes
+
+    def has_names(self, kind: NameTable) -> bool:
+        with opened(self.tables) as session:
+            rows = session.read("pulls/names", template={"table": kind})
+        return any(row.gone_at is None for row in rows)
 
     # --- the roster
 
@@ -216,6 +226,14 @@ class Warehouse:
 
     # --- answers
 
+    def settle(self, now: datetime) -> None:
+        """The pull has seen all it will: what it left undecided of leads is decided."""
+        with opened(self.tables) as session:
+            clear_missing_parts(self._keeping(session, now))
+
+    def _keeping(self, session: Session, now: datetime) -> Keeping:
+        return Keeping(session, self._pull_id, self._watched_since, now, self._parts)
+
     def keep(self, answers: Sequence[Pulled], now: datetime) -> None:
         """Several answers in one transaction; of each, all or nothing.
 
@@ -239,13 +257,15 @@ class Warehouse:
         match answer:
             case PulledProfile(rows=LeadRows()):
                 self.pulled["leads"] += 1
+            case PulledSales():
+                self._unread_sales += answer.unread
             case PulledDetails():
                 self.pulled["transactions"] += len(answer.transactions)
                 self.pulled["subscriptions"] += len(answer.subscriptions)
 
     def _keep(self, answers: Sequence[Pulled], now: datetime) -> None:
         with opened(self.tables) as session:
-            keeping = Keeping(session, self._pull_id, self._watched_since, now)
+            keeping = self._keeping(session, now)
             keep_profiles(keeping, [one for one in answers if isinstance(one, PulledProfile)])
             for answer in answers:
                 if isinstance(answer, PulledSales):

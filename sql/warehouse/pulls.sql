@@ -26,7 +26,11 @@ WHERE {% for key in keys %}{{ key }} = :{{ key }}{{ " AND " if not loop.last }}{
 
 -- name: known_transactions
 -- What the tables know of the given transactions. One row each.
-SELECT transaction_id, transaction_type, origin FROM transactions WHERE transaction_id IN :ids
+SELECT transaction_id, transaction_type, lead_id, origin FROM transactions WHERE transaction_id IN :ids
+
+-- name: move_transaction
+-- Leads were merged: a transaction hangs on the lead whose list has it now.
+UPDATE transactions SET lead_id = :lead_id WHERE transaction_id = :id
 
 -- name: known_subscriptions
 -- The given subscriptions as they stand in the tables. One row each.
