@@ -184,7 +184,7 @@ def read_rows(value: object) -> list[Any] | None:
     value = decoded(value)
     if isinstance(value, Mapping):
         return list(value.values()) if all(str(key).isdigit() for key in value) else None
-    if isinstance(value, str) and not value.strip():
+    if isinstance(value, str) and value.strip() in NOTHING:
         return []
     return value if isinstance(value, list) else None
 
