@@ -101,6 +101,8 @@ class Summary:
     """What a person should know."""
     operations: OperationsSummary | None = None
     """None where there are none."""
+    account: Mapping[str, str | None] = field(default_factory=dict)
+    """Whose account it is: its `name` for people, and a short `fingerprint`."""
     seconds: float = 0.0
     timings: Timings = field(default_factory=Timings)
 
@@ -139,6 +141,7 @@ class Summary:
                 "read_back": self.read_back,
             },
             **({"not_chosen": self.not_chosen} if self.not_chosen else {}),
+            **({"account": dict(self.account)} if self.account else {}),
             **({"operations": self.operations.to_json()} if self.operations is not None else {}),
             "pulled": dict(self.pulled),
             "seconds": round(self.seconds, 3),

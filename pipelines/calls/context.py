@@ -26,12 +26,14 @@ class RunContext:
     store: Store
     client: Sender
     account: str
-    """By which the state tells accounts apart (`verbs.account.account_of`)."""
+    """By which the state tells accounts apart (`verbs.identity`)."""
     run_id: str
     """Empty where nothing is recorded: of a plan."""
     summary: Summary = field(default_factory=Summary)
     approved: bool = False
-    """Whether a person has agreed to what needs a word: many leads triggered, money, another account."""
+    """Whether a person has agreed to what needs a word: many leads triggered, money."""
+    takes_tables: bool = False
+    """Whether a person has agreed to tables of a pull that hold another account."""
     stopping: Callable[[], bool] = lambda: False
     """Asked between calls; true once a person or the system wants the run to end."""
     halt: Callable[[], None] = lambda: None

@@ -17,6 +17,7 @@ from pipelines.cli.signals import Stop
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.adoption import Standing
 from pipelines.verbs.adopt import Adoption, adopt_source, undo_adoption
+from pipelines.verbs.identity import Choices
 from pipelines.verbs.verify_adoption import Verified, told
 
 SHOWN = 10
@@ -59,6 +60,7 @@ _LEFT: Mapping[Standing, str] = {
 @click.option(
     "--undo", is_flag=True, help="Forget what was adopted and not sent to since: the next run sends it."
 )
+@click.option("--new-account", is_flag=True, help="The account or its mode is another one: begin anew in it.")
 @click.option("--show", is_flag=True, help="Show keys; without it they are masked.")
 @common
 @click.pass_obj
@@ -71,6 +73,7 @@ def adopt(
     owed: tuple[str, ...],
     whole_source: bool,
     undo: bool,
+    new_account: bool,
     show: bool,
     as_json: bool,
 ) -> int:
@@ -97,6 +100,7 @@ def adopt(
             whole_source=whole_source,
             verify_count=verify_count,
             seed=seed,
+            choices=Choices(new_account=new_account),
             stopping=stop.asked,
             progress=progress,
         )

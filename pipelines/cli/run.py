@@ -17,6 +17,7 @@ from pipelines.cli.screens import run_lines
 from pipelines.cli.signals import Stop
 from pipelines.cli.streams import may_be_lost
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.verbs.identity import Choices
 from pipelines.verbs.run import RunResult, run_pipeline
 
 
@@ -25,13 +26,27 @@ from pipelines.verbs.run import RunResult, run_pipeline
 @click.option(
     "--yes",
     is_flag=True,
-    help="Agree to the money of operations, to more leads than guards.max_triggered, and to another account"
-    " in the pulled tables.",
+    help="Agree to the money of operations, and to more leads than guards.max_triggered.",
 )
+@click.option("--new-account", is_flag=True, help="The account or its mode is another one: begin anew in it.")
+@click.option(
+    "--new-pipeline", is_flag=True, help="This is no other pipeline renamed, though it has leads of one."
+)
+@click.option("--take-over-tables", is_flag=True, help="Pull into tables, though they hold another account.")
 @click.option("--full", is_flag=True, help="Read an incremental source as a whole, not only its new rows.")
 @common
 @click.pass_obj
-def run(stop: Stop, files: tuple[Path, ...], *, yes: bool, full: bool, as_json: bool) -> None:
+def run(
+    stop: Stop,
+    files: tuple[Path, ...],
+    *,
+    yes: bool,
+    new_account: bool,
+    new_pipeline: bool,
+    take_over_tables: bool,
+    full: bool,
+    as_json: bool,
+) -> None:
     """Load what changed since the last run, carry out operations, pull what is not fresh: what the file has.
 
     Operations that move money are counted and summed up first, and sent with --yes alone.
@@ -44,7 +59,15 @@ def run(stop: Stop, files: tuple[Path, ...], *, yes: bool, full: bool, as_json: 
             break
         try:
             with progress_bar() as progress:
-                result = run_pipeline(config, approved=yes, full=full, stopping=stop.asked, progress=progress)
+                result = run_pipeline(
+                    config,
+                    approved=yes,
+                    full=full,
+                    takes_tables=take_over_tables,
+                    choices=Choices(new_account=new_account, new_pipeline=new_pipeline),
+                    stopping=stop.asked,
+                    progress=progress,
+                )
         except SyncError as error:
             if len(configs) == 1:
                 raise

@@ -50,6 +50,7 @@ def run_lines(result: RunResult) -> Iterator[str]:
     """The summary a run ends with."""
     summary = result.summary
     yield f"{result.pipeline}: {result.status} in {summary.seconds:.1f} s (run {result.run_id})"
+    yield from account_lines(summary.account)
     if result.has_loaded:
         yield from _counted(summary)
     if summary.operations is not None:
@@ -74,9 +75,17 @@ def run_lines(result: RunResult) -> Iterator[str]:
         yield f"  note: {note}"
 
 
+def account_lines(account: Mapping[str, str | None]) -> Iterator[str]:
+    """Whose account it is: by its name, or by a fingerprint where the file gives none."""
+    if account:
+        mode = ", Test mode" if account["mode"] == "test" else ""
+        yield f"  account {account['name'] or account['fingerprint']}{mode}"
+
+
 def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
     """What a run would do."""
     yield f"{pipeline}: plan, nothing was sent"
+    yield from account_lines(result.summary.account)
     is_load = result.operations is None and (result.pull is None or bool(result.summary.read))
     if is_load or result.plan.changes:
         yield from _counted(result.summary)
@@ -214,6 +223,8 @@ def operations_plan_lines(plan: OperationsPlan) -> Iterator[str]:
         yield f"  {'sends' if number == 0 else '':<11}{count:>8,} × {name}"
     if plan.bill.total:
         yield f"  {'money':<11}{told['money']['to_refund']:>8} to refund"
+    if plan.note:
+        yield f"  note: {plan.note}"
 
 
 def _operated(operations: OperationsSummary, summary: Summary, *, rows: bool) -> Iterator[str]:

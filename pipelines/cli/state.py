@@ -11,6 +11,7 @@ from pipelines.cli.files import read_one
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
 from pipelines.verbs.forget import forget as forget_person
+from pipelines.verbs.identity import take_over as take_over_known
 from pipelines.verbs.state import back_up
 from pipelines.verbs.state import verify as verify_state
 
@@ -63,6 +64,24 @@ def verify(file: Path | None, *, as_json: bool) -> int:
     else:
         click.echo("; ".join([f"{found.state}: whole, {found.leads:,} leads", *found.notes]))
     return FAILED if found.problems else DONE
+
+
+@state.command("take-over", epilog="Example:  kartra-sync state take-over newsletter.yaml")
+@click.argument("file", required=False, type=FILE)
+@click.option("--from", "source", metavar="PIPELINE", help="Its name before, where it was renamed.")
+@common
+def take_over(file: Path | None, *, source: str | None, as_json: bool) -> None:
+    """Say that what is known belongs to this file: the account, or the pipeline, is the same.
+
+    For a renewed key, another URL, name or mode where a run has stopped because it cannot tell. Nothing is
+    sent.
+    """
+    config = read_one(file)
+    taken = take_over_known(config, source)
+    if as_json:
+        print_json({"pipeline": config.pipeline, "state": str(config.state), "message": taken})
+    else:
+        click.echo(taken)
 
 
 @state.command(epilog="Example:  kartra-sync state forget newsletter.yaml ann@example.org")

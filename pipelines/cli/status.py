@@ -9,6 +9,7 @@ import click
 from pipelines.cli.files import read_files
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json, print_lines
+from pipelines.cli.screens import account_lines
 from pipelines.verbs.status import status_of
 
 
@@ -29,6 +30,7 @@ def _lines(pipeline: dict[str, Any]) -> Iterator[str]:
     last = pipeline["last_run"]
     ended = f"last run {last['started_at'][:19]} {last['status']}" if last else "never run"
     yield f"{pipeline['pipeline']}: {pipeline['leads']:,} leads in Kartra, {ended}"
+    yield from account_lines(pipeline["account"] or {})
     for word in ("unknown", "parked", "rejected"):
         if pipeline["waiting"][word]:
             yield f"  {pipeline['waiting'][word]:,} {word}"

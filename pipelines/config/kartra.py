@@ -5,10 +5,10 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
 from connectors.kartra.wire import bare_secret
-from pipelines.config.scalars import TEXT, Section, number_between, one_of, plain_text, read_by, wrong
+from pipelines.config.scalars import TEXT, Section, Text, number_between, one_of, plain_text, read_by, wrong
 
 Secret = Annotated[
     SecretStr,
@@ -61,6 +61,8 @@ class KartraConfig(Section):
     """The API key, from the environment: ${KARTRA_API_KEY}."""
     api_password: Secret | None = None
     """The API password, from the environment: ${KARTRA_API_PASSWORD}."""
+    account: Annotated[Text | None, Field(max_length=64)] = None
+    """A name of the account for people: every verb shows it."""
     mode: Annotated[Mode, one_of(Mode)] = "live"
     """Whether the App is live; Test mode rewrites stored addresses to @kartra.com."""
     calls_per_second: Annotated[float, number_between(1, 20)] = 20

@@ -66,6 +66,8 @@ class Checked:
     before: Mapping[str, Any] = field(default_factory=dict)
     rest: Decimal | None = None
     """What is left of the transaction that a refund is of."""
+    twins: tuple[str, ...] = ()
+    """Earlier refunds of just that amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +179,19 @@ class Checks:
         lead = Lead(id=sale.lead_id)
         refunds = self._refunds_of(lead)
         rows = [self._transaction(number) for number in refunds]
-        given = [paid(row) or Decimal(0) for row in rows if row.transaction_parent_id == asked.transaction]
-        rest = whole - sum(given, Decimal(0))
+        earlier = [
+            (number, paid(row) or Decimal(0))
+            for number, row in zip(refunds, rows, strict=True)
+            if row.transaction_parent_id == asked.transaction
+        ]
+        rest = whole - sum((amount for _, amount in earlier), Decimal(0))
         if rest <= 0:
             reason = "everything was refunded before, not under this key"
             return Ended("already done" if asked.amount is None else "refused", REFUNDED_ALREADY, reason)
         if asked.amount is not None and asked.amount > rest:
             return above(rest)
-        return Checked(lead, asked.amount or rest, {"refunds": list(refunds)}, rest)
+        twins = tuple(number for number, amount in earlier if amount == asked.amount)
+        return Checked(lead, asked.amount or rest, {"refunds": list(refunds)}, rest, twins)
 
     def _check_cancel(self, asked: Operation) -> Checked | Ended:
         """By a transaction; the subscription behind it tells whether it is cancelled."""

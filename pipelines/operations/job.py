@@ -1,7 +1,7 @@
 """Operations as a part of a run: the source, what a person has to agree to, and what is told in the end."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -44,6 +44,12 @@ class OperationsPlan:
     opened: Counter[Do] = field(default_factory=Counter)
     calls: int = 0
     refusal: GuardError | None = None
+    repeated: int = 0
+    """Refunds of sales that carry one of just that amount already, of which nothing is known here."""
+
+    @property
+    def note(self) -> str:
+        return _repeated_message(self.repeated) if self.repeated else ""
 
     def count(self, summary: Summary) -> None:
         """As a run would: what is to be sent counts as edited."""
@@ -85,8 +91,9 @@ def plan_operations(run: RunContext) -> OperationsPlan:
         opened = _checked(run, work, plan.rows)
         plan.bill = bill_of(plan.rows)
         plan.opened = Counter(one.asked.do for one in opened)
+        plan.repeated = _repeated(run, opened)
         plan.calls = len(opened) + plan.opened[Do.GIVE_POINTS] + plan.opened[Do.REMOVE_POINTS]
-        _guard(run.config, plan.bill, approved=False)
+        _guard(run.config, plan.bill, plan.repeated, approved=False)
     except GuardError as error:
         plan.refusal = error
     return plan
@@ -111,7 +118,7 @@ def run_operations(run: RunContext) -> None:
         journal.reject(run.run_id, list(_rejects(rows, keep_records=keep_records)))
         opened = _checked(run, work, rows)
         bill = bill_of(rows)
-        _guard(run.config, bill, approved=run.approved)
+        _guard(run.config, bill, _repeated(run, opened), approved=run.approved)
         if operations.results is not None:
             refuse_unwritable(operations.results)
             refuse_foreign(operations.results)
@@ -187,7 +194,20 @@ def _refuse_unknown_names(rows: list[Row], client: Sender) -> None:
         )
 
 
-def _guard(config: PipelineConfig, bill: Bill, *, approved: bool) -> None:
+def _repeated(run: RunContext, opened: Sequence[Open]) -> int:
+    """How many refunds may have been given before, under a key or a state that is lost."""
+    journal = OperationStore(run.store)
+    return sum(bool(set(one.checked.twins) - journal.claimed(one.checked.twins)) for one in opened)
+
+
+def _repeated_message(count: int) -> str:
+    return (
+        f"{count:,} of these sales carry a refund of just that amount already, of which nothing is known"
+        " here: was it given before?"
+    )
+
+
+def _guard(config: PipelineConfig, bill: Bill, repeated: int, *, approved: bool) -> None:
     limit = config.needs_operations().guards.max_total
     whole = bill.total + bill.before
     if limit is not None and whole > limit:
@@ -197,7 +217,7 @@ def _guard(config: PipelineConfig, bill: Bill, *, approved: bool) -> None:
             f" operations.guards.max_total allows ({money_text(limit)}): nothing was sent"
         )
     if bill.moves_money and not approved:
-        lines = "\n".join(bill_lines(bill))
+        lines = "\n".join([*bill_lines(bill), *([_repeated_message(repeated)] if repeated else [])])
         raise GuardError(
             f"these operations move money and wait for your word; nothing was sent:\n{lines}\n"
             f"If it is meant: kartra-sync run {config.path.name} --yes"

@@ -118,6 +118,16 @@ class OperationStore:
         rows = self._queries.known(scope_id=self._scope.scope_id, keys=json.dumps(list(keys)))
         return {row["key"]: _known(row) for row in rows}
 
+    def known_elsewhere(self, asked: Iterable[Operation]) -> dict[str, Known]:
+        """What another scope of this state did, or may have done, of just these operations, by key.
+
+        The account, name or mode may have been another one: the same key for the same thing is one operation.
+        """
+        wanted = {one.key: one for one in asked}
+        rows = self._queries.known_elsewhere(scope_id=self._scope.scope_id, keys=json.dumps(list(wanted)))
+        found = {row["key"]: _known(row) for row in rows}
+        return {key: known for key, known in found.items() if _is_of(known, wanted[key])}
+
     def unsettled(self) -> list[Unsettled]:
         return [_unsettled(row) for row in self._queries.unsettled(scope_id=self._scope.scope_id)]
 
@@ -250,4 +260,12 @@ def _unsettled(row: Mapping[str, Any]) -> Unsettled:
         before=intent["before"],
         amount=None if intent["amount"] is None else Decimal(intent["amount"]),
         sent_at=datetime.fromisoformat(row["sent_at"]),
+    )
+
+
+def _is_of(known: Known, asked: Operation) -> bool:
+    """Whether what was done elsewhere is this operation, and not another one that happens to have its key."""
+    is_same_place = (known.do, known.target) == (asked.do, asked.target)
+    return known.digest == asked.digest or (
+        is_same_place and (asked.transaction is not None or asked.subscription is not None)
     )

@@ -136,6 +136,8 @@ def _decide(rows: list[Row], store: OperationStore) -> None:
     """By what is known of their keys."""
     open_rows = [row for row in rows if row.is_open]
     known = store.known([row.key for row in open_rows if row.key is not None])
+    asked = [row.operation for row in open_rows if row.operation is not None and row.key not in known]
+    known |= store.known_elsewhere(asked)
     for row in open_rows:
         if (found := known.get(row.key or "")) is not None:
             _decide_one(row, found)

@@ -46,7 +46,9 @@ def pull_tables(run: RunContext, see: Callable[[LeadProfile, datetime], None]) -
         started = run.clock.now()
         sent_before = run.client.counts.sent
         order = order_of(pull, started - pull.refresh_after)
-        warehouse.begin_pull(run.run_id, run.config.pipeline, account, started, other_account=run.approved)
+        warehouse.begin_pull(
+            run.run_id, run.config.pipeline, account, started, other_account=run.takes_tables
+        )
         chains = StoredChains(store, account)
         work = Pull(run, warehouse, order, chains, is_forgotten=is_forgotten, see=see)
         status = "failed"

@@ -8,6 +8,7 @@ import logging
 from functools import partial
 from pathlib import Path
 
+from pipelines.state.accounts import Accounts
 from pipelines.state.adoption import Adoption
 from pipelines.state.check import StateCheck
 from pipelines.state.database import Database
@@ -51,6 +52,7 @@ class Store:
             database.close()
             raise
         self.scope = scope = Scope(database)
+        self.accounts = Accounts(database)
         self.runs = Runs(database, scope)
         self.staging = Staging(database, scope)
         self.new_leads = NewLeads(database, scope)

@@ -113,7 +113,7 @@ class Warehouse:
             if last and last[0].account != account and not other_account:
                 raise ConfigError(
                     f"{self.tables.name}: these tables hold another Kartra account (another API key or URL)."
-                    " Pull into other tables, or, if only the API key is new, `run --yes` once"
+                    " Pull into other tables, or, to go on in these: run --take-over-tables"
                 )
             row = {"pull_id": pull_id, "pipeline": pipeline, "account": account, "started_at": now}
             row |= {"status": "running", "calls": 0, "leads_read": 0, "leads_waiting": 0}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from connectors.errors import ConfigError
 from connectors.kartra.limiter import limiter_for
@@ -17,10 +18,23 @@ CALLS_PER_SECOND = 20
 
 
 def account_of(config: PipelineConfig) -> str:
-    """A hash that names the Kartra account: the endpoint and the user's API key, never in clear."""
+    """A hash of the endpoint and the user's API key, never in clear.
+
+    It is how an account is reached, not what it is: `verbs.identity` says which account that is.
+    """
     credentials = require_credentials(config)
-    named = f"{config.kartra.url.rstrip('/')}\n{credentials.api_key}"
+    named = f"{_canonical(config.kartra.url)}\n{credentials.api_key}"
     return blake2b(named.encode(), digest_size=16).hexdigest()
+
+
+def _canonical(url: str) -> str:
+    """One spelling of an endpoint: names of hosts know no case, and a port that goes without saying."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    default = {"https": 443, "http": 80}.get(parts.scheme.lower())
+    port = f":{parts.port}" if parts.port not in (None, default) else ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme.lower()}://{host}{port}{parts.path.rstrip('/')}"
 
 
 def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: False) -> Sender:

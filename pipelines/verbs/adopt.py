@@ -20,7 +20,7 @@ from pipelines.load.guards import check_before, unclear_at_first
 from pipelines.state.adoption import Standing
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
-from pipelines.verbs.account import account_of
+from pipelines.verbs.identity import Choices, enter
 from pipelines.verbs.verify_adoption import Verified, verify
 from pipelines.verbs.work import Caller, Work, work_on
 
@@ -52,6 +52,7 @@ def adopt_source(
     whole_source: bool = False,
     verify_count: int = 0,
     seed: int = 0,
+    choices: Choices = Choices(),  # noqa: B008 - frozen
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Adoption:
@@ -61,15 +62,14 @@ def adopt_source(
     SyncError; LockedError while the pipeline is being run.
     """
     load = config.needs_load()
-    account = account_of(config)
     source = open_records(load)
     check_columns(source, config, load)
     adoption = Adoption(pipeline=config.pipeline)
     caller = Caller(stopping=stopping, progress=progress)
     with Store(config.state) as store:
-        store.scope.enter(config.pipeline, account, config.kartra.mode)
+        account = enter(config, store, choices=choices).account
         extract = extract_of(source, load, store, Summary())
-        with work_on(config, store, caller, verb="adopt") as work:
+        with work_on(config, store, account, caller, verb="adopt") as work:
             adoption.run_id, adoption.summary = work.context.run_id, work.summary
             stage_new(work, extract)
             _take_over(adoption, work, owed, whole_source=whole_source)
@@ -86,12 +86,11 @@ def undo_adoption(config: PipelineConfig) -> int:
 
     Raises LockedError while the pipeline is being run.
     """
-    account = account_of(config)
     if not config.state.exists():
         return 0
     with Store(config.state) as store:
-        store.scope.enter(config.pipeline, account, config.kartra.mode)
-        with work_on(config, store, Caller(), verb="adopt --undo") as work:
+        account = enter(config, store).account
+        with work_on(config, store, account, Caller(), verb="adopt --undo") as work:
             count = store.adoption.give_up_all()
             work.note = f"adopt --undo: {count:,} leads"
     work.raise_error()

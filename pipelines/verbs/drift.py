@@ -20,7 +20,7 @@ from pipelines.state.clock import utc_now
 from pipelines.state.drift import Comparable
 from pipelines.state.store import Store
 from pipelines.summary import Progress
-from pipelines.verbs.account import account_of
+from pipelines.verbs.identity import find
 from pipelines.verbs.read_leads import read_leads
 from pipelines.verbs.work import Caller, leased
 
@@ -91,17 +91,18 @@ def check_drift(
 
     LockedError while the pipeline is being run. What was compared before an error is kept.
     """
-    account = account_of(config)
     config.needs_load()
     found = DriftFound()
     if not config.state.exists():
         return found
-    with Store(config.state) as store, leased(config, store, Caller(False, stopping, progress)) as run:
-        store.scope.find(config.pipeline, account, config.kartra.mode)
-        try:
-            _compare(run, found, utc_now() - within, max_calls)
-        finally:
-            found.calls = run.client.counts.sent
+    caller = Caller(stopping=stopping, progress=progress)
+    with Store(config.state) as store:
+        account = find(config, store, ask=False).account
+        with leased(config, store, account, caller) as run:
+            try:
+                _compare(run, found, utc_now() - within, max_calls)
+            finally:
+                found.calls = run.client.counts.sent
         found.drifted = tuple(
             DriftedLead(row.key, row.lead_id, row.looked_at, from_json(row.found))
             for row in store.drift.found()

@@ -33,8 +33,8 @@ from pipelines.state.imports import Importable
 from pipelines.state.rejects import Reason
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
-from pipelines.verbs.account import account_of
 from pipelines.verbs.adopt import once_only, stage_new
+from pipelines.verbs.identity import enter
 from pipelines.verbs.work import Caller, Work, work_on
 
 MAX_LEADS = 19_999
@@ -186,7 +186,6 @@ def export_import(
     """
     load = config.needs_load()
     _refuse_unfit(load)
-    account = account_of(config)
     source = open_records(load)
     check_columns(source, config, load)
     there = _files_there(folder, config.pipeline)
@@ -195,8 +194,8 @@ def export_import(
     written = ImportFiles(pipeline=config.pipeline, not_carried=once_only(load))
     caller = Caller(stopping=stopping, progress=progress)
     with Store(config.state) as store:
-        store.scope.enter(config.pipeline, account, config.kartra.mode)
-        with work_on(config, store, caller, verb="export-import") as work:
+        account = enter(config, store).account
+        with work_on(config, store, account, caller, verb="export-import") as work:
             written.run_id, written.summary = work.context.run_id, work.summary
             stage_new(work, Extract(source, load))
             store.adoption.decide(by_address=load.key.column is None, only_imported=False)

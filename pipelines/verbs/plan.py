@@ -19,7 +19,8 @@ from pipelines.operations.journal import OperationStore
 from pipelines.pull.job import PullEstimate, estimate_pull
 from pipelines.state.store import Store
 from pipelines.summary import Summary
-from pipelines.verbs.account import account_of, open_client
+from pipelines.verbs.account import open_client
+from pipelines.verbs.identity import Choices, find, refuse_shared
 from pipelines.verbs.reading import store_of
 from pipelines.verbs.run import contacts_of, guard_plan, log, may_skip
 
@@ -42,7 +43,6 @@ class PlanResult:
 
 def plan_pipeline(config: PipelineConfig) -> PlanResult:
     """What a run would do now. Sends no write; asks Kartra for lists of names at most."""
-    account = account_of(config)
     summary = Summary()
     with summary.timings.stage("open source"):
         source = contacts_of(config, summary)
@@ -52,7 +52,9 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
     with ExitStack() as opened:
         with summary.timings.stage("open state"):
             store = opened.enter_context(store_of(config, check_beside=True))
-        store.scope.find(config.pipeline, account, config.kartra.mode)
+        standing = find(config, store)
+        account, summary.account = standing.account, standing.to_json()
+        summary.notes += standing.notes
         if source is not None:
             result = _plan_load(
                 config, extract_of(source, config.needs_load(), store, summary), store, account, summary
@@ -99,6 +101,7 @@ def _plan_load(
         stage(source, load, store, summary, run_id=None, skip_known=may_skip(config))
         with summary.timings.stage("check state"):
             store.check_is_whole()
+        refuse_shared(config, store, Choices())
         shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
         plan = make_plan(store, load, shortfall, summary, run_id=None)
         with summary.timings.stage("guard"):

@@ -11,7 +11,7 @@ from pipelines.contacts.normalise import normal_cell
 from pipelines.errors import LockedError
 from pipelines.operations.journal import OperationStore
 from pipelines.state.store import Store
-from pipelines.verbs.account import account_of
+from pipelines.verbs.identity import find
 
 
 def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[str, ...]) -> dict[str, Any]:
@@ -20,17 +20,16 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
     `only` narrows it to some of what is unproven, in the words of `parked_of`. Raises ConfigError where
     there is nothing to resolve, LockedError while the pipeline is being run.
     """
-    account = account_of(config)
     if not config.state.exists():
         raise ConfigError(f"{config.pipeline}: has not run yet")
     if config.operations is not None and (
-        operation := _resolve_operation(config, account, normal_cell(key), landed=landed, only=only)
+        operation := _resolve_operation(config, normal_cell(key), landed=landed, only=only)
     ):
         return operation
     load = config.needs_load()
     key = normal_key(key, by_address=load.key.column is None)
     with Store(config.state) as store:
-        store.scope.find(config.pipeline, account, config.kartra.mode)
+        find(config, store, ask=False)
         if holder := store.runs.holder(config.pipeline):
             raise LockedError(holder.message(config.pipeline))
         known = store.leads.get(key)
@@ -48,11 +47,11 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
 
 
 def _resolve_operation(
-    config: PipelineConfig, account: str, key: str, *, landed: bool, only: tuple[str, ...]
+    config: PipelineConfig, key: str, *, landed: bool, only: tuple[str, ...]
 ) -> dict[str, Any] | None:
     """None where the key is that of a lead. An operation is one thing: `only` has nothing to choose from."""
     with Store(config.state) as store:
-        store.scope.find(config.pipeline, account, config.kartra.mode)
+        find(config, store, ask=False)
         operations = OperationStore(store)
         known = operations.known([key]).get(key)
         if known is None and config.load is not None:

@@ -25,8 +25,8 @@ from pipelines.operations.job import check_operation_columns, run_operations
 from pipelines.pull.job import pull_tables
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
-from pipelines.verbs.account import account_of
 from pipelines.verbs.drift import DriftCheck
+from pipelines.verbs.identity import Choices, enter, refuse_shared
 from pipelines.verbs.work import Caller, Work, work_on
 
 log = logging.getLogger("kartra_sync.run")
@@ -53,16 +53,18 @@ def run_pipeline(
     *,
     approved: bool = False,
     full: bool = False,
+    takes_tables: bool = False,
+    choices: Choices = Choices(),  # noqa: B008 - frozen
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunResult:
     """Load one pipeline, carry out its operations, then pull.
 
     Raises SyncError only before the run began; LockedError: another runs. `approved`: a person has agreed to
-    how many leads get what (`guards.max_triggered`), to the money of operations, and to another account in
-    the tables of the pull. `full`: an incremental source is read as a whole.
+    how many leads get what (`guards.max_triggered`) and to the money of operations; `takes_tables`: to tables
+    of the pull that hold another account; `choices`: whose account and pipeline it is. `full`: an
+    incremental source is read as a whole.
     """
-    account = account_of(config)
     summary = Summary()
     with summary.timings.stage("open source"):
         source = contacts_of(config, summary)
@@ -70,11 +72,12 @@ def run_pipeline(
             check_operation_columns(config)
     with summary.timings.stage("open state"):
         opened = Store(config.state)
-    caller = Caller(approved, stopping, progress)
+    caller = Caller(approved, stopping, progress, takes_tables=takes_tables)
     with opened as store:
-        store.scope.enter(config.pipeline, account, config.kartra.mode)
-        with work_on(config, store, caller, summary=summary) as work:
-            _carry_out(work, source, full=full)
+        standing = enter(config, store, choices=choices, stopping=stopping)
+        summary.account = standing.to_json()
+        with work_on(config, store, standing.account, caller, summary=summary) as work:
+            _carry_out(work, source, choices, full=full)
     return RunResult(
         work.context.run_id,
         config.pipeline,
@@ -85,12 +88,12 @@ def run_pipeline(
     )
 
 
-def _carry_out(work: Work, source: Source | None, *, full: bool) -> None:
+def _carry_out(work: Work, source: Source | None, choices: Choices, *, full: bool) -> None:
     """What stops the load stops operations, too; tables are pulled as long as calls may leave."""
     run = work.context
     if source is not None:
         work.extract = extract_of(source, run.config.needs_load(), run.store, run.summary, full=full)
-        work.fail(_load(work, work.extract))
+        work.fail(_load(work, work.extract, choices))
     if run.config.operations is not None and work.goes_on:
         run_operations(run)
     if run.config.pull is not None and work.may_call:
@@ -99,7 +102,7 @@ def _carry_out(work: Work, source: Source | None, *, full: bool) -> None:
     work.between()
 
 
-def _load(work: Work, extract: Extract) -> SyncError | None:
+def _load(work: Work, extract: Extract, choices: Choices) -> SyncError | None:
     """Gives what ended it early once something may have been sent; raises what did so before."""
     run, load = work.context, extract.load
     inventory = AccountInventory(run.store, run.client, run.account, load, clock=run.clock, pool=run.pool)
@@ -108,7 +111,7 @@ def _load(work: Work, extract: Extract) -> SyncError | None:
         delivery.recover()
     if delivery.failure is not None:
         return delivery.failure
-    plan = _plan(work, extract, inventory)
+    plan = _plan(work, extract, inventory, choices)
     with run.summary.timings.stage("guard"):
         refusal = guard_plan(load, run.store, run.summary, plan, approved=run.approved)
     if refusal:
@@ -128,7 +131,7 @@ def _load(work: Work, extract: Extract) -> SyncError | None:
     return delivery.failure
 
 
-def _plan(work: Work, extract: Extract, inventory: AccountInventory) -> Plan:
+def _plan(work: Work, extract: Extract, inventory: AccountInventory, choices: Choices) -> Plan:
     """Stage the source and decide what to send. Raises ConfigError for names that the account lacks."""
     run, load = work.context, extract.load
     unknown = frozenset(entry.key for entry in run.store.outbox.unsettled())
@@ -141,6 +144,7 @@ def _plan(work: Work, extract: Extract, inventory: AccountInventory) -> Plan:
         between=work.between,
         skip_known=may_skip(run.config),
     )
+    refuse_shared(run.config, run.store, choices)
     plan = make_plan(
         run.store,
         load,

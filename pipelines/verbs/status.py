@@ -19,6 +19,7 @@ def status_of(config: PipelineConfig) -> dict[str, Any]:
         last = last_runs(store, config.pipeline, 1)
         return {
             "pipeline": config.pipeline,
+            "account": _account(store, config),
             "leads": waiting.leads,
             "waiting": {
                 "unknown": waiting.unknown,
@@ -37,6 +38,16 @@ def status_of(config: PipelineConfig) -> dict[str, Any]:
             **({"operations": _operations(store, config)} if config.operations is not None else {}),
             **({"tables": _tables(config.pull)} if config.pull is not None else {}),
         }
+
+
+def _account(store: Store, config: PipelineConfig) -> dict[str, str | None] | None:
+    """Of the scope that ran last; None before the first run."""
+    for scope in store.accounts.scopes():
+        if scope.pipeline == config.pipeline:
+            met = store.accounts.of(scope.account)
+            name = config.kartra.account or (met.name if met else None)
+            return {"name": name, "fingerprint": scope.account[:8], "mode": scope.mode}
+    return None
 
 
 def _operations(store: Store, config: PipelineConfig) -> dict[str, dict[str, int]]:

@@ -17,7 +17,7 @@ from pipelines.state.clock import new_run_id, utc_now
 from pipelines.state.lease import this_process
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
-from pipelines.verbs.account import account_of, open_client
+from pipelines.verbs.account import open_client
 
 log = logging.getLogger("kartra_sync.run")
 
@@ -38,6 +38,8 @@ class Caller:
     stopping: Callable[[], bool] = lambda: False
     """Asked between steps; true once a person or the system wants the work to end."""
     progress: Callable[[Progress], None] = lambda _: None
+    takes_tables: bool = False
+    """Whether a person has agreed to tables of a pull that hold another account."""
 
 
 class Work:
@@ -153,6 +155,7 @@ class Work:
 def work_on(
     config: PipelineConfig,
     store: Store,
+    account: str,
     caller: Caller,
     *,
     verb: str = "",
@@ -163,7 +166,7 @@ def work_on(
     A SyncError of the work is kept as its `error` and not raised. Raises LockedError while another process
     works on the pipeline.
     """
-    with leased(config, store, caller, summary) as run:
+    with leased(config, store, account, caller, summary) as run:
         store.runs.begin(run.run_id, config.pipeline)
         work = Work(run, verb)
         try:
@@ -186,11 +189,10 @@ def work_on(
 
 @contextmanager
 def leased(
-    config: PipelineConfig, store: Store, caller: Caller, summary: Summary | None = None
+    config: PipelineConfig, store: Store, account: str, caller: Caller, summary: Summary | None = None
 ) -> Iterator[RunContext]:
     """The lease, and what work needs. Raises LockedError where another process has the lease."""
     run_id = new_run_id()
-    account = account_of(config)
     holder = store.runs.take_lease(config.pipeline, this_process(run_id, utc_now()))
     if holder is not None:
         raise LockedError(holder.message(config.pipeline))
@@ -209,6 +211,7 @@ def leased(
                 halt=halted.set,
                 is_halted=halted.is_set,
                 progress=caller.progress,
+                takes_tables=caller.takes_tables,
             )
     finally:
         store.runs.release_lease(run_id)

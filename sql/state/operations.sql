@@ -6,6 +6,14 @@ SELECT key, digest, run_id, do, target, state, attempts, sent_at, settled_at, ou
        refund_id
 FROM operations WHERE scope_id = :scope_id AND key IN (SELECT value FROM json_each(:keys));
 
+-- name: known_elsewhere(scope_id, keys)
+-- What was done, or may have been, under these keys for other pipelines, accounts or modes of this file.
+SELECT key, digest, run_id, do, target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
+       refund_id
+FROM operations
+WHERE scope_id <> :scope_id AND key IN (SELECT value FROM json_each(:keys))
+  AND (outcome IS NULL OR outcome IN ('done', 'already done', 'parked'));
+
 -- name: unsettled(scope_id)
 -- Operations that may have been carried out and have no outcome, in the order in which they were sent.
 SELECT key, digest, row, intent, attempts, sent_at FROM operations

@@ -404,10 +404,12 @@ def some_known(project: Project, sandbox: Sandbox) -> dict[str, Any]:
     time.sleep(1.1)  # a lead that changed just now is left alone
     seen["drift"] = project.command("drift", "p.yaml", "--within", "0s", "--json", "--show")
     project.pipeline(LOAD, kartra="mode: test")
-    seen["test mode"] = planned(project)
+    seen["test mode"] = adopt(project, "--new-account")
+    seen["plan in test mode"] = planned(project)
     project.environ["KARTRA_API_KEY"] = "ANOTHER"
     project.pipeline(LOAD)
-    seen["another account"] = adopt(project)
+    seen["not let in"] = adopt(project)
+    seen["another account"] = adopt(project, "--new-account")
     with Store(project.state) as store:
         store.runs.take_lease("newsletter", this_process("elsewhere", utc_now()))
         seen["locked"] = [adopt(project), exported(project), adopt(project, "--undo")]
@@ -430,7 +432,9 @@ def test_a_look_for_drift_finds_an_adopted_lead_by_its_address(scenes: Scenes) -
 
 def test_adopting_in_one_mode_or_account_says_nothing_of_another(scenes: Scenes) -> None:
     seen = scenes["some_known"]
-    assert seen["test mode"]["leads"]["created"] == 3
+    assert (seen["test mode"].json["adopted"], seen["test mode"].json["known"]) == (3, 0)
+    assert seen["plan in test mode"]["leads"]["unchanged"] == 3
+    assert seen["not let in"].code == 2
     assert (seen["another account"].json["adopted"], seen["another account"].json["known"]) == (3, 0)
 
 

@@ -35,6 +35,7 @@ def test_run_and_plan_have_exactly_the_keys_that_programs_rely_on(project: Proje
         "leads",
         "actions",
         "calls",
+        "account",
         "pulled",
         "seconds",
     ]

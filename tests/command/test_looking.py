@@ -76,8 +76,10 @@ def test_a_plan_in_words_says_what_would_be_sent(project: Project, sandbox: Sand
     project.pipeline(LOAD)
     done = project.command("plan", "p.yaml")
     assert (done.code, done.stderr) == (0, "")
+    fingerprint = project.command("plan", "p.yaml", "--json").json["account"]["fingerprint"]
     assert done.stdout.splitlines() == [
         "newsletter: plan, nothing was sent",
+        f"  account {fingerprint}",
         "  rows          3 read",
         "                1 invalid",
         "  leads         2 created",
@@ -165,6 +167,7 @@ def test_status_and_runs_of_a_pipeline_that_never_ran(project: Project, sandbox:
         "pipelines": [
             {
                 "pipeline": "newsletter",
+                "account": None,
                 "leads": 0,
                 "waiting": {"unknown": 0, "parked": 0, "rejected": 0},
                 "last_run": None,
@@ -207,6 +210,7 @@ def test_status_and_runs_tell_of_the_last_runs_and_need_no_credentials(
     started = listed[0]["started_at"][:19]
     assert told.stdout == (
         f"newsletter: 1 leads in Kartra, last run {started} partial\n"
+        f"  account {first['account']['fingerprint']}\n"
         "  1 rejected\n"
     )  # fmt: skip
 

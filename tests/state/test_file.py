@@ -26,6 +26,7 @@ def test_an_empty_file_becomes_a_state_of_the_newest_version(path: Path) -> None
     assert [
         name for (name,) in beside(path)("SELECT name FROM sqlite_schema WHERE type='table' ORDER BY 1")
     ] == [
+        "accounts",
         "breakers",
         "drift",
         "forgotten",
@@ -51,7 +52,7 @@ def test_every_table_is_strict(path: Path) -> None:
     tables = beside(path)(
         "SELECT name, strict FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sql%'"
     )
-    assert len(tables) == 16
+    assert len(tables) == 17
     assert [name for name, is_strict in tables if not is_strict] == []
 
 

@@ -1,0 +1,101 @@
+"""Accounts under every credentials they were met with, and whose scopes they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.state.clock import timestamp
+from pipelines.state.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`account` is the hash by which all that is known names it; `name` is for people."""
+
+    account: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownScope:
+    """A pipeline in an account and mode; `file` is where it was last run from, absent of versions before."""
+
+    scope_id: int
+    pipeline: str
+    account: str
+    mode: str
+    file: str | None
+    has_leads: bool
+    has_operations: bool
+
+    @property
+    def is_used(self) -> bool:
+        return self.has_leads or self.has_operations
+
+
+class Accounts:
+    """What this state knows of accounts, whichever pipeline."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._queries = database, database.queries("accounts")
+
+    def of(self, credentials: str) -> Account | None:
+        row = self._queries.of(credentials=credentials)
+        return None if row is None else Account(row["account"], row["name"])
+
+    def keep(self, credentials: str, account: str, name: str | None) -> None:
+        """From here on these credentials are those of this account."""
+        with self._database.transaction():
+            self._queries.keep(credentials=credentials, account=account, name=name, now=timestamp())
+
+    def scopes(self) -> list[KnownScope]:
+        """Those that ran last come first."""
+        return [
+            KnownScope(
+                row["scope_id"],
+                row["pipeline"],
+                row["account"],
+                row["mode"],
+                row["file"],
+                bool(row["has_leads"]),
+                bool(row["has_operations"]),
+            )
+            for row in self._queries.scopes()
+        ]
+
+    def known_leads(self, scope: KnownScope, count: int) -> list[tuple[str, str]]:
+        """(number, address) of leads that can be read back, those that changed last first."""
+        rows = self._queries.known_leads(scope_id=scope.scope_id, count=count)
+        return [(row["lead_id"], row["email"] or "") for row in rows]
+
+    def known_transactions(self, scope: KnownScope, count: int) -> list[str]:
+        rows = self._queries.known_transactions(scope_id=scope.scope_id, count=count)
+        return [row["transaction_id"] for row in rows]
+
+    def move(self, scope: KnownScope, *, pipeline: str, mode: str) -> None:
+        """What a scope knows is known under another name or mode from now on, its runs included."""
+        with self._database.transaction():
+            unused = self._queries.unused(pipeline=pipeline, account=scope.account, mode=mode)
+            if unused is not None:  # it changes places with the other: its name must be free
+                self._queries.move(scope_id=unused, pipeline="", mode=scope.mode)
+            self._move(scope.scope_id, pipeline, mode)
+            if unused is not None:
+                self._move(unused, scope.pipeline, scope.mode)
+
+    def _move(self, scope_id: int, pipeline: str, mode: str) -> None:
+        self._queries.move(scope_id=scope_id, pipeline=pipeline, mode=mode)
+        self._queries.move_runs(scope_id=scope_id, pipeline=pipeline)
+
+    def shared(self, scope_id: int, others: Sequence[KnownScope]) -> dict[str, int]:
+        """By pipeline, how many staged records have the key of a lead that it knows."""
+        found = {
+            other.pipeline: self._queries.shared(other_scope=other.scope_id)
+            for other in others
+            if other.scope_id != scope_id
+        }
+        return {pipeline: count for pipeline, count in found.items() if count}
+
+
+def is_left(scope: KnownScope) -> bool:
+    """Whether nobody can say that its file is still there: it may have been renamed."""
+    return scope.file is None or not Path(scope.file).exists()

@@ -1,0 +1,54 @@
+-- Accounts and their scopes: what is known under which credentials, name and mode.
+
+-- name: of(credentials)^
+-- The account that these credentials were met with.
+SELECT account, name FROM accounts WHERE credentials = :credentials;
+
+-- name: keep(credentials, account, name, now)!
+-- These credentials are those of this account; a name that is given stays until another is.
+INSERT INTO accounts (credentials, account, name, met_at) VALUES (:credentials, :account, :name, :now)
+ON CONFLICT (credentials) DO UPDATE SET
+    account = excluded.account, name = coalesce(excluded.name, name);
+
+-- name: scopes()
+-- Every scope, with whether something was done under it; the one that ran last first.
+SELECT scope_id, pipeline, account, mode, file,
+       EXISTS (SELECT 1 FROM leads WHERE leads.scope_id = scopes.scope_id) AS has_leads,
+       EXISTS (SELECT 1 FROM operations WHERE operations.scope_id = scopes.scope_id) AS has_operations
+FROM scopes
+ORDER BY (SELECT max(started_at) FROM runs WHERE runs.scope_id = scopes.scope_id) DESC, scope_id DESC;
+
+-- name: known_leads(scope_id, count)
+-- Leads of a scope that can be read back by their number, those that changed last first.
+SELECT lead_id, json_extract(snapshot, '$.email') AS email
+FROM leads
+WHERE scope_id = :scope_id AND lead_id IS NOT NULL AND removed_at IS NULL
+ORDER BY changed_at DESC LIMIT :count;
+
+-- name: known_transactions(scope_id, count)
+-- Transactions that operations of a scope have acted on, the newest first.
+SELECT substr(target, length('transaction ') + 1) AS transaction_id
+FROM operations
+WHERE scope_id = :scope_id AND target LIKE 'transaction %' AND outcome IN ('done', 'already done')
+ORDER BY settled_at DESC LIMIT :count;
+
+-- name: move(scope_id, pipeline, mode)!
+-- A scope that is that of another pipeline name or mode from now on.
+UPDATE scopes SET pipeline = :pipeline, mode = :mode WHERE scope_id = :scope_id;
+
+-- name: move_runs(scope_id, pipeline)!
+-- Its runs go with it.
+UPDATE runs SET pipeline = :pipeline WHERE scope_id = :scope_id;
+
+-- name: unused(pipeline, account, mode)$
+-- The scope of that name, if nothing was done under it.
+SELECT scope_id FROM scopes
+WHERE pipeline = :pipeline AND account = :account AND mode = :mode
+  AND NOT EXISTS (SELECT 1 FROM leads WHERE leads.scope_id = scopes.scope_id)
+  AND NOT EXISTS (SELECT 1 FROM operations WHERE operations.scope_id = scopes.scope_id);
+
+-- name: shared(other_scope)$
+-- How many staged records have the key of a lead that another scope knows.
+SELECT count(*) FROM staged
+WHERE EXISTS (SELECT 1 FROM leads
+              WHERE leads.scope_id = :other_scope AND leads.key = staged.key AND leads.removed_at IS NULL);
