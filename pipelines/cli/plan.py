@@ -48,6 +48,7 @@ def _json(pipeline: str, result: PlanResult) -> dict[str, Any]:
     plan, summary = result.plan, result.summary
     planned: dict[str, Any] = {
         "pipeline": pipeline,
+        **({"account": dict(summary.account)} if summary.account else {}),
         "rows": summary.rows_json(),
         "leads": summary.leads_json(),
         "held_back": dict(summary.held_back.most_common()),
