@@ -135,6 +135,7 @@ def test_the_reporting_extract_fills_tables_and_then_asks_for_names_alone(
         "oldest_profile": "",
         "owed": 0,
         "from_export_only": 0,
+        "dated_ahead": 0,
     }
     tables = project.command("status", "reporting.yaml", "--json").json["pipelines"][0]["tables"]
     assert (tables["pulled"], tables["on_roster"], tables["waiting"]) == (3, 5, 0)
