@@ -87,10 +87,36 @@ _NO_MOMENT = re.compile(r"0000 00 00|1970 01 01|0001 01 01|1900 01 0[01]")
 _BETWEEN_NAMES = re.compile(r"[,;|\n]+")
 
 
+def _together() -> dict[str, str]:
+    """English phrases of several words, by what they are without blanks between them."""
+    of = [*phrases(words.CLEAR["en"]), *phrases(words.NEGATIVE), *phrases(words.POSITIVE)]
+    plain = [one.removesuffix("*") for one in of if " " in one.removesuffix("*")]
+    return {one.replace(" ", ""): one for one in sorted(plain, key=len, reverse=True)}
+
+
+_TOGETHER = _together()
+_HOLDS_TOGETHER = re.compile("|".join(map(re.escape, _TOGETHER)))
+_IS_ONE_WORD = re.compile(
+    r"((?:is|has|was|email|mail)+)(bounced|unsubscribed|complained|suppressed|blacklisted)"
+)
+_ENDS_IN_CHANNEL = re.compile(r"(fax|calls?|sms|phone|e?mails?)$")
+
+
+def _parted(text: str) -> str:
+    """A header with nothing between its words, as HASOPTEDOUTOFFAX, with blanks where they end."""
+    if " " in text or len(text) <= len("optedout"):
+        return text
+    if single := _IS_ONE_WORD.fullmatch(text):
+        return " ".join(single.groups())
+    if found := _HOLDS_TOGETHER.search(text):
+        text = f"{text[: found.start()]} {_TOGETHER[found[0]]} {text[found.end() :]}"
+    return " ".join(_ENDS_IN_CHANNEL.sub(r" \1", text).split())
+
+
 @lru_cache(maxsize=1024)
 def header_of(name: str) -> Header:
     """What a column is about, by its name."""
-    text = folded(name)
+    text = _parted(folded(name))
     said = frozenset(text.split())
     if said & words.OTHER_CHANNELS and not said & words.MAIL:
         return Header(Kind.SILENT)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from connectors.errors import ConfigError
 from connectors.sources import Source
+from pipelines.contacts.opt_out_rules import Kind, header_of
 from pipelines.contacts.steps.time_zones import time_zone
 from pipelines.drafts.headers import (
     CONSENT_NAMES,
@@ -56,6 +57,9 @@ class Draft:
     tags: str | None = None
     status: str | None = None
     accepted: tuple[str, ...] = ()
+    other_status: list[str] = field(default_factory=list)
+    opt_outs: list[str] = field(default_factory=list)
+    """Columns in which every run looks for who opted out, mapped or not."""
     words: dict[str, int] = field(default_factory=dict)
     """What the column of consent says, and how often."""
     newest: str | None = None
@@ -76,6 +80,13 @@ def draft_pipeline(named: NamedSource, folder: Path, choices: Choices) -> Draft:
     if choices.consent is not None:
         _take_consent(draft, profile, choices.consent)
     draft.words = next((dict(one.words or {}) for one in profile.columns if one.name == draft.status), {})
+    others = set(map(key_of, draft.preset.other_status)) if draft.preset else set()
+    draft.other_status = [column.name for column in profile.columns if key_of(column.name) in others]
+    draft.opt_outs = [
+        name for name in draft.custom if _says_who_opted_out(name) and key_of(name) not in others
+    ]
+    for name in draft.opt_outs:
+        del draft.custom[name]
     draft.yes_or_no = [column.name for column in profile.columns if column.share("yes/no") > 0.9]
     if isinstance(named, NamedFile):
         draft.suppress = [other.written(folder) for other in named.opted_out()]
@@ -220,6 +231,10 @@ def _says_subscribed(named: NamedSource) -> bool:
 def _take_consent(draft: Draft, profile: Profile, name: str) -> None:
     draft.status, draft.accepted = _column(profile, name, "--consent").name, (*YES, *SUBSCRIBED)
     draft.custom.pop(name, None)
+
+
+def _says_who_opted_out(column: str) -> bool:
+    return header_of(column).kind in (Kind.NEGATIVE, Kind.GONE, Kind.STATUS)
 
 
 def _filled(column: ColumnProfile, rows: int) -> str:

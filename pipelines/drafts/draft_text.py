@@ -48,6 +48,12 @@ def _lines(draft: Draft, name: str, attested: str | None, url: str) -> Iterator[
         yield f"  tags: [{_tags(draft, draft.tags)}]  # make them in Kartra first"
     yield "  lists: []  # names of lists in Kartra that these people are put on"
     yield from _consent_lines(draft, attested)
+    if draft.opt_outs:
+        names = ", ".join(map(_one_line, draft.opt_outs))
+        yield f"  # Who opted out is told by: {names}. Nobody needs to map them."
+    if draft.other_status:
+        silent = ", ".join(f"{{column: {yaml_scalar(one)}, allowed: any}}" for one in draft.other_status)
+        yield f"  opt_out: [{silent}]  # it says nothing about mail"
     if draft.newest is not None:
         yield f"  duplicates: {yaml_scalar(f'newest:{draft.newest}')}"
     yield from _guard_lines(draft)

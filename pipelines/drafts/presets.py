@@ -37,7 +37,7 @@ class Preset:
     """The column that says who may be mailed, and what it says then."""
     accepted: tuple[str, ...] = SUBSCRIBED
     other_status: tuple[str, ...] = ()
-    """Columns that are called as a status of mail, and are one of something else."""
+    """Columns that are called as a status of mail, and are about something else, as a plan is."""
     newest: str | None = None
     """The column that tells the latest of several rows of a person."""
     status_in_name: bool = False
@@ -114,7 +114,13 @@ PRESETS = (
     Preset(
         "Ghost", "C", ("email", "subscribed_to_emails"), status="subscribed_to_emails", accepted=("true",)
     ),
-    Preset("Substack", "C", ("email", "active_subscription"), ("email_disabled", "plan", "expiry")),
+    Preset(
+        "Substack",
+        "C",
+        ("email", "active_subscription"),
+        ("email_disabled", "plan", "expiry"),
+        other_status=("active_subscription",),
+    ),
     Preset(
         "Stripe customers",
         "C",

@@ -50,9 +50,12 @@ EXPORTS = {
     "shopify.csv": "Shopify",
     "woocommerce.csv": "WooCommerce",
     "woocommerce_users.csv": "WooCommerce",
+    "salesforce.csv": "Salesforce",
     "salesforce_report.csv": "Salesforce",
     "pipedrive.csv": "Pipedrive",
+    "zoho.csv": "Zoho",
     "ghost.csv": "Ghost",
+    "substack.csv": "Substack",
     "stripe.csv": "Stripe customers",
     "eventbrite.csv": "Eventbrite",
     "eventbrite_new.csv": "Eventbrite",
@@ -290,6 +293,18 @@ def test_a_draft_says_what_a_careful_person_would(
         "Europe/Berlin",
     ]
     assert [bob.fields[name] for name in names] == ["Ann", "M.", "Lee", "Atlantis", "Europe/Vienna"]
+
+
+def test_columns_of_opting_out_are_named_and_not_proposed_as_fields(project: Project) -> None:
+    shutil.copy(DATA / "salesforce.csv", project.folder)
+    assert project.command("init", "salesforce.csv", "--attested", "x").code == 0
+    written = (project.folder / "salesforce.yaml").read_text(encoding="utf-8")
+    assert (
+        "  # Who opted out is told by: HASOPTEDOUTOFEMAIL, ISEMAILBOUNCED. Nobody needs to map them."
+        in written
+    )
+    assert "hasoptedoutofemail:" not in written
+    assert "hasoptedoutoffax:" in written  # that is not about mail
 
 
 def test_a_time_zone_that_nobody_knows_is_not_mapped(project: Project) -> None:
