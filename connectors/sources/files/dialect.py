@@ -6,6 +6,7 @@ from collections import Counter
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_CHARS = 64 * 1024
 SAMPLE_RECORDS = 200
+LONGEST_NAME = 25
 
 
 def find_delimiter(sample: str, quotechar: str, header_row: int | None = None) -> str:
@@ -21,7 +22,7 @@ def find_delimiter(sample: str, quotechar: str, header_row: int | None = None) -
     if not lines:
         return candidates[0]
     in_header = [delimiter for delimiter in candidates if delimiter in lines[0]]
-    if not in_header and (repeated := _of_most_lines(lines, candidates)):
+    if not in_header and not _is_name(lines[0]) and (repeated := _of_most_lines(lines, candidates)):
         return repeated
     return max(
         in_header or candidates,
@@ -59,8 +60,13 @@ def _lines_without_quoted_cells(sample: str, quotechar: str) -> list[str]:
     return [line for line in lines if line.strip()][:SAMPLE_RECORDS]
 
 
+def _is_name(line: str) -> bool:
+    """Whether it looks like the name of a single column of addresses, and not like a title."""
+    return len(line.strip()) <= LONGEST_NAME and re.search(r"mail|correo|courriel", line, re.I) is not None
+
+
 def _of_most_lines(lines: list[str], candidates: list[str]) -> str | None:
-    best, most = None, max(1, len(lines) // 2)
+    best, most = None, max(1, (len(lines) - 1) // 2)
     for delimiter in candidates:
         counts = Counter(count for line in lines if (count := line.count(delimiter)))
         if counts and (times := counts.most_common(1)[0][1]) > most:

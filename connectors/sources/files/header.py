@@ -13,6 +13,8 @@ from connectors.sources.records import Record, named_columns
 
 SEARCHED_ROWS = 20
 LONGEST_NAME = 60
+SHORT_NAME = 25
+"""A word for mail in a longer text may stand in a title."""
 
 _ADDRESS = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+\.[^\W\d_]{2,}")
 _MAIL_WORD = re.compile(r"mail|correo|courriel|correio|メール|почт|邮|郵|메일", re.IGNORECASE)
@@ -66,10 +68,12 @@ def _on_row(records: Sequence[Record], file: str, row: int) -> Record:
 def _place(records: Sequence[Record]) -> int:
     """Of the header: the first record, unless it is a title and a later one clearly is a header."""
     first = records[0]
-    if first.fault or (_has_mail_word(first) and (_filled(first) > 1 or len(_texts(first)[0]) <= 25)):
+    if first.fault or (_has_mail_word(first) and (_filled(first) > 1 or len(_texts(first)[0]) <= SHORT_NAME)):
         return 0
     for place, record in enumerate(records[1:SEARCHED_ROWS], 1):
         above = max(map(_filled, records[:place]))
+        if above == _filled(record) == 1 and _is_of_addresses(record, records[place + 1 :]):
+            return place
         if above > max(2, _filled(record) // 2) or above >= _filled(record):
             continue
         if _is_of_names(record) and _is_above_people(record, records[place + 1 :]):
@@ -85,6 +89,12 @@ def _is_of_names(record: Record) -> bool:
         and not any(len(text) > LONGEST_NAME or _VALUE.fullmatch(text) for text in texts)
         and not _holds_address(record)
     )
+
+
+def _is_of_addresses(record: Record, below: Sequence[Record]) -> bool:
+    """A single column of addresses under a title."""
+    is_name = _has_mail_word(record) and len(_texts(record)[0]) <= SHORT_NAME
+    return is_name and any(map(_holds_address, below[:1]))
 
 
 def _is_above_people(record: Record, below: Sequence[Record]) -> bool:

@@ -29,7 +29,7 @@ MAX_COLUMNS = 4_096
 MAX_VALUE_CHARS = 16 * 1024 * 1024
 _BLOCK_CHARS = 64 * 1024
 _KIND = "JSON lines"
-_WHOLE_BELOW = 15
+_WHOLE_BELOW = 40
 """Digits of a whole number that is written with an exponent."""
 
 

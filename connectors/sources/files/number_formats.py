@@ -44,7 +44,10 @@ class NumberFormat:
             return written, ""
         if value - value:  # infinite, or none
             return "", ""
-        if self.kind != "number" and (moment := _moment(value, self.kind, is_from_1904)) is not None:
+        if (
+            self.kind != "number"
+            and (moment := _moment(value, self.kind, self.code, is_from_1904)) is not None
+        ):
             return moment, ""
         if re.fullmatch(r"-?\d+", written) and len(written) < 60:
             return _filled(self.code, written), ""
@@ -64,13 +67,15 @@ def builtin_format(number: str) -> NumberFormat:
     return NumberFormat.of(BUILTIN_FORMATS.get(int(number), "General") if number.isdigit() else "General")
 
 
-def _moment(value: float, kind: str, is_from_1904: bool) -> str | None:
+def _moment(value: float, kind: str, code: str, is_from_1904: bool) -> str | None:
     """None for a number that is no day of a calendar."""
     from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
 
     epoch = CALENDAR_MAC_1904 if is_from_1904 else CALENDAR_WINDOWS_1900
     if value < 0 and kind == "date":
         return None
+    if value == 0 and kind == "date" and re.search("[yd]", code, re.IGNORECASE):
+        return ""  # no day has the number 0: it is what is left of a date that is not there
     try:
         moment = from_excel(value, epoch, timedelta=kind == "span")
     except (ValueError, OverflowError):
