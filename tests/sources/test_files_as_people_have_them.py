@@ -221,6 +221,20 @@ NOT_TABLES = [
 ]
 HEADERS = [
     File(
+        "title-of-one-column.csv",
+        "Exported: 2026\nEmail\nann@example.org\n",
+        {"ann": {}},
+        fields="email: Email",
+        notes=("the header was found on row 2",),
+    ),
+    File(
+        "comments.csv",
+        "# exported\n# by a program\nEmail,First Name\nann@example.org,Ann\n",
+        {"ann": {"first_name": "Ann"}},
+        notes=("the header was found on row 3",),
+    ),
+    File("people-alone.csv", "ann@example.org\nbob@example.org\n", problem="people-alone.csv has no header"),
+    File(
         "titles.csv",
         "My Newsletter export 2026-11-24\n\nEmail,First Name\nann@example.org,Ann\nbob@example.org,Bob\n",
         BOTH,
@@ -406,6 +420,9 @@ SHEETS = [
         bytes_of(WITH_NUMBERS, formats={3: "dd/mm/yyyy"}),
         {"ann": {"first_name": "Ann", "zip": "2139", "phone": "491701234567"}},
         fields=ZIP,
+    ),
+    File(
+        "day-zero.xlsx", bytes_of([PEOPLE[0], ["ann@example.org", 0]], formats={1: "dd.mm.yyyy"}), {"ann": {}}
     ),
     File(
         "dates.xlsx",
