@@ -13,7 +13,7 @@ from pipelines.cli.exits import DONE, USAGE, code_of
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.contacts.held_back import held_back_lines, unclear_json, unclear_lines
-from pipelines.verbs.check import Checked, check_file
+from pipelines.verbs.check import Checked, check_files
 
 
 @click.command(epilog="Example:  kartra-sync check newsletter.yaml")
@@ -21,7 +21,7 @@ from pipelines.verbs.check import Checked, check_file
 @common
 def check(files: tuple[Path, ...], *, as_json: bool) -> int:
     """Check pipeline files: syntax, columns, every row and, with credentials, the names in Kartra."""
-    found = [check_file(file, os.environ) for file in files]
+    found = check_files(files, os.environ)
     if as_json:
         print_json({"ok": all(checked.ok for checked in found), "files": [*map(_json, found)]})
     else:

@@ -19,6 +19,7 @@ from pipelines.cli.streams import may_be_lost
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.verbs.identity import Choices
 from pipelines.verbs.run import RunResult, run_pipeline
+from pipelines.verbs.twins import refuse_twins
 
 
 @click.command(epilog="Example:  kartra-sync run newsletter.yaml")
@@ -54,6 +55,7 @@ def run(
     codes = []
     printed = []
     configs = [read_file(file) for file in files]
+    refuse_twins(configs)
     for config in configs:
         if stop.asked():
             break

@@ -1,7 +1,7 @@
 """Is a pipeline file right? Its syntax, its columns, every row and, with credentials, the account's names."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from pipelines.operations.job import check_operation_columns, check_operations
 from pipelines.pull.job import check_roster
 from pipelines.tables.warehouse import Warehouse
 from pipelines.verbs.account import open_client
+from pipelines.verbs.twins import twin_message, twin_of
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class Checked:
     """What was found in one file. `problem` is what makes a run impossible."""
 
     file: Path
+    config: PipelineConfig | None = field(default=None, repr=False)
     pipeline: str | None = None
     notes: list[str] = field(default_factory=list)
     records: int = 0
@@ -50,12 +52,24 @@ class Checked:
         return self.problem is None and not self.missing
 
 
+def check_files(files: Iterable[Path], environ: Mapping[str, str]) -> list[Checked]:
+    """Each, and whether they get in each other's way."""
+    found: list[Checked] = []
+    for file in files:
+        checked = check_file(file, environ)
+        before = [other.config for other in found if other.config is not None]
+        if checked.config is not None and (twin := twin_of(checked.config, before)):
+            checked.problem = ConfigError(twin_message(checked.config, twin))
+        found.append(checked)
+    return found
+
+
 def check_file(file: Path, environ: Mapping[str, str]) -> Checked:
     """Never raises SyncError: it becomes the `problem`."""
     checked = Checked(file)
     try:
         config = read_pipeline(file, environ)
-        checked.pipeline = config.pipeline
+        checked.config, checked.pipeline = config, config.pipeline
         _check(config, checked)
     except SyncError as error:
         checked.problem = error

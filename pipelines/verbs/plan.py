@@ -23,6 +23,7 @@ from pipelines.verbs.account import open_client
 from pipelines.verbs.identity import Choices, find, refuse_shared
 from pipelines.verbs.reading import store_of
 from pipelines.verbs.run import contacts_of, guard_plan, log, may_skip
+from pipelines.verbs.twins import note_of_twin
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
         standing = find(config, store)
         account, summary.account = standing.account, standing.to_json()
         summary.notes += standing.notes
+        summary.notes += [note] if (note := note_of_twin(store, config)) else []
         if source is not None:
             result = _plan_load(
                 config, extract_of(source, config.needs_load(), store, summary), store, account, summary

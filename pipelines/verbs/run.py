@@ -27,6 +27,7 @@ from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.drift import DriftCheck
 from pipelines.verbs.identity import Choices, enter, refuse_shared
+from pipelines.verbs.twins import note_of_twin
 from pipelines.verbs.work import Caller, Work, work_on
 
 log = logging.getLogger("kartra_sync.run")
@@ -76,6 +77,7 @@ def run_pipeline(
     with opened as store:
         standing = enter(config, store, choices=choices, stopping=stopping)
         summary.account = standing.to_json()
+        summary.notes += [note] if (note := note_of_twin(store, config)) else []
         with work_on(config, store, standing.account, caller, summary=summary) as work:
             _carry_out(work, source, choices, full=full)
     return RunResult(
