@@ -19,6 +19,8 @@ from connectors.kartra.money import money_text, net_of
         ("cancellation", "0"),
         ("request_cancellation", "0"),
         ("revert_cancellation", "0"),
+        ("Sale", "19.90"),
+        ("Partial Refund", "-19.90"),
     ],
 )
 @pytest.mark.parametrize("sent", ["19.90", "-19.90"])
@@ -26,7 +28,7 @@ def test_the_type_gives_the_sign_whatever_sign_was_sent(kind: str, net: str, sen
     assert net_of(kind, Decimal(sent)) == Decimal(net)
 
 
-@pytest.mark.parametrize("kind", ["gift", "Sale", "", None])
+@pytest.mark.parametrize("kind", ["gift", "Sales", "trial", "", None])
 def test_a_type_that_is_not_known_adds_nothing_known(kind: str | None) -> None:
     assert net_of(kind, Decimal("19.90")) is None
 
