@@ -156,7 +156,7 @@ def _without_profile(task: Task, read: ProfileRead, now: Now, rules: Rules) -> N
     if task.stage is Stage.ADOPTING:
         reason = "the address exists in Kartra, but its lead cannot be read"
         return Settle(task, Outcome("rejected", LEAD_EXISTS, reason))
-    return ReadBack(task, task.left_s(now)) if is_open else _send_again(task)
+    return ReadBack(task, task.left_s(now)) if is_open else _send_again(task, now)
 
 
 def _unproven(task: Task) -> Task:
@@ -223,12 +223,16 @@ def _after_comparison(task: Task, found: Task, now: Now, rules: Rules) -> NextSt
     found = replace(found, done=done, change=owed)
     if task.stage in _LEFT:
         return Settle(found, Outcome("recovered"), complete=not owed and not found.unproven)
-    return _send_again(found) if owed else settled(found)
+    return _send_again(found, now) if owed else settled(found)
 
 
-def _send_again(task: Task) -> Send | Settle:
-    """What was proven not to have landed."""
+def _send_again(task: Task, now: Now) -> Send | Settle:
+    """What was proven not to have landed; not what is refused on its way to Kartra for the second run."""
+    barrier = task.barrier
+    if barrier is not None and barrier == now.barred_before and now.others_pass and len(task.barriers) > 1:
+        reason = f"{task.trouble}: something in front of Kartra refuses this record, in two runs now"
+        return Settle(task, Outcome("rejected", reason=reason))
     if task.tries < MAX_TRIES:
         return Send(replace(task, stage=Stage.FRESH))
     reason = f"no usable answer in {MAX_TRIES} tries; what is left has not landed, the next run sends it"
-    return Settle(task, Outcome("deferred", reason=reason))
+    return Settle(task, Outcome("deferred", barrier, reason))

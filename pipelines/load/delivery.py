@@ -67,6 +67,7 @@ class Delivery:
         self._workers = Workers(run, self._launch, self._take)
         self._turns = Turns(IN_ANY_ORDER)
         self._put_by = self._last_pass = False
+        self._barred: set[str] = set()  # keys of leads whose calls something in front of Kartra refused
         self._given_up: dict[str, datetime] = {}  # key: intent of a creation that had not landed
         self.actions: Counter[str] = Counter()
         self.retried = 0
@@ -183,6 +184,8 @@ class Delivery:
         if task.stage in WRITES:
             self._patience.hear_write(answer)
             self._count_causes(task, answer)
+            if answer.refused_on_the_way:
+                self._barred.add(task.entry.key)
         self._do(next_step(task, answer, self._now_for(task, answer), self._rules))
 
     def _now(self) -> Now:
@@ -194,8 +197,11 @@ class Delivery:
     def _now_for(self, task: Task, answer: Answer) -> Now:
         """With what the store knows that decides about this answer."""
         asked = asks_owner(task, answer)
+        barrier = task.barrier if task.stage not in WRITES else None
         return replace(
             self._now(),
+            barred_before=self._store.outbox.barred_before(task.entry, barrier) if barrier else None,
+            others_pass=bool(self.actions) or self._barred <= {task.entry.key},
             owner=self._store.leads.owner_of(*asked) if asked else None,
             earlier_try_at=self._given_up.get(task.entry.key),
         )

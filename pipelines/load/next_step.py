@@ -198,6 +198,8 @@ def _after_write(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep
         return anew(task, rules)
     if task.is_gone(first):  # nothing was done, for there was nobody to do it for
         return Withdraw(task, search(task, first))
+    barrier = f"HTTP {answer.status}" if answer.refused_on_the_way else ""
+    task = replace(task, barriers=(*task.barriers, barrier), trouble=answer.trouble)
     told = heard(task, answer, rules)
     task = _take(task, told.done, answer.lead_id)
     task = replace(task, refused={**task.refused, **dict(told.refused)})

@@ -73,6 +73,10 @@ class Now:
     """Writes in a row that were proven not to have been carried out, with the one just answered."""
     owner: str | None = None
     """The key whose lead a profile is that was just read (`asks_owner`)."""
+    barred_before: str | None = None
+    """What barred the way to every try of the same wish in an earlier run (`Task.barrier`)."""
+    others_pass: bool = False
+    """Calls of other leads reach Kartra: what stands in between bars this one alone."""
     earlier_try_at: datetime | None = None
     """The intent of a creation of the same key that an earlier run had given up."""
 
@@ -97,6 +101,10 @@ class Task:
     """The monotonic second at which every effect of the last write has to show."""
     intended_at: datetime | None = None
     """The first try."""
+    barriers: tuple[str, ...] = ()
+    """Of each try: what stood in front of Kartra and refused it, such as HTTP 403; "" where nothing did."""
+    trouble: str = ""
+    """What the last of them said."""
     gone: str | None = None
     """The error type by which Kartra said that the number of its lead is gone."""
     refused: Mapping[Cause, str] = field(default_factory=dict)
@@ -121,6 +129,11 @@ class Task:
         """What of the wish may have landed, and nothing proves it."""
         desired = self.entry.desired
         return unproven_wishes(desired, self.snapshot) if desired and self.snapshot else []
+
+    @property
+    def barrier(self) -> str | None:
+        """What refused every try of it in the same way, before Kartra."""
+        return self.barriers[0] or None if len(set(self.barriers)) == 1 else None
 
     def is_window_open(self, now: Now) -> bool:
         """Whether effects of the last write may still be on their way."""

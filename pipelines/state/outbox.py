@@ -120,6 +120,14 @@ class Outbox:
             self._queries.withdraw(entry_id=entry.entry_id)
             self._leads.drop(entry.key, gone_id)
 
+    def barred_before(self, entry: Entry, barrier: str) -> str | None:
+        """The barrier, if it is what the same wish was put off for in an earlier run."""
+        scope_id = self._scope.scope_id
+        found = self._queries.barred_before(
+            scope_id=scope_id, key=entry.key, digest=entry.digest, entry_id=entry.entry_id, barrier=barrier
+        )
+        return barrier if found else None
+
     def settle(
         self,
         entry: Entry,

@@ -52,6 +52,13 @@ UPDATE outbox SET state = 'settled', wish = NULL, change = NULL, settled_at = :n
                   outcome = :outcome, type = :type, reason = :reason, done = :done
 WHERE entry_id = :entry_id;
 
+-- name: barred_before(scope_id, key, digest, entry_id, barrier)$
+-- Whether every try of a wish was refused in an earlier run by the same thing in front of Kartra.
+SELECT 1 FROM outbox
+WHERE scope_id = :scope_id AND key = :key AND digest = :digest AND entry_id < :entry_id
+  AND state = 'settled' AND outcome = 'deferred' AND type = :barrier
+LIMIT 1;
+
 -- name: drop_planned(scope_id)!
 -- What a run that died had planned and never sent.
 DELETE FROM outbox WHERE scope_id = :scope_id AND state = 'planned';

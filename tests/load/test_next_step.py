@@ -379,6 +379,33 @@ AFTER_READS = {
     "the edit landed": After(unknown(EDIT), profile(CREATED), ("Settle", "edited")),
     "the edit may land yet": After(unknown(EDIT), profile(MOVED), ("ReadBack", "UNKNOWN")),
     "the edit did not land": After(unknown(EDIT), profile(MOVED), ("Send", "FRESH"), LATE),
+    "the creation is refused on its way, once more": After(
+        unknown(CREATE, barriers=("HTTP 403",) * 2), no_lead(), ("Send", "FRESH"), LATE
+    ),
+    "the creation is refused on its way in a second run": After(
+        unknown(CREATE, barriers=("HTTP 403",) * 2),
+        no_lead(),
+        ("Settle", "rejected"),
+        replace(LATE, barred_before="HTTP 403", others_pass=True),
+    ),
+    "all creations are refused on their way in a second run": After(
+        unknown(CREATE, barriers=("HTTP 403",) * 2),
+        no_lead(),
+        ("Send", "FRESH"),
+        replace(LATE, barred_before="HTTP 403"),
+    ),
+    "the creation is refused on its way in another way": After(
+        unknown(CREATE, barriers=("HTTP 413",) * 2),
+        no_lead(),
+        ("Send", "FRESH"),
+        replace(LATE, barred_before="HTTP 403", others_pass=True),
+    ),
+    "the creation got no answer once": After(
+        unknown(CREATE, barriers=("HTTP 403", "")),
+        no_lead(),
+        ("Send", "FRESH"),
+        replace(LATE, barred_before="HTTP 403", others_pass=True),
+    ),
     "its lead was deleted meanwhile": After(unknown(EDIT), no_lead("245"), ("ReadBack", "SEARCHING")),
     "a removal landed": After(REMOVING, profile(TAKEN_BACK), ("Settle", "removed"), rules=REMOVAL),
     "a removal may land yet": After(REMOVING, profile(CREATED), ("ReadBack", "UNKNOWN"), rules=REMOVAL),
