@@ -6,6 +6,7 @@ A password may stand in it as it is: with an @, a slash or a percent sign, which
 import difflib
 import inspect
 import re
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL
@@ -143,14 +144,11 @@ def _check_options(url: URL, what: str) -> None:
 
 def _options_of(url: URL) -> frozenset[str]:
     """The options of its driver; nothing for a driver that nobody knows here."""
+    driver: Any = url.get_dialect().import_dbapi()
     if url.get_driver_name() == "psycopg":
-        from psycopg.pq import Conninfo  # the driver of a database that is asked for
-
-        return frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
+        return frozenset(option.keyword.decode() for option in driver.pq.Conninfo.get_defaults())
     if url.get_driver_name() == "pymysql":
-        from pymysql.connections import Connection  # as above
-
-        taken = frozenset(inspect.signature(Connection.__init__).parameters)
+        taken = frozenset(inspect.signature(driver.connections.Connection.__init__).parameters)
         of_sqlalchemy = {"ssl_capath", "ssl_cipher", "ssl_check_hostname"}
         return (taken | of_sqlalchemy) - {"self", "ssl", "conv", "cursorclass", "auth_plugin_map"}
     return frozenset()

@@ -127,12 +127,7 @@ def make_plan(
         for difference, decision in batch:
             if not decision.change:
                 summary.leads[decision.outcome] += 1
-                if decision.outcome == "unchanged" and difference.snapshot is not None:
-                    kept = remembered(difference.snapshot, difference.desired)
-                    same.append((difference.key, difference.digest, kept))
-                elif decision.outcome == "parked" and run_id:
-                    number = difference.refused[0] if difference.refused else None
-                    store.rejects.add_parked(run_id, difference.row, number, decision.reason)
+                same += _without_a_call(store, difference, decision, run_id)
                 continue
             gone = theirs(difference.desired, difference.snapshot)
             _count(plan, decision, gone)
@@ -156,6 +151,17 @@ def make_plan(
     if plan.new_fields:
         plan.actions["create_custom_field"] = len(plan.new_fields)
     return plan
+
+
+def _without_a_call(
+    store: Store, difference: Difference, decision: Decision, run_id: str | None
+) -> Iterator[tuple[str, bytes, Snapshot]]:
+    """What is kept of a lead that nothing is sent to: that it is as wished, or why it waits for a person."""
+    if decision.outcome == "unchanged" and difference.snapshot is not None:
+        yield difference.key, difference.digest, remembered(difference.snapshot, difference.desired)
+    elif decision.outcome == "parked" and run_id:
+        number = difference.refused[0] if difference.refused else None
+        store.rejects.add_parked(run_id, difference.row, number, decision.reason)
 
 
 def refuse_missing(plan: Plan) -> None:

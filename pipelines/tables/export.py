@@ -23,6 +23,7 @@ from connectors.kartra.money import money_text
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.used_files import refuse_used
 from pipelines.private_file import create_private, refuse_existing, written_aside
+from pipelines.tables.export_parquet import ParquetTable
 from pipelines.tables.session import Session, opened
 from pipelines.tables.warehouse import MIGRATIONS, migrations, open_warehouse
 from pipelines.words.nearest import nearest
@@ -148,7 +149,6 @@ def _write(session: Session, name: str, kinds: Kinds | None, path: Path, form: s
 def _opener(form: str) -> OpenFile:
     if form == "csv":
         return CsvTable
-    from pipelines.tables.export_parquet import ParquetTable  # pyarrow, for whoever asks for it
 
     return ParquetTable
 

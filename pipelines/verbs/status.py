@@ -4,9 +4,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from connectors.errors import TablesError
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.config.pull import PullConfig
 from pipelines.state.store import Store
 from pipelines.verbs.reading import store_of
 
@@ -35,8 +33,7 @@ def status_of(config: PipelineConfig) -> dict[str, Any]:
             }
             if holder
             else None,
-            **({"operations": _operations(store, config)} if config.operations is not None else {}),
-            **({"tables": _tables(config.pull)} if config.pull is not None else {}),
+            **_parts(store, config),
         }
 
 
@@ -50,27 +47,12 @@ def _account(store: Store, config: PipelineConfig) -> dict[str, str | None] | No
     return None
 
 
-def _operations(store: Store, config: PipelineConfig) -> dict[str, dict[str, int]]:
-    """Of each operation how many are done, already done, refused, parked, unknown: of all runs together."""
-    from pipelines.operations.journal import OperationStore  # whoever does no operations need not wait for it
+def _parts(store: Store, config: PipelineConfig) -> dict[str, Any]:
+    if config.operations is None and config.pull is None:
+        return {}
+    from pipelines.verbs.status_parts import parts_of  # SQLAlchemy and more: half of what the verb takes
 
-    counts: dict[str, dict[str, int]] = {}
-    for row in OperationStore(store).counts(config.pipeline):
-        counts.setdefault(row.do, {})[row.outcome] = row.operations
-    return counts
-
-
-def _tables(pull: PullConfig) -> dict[str, Any]:
-    """How fresh the tables of a pull are; `problem` where they cannot be read, or are not there yet."""
-    from pipelines.tables.reports import read_report  # whoever pulls nothing need not wait for it
-    from pipelines.tables.warehouse import Warehouse
-
-    try:
-        with Warehouse(pull.into, read_only=True) as warehouse:
-            fresh = read_report(warehouse.tables, "freshness")
-    except TablesError as error:
-        return {"problem": str(error)}
-    return dict(zip(fresh.columns, fresh.rows[0], strict=True))
+    return parts_of(store, config)
 
 
 def runs_of(config: PipelineConfig, count: int) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ leaves digits out or adds a unit is not. A number that is no date in a format of
 import re
 from dataclasses import dataclass
 from datetime import datetime, time
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 from connectors.sources.values import text_of
 
@@ -30,11 +31,10 @@ class NumberFormat:
     @staticmethod
     @lru_cache(maxsize=4096)
     def of(code: str) -> "NumberFormat":
-        from openpyxl.styles.numbers import is_date_format, is_timedelta_format  # for whoever has a workbook
-
-        if is_timedelta_format(code):
+        numbers = _openpyxl().styles.numbers
+        if numbers.is_timedelta_format(code):
             return NumberFormat(code, "span")
-        return NumberFormat(code, "date" if is_date_format(code) else "number")
+        return NumberFormat(code, "date" if numbers.is_date_format(code) else "number")
 
     def text_of(self, written: str, *, is_from_1904: bool) -> tuple[str, str]:
         """(text, fault) of a number as the workbook writes it."""
@@ -60,24 +60,22 @@ class NumberFormat:
 
 def builtin_format(number: str) -> NumberFormat:
     """The format of a number that every workbook knows."""
-    from openpyxl.styles.numbers import BUILTIN_FORMATS
-
     if number in _EASTERN_DATES:
         return NumberFormat("", "date")
-    return NumberFormat.of(BUILTIN_FORMATS.get(int(number), "General") if number.isdigit() else "General")
+    known = _openpyxl().styles.numbers.BUILTIN_FORMATS
+    return NumberFormat.of(known.get(int(number), "General") if number.isdigit() else "General")
 
 
 def _moment(value: float, kind: str, code: str, is_from_1904: bool) -> str | None:
     """None for a number that is no day of a calendar."""
-    from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
-
-    epoch = CALENDAR_MAC_1904 if is_from_1904 else CALENDAR_WINDOWS_1900
+    dates = _openpyxl().utils.datetime
+    epoch = dates.CALENDAR_MAC_1904 if is_from_1904 else dates.CALENDAR_WINDOWS_1900
     if value < 0 and kind == "date":
         return None
     if value == 0 and kind == "date" and re.search("[yd]", code, re.IGNORECASE):
         return ""  # no day has the number 0: it is what is left of a date that is not there
     try:
-        moment = from_excel(value, epoch, timedelta=kind == "span")
+        moment = dates.from_excel(value, epoch, timedelta=kind == "span")
     except (ValueError, OverflowError):
         return None
     if isinstance(moment, datetime) and moment.time() == time():
@@ -151,3 +149,11 @@ def _tokens(section: str) -> tuple[tuple[str, str], ...] | None:
     after = "".join(sign for _, sign in tokens[places[-1] + 1 :])
     is_word = re.search(r"[^\W\d_](?:[^\W\d_]{2}|.*[\s.:#])", before)
     return None if is_word or before == "-" or after.strip(" )") else tuple(tokens)
+
+
+@cache
+def _openpyxl() -> Any:
+    """What knows the formats of Excel: a fifth of a second to import, for whoever has a workbook."""
+    import openpyxl
+
+    return openpyxl
