@@ -110,7 +110,7 @@ class SplitStep(Section):
     """Makes several values of one."""
 
     split: Characters
-    """What separates them; csv: they stand as in a CSV, in quotes where needed."""
+    """What separates them; csv: they stand as in a CSV, in quotes where needed; json: they are a list."""
 
 
 class ReplaceStep(Section):
@@ -175,7 +175,7 @@ class PhoneStep(Section):
     country: Column | None = None
     """The column that tells it, by name or code; region counts where that is blank or no country."""
     otherwise: Else = Field("reject", alias="else")
-    """What becomes of what is no possible number: reject, keep, blank."""
+    """What becomes of what is no number: reject, keep, blank."""
 
 
 class NameStep(Section):
@@ -252,7 +252,7 @@ class Value(Section):
     template: Annotated[str, read_by(_template, TEXT)] | None = None
     """Text with columns in it, as "{First} {Last}"; blank where all of them are."""
     split: Characters | None = None
-    """What separates several values in one cell; csv: they stand as in a CSV, in quotes where needed."""
+    """What separates several values in one cell; csv: they stand as in a CSV, in quotes; json: as a list."""
     do: tuple[Annotated[Step, BeforeValidator(_step, json_schema_input_type=_AnyWord | MapOfStep)], ...] = ()
     """Steps, in their order: lower, upper, title, first, last, time_zone, or a map such as {replace: …}."""
 

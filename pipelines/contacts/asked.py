@@ -11,7 +11,7 @@ from pipelines.contacts.columns import INDISPENSABLE, can_be_read, used_columns
 from pipelines.contacts.lead import CalendarClass, DesiredLead, Points, Unwanted
 from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.parts import Part
-from pipelines.contacts.values import Read, Record, UnusableError, distinct, reader
+from pipelines.contacts.values import Read, Record, UnusableError, distinct, listed, reader
 from pipelines.contacts.wishes import WISH, wanted
 
 
@@ -93,9 +93,15 @@ def _texts(element: str | Value) -> Callable[[Record], tuple[str, ...]]:
 
     def texts_of(record: Record) -> tuple[str, ...]:
         value = read(record)
-        return ((value,) if value else ()) if isinstance(value, str) else value
+        return tuple(filter(None, _several(value))) if isinstance(value, str) else value
 
     return texts_of
+
+
+def _several(value: str) -> list[str]:
+    """An array of the source is several names by itself."""
+    names = listed(value)
+    return [value] if names is None else [normal_cell(name) for name in names]
 
 
 def _describe(said: str | Value) -> str:
@@ -133,7 +139,7 @@ def _names(
             value = element if isinstance(element, str) else element(record)
             if value == "":
                 silent = silent or load.blank == "ignore"
-            names += [value] if isinstance(value, str) else value
+            names += _several(value) if isinstance(value, str) else value
         return distinct(name for name in names if name), silent
 
     return names_of

@@ -32,6 +32,9 @@ def _class_of_bytes() -> npt.NDArray[np.int32]:
 
 
 _CLASS = _class_of_bytes()
+_PAIRS = np.arange(1 << 16)
+_TWO_CLASSES = (_CLASS[_PAIRS & 0xFF] * _CLASSES + _CLASS[_PAIRS >> 8]).astype(np.int32)
+"""Of two bytes that are read as one number, of which the first is the lower half."""
 
 
 class Beginnings:
@@ -51,27 +54,26 @@ class Beginnings:
             for length in range(1, len(letters)):
                 may[(*letters[:length], _OPEN)] = True
         self._may = may.reshape(-1)
-        self._foreign = np.array(sorted(foreign), dtype=np.int64)
+        self._foreign = np.array(sorted(foreign), dtype=np.uint32)
 
     def may_begin(self, cells: pa.StringArray) -> Flags:
-        """Which cells may begin with one of them: every one that does, and few others."""
+        """Which cells may begin with one of them: every one that does, and few others.
+
+        Of a cell with fewer bytes those of the next one are taken: that finds a few more.
+        """
         offsets, text = offsets_of(cells), bytes_of(cells)
-        if not len(text):
-            return np.zeros(len(cells), dtype=np.bool_)
-        starts, ends, last = offsets[:-1], offsets[1:], len(text) - 1
-        codes = np.zeros(len(cells), dtype=np.int32)
-        first = _CLASS[text[np.minimum(starts, last)]]
-        for place in range(_LOOKED_AT):
-            at = starts + place
-            classes = _CLASS[text[np.minimum(at, last)]]
-            codes = codes * _CLASSES + np.where(at < ends, classes, _NOTHING)
-        found: Flags = self._may[codes] & (ends > starts)
-        others = np.flatnonzero((first == _FOREIGN) & (ends > starts))
-        if len(others):
-            head = [text[np.minimum(starts[others] + place, last)].astype(np.int64) for place in range(3)]
-            found[others] = np.isin((head[0] << 16) | (head[1] << 8) | head[2], self._foreign)
+        begin, end = int(offsets[0]), int(offsets[-1])
+        padded = np.zeros(end - begin + _LOOKED_AT, dtype=np.uint8)
+        padded[: end - begin] = text[begin:end]
+        words = np.ndarray((end - begin + 1,), dtype="<u4", buffer=padded, strides=(1,))
+        heads = words[offsets[:-1] - begin]
+        codes = _TWO_CLASSES[heads & 0xFFFF] * _CLASSES**2 + _TWO_CLASSES[heads >> 16]
+        found: Flags = self._may[codes] & (offsets[1:] > offsets[:-1])
+        is_foreign = _CLASS[heads & 0xFF] == _FOREIGN
+        if is_foreign.any():
+            found |= is_foreign & np.isin(heads & 0xFFFFFF, self._foreign)
         return found
 
     @staticmethod
     def _code(text: str) -> int:
-        return int.from_bytes(text.encode()[:3], "big")
+        return int.from_bytes(text.encode()[:3], "little")

@@ -6,6 +6,8 @@ need them: most pipelines have none of these.
 """
 
 import csv
+import io
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import assert_never
@@ -64,12 +66,41 @@ def reader(value: Value) -> Read:
     return read
 
 
-def split_cell(cell: str, separator: str) -> tuple[str, ...]:
-    """`csv` as a separator: the cell is a record of its own, names with commas in quotes."""
-    pieces = (
-        next(csv.reader([cell], skipinitialspace=True), []) if separator == "csv" else cell.split(separator)
-    )
-    return distinct(part for piece in pieces if (part := piece.strip()))
+def split_cell(cell: str, separator: str, origin: str = "the cell") -> tuple[str, ...]:
+    """`csv` as a separator: the cell is a CSV of its own, names with commas in quotes; `json`: it is a list.
+
+    A list in JSON, as arrays of a source are written, is several values whatever the separator. `origin` is
+    what an UnusableError says it is about.
+    """
+    pieces = listed(cell)
+    if pieces is None and separator == "json" and cell:
+        raise UnusableError(f"{origin} does not hold a list in JSON")
+    if pieces is None:
+        pieces = _cells_of(cell, origin) if separator == "csv" else cell.split(separator)
+    return distinct(part for piece in pieces if (part := normal_cell(piece)))
+
+
+def listed(cell: str) -> list[str] | None:
+    """The texts and numbers of a list in JSON, None for any other cell."""
+    if not (cell.startswith("[") and cell.endswith("]")):
+        return None
+    try:
+        several = json.loads(cell, parse_float=str, parse_int=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        return None
+    known = {True: "true", False: "false", None: ""}
+    if not all(isinstance(one, str | bool | None) for one in several):
+        return None
+    return [one if isinstance(one, str) else known[one] for one in several]
+
+
+def _cells_of(cell: str, origin: str) -> list[str]:
+    """The cells of a CSV in a cell, on all of its lines."""
+    try:
+        rows = list(csv.reader(io.StringIO(cell, newline=""), skipinitialspace=True))
+    except csv.Error:
+        raise UnusableError(f"{origin} cannot be split as CSV") from None
+    return [piece for row in rows for piece in row]
 
 
 def _origin(value: Value) -> Callable[[Record], str]:
@@ -101,7 +132,10 @@ def _compiled(step: Step, value: Value) -> Callable[[CustomValue, Record], Custo
         case DefaultStep():
             return lambda shaped, _: shaped or step.default
         case SplitStep():
-            return lambda shaped, _: split_cell(shaped, step.split) if isinstance(shaped, str) else shaped
+            where = _describe(value)
+            return lambda shaped, _: (
+                split_cell(shaped, step.split, where) if isinstance(shaped, str) else shaped
+            )
         case WordStep(word="first"):
             return lambda shaped, _: shaped if isinstance(shaped, str) else next(iter(shaped), "")
         case WordStep(word="last"):
@@ -176,17 +210,20 @@ def _region(step: PhoneStep) -> Callable[[Record], str | None]:
 
 _FAULTS: dict[type[Step], str] = {
     MapStep: "has a value that is not in its map",
-    DateStep: "holds no date, or one that could be two",
-    CountryStep: "holds no country that is known",
-    PhoneStep: "holds no possible telephone number",
-    WordStep: "holds no time zone that is known",
+    DateStep: "does not hold a date, or holds one that can be read in two ways",
+    CountryStep: "does not hold a known country",
+    PhoneStep: "does not hold a telephone number of a known country",
+    WordStep: "does not hold a known time zone",
 }
 """The message for a text of which a step can make no sense; of the words only time_zone can get there."""
 
 
 def _fault_message(step: Step, value: Value) -> str:
-    origin = f'the column "{value.column}"' if value.column else f'"{value.template or "the constant"}"'
-    return f"{origin} {_FAULTS.get(type(step), '')}"
+    return f"{_describe(value)} {_FAULTS.get(type(step), '')}"
+
+
+def _describe(value: Value) -> str:
+    return f'the column "{value.column}"' if value.column else f'"{value.template or "the constant"}"'
 
 
 def _titled(text: str) -> str:

@@ -53,7 +53,9 @@ addresses = st.sampled_from(
         *("ann@exämple.org", "ann@example", "a@b@c.org", "", "ann@example.org\n", f"{'a' * 250}@example.org"),
     ]
 ) | st.text(max_size=6)
-names = st.sampled_from(["", "VIP", "VIP;Blog", "Blog; VIP ;", ";", "Été"]) | st.text(max_size=4)
+names = st.sampled_from(
+    ["", "VIP", "VIP;Blog", "Blog; VIP ;", ";", "Été", '["VIP", "A; B"]', "[]"]
+) | st.text(max_size=4)
 records = st.fixed_dictionaries(
     {
         "Email": addresses,

@@ -536,3 +536,21 @@ def test_merging_does_not_depend_on_where_one_begins(
 )
 def test_names_may_stand_in_a_cell_as_in_a_csv(cell: str, tags: tuple[str, ...]) -> None:
     assert lead_of({**ANN, "Tags": cell}, tags=[{"column": "Tags", "split": "csv"}]).tags == tags
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ('["VIP", "A, B"]', ("VIP", "A, B")),
+        ("[]", ()),
+        ('["VIP", null, " VIP "]', ("VIP",)),
+        ("[draft] offers", ("[draft] offers",)),
+        ("[draft]", ("[draft]",)),
+        ("VIP, Blog", ("VIP, Blog",)),
+    ],
+)
+def test_an_array_of_the_source_is_several_names(cell: str, names: tuple[str, ...]) -> None:
+    changes = {"tags": [{"column": "Tags"}], "untag": [{"column": "Lists"}], "lists": []}
+    assert lead_of({**ANN, "Tags": cell, "Lists": ""}, **changes).tags == names
+    gone = lead_of({**ANN, "Tags": "", "Lists": cell}, **changes).unwanted
+    assert gone == {("tags", name) for name in names}

@@ -1,21 +1,25 @@
 """Parts of telephone numbers, by Google's metadata of the world's numbering plans. Pure."""
 
+import re
 from typing import Literal, assert_never
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
+
+_EXTENSION = re.compile(
+    r"[;,]?\s*(?:ext(?:ension)?|extn|x|durchwahl|dw|poste|int)\.?\s*[0-9]{1,7}\s*$", re.IGNORECASE
+)
 
 
 def phone_part(
     part: Literal["number", "country_code", "+country_code", "international"], text: str, region: str | None
 ) -> str | None:
-    """None for what is no possible number, or does not say its country where `region` does not, either.
+    """None for what is no number, or does not say its country where `region` does not, either.
 
-    `region`: ISO 3166-1, two letters. 00 before a country's code is read as + everywhere.
+    `region`: ISO 3166-1, two letters. 00 before a country's code is read as + everywhere. Of a number that is
+    none of its region, and is one with + before it, the + was lost.
     """
-    number = _possible(text, region)
-    if number is None and text.startswith("00"):
-        number = _possible(f"+{text[2:]}", None)
+    number = _number(text, region)
     if number is None:
         return None
     match part:
@@ -30,9 +34,49 @@ def phone_part(
     assert_never(part)
 
 
-def _possible(text: str, region: str | None) -> PhoneNumber | None:
+def _number(text: str, region: str | None) -> PhoneNumber | None:
+    """A number with its country's code is taken where its length is possible: new ones come up everywhere.
+
+    To write a code before one that has none it has to be valid there: else a number is made that is not
+    somebody's, or somebody else's.
+    """
+    if _has_words(text):
+        return None
+    national = _parsed(text, region)
+    if text.lstrip(" (").startswith("+"):
+        return national if national is not None and _has_whole_length(national) else None
+    digits = re.sub(r"\D", "", _EXTENSION.sub("", text))
+    lost = _parsed(f"+{digits}", None)
+    is_lost = lost is not None and phonenumbers.is_valid_number(lost)
+    if national is not None and phonenumbers.is_valid_number(national):
+        return lost if is_lost and _begins_with_its_code(digits, region) else national
+    if text.startswith("00"):
+        international = _parsed(f"+{digits[2:]}", None)
+        return international if international is not None and _has_whole_length(international) else None
+    return lost if is_lost else None
+
+
+def _begins_with_its_code(digits: str, region: str | None) -> bool:
+    """Whether a number begins with the code of its country, and lacks the 0 that others of it begin with."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region or "")
+    if metadata is None or not metadata.national_prefix or digits.startswith(metadata.national_prefix):
+        return False
+    return digits.startswith(str(metadata.country_code))
+
+
+def _has_words(text: str) -> bool:
+    """Letters that are neither keys of a telephone, as in 1-800-FLOWERS, nor before an extension."""
+    number = _EXTENSION.sub("", text)
+    return any(map(str.isalpha, number)) and not phonenumbers.is_alpha_number(number)
+
+
+def _parsed(text: str, region: str | None) -> PhoneNumber | None:
     try:
-        number = phonenumbers.parse(text, region)
+        return phonenumbers.parse(text, region)
     except NumberParseException:
         return None
-    return number if phonenumbers.is_possible_number(number) else None
+
+
+def _has_whole_length(number: PhoneNumber) -> bool:
+    """Not one that can be dialled in its town alone."""
+    return phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
