@@ -119,6 +119,8 @@ def test_check_compares_names_where_there_are_credentials_and_says_where_not(
                 "problems": [],
                 "notes": ["read as utf-8, delimiter ','"],
                 "rows": rows,
+                "held_back": {},
+                "unclear": {},
                 "names_checked": True,
                 "missing": {},
             }
