@@ -119,7 +119,7 @@ def test_check_compares_names_where_there_are_credentials_and_says_where_not(
                 "problems": [],
                 "notes": ["read as utf-8, delimiter ','"],
                 "rows": rows,
-                "held_back": {},
+                "held_back": {'no consent in the column "Consent"': 1},
                 "unclear": {},
                 "names_checked": True,
                 "missing": {},
@@ -140,6 +140,7 @@ def test_check_compares_names_where_there_are_credentials_and_says_where_not(
         "  credentials are not set: names were not compared with the account",
         "  2 invalid: not an e-mail address: no @",
         "  1 without consent, opted out or forgotten",
+        '                1 no consent in the column "Consent"',
     ]
     assert sandbox.calls == []
 
