@@ -30,7 +30,6 @@ from pipelines.config.scalars import (
     truth,
     wrong,
 )
-from pipelines.words.countries import country_code
 
 PLACEHOLDER = re.compile(r"\{\{|\}\}|(?<!\$)\{([^{}]+)\}")
 """`{Column}` in a template; `{{` and `}}` are braces. `${…}` is text: it had its chance as a variable."""
@@ -76,6 +75,8 @@ def _zone(value: object) -> str:
 
 
 def _region(value: object) -> str:
+    from pipelines.words.countries import country_code  # a library of its own: it is not for every pipeline
+
     code = country_code(plain_text(value))
     if code is None:
         raise wrong("a country is expected, such as DE")

@@ -31,10 +31,6 @@ from pipelines.config.values import (
 from pipelines.contacts.lead import CustomValue
 from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.steps.dates import rewritten_date
-from pipelines.contacts.steps.names import name_part
-from pipelines.contacts.steps.phones import phone_part
-from pipelines.contacts.steps.time_zones import time_zone
-from pipelines.words.countries import country_code, country_in
 
 Record = Mapping[str, str]
 Read = Callable[[Record], CustomValue]
@@ -166,6 +162,7 @@ def _compiled(step: Step, value: Value) -> Callable[[CustomValue, Record], Custo
 
 
 def _shape(step: Step) -> _Shape:
+    """What a step does; the libraries behind some of them are loaded by pipelines that use them."""
     match step:
         case WordStep(word="lower"):
             return lambda text, _: text.lower()
@@ -174,6 +171,8 @@ def _shape(step: Step) -> _Shape:
         case WordStep(word="title"):
             return lambda text, _: _titled(text)
         case WordStep(word="time_zone"):
+            from pipelines.contacts.steps.time_zones import time_zone  # see _shape
+
             return lambda text, _: time_zone(text)
         case StripStep():
             return lambda text, _: text.strip(step.strip)
@@ -192,11 +191,17 @@ def _shape(step: Step) -> _Shape:
                 to_zone=step.to_zone,
             )
         case CountryStep():
+            from pipelines.words.countries import country_in  # see _shape
+
             return lambda text, _: country_in(step.country, text)
         case PhoneStep():
+            from pipelines.contacts.steps.phones import phone_part  # see _shape
+
             region = _region(step)
             return lambda text, record: phone_part(step.phone, text, region(record))
         case NameStep():
+            from pipelines.contacts.steps.names import name_part  # see _shape
+
             return lambda text, _: name_part(step.name, text)
     raise TypeError(f"no step of one text: {step!r}")
 
@@ -205,6 +210,8 @@ def _region(step: PhoneStep) -> Callable[[Record], str | None]:
     column = step.country
     if column is None:
         return lambda _: step.region
+    from pipelines.words.countries import country_code  # see _shape
+
     return lambda record: country_code(normal_cell(record[column])) or step.region
 
 
