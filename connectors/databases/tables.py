@@ -124,7 +124,7 @@ class Tables:
         ) {{ options }}"""
         with self.begin() as connection:
             self._run_plain(connection, self.render(created))
-            version = self._version(connection)
+            version = self.version(connection)
         if version > max((number for number, _ in migrations), default=0):
             raise TablesError(f"{self.name}: was written by a newer version of kartra-sync; update this one")
         for number, template in migrations:
@@ -133,14 +133,15 @@ class Tables:
             with self.begin() as connection:
                 if lock := LOCKS.get(self.dialect):
                     self._run_plain(connection, lock)
-                    if self._version(connection) >= number:  # another process was faster
+                    if self.version(connection) >= number:  # another process was faster
                         continue
                 for statement in statements(template, self.dialect):
                     self._run_once(connection, statement)
                 row = {"version": number, "applied_at": datetime.now(UTC)}
                 self.upsert(connection, "warehouse_version", [row])
 
-    def _version(self, connection: Connection) -> int:
+    def version(self, connection: Connection) -> int:
+        """The last migration; 0 before the first."""
         return int(connection.execute(text("SELECT max(version) FROM warehouse_version")).scalar() or 0)
 
     def _run_once(self, connection: Connection, statement: str) -> None:

@@ -14,6 +14,13 @@ FILE = click.Path(path_type=Path)
 
 
 REPLACE = click.option("--replace", is_flag=True, help="Replace a file that is there.")
+EXACT = click.option(
+    "--exact/--for-spreadsheets",
+    "exact",
+    default=False,
+    show_default=True,
+    help="CSV with every value as it is, for programs; or with ' before what a spreadsheet would carry out.",
+)
 
 
 def common(command: Command) -> Command:

@@ -13,7 +13,6 @@ from html import unescape
 from urllib.parse import unquote
 
 import idna
-from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
 
 from pipelines.contacts.normalise import normal_cell, visible
 
@@ -165,6 +164,9 @@ def _trimmed(candidate: str) -> str:
 
 def _validated(text: str) -> str:
     """The normal form of what is to be an address, without anything around it. Raises InvalidAddressError."""
+    # Only now: verbs that look at the state alone need none of it, and it takes as long as all they do.
+    from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
+
     local, at, domain = text.rpartition("@")
     if at and not domain.isascii():
         text = f"{local}@{_ascii_domain(domain)}"

@@ -101,6 +101,7 @@ def estimate_pull(
     waiting = Waiting(profiles=0, sales=0, leads=0, details=0, roster=0)
     try:
         with Warehouse(pull.into, read_only=True, now=clock.now) as warehouse:
+            warehouse.refuse_foreign_tables()
             is_there = warehouse.is_there()
             new = warehouse.count_unknown(lookups) if is_there else len(set(lookups))
             if is_there:

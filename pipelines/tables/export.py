@@ -4,13 +4,13 @@ Every database gives the same files: the rows in the order of their keys, money 
 with its names in order. Here: what is read, and CSV. Parquet is in `export_parquet`.
 """
 
-import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,15 +24,14 @@ from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.used_files import refuse_used
 from pipelines.private_file import create_private, refuse_existing, written_aside
 from pipelines.tables.export_parquet import ParquetTable
+from pipelines.tables.schema import kinds_of_tables
 from pipelines.tables.session import Session, opened
-from pipelines.tables.warehouse import MIGRATIONS, migrations, open_warehouse
+from pipelines.tables.spreadsheets import CsvForPeople
+from pipelines.tables.warehouse import open_warehouse
 from pipelines.words.nearest import nearest
 
 CHUNK_ROWS = 5_000
 
-_CREATED = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)^\)", re.DOTALL | re.MULTILINE)
-_COLUMN = re.compile(r"^    (\w+) \{\{ (\w+) \}\}", re.MULTILINE)
-_ADDED = re.compile(r"ALTER TABLE (\w+) ADD COLUMN \{\{ new_column \}\} (\w+) \{\{ (\w+) \}\}")
 _REPORT = re.compile(r"report_[a-z0-9_]+")
 _SNAPSHOT = {
     "sqlite": "BEGIN",
@@ -76,8 +75,11 @@ def export_tables(
     names: Sequence[str] = (),
     reports: bool = False,
     replace: bool = False,
+    exact: bool = False,
 ) -> list[Written]:
     """Write all tables, or those named, to `folder/<table>.<form>`; `form` is csv or parquet.
+
+    CSV is made for spreadsheets, where no cell may be a formula, unless it is to be `exact`.
 
     No file is put in its place before all of them are whole. Raises ConfigError, TablesError.
     """
@@ -89,25 +91,15 @@ def export_tables(
         paths = {name: folder / f"{name}.{form}" for name in chosen}
         refuse_used(paths.values(), config)
         refuse_existing([] if replace else list(paths.values()))
+        opener = _opener(form, exact=exact)
         with written_aside(folder) as aside:
             counts = {
-                name: _write(session, name, kinds, aside / paths[name].name, form)
+                name: _write(session, name, kinds, partial(opener, aside / paths[name].name))
                 for name, kinds in chosen.items()
             }
             for path in paths.values():
                 (aside / path.name).replace(path)
     return [Written(name, paths[name], counts[name]) for name in chosen]
-
-
-def kinds_of_tables() -> dict[str, dict[str, str]]:
-    """Every table of the warehouse, in order, and what stands in its columns, as the migrations say."""
-    kinds: dict[str, dict[str, str]] = {}
-    for _, template in migrations(MIGRATIONS):
-        for table, columns in _CREATED.findall(template):
-            kinds[table] = dict(_COLUMN.findall(columns))
-        for table, column, kind in _ADDED.findall(template):
-            kinds[table][column] = kind
-    return kinds
 
 
 def _chosen(session: Session, names: Sequence[str], *, reports: bool) -> dict[str, Kinds | None]:
@@ -123,7 +115,9 @@ def _chosen(session: Session, names: Sequence[str], *, reports: bool) -> dict[st
     return {name: kinds for name, kinds in known.items() if name in asked}
 
 
-def _write(session: Session, name: str, kinds: Kinds | None, path: Path, form: str) -> int:
+def _write(
+    session: Session, name: str, kinds: Kinds | None, opened_with: Callable[[Kinds], TableFile]
+) -> int:
     """One table to one file; gives its rows."""
     if kinds is None:
         columns = session.tables.columns(session.connection, name)
@@ -136,7 +130,7 @@ def _write(session: Session, name: str, kinds: Kinds | None, path: Path, form: s
         keys = tuple(inspect(session.connection).get_pk_constraint(name)["constrained_columns"])
         chunks = _chunks(session, "export/table", {"table": name, "columns": tuple(kinds), "keys": keys})
     count = 0
-    file = _opener(form)(path, kinds)
+    file = opened_with(kinds)
     try:
         for rows in chunks:
             file.write(_canonical(rows, kinds))
@@ -146,9 +140,9 @@ def _write(session: Session, name: str, kinds: Kinds | None, path: Path, form: s
     return count
 
 
-def _opener(form: str) -> OpenFile:
+def _opener(form: str, *, exact: bool) -> OpenFile:
     if form == "csv":
-        return CsvTable
+        return partial(CsvTable, exact=exact)
 
     return ParquetTable
 
@@ -199,10 +193,10 @@ _CANONICAL: dict[str, Callable[[Any], Any]] = {
 class CsvTable:
     """UTF-8 with a header; NULL is an empty cell, times are ISO 8601 in UTC."""
 
-    def __init__(self, path: Path, kinds: Kinds) -> None:
+    def __init__(self, path: Path, kinds: Kinds, *, exact: bool = False) -> None:
         self._handle = create_private(path)
-        self._writer = csv.writer(self._handle)
-        self._writer.writerow(kinds)
+        self._writer = CsvForPeople(self._handle, exact=exact)
+        self._writer.writerow(tuple(kinds))
         self._texts = [
             (place, _CSV_TEXTS[kind]) for place, kind in enumerate(kinds.values()) if kind in _CSV_TEXTS
         ]

@@ -4,7 +4,6 @@ What the tables are stands in `sql/warehouse/migrations`, what Kartra's answers 
 `lead_rows` and `sale_rows`.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -17,7 +16,6 @@ from connectors.databases.tables import Tables, as_utc, json_value, tables_url
 from connectors.errors import ConfigError, RefusedValueError
 from connectors.kartra.cells import TableRow
 from pipelines.batches import batches
-from pipelines.shipped import ROOT
 from pipelines.state.clock import CLOCKS_DIFFER, utc_now
 from pipelines.tables.answers import (
     Pulled,
@@ -36,10 +34,10 @@ from pipelines.tables.part_rows import PART_TABLES
 from pipelines.tables.reports import create_views
 from pipelines.tables.sale_rows import BUYER
 from pipelines.tables.sales import keep_details, keep_sales
+from pipelines.tables.schema import MIGRATIONS, migrations, refuse_foreign_tables
 from pipelines.tables.session import Session, opened
 from pipelines.tables.unvalued import unvalued_notes
 
-MIGRATIONS = ROOT / "sql" / "warehouse" / "migrations"
 TABLES = (
     *("tags", "lists", "sequences", "pages", "custom_fields"),
     *("leads", "transactions", "subscriptions"),
@@ -69,6 +67,7 @@ class Warehouse:
         self.tables = Tables(tables_url(into), create=create, read_only=read_only)
         try:
             if create:
+                refuse_foreign_tables(self.tables)
                 self.tables.migrate(migrations(MIGRATIONS))
                 create_views(self.tables, now(), zone)
         except BaseException:
@@ -99,6 +98,10 @@ class Warehouse:
         """Has a pull ever been here?"""
         with opened(self.tables) as session:
             return self.tables.has(session.connection, "lead_roster")
+
+    def refuse_foreign_tables(self) -> None:
+        """Raises ConfigError where a pull would meet tables that are not its own."""
+        refuse_foreign_tables(self.tables)
 
     def begin_pull(
         self, pull_id: str, pipeline: str, account: str, now: datetime, *, other_account: bool = False
@@ -306,12 +309,6 @@ def _unknown(session: Session, lookups: Sequence[str]) -> list[str]:
 def _id_in(lookup: str) -> str | None:
     kind, _, name = lookup.partition(":")
     return name if kind == "id" else None
-
-
-def migrations(folder: Path) -> list[tuple[int, str]]:
-    """The numbered files of a folder, in order."""
-    found = [(re.match(r"[0-9]+", file.name), file) for file in sorted(folder.glob("*.sql"))]
-    return [(int(number[0]), file.read_text(encoding="utf-8")) for number, file in found if number]
 
 
 def open_warehouse(

@@ -117,6 +117,7 @@ def _check_pull(pull: PullConfig, checked: Checked) -> None:
         check_roster(pull.leads)
     try:
         with Warehouse(pull.into, read_only=True) as warehouse:
+            warehouse.refuse_foreign_tables()
             is_there = warehouse.is_there()
     except TablesError:
         if not isinstance(pull.into, Path):

@@ -9,7 +9,8 @@ import pytest
 
 from connectors.databases.tables import Tables, json_value, tables_url
 from connectors.errors import TablesError
-from pipelines.tables.warehouse import MIGRATIONS, migrations, open_warehouse
+from pipelines.tables.schema import MIGRATIONS, migrations
+from pipelines.tables.warehouse import open_warehouse
 
 NEW = """-- Kartra tells a lead's favourite colour since 2027.
 ALTER TABLE tags ADD COLUMN {{ new_column }} colour {{ text }};

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from connectors.kartra.sandbox import Sandbox
-from pipelines.tables.export import kinds_of_tables
+from pipelines.tables.schema import kinds_of_tables
 from tests.conftest import Project
 from tests.pull.accounts import COLUMNS, busy_account, read, write_pull
 

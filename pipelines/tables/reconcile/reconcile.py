@@ -4,7 +4,6 @@ What was pulled stays as it is and is filled up from the export; what is only in
 with the origin `export`, until a pull replaces it. Reading the file is in `sales_export`.
 """
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +40,7 @@ from pipelines.tables.reconcile.sales_export import (
     without_buyer,
 )
 from pipelines.tables.session import Session, opened
+from pipelines.tables.spreadsheets import CsvForPeople
 from pipelines.tables.warehouse import open_warehouse
 
 CHUNK_ROWS = 2_000
@@ -139,8 +139,8 @@ def write_findings(outcome: Reconciliation, path: Path) -> int:
     """Everything that does not agree as CSV, readable by its owner alone; gives how many lines."""
     count = 0
     with open_private(path) as handle:
-        writer = csv.writer(handle)
-        writer.writerow(one.name for one in fields(Finding))
+        writer = CsvForPeople(handle)
+        writer.writerow([one.name for one in fields(Finding)])
         for kind in Kind:
             for finding in outcome.scratch.findings(kind):
                 writer.writerow(astuple(finding))
