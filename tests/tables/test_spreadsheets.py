@@ -49,9 +49,8 @@ def starts_a_formula(cell: str) -> bool:
 
 
 def names(project: Project, folder: str) -> dict[str, str]:
-    text = (project.folder / folder / "leads.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    return {row["email"]: row["first_name"] for row in rows}
+    with (project.folder / folder / "leads.csv").open(encoding="utf-8", newline="") as lines:
+        return {row["email"]: row["first_name"] for row in csv.DictReader(lines)}
 
 
 def test_no_cell_of_an_export_is_a_formula_and_all_else_is_as_it_was(pulled: Project) -> None:
