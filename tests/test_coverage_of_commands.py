@@ -23,7 +23,7 @@ def test_every_reason_is_for_a_cell_that_is_empty() -> None:
 
 def test_what_is_used_is_read_from_the_code() -> None:
     used = {cmd: cells["load, pull, operations"] for cmd, cells in table().items()}
-    assert "changes.compile" in used["assign_tag"].split(", ")
+    assert "contacts.wishes" in used["assign_tag"].split(", ")
     assert re.search(r"\bpull\.\w+", used["get_transaction_details"])
     assert "calls.inventories" in used["retrieve_custom_fields"].split(", ")
     assert used["search_lead"].startswith("– (")

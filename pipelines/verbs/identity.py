@@ -146,11 +146,13 @@ def _standing(
     if choices.new_account:
         return _named(config, store, wanted)
     scopes = store.accounts.scopes()
-    met = store.accounts.of(wanted.account)
+    is_met = store.accounts.of(wanted.account) is not None
+    is_met |= any(scope.account == wanted.account for scope in scopes)
     with closing(_LazyClient(config, stopping)) as client:
-        if met is None and (known := _candidates(scopes, config.pipeline)):
+        if not is_met and (known := _candidates(scopes, config.pipeline)):
             standing = _recognised(config, store, client, known)
         else:
+            met = store.accounts.of(wanted.account)
             account = met.account if met else wanted.account
             standing = Standing(account, config.pipeline, config.kartra.mode)
         return _named(config, store, _placed(config, store, client, scopes, standing))

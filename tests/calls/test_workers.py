@@ -22,7 +22,8 @@ from pipelines.calls.patience import STOP_WITHIN_S
 from pipelines.calls.pool import MAX_WORKERS
 from pipelines.calls.workers import Workers, call_each, width_of
 from pipelines.config.file import read_pipeline
-from pipelines.state.lease import HEARTBEAT_S
+from pipelines.state.clock import utc_now
+from pipelines.state.lease import HEARTBEAT_S, this_process
 from pipelines.state.store import Store
 from pipelines.summary import Progress
 from tests.calls.virtual import VirtualPool, VirtualTime
@@ -177,6 +178,7 @@ def test_a_job_that_is_a_bug_is_raised(run: RunContext) -> None:
 def test_a_long_run_says_that_it_is_alive_and_how_far_it_is(run: RunContext) -> None:
     with Store(None) as store:
         beating = replace(run, store=store, run_id="20260301T120000-000000")
+        store.runs.take_lease("newsletter", this_process(beating.run_id, utc_now()))
         loop = Loop(beating, 8)
         loop.pool.shortest_s = loop.pool.longest_s = 10.0
         loop.workers.expect(20)

@@ -484,6 +484,19 @@ def heard(call: ReceivedCall) -> Heard:
     return frozenset({**spoken.lead, **spoken.custom_fields}.items()), frozenset(spoken.actions)
 
 
+def looked_at(asked: Counter[Heard], wanted: Counter[Heard], *, is_refused: bool) -> Counter[Heard]:
+    """Looks at a lead that may come with its call.
+
+    One before a list is taken back: has its person left it? And by each of its addresses one where its number
+    is gone: has it been merged or made anew?
+    """
+    is_taken = any(action[0] == "unsubscribe_lead_from_list" for _, actions in wanted for action in actions)
+    looks = [({name for name, _ in one[0]}, one) for one in asked - wanted if not one[1]]
+    by_number = [one for names, one in looks if names == {"id"}]
+    by_address = [one for names, one in looks if names == {"email"}]
+    return Counter([*(by_number[:1] if is_taken else ()), *(by_address[:2] if is_refused else ())])
+
+
 def account_of_the_model() -> Account:
     return Account(
         tags=[ALWAYS, "VIP", "Blog", "Customer"],

@@ -98,24 +98,29 @@ def _play(
     before = len(sandbox.calls)
     result = project.command("run", "p.yaml", "--json", timeout_s=RUN_ENDS_WITHIN_S)
     check_run(result, findings, may_fail=False)
-    calls = about_leads(sandbox.calls[before:])
-    over = len(_about(calls, {contacts.lead(number, sandbox).id for number in bad}, sandbox))
-    over -= len(night.tried)
+    about = about_leads(sandbox.calls[before:])
+    looks = [call for call in about if call.commands == ("get_lead",)]
+    writes = [call for call in about if call.commands != ("get_lead",)]
+    # A lead is looked at before a list is taken back; one that is gone is looked for by its address, once.
+    refused = {contacts.lead(number, sandbox).id for number in bad}
+    over = max(0, len(_about(writes, refused, sandbox)) - len(night.tried))
+    over += max(0, len(_about(looks, refused, sandbox)) - 2 * len(night.tried))
     leads = result.json["leads"]
-    seen = (result.code, leads["rejected"], leads["parked"], leads["created"] + leads["edited"], len(calls))
+    seen = (result.code, leads["rejected"], leads["parked"], leads["created"] + leads["edited"])
     expected = (
         PARTIAL,
         len(night.tried),
         len(bad) - len(night.tried),
         len(night.good),
-        len(night.good) + len(night.tried),
     )
     if seen != expected:
         findings.add(
-            f"night {night.number + 1}: exit, rejected, parked, created and edited, calls are {seen}"
+            f"night {night.number + 1}: exit, rejected, parked, created and edited are {seen}"
             f" instead of {expected}"
         )
-    log.info("refusals, night %d: %d calls", night.number + 1, len(calls))
+    if not len(night.good) <= len(writes) <= len(night.good) + len(night.tried):
+        findings.add(f"night {night.number + 1}: {len(writes)} writes")
+    log.info("refusals, night %d: %d calls", night.number + 1, len(about))
     return over
 
 

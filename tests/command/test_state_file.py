@@ -335,7 +335,8 @@ def test_a_disk_that_became_read_only_stops_a_run_and_a_look(
     mount("-o", "remount,ro", str(disk))
     results = together(project, [("run", "p.yaml"), ("plan", "p.yaml"), ("status", "p.yaml")])
     told = f"kartra-sync: {project.state}: cannot be used as state: Read-only file system\n"
-    assert [(result.code, result.stderr) for result in results] == [(1, told)] * 3
+    looks = [(0, "")] * 2  # who only reads needs no right to write
+    assert [(result.code, result.stderr) for result in results] == [(1, told), *looks]
     assert sandbox.calls == []
     mount("-o", "remount,rw", str(disk))
     assert project.run().json["leads"]["created"] == 2
