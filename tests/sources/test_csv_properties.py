@@ -5,7 +5,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import SourceError
@@ -62,6 +62,7 @@ def test_a_table_comes_back_as_it_was_written(
 ):
     cells = cp1252_text if encoding == "cp1252" else any_text | awkward_text
     table = data.draw(tables(cells))
+    assume(not any("@" in name for name in table[0]))  # a person's address is no header
     path = folder / "written.csv"
     if quoting == csv.QUOTE_MINIMAL:
         line_end = "\r\n"  # with another one the writer leaves the other line ends in cells unquoted
@@ -77,6 +78,7 @@ def test_a_table_comes_back_as_it_was_written(
     delimiter=st.sampled_from(",;\t|"),
 )
 def test_encoding_and_delimiter_of_a_quoted_table_are_found(folder, table, encoding, delimiter):
+    assume(not any("@" in name for name in table[0]))  # a person's address is no header
     path = folder / "found.csv"
     write(path, table, encoding, delimiter=delimiter, quoting=csv.QUOTE_ALL)
     assert read(path) == (table[0], table[1])

@@ -231,6 +231,8 @@ def test_a_run_that_was_killed_while_its_clock_was_ahead_is_taken_over_at_once(
     wait_for(lambda: len(held(sandbox)) > 2)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate(timeout=60)
+    for left in Path("/dev/shm").glob(f"*faketime*_{first.pid}"):
+        left.unlink()
     second = project.run()
     assert second.code == 0, second.stderr
     assert points_of(sandbox) == [10] * len(forty)

@@ -1,5 +1,6 @@
 """What reports cannot count is told: in a column of each, and in a note of the pull. Currencies, months."""
 
+import time
 from typing import Any
 
 import pytest
@@ -145,6 +146,7 @@ def test_a_subscription_of_an_unknown_status_is_looked_at_again(project: Project
         project.aim(sandbox)
         assert project.run().code == 0
         before = len(sandbox.calls)
+        time.sleep(1.1)  # what was pulled in this second is fresh
         assert project.run().code == 0
         again = [cmd for call in sandbox.calls[before:] for cmd in call.commands]
     assert "get_subscription_details" in again
