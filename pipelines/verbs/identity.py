@@ -118,7 +118,7 @@ def refuse_shared(config: PipelineConfig, store: Store, choices: Choices) -> Non
 
     Raises GuardError.
     """
-    if choices.new_pipeline or store.leads.count():
+    if choices.new_pipeline:
         return
     scopes = store.accounts.scopes()
     mine = next((scope for scope in scopes if scope.scope_id == store.scope.scope_id), None)
@@ -131,6 +131,8 @@ def refuse_shared(config: PipelineConfig, store: Store, choices: Choices) -> Non
         and scope.has_leads
         and is_left(scope)
     ]
+    if not left or store.leads.count():  # leads are counted only where it matters: there may be a million
+        return
     for pipeline, count in store.accounts.shared(store.scope.scope_id, left).items():
         raise GuardError(
             f"{count:,} of these records are leads of the pipeline {pipeline}, whose file is not there any"
@@ -146,13 +148,12 @@ def _standing(
     if choices.new_account:
         return _named(config, store, wanted)
     scopes = store.accounts.scopes()
-    is_met = store.accounts.of(wanted.account) is not None
-    is_met |= any(scope.account == wanted.account for scope in scopes)
+    met = store.accounts.of(wanted.account)
+    is_met = met is not None or any(scope.account == wanted.account for scope in scopes)
     with closing(_LazyClient(config, stopping)) as client:
         if not is_met and (known := _candidates(scopes, config.pipeline)):
             standing = _recognised(config, store, client, known)
         else:
-            met = store.accounts.of(wanted.account)
             account = met.account if met else wanted.account
             standing = Standing(account, config.pipeline, config.kartra.mode)
         return _named(config, store, _placed(config, store, client, scopes, standing))
