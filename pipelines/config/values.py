@@ -30,6 +30,7 @@ from pipelines.config.scalars import (
     truth,
     wrong,
 )
+from pipelines.words.countries import country_code
 
 PLACEHOLDER = re.compile(r"\{\{|\}\}|(?<!\$)\{([^{}]+)\}")
 """`{Column}` in a template; `{{` and `}}` are braces. `${…}` is text: it had its chance as a variable."""
@@ -75,8 +76,6 @@ def _zone(value: object) -> str:
 
 
 def _region(value: object) -> str:
-    from pipelines.words.countries import country_code  # a library of its own: it is not for every pipeline
-
     code = country_code(plain_text(value))
     if code is None:
         raise wrong("a country is expected, such as DE")
@@ -197,7 +196,7 @@ MapOfStep = (
     | PhoneStep
     | NameStep
 )
-Step = WordStep | MapOfStep
+ValueStep = WordStep | MapOfStep
 STEPS: dict[str, type[MapOfStep]] = {
     "strip": StripStep,
     "split": SplitStep,
@@ -214,8 +213,8 @@ WORDS: tuple[str, ...] = get_args(WordStep.model_fields["word"].annotation)
 _AnyWord = Annotated[Any, WithJsonSchema({"enum": list(WORDS)})]
 
 
-def _step(value: object, info: ValidationInfo) -> Step:
-    if isinstance(value, Step):
+def _step(value: object, info: ValidationInfo) -> ValueStep:
+    if isinstance(value, ValueStep):
         return value
     if not isinstance(value, Mapping):
         word = plain_text(value)
@@ -254,7 +253,9 @@ class Value(Section):
     """Text with columns in it, as "{First} {Last}"; blank where all of them are."""
     split: Characters | None = None
     """What separates several values in one cell; csv: they stand as in a CSV, in quotes; json: as a list."""
-    do: tuple[Annotated[Step, BeforeValidator(_step, json_schema_input_type=_AnyWord | MapOfStep)], ...] = ()
+    do: tuple[
+        Annotated[ValueStep, BeforeValidator(_step, json_schema_input_type=_AnyWord | MapOfStep)], ...
+    ] = ()
     """Steps, in their order: lower, upper, title, first, last, time_zone, or a map such as {replace: …}."""
 
     @property
@@ -274,7 +275,7 @@ class Value(Section):
         return several
 
 
-def _picks_one(step: Step) -> bool:
+def _picks_one(step: ValueStep) -> bool:
     return isinstance(step, WordStep) and step.word in ("first", "last")
 
 

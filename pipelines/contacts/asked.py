@@ -8,10 +8,10 @@ from pipelines.config.load import LoadConfig
 from pipelines.config.values import Value
 from pipelines.config.wishes import TAKEN_BY, PointsConfig
 from pipelines.contacts.columns import INDISPENSABLE, can_be_read, used_columns
-from pipelines.contacts.lead import CalendarClass, DesiredLead, Points, Unwanted
+from pipelines.contacts.lead import CalendarClass, DesiredLead, Points, Record, Unwanted
 from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.parts import Part
-from pipelines.contacts.values import Read, Record, UnusableError, distinct, listed, reader
+from pipelines.contacts.values import Read, UnusableError, distinct, listed, reader
 from pipelines.contacts.wishes import WISH, wanted
 
 

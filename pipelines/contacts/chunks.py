@@ -17,12 +17,11 @@ from pipelines.config.load import LoadConfig
 from pipelines.contacts.by_column import ColumnMapper
 from pipelines.contacts.fingerprint import HASH_BYTES
 from pipelines.contacts.forgotten import REASON, Forgotten, cells_of
-from pipelines.contacts.lead import digest, shape
+from pipelines.contacts.lead import Record, digest, shape
 from pipelines.contacts.mapping import Invalid, mapper
 from pipelines.contacts.originals import pack
 from pipelines.contacts.staged import Reject, Staged, StagedRow
 from pipelines.contacts.text_columns import chosen_of, text_columns
-from pipelines.contacts.values import Record
 
 _record_text = json.JSONEncoder(ensure_ascii=False).encode
 

@@ -13,6 +13,8 @@ from typing import Any, Literal
 Origin = Literal["created", "adopted", "skipped"]
 
 
+Record = Mapping[str, str]
+"""The cells of one record by the name of their column."""
 CustomValue = str | tuple[str, ...]
 """Text, or the labels of the options chosen in a checkbox field (in the source's order)."""
 

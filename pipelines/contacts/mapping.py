@@ -13,12 +13,12 @@ from pipelines.config.values import Value
 from pipelines.contacts.addresses import InvalidAddressError, normal_address
 from pipelines.contacts.asked import asked
 from pipelines.contacts.columns import can_be_read, check_used, needed_columns, used_columns
-from pipelines.contacts.lead import DesiredLead
+from pipelines.contacts.lead import DesiredLead, Record
 from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.opt_outs import Standing, Standings
 from pipelines.contacts.parts import Part, Parts
 from pipelines.contacts.steps.dates import numeric_offset_s
-from pipelines.contacts.values import Record, UnusableError, reader
+from pipelines.contacts.values import UnusableError, reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from connectors.sources.names import unique_names
 from pipelines.config.consent import OptOutConfig
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.addresses import words_beside
+from pipelines.contacts.lead import Record
 from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.opt_out_rules import Header, Kind, Verdict, header_of, may_begin, verdict
-from pipelines.contacts.values import Record
 
 SHOWN_CHARACTERS = 40
 _DATE = re.compile(r"[0-9t:., /+-]{8,}z?(?: ?[ap]m)?(?: utc)?")

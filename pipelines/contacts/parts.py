@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pipelines.contacts.lead import CustomValue, DesiredLead
+from pipelines.contacts.lead import CustomValue, DesiredLead, Record
 from pipelines.contacts.opt_outs import Standings
-from pipelines.contacts.values import Record
 
 ValueT = TypeVar("ValueT", bound=CustomValue)
 PartT = TypeVar("PartT", covariant=True)

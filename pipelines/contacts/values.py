@@ -1,8 +1,7 @@
 """What a value of the mapping is for one record: its column, constant or template, shaped step by step. Pure.
 
 A blank goes through every step untouched but `default`. A step that cannot make sense of a value says so,
-unless its `else` keeps or blanks it. Modules with large libraries behind them are imported by the steps that
-need them: most pipelines have none of these.
+unless its `else` keeps or blanks it.
 """
 
 import csv
@@ -23,19 +22,18 @@ from pipelines.config.values import (
     PhoneStep,
     ReplaceStep,
     SplitStep,
-    Step,
     StripStep,
     Value,
+    ValueStep,
     WordStep,
 )
-from pipelines.contacts.lead import CustomValue
+from pipelines.contacts.lead import CustomValue, Record
 from pipelines.contacts.normalise import normal_cell
+from pipelines.contacts.steps.by_library import Shape, shape_by_library
 from pipelines.contacts.steps.dates import rewritten_date
+from pipelines.words.countries import country_in
 
-Record = Mapping[str, str]
 Read = Callable[[Record], CustomValue]
-_Shape = Callable[[str, Record], str | None]
-"""None: no sense can be made of the text."""
 
 
 class UnusableError(ValueError):
@@ -123,7 +121,7 @@ def _template(template: str) -> Callable[[Record], str]:
     return filled
 
 
-def _compiled(step: Step, value: Value) -> Callable[[CustomValue, Record], CustomValue]:
+def _compiled(step: ValueStep, value: Value) -> Callable[[CustomValue, Record], CustomValue]:
     match step:
         case DefaultStep():
             return lambda shaped, _: shaped or step.default
@@ -161,8 +159,8 @@ def _compiled(step: Step, value: Value) -> Callable[[CustomValue, Record], Custo
     return every
 
 
-def _shape(step: Step) -> _Shape:
-    """What a step does; the libraries behind some of them are loaded by pipelines that use them."""
+def _shape(step: ValueStep) -> Shape:
+    """What a step does to one text that is not blank."""
     match step:
         case WordStep(word="lower"):
             return lambda text, _: text.lower()
@@ -170,10 +168,6 @@ def _shape(step: Step) -> _Shape:
             return lambda text, _: text.upper()
         case WordStep(word="title"):
             return lambda text, _: _titled(text)
-        case WordStep(word="time_zone"):
-            from pipelines.contacts.steps.time_zones import time_zone  # see _shape
-
-            return lambda text, _: time_zone(text)
         case StripStep():
             return lambda text, _: text.strip(step.strip)
         case ReplaceStep():
@@ -191,31 +185,13 @@ def _shape(step: Step) -> _Shape:
                 to_zone=step.to_zone,
             )
         case CountryStep():
-            from pipelines.words.countries import country_in  # see _shape
-
             return lambda text, _: country_in(step.country, text)
-        case PhoneStep():
-            from pipelines.contacts.steps.phones import phone_part  # see _shape
-
-            region = _region(step)
-            return lambda text, record: phone_part(step.phone, text, region(record))
-        case NameStep():
-            from pipelines.contacts.steps.names import name_part  # see _shape
-
-            return lambda text, _: name_part(step.name, text)
+        case PhoneStep() | NameStep() | WordStep(word="time_zone"):
+            return shape_by_library(step)
     raise TypeError(f"no step of one text: {step!r}")
 
 
-def _region(step: PhoneStep) -> Callable[[Record], str | None]:
-    column = step.country
-    if column is None:
-        return lambda _: step.region
-    from pipelines.words.countries import country_code  # see _shape
-
-    return lambda record: country_code(normal_cell(record[column])) or step.region
-
-
-_FAULTS: dict[type[Step], str] = {
+_FAULTS: dict[type[ValueStep], str] = {
     MapStep: "has a value that is not in its map",
     DateStep: "does not hold a date, or holds one that can be read in two ways",
     CountryStep: "does not hold a known country",
@@ -225,7 +201,7 @@ _FAULTS: dict[type[Step], str] = {
 """The message for a text of which a step can make no sense; of the words only time_zone can get there."""
 
 
-def _fault_message(step: Step, value: Value) -> str:
+def _fault_message(step: ValueStep, value: Value) -> str:
     return f"{_describe(value)} {_FAULTS.get(type(step), '')}"
 
 

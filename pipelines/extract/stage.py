@@ -15,11 +15,10 @@ from pipelines.contacts.columns import naming_file
 from pipelines.contacts.contract import contract_notes
 from pipelines.contacts.fingerprint import fingerprint, raw_hashes
 from pipelines.contacts.known_records import KnownRecords
-from pipelines.contacts.lead import DesiredLead, digest, shape
+from pipelines.contacts.lead import DesiredLead, Record, digest, shape
 from pipelines.contacts.mapping import Invalid, Mapped, mapper, read_columns
 from pipelines.contacts.merge import merge_leads
 from pipelines.contacts.originals import unpack
-from pipelines.contacts.values import Record
 from pipelines.errors import GuardError
 from pipelines.extract.read_ahead import one_ahead
 from pipelines.extract.suppression import suppressed_addresses, suppressed_by

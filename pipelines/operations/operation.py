@@ -18,9 +18,10 @@ from connectors.kartra.money import money_text
 from pipelines.config.operations import CHANGES, MONEY, TAKES, Do, OperationsConfig
 from pipelines.contacts.addresses import InvalidAddressError, normal_address
 from pipelines.contacts.columns import check_used
+from pipelines.contacts.lead import Record
 from pipelines.contacts.mapping import Invalid
 from pipelines.contacts.normalise import normal_cell
-from pipelines.contacts.values import Record, UnusableError, reader
+from pipelines.contacts.values import UnusableError, reader
 
 FULL = "full"
 """The amount of a refund that gives everything back. A blank one is no amount: it may be a slip."""

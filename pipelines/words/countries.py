@@ -3,10 +3,8 @@
 import re
 import unicodedata
 from functools import cache
+from types import ModuleType
 from typing import Literal
-
-from babel import Locale
-from babel.core import get_global
 
 LANGUAGES = (
     *("en", "de", "fr", "es", "pt", "it", "nl", "pl", "sv", "da", "nb", "fi", "cs", "sk", "hu", "ro", "bg"),
@@ -73,16 +71,26 @@ def country_in(form: Literal["name", "code", "code3"], text: str) -> str | None:
 
 
 @cache
+def _babel() -> ModuleType:
+    # The settings of a pipeline import this module to check the name of a region; nearly all have none, and
+    # `status` and `--help` are to answer without the library.
+    import babel.core
+
+    return babel.core
+
+
+@cache
 def _english() -> dict[str, str]:
     """Two letters: the name. Without regions such as the European Union."""
     letters = _letters().keys() - NO_COUNTRIES
-    return {code: name for code, name in Locale("en").territories.items() if code in letters}
+    return {code: name for code, name in _babel().Locale("en").territories.items() if code in letters}
 
 
 @cache
 def _codes() -> dict[str, str]:
     """Three letters or digits, and what is commonly written for two: the two letters."""
-    return {alias: codes[0] for alias, codes in get_global("territory_aliases").items() if len(codes) == 1}
+    aliases = _babel().get_global("territory_aliases")
+    return {alias: codes[0] for alias, codes in aliases.items() if len(codes) == 1}
 
 
 @cache
@@ -96,7 +104,7 @@ def _by_name() -> dict[str, str]:
     """A name that two languages give to two countries belongs to the first of LANGUAGES."""
     names = dict(OTHER_NAMES)
     for language in LANGUAGES:
-        for code, name in Locale(language).territories.items():
+        for code, name in _babel().Locale(language).territories.items():
             if code in _english():
                 names.setdefault(_plain(name), code)
     return names

@@ -116,9 +116,8 @@ class SqlQuery:
                 row += len(rows)
 
     def _copied(self, connection: Connection) -> Iterator[Chunk]:
-        from connectors.sources.database.postgresql_copy import (
-            open_copy,  # psycopg is loaded by whoever needs it
-        )
+        # psycopg takes 0.1 s to import, and sources in any other database need none of it.
+        from connectors.sources.database.postgresql_copy import open_copy
 
         with open_copy(connection, self._query) as copied:
             if copied is None:

@@ -5,6 +5,7 @@ The transaction is one that cannot write, where the database knows such, and is 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -92,21 +93,22 @@ def _options(url: URL, timeout_s: int) -> dict[str, Any]:
     if backend in MYSQL:
         waits: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "read_timeout": timeout_s}
         if url.get_driver_name() == "pymysql":
-            from connectors.sources.database.mysql import conversions_of_values  # loads the driver
-
-            waits["conv"] = conversions_of_values()
+            waits["conv"] = _of_driver("mysql").conversions_of_values()
         return {"connect_args": waits}
     return {}
+
+
+def _of_driver(module: str) -> Any:
+    """The module beside this one that imports the driver of one database."""
+    # Only once a URL asks for it: a driver that nobody needs may not be there, and takes 0.1 s where it is.
+    return import_module(f"connectors.sources.database.{module}")
 
 
 def _begin(connection: Connection, timeout_s: int) -> None:
     dialect = connection.dialect
     if dialect.name == "postgresql":
         if dialect.driver == "psycopg":
-            from connectors.sources.database.postgresql import load_every_value  # loads the driver
-
-            driver: Any = connection.connection.driver_connection
-            load_every_value(driver)
+            _of_driver("postgresql").load_every_value(connection.connection.driver_connection)
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_s * 1000}")
     elif dialect.name in MYSQL:

@@ -4,6 +4,13 @@ from typing import Literal, assert_never
 
 from nameparser import HumanName
 
+from pipelines.config.values import NameStep
+from pipelines.contacts.steps.by_library import Shape
+
+
+def shape_of(step: NameStep) -> Shape:
+    return lambda text, _: name_part(step.name, text)
+
 
 def name_part(part: Literal["title", "first", "middle", "last", "suffix"], text: str) -> str:
     """ "" where the name has no such part. "Smith, Ann" is read as "Ann Smith"."""

@@ -1,14 +1,33 @@
 """Parts of telephone numbers, by Google's metadata of the world's numbering plans. Pure."""
 
 import re
+from collections.abc import Callable
 from typing import Literal, assert_never
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
 
+from pipelines.config.values import PhoneStep
+from pipelines.contacts.lead import Record
+from pipelines.contacts.normalise import normal_cell
+from pipelines.contacts.steps.by_library import Shape
+from pipelines.words.countries import country_code
+
 _EXTENSION = re.compile(
     r"[;,]?\s*(?:ext(?:ension)?|extn|x|durchwahl|dw|poste|int)\.?\s*[0-9]{1,7}\s*$", re.IGNORECASE
 )
+
+
+def shape_of(step: PhoneStep) -> Shape:
+    region = _region(step)
+    return lambda text, record: phone_part(step.phone, text, region(record))
+
+
+def _region(step: PhoneStep) -> Callable[[Record], str | None]:
+    column = step.country
+    if column is None:
+        return lambda _: step.region
+    return lambda record: country_code(normal_cell(record[column])) or step.region
 
 
 def phone_part(

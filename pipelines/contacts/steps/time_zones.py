@@ -6,6 +6,13 @@ from zoneinfo import available_timezones
 
 from babel.core import get_global
 
+from pipelines.config.values import WordStep
+from pipelines.contacts.steps.by_library import Shape
+
+
+def shape_of(_step: WordStep) -> Shape:
+    return lambda text, _: time_zone(text)
+
 
 def time_zone(text: str) -> str | None:
     """The name in the time zone database, from that name without case, or from the one Windows has."""
