@@ -10,6 +10,7 @@ import threading
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+from connectors.clock import SYSTEM_CLOCK, Clock
 from connectors.errors import ConfigError
 
 log = logging.getLogger("kartra_sync.client")
@@ -76,7 +77,8 @@ class ServerClock:
     came it is this machine's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._offset: timedelta | None = None
         self._is_told = False
@@ -88,7 +90,7 @@ class ServerClock:
 
     def now(self) -> datetime:
         """In UTC."""
-        return datetime.now(UTC) + (self._offset or timedelta(0))
+        return self._clock.now() + (self._offset or timedelta(0))
 
     def learn(self, offset_s: float | None) -> None:
         """Says once when the two are minutes apart."""

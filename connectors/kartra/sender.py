@@ -8,9 +8,9 @@ for it has no effect. Bodies hold the credentials and are never logged.
 
 import logging
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import parse_qsl
@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 from requests import PreparedRequest
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_exponential_jitter
 
+from connectors.clock import SYSTEM_CLOCK, Clock
 from connectors.errors import AccessRefusedError, ConfigError, FatalApiError, RetryableApiError
 from connectors.kartra.answers import ActionAnswer, Answer, Effect, classify, uniform
 from connectors.kartra.clock import ServerClock
@@ -26,7 +27,7 @@ from connectors.kartra.error_types import error_type
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.profile import LeadProfile, parse_profile
 from connectors.kartra.route import is_loopback
-from connectors.kartra.transport import NoReplyError, NotSentError, Reply, Transport
+from connectors.kartra.transport import Endpoint, NoReplyError, NotSentError, Reply, Transport
 from connectors.kartra.wire import Credentials, encode_call
 from connectors.privacy import first_words
 
@@ -84,12 +85,16 @@ class Sender:
         timeout_s: float = 30.0,
         connections: int = 64,
         given_up: Callable[[], bool] = lambda: False,
+        clock: Clock = SYSTEM_CLOCK,
+        endpoint: Endpoint | None = None,
+        readers: Executor | None = None,
     ) -> None:
         """`given_up` is asked while a call waits for its permit: once true, it comes back as not executed.
 
         `timeout_s` bounds the whole answer; connecting is bounded apart. Raises ConfigError where the
         sandbox's credentials would leave this machine, or the environment names a proxy or certificates that
-        cannot be used.
+        cannot be used. `endpoint` is what calls go to, `readers` do what may be left waiting: left out, they
+        are the real ones.
         """
         if not is_loopback(url) and SANDBOX.intersection((credentials.app_id, credentials.api_key)):
             raise ConfigError(
@@ -97,12 +102,13 @@ class Sender:
                 " account, or the address of your sandbox as the url"
             )
         self.counts = CallCounts()
-        self.clock = ServerClock()
+        self.clock = ServerClock(clock)
+        self._clock = clock
         self._credentials = credentials
         self._limiter = limiter
         self._given_up = given_up
-        self._transport = Transport(url, timeout_s=timeout_s, connections=connections)
-        self._readers = ThreadPoolExecutor(connections, thread_name_prefix="read")
+        self._transport = endpoint or Transport(url, timeout_s=timeout_s, connections=connections)
+        self._readers = readers or ThreadPoolExecutor(connections, thread_name_prefix="read")
 
     def close(self) -> None:
         self._readers.shutdown(wait=False)
@@ -145,13 +151,13 @@ class Sender:
         return answer
 
     def _send(self, call: Call, request: PreparedRequest) -> Answer:
-        deadline = time.monotonic() + THROTTLED_PATIENCE_S
+        deadline = self._clock.monotonic() + THROTTLED_PATIENCE_S
         while (permit := self._limiter.acquire(given_up=self._given_up)) and not self._given_up():
             answer = self._post(call, request, permit)
             if not answer.throttled:
                 return answer
             self._limiter.throttled()
-            if time.monotonic() > deadline:
+            if self._clock.monotonic() > deadline:
                 return answer
         return uniform(call, Effect.RETRY_LATER)
 
@@ -159,22 +165,23 @@ class Sender:
         """An answer to a read that nobody wants any more is not waited for."""
         sent = self._readers.submit(self.send, call)
         while not sent.done() and not self._given_up():
-            wait([sent], timeout=0.2)
+            with suppress(TimeoutError):
+                sent.exception(timeout=0.2)
         return sent.result() if sent.done() else uniform(call, Effect.RETRY_LATER)
 
     def _post(self, call: Call, request: PreparedRequest, permit: float) -> Answer:
-        started = time.monotonic()
+        started = self._clock.monotonic()
         try:
             reply = self._transport.post(request, lambda: self._limiter.sent(permit))
         except NotSentError as error:
             log.info("%s: not sent: %s", call.commands[0], error)
             return replace(uniform(call, Effect.RETRY_LATER), trouble=str(error))
         except NoReplyError as error:
-            self.counts.count(call, throttled=False, latency_s=time.monotonic() - started)
+            self.counts.count(call, throttled=False, latency_s=self._clock.monotonic() - started)
             log.info("%s: %s", call.commands[0], error)
             return replace(uniform(call, Effect.UNKNOWN), trouble=str(error))
         throttled = reply.status == 429
-        latency_s = time.monotonic() - started
+        latency_s = self._clock.monotonic() - started
         self.counts.count(call, throttled=throttled, latency_s=latency_s)
         answer = replace(classify(call, reply.status, reply.body), status=reply.status)
         if throttled:
@@ -188,9 +195,9 @@ class Sender:
         return replace(answer, trouble=trouble, refused_on_the_way=_is_of_the_request(reply))
 
     def _sleep(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while (left_s := deadline - time.monotonic()) > 0 and not self._given_up():
-            time.sleep(min(left_s, 0.2))
+        deadline = self._clock.monotonic() + seconds
+        while (left_s := deadline - self._clock.monotonic()) > 0 and not self._given_up():
+            self._clock.sleep(min(left_s, 0.2))
 
 
 def _no_answer(call: Call, last: Answer) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -47,6 +47,20 @@ class NotSentError(Exception):
 
 class NoReplyError(Exception):
     """The request may have arrived, and nobody said what became of it."""
+
+
+class Endpoint(Protocol):
+    """Where calls go. Any number of threads may post."""
+
+    def prepare(self, body: str) -> requests.PreparedRequest:
+        """What can be done before there is a permit."""
+        ...
+
+    def post(self, request: requests.PreparedRequest, has_left: Callable[[], None]) -> Reply:
+        """Raises NotSentError, NoReplyError, AccessRefusedError."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class _Posting(threading.local):

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from connectors.clock import SYSTEM_CLOCK, Clock
 from connectors.kartra.sender import Sender
-from pipelines.calls.clock import SYSTEM_CLOCK, Clock
 from pipelines.calls.pool import Pool, Threads
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.store import Store

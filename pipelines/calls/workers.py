@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 
 from connectors.errors import SyncError
 from connectors.kartra.sender import Sender
-from pipelines.calls.clock import Heartbeat
 from pipelines.calls.context import RunContext
+from pipelines.calls.heartbeat import Heartbeat
 from pipelines.calls.patience import STOP_WITHIN_S
 from pipelines.calls.pool import MAX_WORKERS, Pool, Threads
 from pipelines.config.kartra import KartraConfig

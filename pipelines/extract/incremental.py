@@ -13,7 +13,6 @@ from pipelines.config.sources import IncrementalOptions, SqlOptions
 from pipelines.contacts.fingerprint import NOT_MAPPED
 from pipelines.extract.cells import Cleaned
 from pipelines.extract.transform import Transformed
-from pipelines.state.clock import utc_now
 from pipelines.state.store import Store
 from pipelines.summary import Summary
 
@@ -63,12 +62,13 @@ def extract_of(
     known = store.watermarks.get()
     if known is not None and not full and (note := _what_changed(known.source, digest)):
         summary.notes.append(note)
+    now = store.database.clock.now()
     is_due = incremental.full_every is not None and (
-        known is not None and utc_now() - known.full_at >= incremental.full_every
+        known is not None and now - known.full_at >= incremental.full_every
     )
     is_full = full or known is None or known.source != digest or is_due
     since = None if is_full or known is None else from_json(known.highest)
-    new = query.since(incremental.column, since, incremental.overlap, utc_now())
+    new = query.since(incremental.column, since, incremental.overlap, now)
     read = source.over(new)
     return Extract(read, load if is_full else _for_new_rows(load), new, digest, is_full)
 

@@ -12,11 +12,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from connectors.clock import SYSTEM_CLOCK, Clock
 from connectors.kartra import commands
 from connectors.kartra.commands import InventoryName
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sender import Sender
-from pipelines.calls.clock import SYSTEM_CLOCK, Clock
 from pipelines.calls.inventories import read_inventory
 from pipelines.calls.pool import Pool, Threads
 from pipelines.calls.workers import call_each

@@ -7,6 +7,7 @@ twice (264), so a run that died in between, or another that was faster, leaves n
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from connectors.clock import SYSTEM_CLOCK, Clock
 from connectors.errors import ConfigError, RetryableApiError
 from connectors.kartra import commands
 from connectors.kartra.answers import Effect
@@ -15,7 +16,6 @@ from connectors.kartra.error_types import FIELD_EXISTS
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sender import Sender, refusal
 from connectors.privacy import mask_text
-from pipelines.calls.clock import SYSTEM_CLOCK, Clock
 from pipelines.config.custom_fields import MOST_OPTIONS, CreatableField, NewField
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import CustomValue

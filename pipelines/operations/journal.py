@@ -15,7 +15,6 @@ from connectors.kartra.money import money_text
 from pipelines.contacts.staged import Reject
 from pipelines.errors import StateError
 from pipelines.operations.operation import Operation, named_lead, place_of
-from pipelines.state.clock import timestamp
 from pipelines.state.store import Store
 
 Outcome = Literal["done", "already done", "refused", "parked"]
@@ -163,7 +162,7 @@ class OperationStore:
                 **self._named(operation, row=row, run_id=run_id),
                 intent=json.dumps(intent, ensure_ascii=False),
                 amount=intent["amount"],
-                now=timestamp(),
+                now=self._database.timestamp(),
             )
             if not is_written:
                 raise StateError(
@@ -192,7 +191,7 @@ class OperationStore:
                 reason=ended.reason,
                 amount=None if ended.amount is None else money_text(ended.amount),
                 refund_id=ended.refund_id,
-                now=timestamp(),
+                now=self._database.timestamp(),
             )
             if reject is not None:
                 self._rejects.add(run_id, [reject])
@@ -211,7 +210,11 @@ class OperationStore:
         """Take a person's word. Not landed: the next run sends it. False where there is nothing to say."""
         with self._database.transaction():
             if landed:
-                return bool(self._queries.resolve(scope_id=self._scope.scope_id, key=key, now=timestamp()))
+                return bool(
+                    self._queries.resolve(
+                        scope_id=self._scope.scope_id, key=key, now=self._database.timestamp()
+                    )
+                )
             return bool(self._queries.release(scope_id=self._scope.scope_id, key=key))
 
     def counts(self, pipeline: str) -> list[Count]:

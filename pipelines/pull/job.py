@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
+from connectors.clock import SYSTEM_CLOCK, Clock
 from connectors.errors import ConfigError, TablesError
 from connectors.kartra.clock import zone_of
 from connectors.kartra.profile import LeadProfile
 from connectors.sources import Source
 from connectors.sources.faults import without_faults
-from pipelines.calls.clock import SYSTEM_CLOCK, Clock
 from pipelines.calls.context import RunContext
 from pipelines.calls.inventories import INVENTORIES
 from pipelines.config.pipeline import PipelineConfig

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.state.clock import timestamp
 from pipelines.state.database import Database
 
 
@@ -46,7 +45,9 @@ class Accounts:
     def keep(self, credentials: str, account: str, name: str | None) -> None:
         """From here on these credentials are those of this account."""
         with self._database.transaction():
-            self._queries.keep(credentials=credentials, account=account, name=name, now=timestamp())
+            self._queries.keep(
+                credentials=credentials, account=account, name=name, now=self._database.timestamp()
+            )
 
     def scopes(self) -> list[KnownScope]:
         """Those that ran last come first."""

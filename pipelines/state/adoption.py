@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator
 from typing import Literal, get_args
 
 from pipelines.contacts.wishes import OnceOnly
-from pipelines.state.clock import timestamp
 from pipelines.state.database import BATCH, Database
 from pipelines.state.scope import Scope
 
@@ -46,7 +45,7 @@ class Adoption:
             keys = {"scope_id": self._scope.scope_id, "after": after, "until": until}
             owes = {f"owes_{kind}": kind in owed for kind in get_args(OnceOnly)}
             with self._database.transaction():
-                count = self._queries.take_over(**keys, **owes, now=timestamp())
+                count = self._queries.take_over(**keys, **owes, now=self._database.timestamp())
                 self._queries.drop_refusals(**keys)
             yield count
             after = until

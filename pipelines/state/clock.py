@@ -1,19 +1,10 @@
 """Times as the state keeps them: ISO 8601 in UTC."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How far apart the clocks of two machines may be before a time counts as wrong."""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def timestamp() -> str:
-    """This moment, as it is kept."""
-    return utc_now().isoformat()
 
 
 def instant(stored: str) -> datetime:
@@ -25,6 +16,6 @@ def is_fresh(at: datetime | None, since: datetime, now: datetime) -> bool:
     return at is not None and since <= at <= now + CLOCKS_DIFFER
 
 
-def new_run_id() -> str:
+def new_run_id(now: datetime) -> str:
     """Sorts by time, says when: 20261123T101500-3f2a9c."""
-    return f"{utc_now():%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    return f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"

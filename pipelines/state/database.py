@@ -20,6 +20,7 @@ import aiosql
 from aiosql.queries import Queries as NamedQueries
 from aiosql.types import ParamType, SQLOperationType, SyncDriverAdapterProtocol
 
+from connectors.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import StateError
 from pipelines.shipped import ROOT
 
@@ -64,9 +65,9 @@ class Queries:
 class Database:
     """A state, open. It is of the newest schema after `migrate`."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, clock: Clock = SYSTEM_CLOCK) -> None:
         """`path` None is a database in memory, for looking without leaving a file. Raises StateError."""
-        self.path = path
+        self.path, self.clock = path, clock
         self._is_together = self._has_begun = False
         try:
             self._connection = sqlite3.connect(
@@ -89,6 +90,10 @@ class Database:
 
     def queries(self, subject: str) -> Queries:
         return Queries(self, subject)
+
+    def timestamp(self) -> str:
+        """This moment, as it is kept."""
+        return self.clock.now().isoformat()
 
     # --- transactions
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.contacts.lead import Snapshot
-from pipelines.state.clock import CLOCKS_DIFFER, timestamp, utc_now
+from pipelines.state.clock import CLOCKS_DIFFER
 from pipelines.state.database import BATCH, Database
 from pipelines.state.scope import Scope
 
@@ -45,7 +45,7 @@ class Drift:
         rows = self._queries.comparable(
             scope_id=self._scope.scope_id,
             settled_before=settled_before.isoformat(),
-            latest=(utc_now() + CLOCKS_DIFFER).isoformat(),
+            latest=(self._database.clock.now() + CLOCKS_DIFFER).isoformat(),
             looked_before=looked_before.isoformat(),
             after=after,
             count=BATCH,
@@ -58,7 +58,7 @@ class Drift:
             scope_id=self._scope.scope_id,
             lead_id=lead_id,
             settled_before=settled_before.isoformat(),
-            latest=(utc_now() + CLOCKS_DIFFER).isoformat(),
+            latest=(self._database.clock.now() + CLOCKS_DIFFER).isoformat(),
         )
         return [_comparable(row) for row in rows]
 
@@ -69,7 +69,7 @@ class Drift:
             if snapshot == lead.snapshot or self._queries.take(
                 **fixed, snapshot=snapshot.to_json(), changed_at=lead.changed_at
             ):
-                self._queries.keep(**fixed, now=timestamp(), found=found)
+                self._queries.keep(**fixed, now=self._database.timestamp(), found=found)
 
     def found(self) -> list[Drifted]:
         """By key."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from pipelines.contacts.forgotten import SALT_BYTES, Forgotten, cells_of, hash_name, names_in
 from pipelines.errors import LockedError
-from pipelines.state.clock import timestamp
 from pipelines.state.database import Database
 from pipelines.state.runs import Runs
 
@@ -50,7 +49,8 @@ class Forgetting:
             ):
                 names |= {row["name"] for row in same_person(names=_json(names))}
             salt = self._salt()
-            self._queries.add([{"hash": hash_name(salt, name), "now": timestamp()} for name in names])
+            now = self._database.timestamp()
+            self._queries.add([{"hash": hash_name(salt, name), "now": now} for name in names])
             rows = {
                 "leads": self._queries.forget_leads(names=_json(names)),
                 "outbox": self._queries.forget_outbox(names=_json(names)),

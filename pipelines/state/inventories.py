@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from pipelines.state.clock import instant, timestamp
+from pipelines.state.clock import instant
 from pipelines.state.database import Database
 
 
@@ -12,7 +12,7 @@ class Inventories:
     """Lists by account and kind."""
 
     def __init__(self, database: Database) -> None:
-        self._queries = database.queries("inventories")
+        self._database, self._queries = database, database.queries("inventories")
 
     def get(self, account: str, kind: str) -> tuple[datetime, Any] | None:
         """When Kartra listed this kind of thing last, and the list."""
@@ -20,7 +20,8 @@ class Inventories:
         return None if row is None else (instant(row["read_at"]), json.loads(row["content"]))
 
     def keep(self, account: str, kind: str, content: Any) -> None:
-        self._queries.keep(account=account, kind=kind, content=json.dumps(content), now=timestamp())
+        now = self._database.timestamp()
+        self._queries.keep(account=account, kind=kind, content=json.dumps(content), now=now)
 
     def forget(self, account: str) -> None:
         self._queries.forget(account=account)

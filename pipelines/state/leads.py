@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.contacts.lead import Origin, Snapshot
-from pipelines.state.clock import timestamp
 from pipelines.state.database import BATCH, Database
 from pipelines.state.scope import Scope
 
@@ -58,8 +57,8 @@ class Leads:
             digest=acknowledged.digest,
             snapshot=acknowledged.snapshot.to_json(),
             unproven=len(acknowledged.snapshot.unproven),
-            now=timestamp(),
-            removed_at=timestamp() if acknowledged.removed else None,
+            now=self._database.timestamp(),
+            removed_at=self._database.timestamp() if acknowledged.removed else None,
         )
 
     def mark_same(self, wishes: Sequence[tuple[str, bytes, Snapshot]]) -> None:

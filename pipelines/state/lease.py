@@ -10,13 +10,14 @@ import errno
 import fcntl
 import os
 import socket
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import psutil
+
+from connectors.clock import SYSTEM_CLOCK, Clock
 
 HEARTBEAT_S = 5.0
 DEAD_AFTER = timedelta(minutes=2)
@@ -75,8 +76,9 @@ def this_process(run_id: str, now: datetime) -> Holder:
 class LeaseLock:
     """The lock of one pipeline's lease. It belongs to this process until `release`, or until it dies."""
 
-    def __init__(self, state: Path | None, pipeline: str) -> None:
+    def __init__(self, state: Path | None, pipeline: str, clock: Clock = SYSTEM_CLOCK) -> None:
         """A state in memory (None) is its process's alone, and has none."""
+        self._clock = clock
         self._path = state and state.with_name(f"{state.name}-{pipeline}.lock")
         self._descriptor: int | None = None
 
@@ -84,9 +86,9 @@ class LeaseLock:
         """Whether it is ours now; None where the file system keeps no locks."""
         if self._descriptor is not None:
             return True
-        deadline = time.monotonic() + _PROBED_FOR_S
-        while (taken := self._try()) is False and time.monotonic() < deadline:
-            time.sleep(0.02)
+        deadline = self._clock.monotonic() + _PROBED_FOR_S
+        while (taken := self._try()) is False and self._clock.monotonic() < deadline:
+            self._clock.sleep(0.02)
         return taken
 
     @property

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pipelines.contacts.lead import DesiredLead, Origin, Snapshot
-from pipelines.state.clock import instant, timestamp, utc_now
+from pipelines.state.clock import instant
 from pipelines.state.database import BATCH, Database
 from pipelines.state.leads import Acknowledged, Leads, snapshot_of
 from pipelines.state.refusals import Refusals
@@ -100,7 +100,7 @@ class Outbox:
 
         `at` is the time by Kartra's clock; this machine's when left out.
         """
-        now = (at or utc_now()).isoformat()
+        now = (at or self._database.clock.now()).isoformat()
         with self._database.transaction():
             self._queries.intend(entry_id=entry.entry_id, wish=entry.wish, change=change, now=now)
             if acknowledged is not None:
@@ -144,7 +144,7 @@ class Outbox:
                 type=outcome.type,
                 reason=outcome.reason,
                 done=outcome.done,
-                now=timestamp(),
+                now=self._database.timestamp(),
             )
             if acknowledged is not None:
                 self._leads.acknowledge(entry.key, acknowledged)
@@ -163,11 +163,11 @@ class Outbox:
 
     def prune(self) -> None:
         """The journal is kept for a while, not for ever."""
-        self._queries.prune(before=(utc_now() - JOURNAL_KEPT).isoformat())
+        self._queries.prune(before=(self._database.clock.now() - JOURNAL_KEPT).isoformat())
 
     def defer(self, run_id: str) -> None:
         """What this run planned and did not send waits for the next one."""
-        self._queries.defer(scope_id=self._scope.scope_id, run_id=run_id, now=timestamp())
+        self._queries.defer(scope_id=self._scope.scope_id, run_id=run_id, now=self._database.timestamp())
 
     def outcomes(self, run_id: str) -> dict[tuple[str, str], int]:
         """Entries of a run by (kind, outcome), after `defer`. Without an outcome yet is deferred, too."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pipelines.state.clock import timestamp
 from pipelines.state.database import Database
 from pipelines.state.leads import Acknowledged, Leads
 from pipelines.state.scope import Scope
@@ -60,7 +59,7 @@ class Refusals:
             type=type,
             reason=reason,
             cause=cause,
-            now=timestamp(),
+            now=self._database.timestamp(),
         )
 
     def drop(self, key: str) -> bool:
@@ -97,7 +96,7 @@ class Refusals:
 
     def keep_breaker(self, cmd: str, label: str, type: str) -> None:  # noqa: A002
         self._queries.keep_breaker(
-            scope_id=self._scope.scope_id, cmd=cmd, label=label, type=type, now=timestamp()
+            scope_id=self._scope.scope_id, cmd=cmd, label=label, type=type, now=self._database.timestamp()
         )
 
     def drop_breaker(self, cmd: str, label: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.errors import LeaseLostError
-from pipelines.state.clock import instant, timestamp, utc_now
+from pipelines.state.clock import instant
 from pipelines.state.database import Database
 from pipelines.state.lease import Holder, LeaseLock
 from pipelines.state.outbox import Outbox
@@ -57,7 +57,7 @@ class Runs:
             current = self._stored(pipeline)
             if taken is False:  # locked, and its row is still to come
                 return current or replace(holder, run_id="of which nothing is known yet")
-            if current and (was_ours if current.by_lock else current.is_alive(utc_now())):
+            if current and (was_ours if current.by_lock else current.is_alive(self._database.clock.now())):
                 if taken and not was_ours:
                     lock.release()
                 return current
@@ -69,7 +69,7 @@ class Runs:
                 process_started=holder.process_started,
                 namespace=holder.namespace,
                 by_lock=bool(taken),
-                now=timestamp(),
+                now=self._database.timestamp(),
             )
         return None
 
@@ -79,12 +79,12 @@ class Runs:
         if holder is None:
             return None
         is_held = self._lock(pipeline).is_held() if holder.by_lock else None
-        is_alive = holder.is_alive(utc_now()) if is_held is None else is_held
+        is_alive = holder.is_alive(self._database.clock.now()) if is_held is None else is_held
         return holder if is_alive else None
 
     def beat(self, run_id: str) -> None:
         """Say that this run is alive. Raises LeaseLostError."""
-        if not self._queries.beat(run_id=run_id, now=timestamp()):
+        if not self._queries.beat(run_id=run_id, now=self._database.timestamp()):
             raise _lost(run_id)
 
     def check_lease(self, run_id: str) -> None:
@@ -122,7 +122,9 @@ class Runs:
         )
 
     def _lock(self, pipeline: str) -> LeaseLock:
-        return self._locks.setdefault(pipeline, LeaseLock(self._database.path, pipeline))
+        if pipeline not in self._locks:
+            self._locks[pipeline] = LeaseLock(self._database.path, pipeline, self._database.clock)
+        return self._locks[pipeline]
 
     def running(self) -> list[tuple[str, Holder]]:
         """Every pipeline of this file that is being run, and by whom."""
@@ -138,11 +140,14 @@ class Runs:
     def begin(self, run_id: str, pipeline: str) -> None:
         """Note a run; runs that died are marked, what they planned and never sent is dropped."""
         with self._database.transaction():
-            self._queries.abandon(pipeline=pipeline, now=timestamp())
+            self._queries.abandon(pipeline=pipeline, now=self._database.timestamp())
             self._outbox.drop_planned()
             self._outbox.prune()
             self._queries.begin(
-                run_id=run_id, pipeline=pipeline, scope_id=self._scope.scope_id, now=timestamp()
+                run_id=run_id,
+                pipeline=pipeline,
+                scope_id=self._scope.scope_id,
+                now=self._database.timestamp(),
             )
             self._rejects.prune(pipeline)
 
@@ -153,7 +158,7 @@ class Runs:
                 status=status,
                 message=message,
                 summary=json.dumps(summary),
-                now=timestamp(),
+                now=self._database.timestamp(),
             )
             self.release_lease(run_id)
 

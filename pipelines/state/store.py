@@ -5,6 +5,7 @@ One store belongs to one thread.
 """
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -34,14 +35,20 @@ log = logging.getLogger("kartra_sync.state")
 class Store:
     """The state, open. `scope`, once entered, narrows its parts to a pipeline in an account and mode."""
 
-    def __init__(self, path: Path | None, *, check_beside: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        check_beside: bool = False,
+        open_database: Callable[[Path | None], Database] = Database,
+    ) -> None:
         """`path` None is a store in memory, for looking without leaving a file. Raises StateError.
 
         `check_beside`: who only looks may begin before it is known whether the file is whole, and asks
         `check_is_whole` before anything is told of it. A file that has to be migrated is checked first.
         """
         self._check: StateCheck | None = None
-        self.database = database = _open(path)
+        self.database = database = _open(path, open_database)
         try:
             if path is not None:
                 self._check = StateCheck(path)
@@ -91,11 +98,11 @@ class Store:
             self.close()
 
 
-def _open(path: Path | None) -> Database:
+def _open(path: Path | None, open_database: Callable[[Path | None], Database]) -> Database:
     if path is not None:
         refuse_network(path)
         create_private(path)
-    return Database(path)
+    return open_database(path)
 
 
 def _keep_copy(path: Path | None, version: int) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipelines.state.clock import instant, timestamp
+from pipelines.state.clock import instant
 from pipelines.state.database import Database
 from pipelines.state.scope import Scope
 
@@ -21,7 +21,8 @@ class Watermarks:
     """The watermark of a scope."""
 
     def __init__(self, database: Database, scope: Scope) -> None:
-        self._scope, self._queries = scope, database.queries("watermarks")
+        self._database, self._scope = database, scope
+        self._queries = database.queries("watermarks")
 
     def get(self) -> Watermark | None:
         row = self._queries.get(scope_id=self._scope.scope_id)
@@ -29,5 +30,9 @@ class Watermarks:
 
     def move(self, source: bytes, highest: str, *, is_full: bool) -> None:
         self._queries.move(
-            scope_id=self._scope.scope_id, source=source, highest=highest, is_full=is_full, now=timestamp()
+            scope_id=self._scope.scope_id,
+            source=source,
+            highest=highest,
+            is_full=is_full,
+            now=self._database.timestamp(),
         )

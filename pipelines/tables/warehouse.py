@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from connectors.clock import utc_now
 from connectors.databases.tables import Tables, as_utc, json_value, tables_url
 from connectors.errors import ConfigError, RefusedValueError
 from connectors.kartra.cells import TableRow
 from pipelines.batches import batches
-from pipelines.state.clock import CLOCKS_DIFFER, utc_now
+from pipelines.state.clock import CLOCKS_DIFFER
 from pipelines.tables.answers import (
     Pulled,
     PulledDetails,

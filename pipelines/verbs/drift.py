@@ -11,12 +11,11 @@ from itertools import islice, takewhile
 from connectors.kartra.error_types import NO_LEAD_READ
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import ProfileRead
-from pipelines.calls.clock import Heartbeat
 from pipelines.calls.context import RunContext
+from pipelines.calls.heartbeat import Heartbeat
 from pipelines.calls.profiles import GONE
 from pipelines.changes.drift import Drift, decided, from_json, to_json
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.state.clock import utc_now
 from pipelines.state.drift import Comparable
 from pipelines.state.store import Store
 from pipelines.summary import Progress
@@ -61,7 +60,7 @@ class DriftCheck:
     @property
     def settled_before(self) -> datetime:
         """Effects of a later call may not be in a profile yet."""
-        return utc_now() - self._settle
+        return self._store.database.clock.now() - self._settle
 
     def see(self, profile: LeadProfile, asked_at: datetime) -> None:
         """A profile that was asked for at `asked_at`, of a lead that may be ours or not."""
@@ -100,7 +99,7 @@ def check_drift(
         account = find(config, store, ask=False).account
         with leased(config, store, account, caller) as run:
             try:
-                _compare(run, found, utc_now() - within, max_calls)
+                _compare(run, found, run.clock.now() - within, max_calls)
             finally:
                 found.calls = run.client.counts.sent
         found.drifted = tuple(

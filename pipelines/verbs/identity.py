@@ -21,7 +21,8 @@ from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError, LockedError
 from pipelines.state.accounts import KnownScope, is_left
 from pipelines.state.store import Store
-from pipelines.verbs.account import account_of, open_client
+from pipelines.verbs.account import account_of
+from pipelines.verbs.world import THIS_WORLD, World
 
 log = logging.getLogger("kartra_sync.account")
 
@@ -62,12 +63,13 @@ def enter(
     *,
     choices: Choices = Choices(),
     stopping: Callable[[], bool] = lambda: False,
+    world: World = THIS_WORLD,
 ) -> Standing:
     """Enter the scope of a pipeline, as it is known. Raises GuardError where a person has to say which it is.
 
     Raises LockedError where what is known is just being worked on under its other name.
     """
-    standing = _standing(config, store, choices, stopping)
+    standing = _standing(config, store, choices, stopping, world)
     for move in standing.moves:
         move(store)
     store.accounts.keep(account_of(config), standing.account, config.kartra.account)
@@ -80,7 +82,7 @@ def enter(
 def find(config: PipelineConfig, store: Store, *, ask: bool = True) -> Standing:
     """As `enter`, but writes nothing. Without `ask` Kartra is not asked, and a doubt is no error."""
     if ask:
-        standing = _standing(config, store, Choices(), lambda: False)
+        standing = _standing(config, store, Choices(), lambda: False, THIS_WORLD)
     else:
         met = store.accounts.of(account_of(config))
         account = met.account if met else account_of(config)
@@ -142,7 +144,7 @@ def refuse_shared(config: PipelineConfig, store: Store, choices: Choices) -> Non
 
 
 def _standing(
-    config: PipelineConfig, store: Store, choices: Choices, stopping: Callable[[], bool]
+    config: PipelineConfig, store: Store, choices: Choices, stopping: Callable[[], bool], world: World
 ) -> Standing:
     wanted = Standing(account_of(config), config.pipeline, config.kartra.mode)
     if choices.new_account:
@@ -150,7 +152,7 @@ def _standing(
     scopes = store.accounts.scopes()
     met = store.accounts.of(wanted.account)
     is_met = met is not None or any(scope.account == wanted.account for scope in scopes)
-    with closing(_LazyClient(config, stopping)) as client:
+    with closing(_LazyClient(config, stopping, world)) as client:
         if not is_met and (known := _candidates(scopes, config.pipeline)):
             standing = _recognised(config, store, client, known)
         else:
@@ -303,14 +305,14 @@ def _address(client: "_LazyClient", lead_id: str) -> str | None:
 class _LazyClient:
     """A client for the few calls of a doubt: most often there is none, and nothing is opened."""
 
-    def __init__(self, config: PipelineConfig, stopping: Callable[[], bool]) -> None:
-        self._config, self._stopping = config, stopping
+    def __init__(self, config: PipelineConfig, stopping: Callable[[], bool], world: World) -> None:
+        self._config, self._stopping, self._world = config, stopping, world
         self._sender: Sender | None = None
 
     @property
     def sender(self) -> Sender:
         if self._sender is None:
-            self._sender = open_client(self._config, self._stopping)
+            self._sender = self._world.open_client(self._config, self._stopping)
         return self._sender
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ from pipelines.verbs.drift import DriftCheck
 from pipelines.verbs.identity import Choices, enter, refuse_shared
 from pipelines.verbs.twins import note_of_twin
 from pipelines.verbs.work import Caller, Work, work_on
+from pipelines.verbs.world import THIS_WORLD, World
 
 log = logging.getLogger("kartra_sync.run")
 
@@ -58,6 +59,7 @@ def run_pipeline(
     choices: Choices = Choices(),  # noqa: B008 - frozen
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
+    world: World = THIS_WORLD,
 ) -> RunResult:
     """Load one pipeline, carry out its operations, then pull.
 
@@ -72,10 +74,10 @@ def run_pipeline(
         if config.operations is not None:
             check_operation_columns(config)
     with summary.timings.stage("open state"):
-        opened = Store(config.state)
-    caller = Caller(approved, stopping, progress, takes_tables=takes_tables)
+        opened = world.open_store(config.state)
+    caller = Caller(approved, stopping, progress, takes_tables=takes_tables, world=world)
     with opened as store:
-        standing = enter(config, store, choices=choices, stopping=stopping)
+        standing = enter(config, store, choices=choices, stopping=stopping, world=world)
         summary.account = standing.to_json()
         summary.notes += [note] if (note := note_of_twin(store, config)) else []
         with work_on(config, store, standing.account, caller, summary=summary) as work:

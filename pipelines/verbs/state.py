@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connectors.clock import utc_now
 from connectors.errors import ConfigError
 from pipelines.changes.compile import change_from_json
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.forgotten import cells_of
 from pipelines.contacts.lead import DesiredLead, Snapshot
 from pipelines.errors import StateError
-from pipelines.state.clock import utc_now
 from pipelines.state.file import PART, backups_beside, copy_state
 from pipelines.state.integrity import TextKind
 from pipelines.state.store import Store

@@ -2,22 +2,20 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from connectors.errors import AccessRefusedError, ApiError, ConfigError, RetryableApiError, SyncError
-from pipelines.calls.clock import Heartbeat
 from pipelines.calls.context import RunContext
+from pipelines.calls.heartbeat import Heartbeat
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError, LeaseLostError, LockedError, SurroundingsError
 from pipelines.extract.incremental import Extract
-from pipelines.state.clock import new_run_id, utc_now
-from pipelines.state.lease import this_process
+from pipelines.state.clock import new_run_id
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
-from pipelines.verbs.account import open_client
+from pipelines.verbs.world import THIS_WORLD, World
 
 log = logging.getLogger("kartra_sync.run")
 
@@ -40,6 +38,7 @@ class Caller:
     progress: Callable[[Progress], None] = lambda _: None
     takes_tables: bool = False
     """Whether a person has agreed to tables of a pull that hold another account."""
+    world: World = THIS_WORLD
 
 
 class Work:
@@ -49,7 +48,7 @@ class Work:
         self.context = context
         self._verb = verb
         self._heart = Heartbeat(context.beat, context.clock)
-        self._started = time.monotonic()
+        self._started = context.clock.monotonic()
         self._is_stopped = False
         self.error: SyncError | None = None
         self.status = "running"
@@ -106,7 +105,7 @@ class Work:
 
     def end(self) -> None:
         """Count what became of everything, and write it down."""
-        self.summary.seconds = time.monotonic() - self._started
+        self.summary.seconds = self.context.clock.monotonic() - self._started
         self._count_calls()
         if not isinstance(self.error, LeaseLostError):  # else what is planned is another run's by now
             self._count_outcomes()
@@ -193,13 +192,14 @@ def leased(
     config: PipelineConfig, store: Store, account: str, caller: Caller, summary: Summary | None = None
 ) -> Iterator[RunContext]:
     """The lease, and what work needs. Raises LockedError where another process has the lease."""
-    run_id = new_run_id()
-    holder = store.runs.take_lease(config.pipeline, this_process(run_id, utc_now()))
+    world = caller.world
+    run_id = new_run_id(world.clock.now())
+    holder = store.runs.take_lease(config.pipeline, world.this_process(run_id, world.clock.now()))
     if holder is not None:
         raise LockedError(holder.message(config.pipeline))
     halted = threading.Event()
     try:
-        with closing(open_client(config, lambda: caller.stopping() or halted.is_set())) as client:
+        with closing(world.open_client(config, lambda: caller.stopping() or halted.is_set())) as client:
             yield RunContext(
                 config,
                 store,
@@ -213,6 +213,8 @@ def leased(
                 is_halted=halted.is_set,
                 progress=caller.progress,
                 takes_tables=caller.takes_tables,
+                clock=world.clock,
+                pool=world.pool,
             )
     finally:
         store.runs.release_lease(run_id)

@@ -21,7 +21,8 @@ from pipelines.config.file import read_pipeline, require_credentials
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.load.account_names import AccountInventory
 from pipelines.load.delivery import Delivery
-from pipelines.verbs import run, work
+from pipelines.verbs import run
+from pipelines.verbs.world import World
 
 NEVER_WAITS = 1_000_000.0
 """Calls a second of the limiter: it stamps and locks as ever, and there is always a permit."""
@@ -59,9 +60,10 @@ class MeasuredDelivery(Delivery):
 
 
 def measured_run(folder: Path) -> dict[str, float]:
-    work.open_client = _open_client
     run.Delivery = MeasuredDelivery  # type: ignore[misc]
-    result = run.run_pipeline(read_pipeline(folder / "bench.yaml", os.environ), approved=True)
+    result = run.run_pipeline(
+        read_pipeline(folder / "bench.yaml", os.environ), approved=True, world=World(open_client=_open_client)
+    )
     if result.status != "succeeded":
         raise RuntimeError(f"{result.status}: {result.message}")
     return MeasuredDelivery.figures or {"calls": result.summary.sent}  # nothing to deliver

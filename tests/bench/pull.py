@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from connectors.clock import utc_now
 from connectors.kartra.clock import EST
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.sandbox import Sandbox
@@ -26,7 +27,6 @@ from pipelines.config.file import read_pipeline
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.pull.leads import PullOrder
 from pipelines.pull.pull import Pull
-from pipelines.state.clock import utc_now
 from pipelines.state.store import Store
 from pipelines.tables.answers import Pulled
 from pipelines.tables.warehouse import TABLES, Warehouse

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.clock import utc_now
 from connectors.errors import SyncError
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.sender import Sender
@@ -22,7 +23,6 @@ from pipelines.calls.patience import STOP_WITHIN_S
 from pipelines.calls.pool import MAX_WORKERS
 from pipelines.calls.workers import Workers, call_each, width_of
 from pipelines.config.file import read_pipeline
-from pipelines.state.clock import utc_now
 from pipelines.state.lease import HEARTBEAT_S, this_process
 from pipelines.state.store import Store
 from pipelines.summary import Progress

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from pipelines.calls.clock import Clock
+from connectors.clock import Clock
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from connectors.clock import utc_now
 from connectors.kartra.sandbox import Faults, Sandbox
 from pipelines.config.file import read_pipeline
-from pipelines.state.clock import utc_now
 from pipelines.state.lease import this_process
 from pipelines.state.store import Store
 from pipelines.verbs.export_import import export_import

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.clock import utc_now
 from connectors.sources import Chunk
 from connectors.sources.names import unique_names
 from connectors.sources.records import chunks_of, record_of
@@ -32,7 +33,6 @@ from pipelines.errors import GuardError
 from pipelines.extract.stage import stage
 from pipelines.load.account_names import Shortfall
 from pipelines.load.plan import make_plan
-from pipelines.state.clock import utc_now
 from pipelines.state.leads import Acknowledged
 from pipelines.state.outbox import Entry, Outcome
 from pipelines.state.store import Store

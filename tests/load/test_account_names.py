@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from connectors.clock import utc_now
 from connectors.errors import FatalApiError
 from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.profile import CustomFieldDefinition
@@ -20,7 +21,6 @@ from pipelines.changes.diff import Change
 from pipelines.changes.inventory import Inventory, Missing, missing_in, needs_inventory
 from pipelines.contacts.wishes import Step
 from pipelines.load.account_names import FRESH_FOR, AccountInventory, Shortfall, kinds_used
-from pipelines.state.clock import utc_now
 from pipelines.state.store import Store
 from tests.contacts.strategies import load_config
 

@@ -83,7 +83,7 @@ def test_a_run_that_died_is_marked_by_the_next(store: Store, open_store: OpenSto
 
 
 def test_a_run_id_tells_when_and_is_not_given_twice() -> None:
-    ids = {new_run_id() for _ in range(200)}
+    ids = {new_run_id(datetime.now(UTC)) for _ in range(200)}
     assert len(ids) == 200
     assert all(re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{6}", run_id) for run_id in ids)
 

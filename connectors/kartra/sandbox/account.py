@@ -285,7 +285,12 @@ class Account:
 
 def est_now(zone: Literal["fixed", "new_york"] = "fixed") -> datetime:
     """Kartra's wall clock, without an offset."""
-    return datetime.now(UTC).astimezone(_ZONES[zone]).replace(tzinfo=None)
+    return est_of(datetime.now(UTC), zone)
+
+
+def est_of(now: datetime, zone: Literal["fixed", "new_york"] = "fixed") -> datetime:
+    """An instant by Kartra's wall clock, without an offset."""
+    return now.astimezone(_ZONES[zone]).replace(tzinfo=None)
 
 
 def est_text(at: datetime) -> str:

@@ -6,12 +6,12 @@ Order of checks: connection, credentials, address, limit, then the call itself (
 import json
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.kartra.sandbox.account import Account, est_now
+from connectors.kartra.sandbox.account import Account, est_of
 from connectors.kartra.sandbox.call import Call, Entry, LateEffects
 from connectors.kartra.sandbox.commands import access_error, answer, commands_in, error_type_of
 from connectors.kartra.sandbox.errors import Refused
@@ -63,7 +63,16 @@ class Emulator:
     A call is for the account with its App id and API key. An App is active as the first of its accounts says.
     """
 
-    def __init__(self, account: Account, options: SandboxOptions, others: Sequence[Account] = ()) -> None:
+    def __init__(
+        self,
+        account: Account,
+        options: SandboxOptions,
+        others: Sequence[Account] = (),
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`now` is the server's clock; options may put it ahead."""
+        self._now = now
         self.accounts = (account, *others)
         if len({(each.app_id, each.api_key) for each in self.accounts}) < len(self.accounts):
             raise ValueError("no two accounts share App id and API key")
@@ -142,7 +151,7 @@ class Emulator:
             options=self.options,
             late=self._late[place],
             at=received.at,
-            now=est_now(self.options.est) + timedelta(seconds=self.options.clock_offset_s),
+            now=est_of(self._now(), self.options.est) + timedelta(seconds=self.options.clock_offset_s),
             lead_form=child(received.form, "lead"),
         )
         received.executed = True

@@ -16,6 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from connectors.clock import utc_now
 from connectors.databases.tables import Tables, as_utc
 from connectors.errors import ConfigError
 from connectors.kartra.cells import TableRow
@@ -25,7 +26,6 @@ from connectors.sources import Source
 from connectors.sources.files.csv_file import open_csv
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.private_file import open_private
-from pipelines.state.clock import utc_now
 from pipelines.state.store import Store
 from pipelines.tables.reconcile.findings import Finding, Kind, Scratch
 from pipelines.tables.reconcile.sale_dates import ReadDate, date_reader

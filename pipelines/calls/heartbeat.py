@@ -1,25 +1,10 @@
-"""Time as a value that is handed in, so that a run can be played under a clock of its own."""
+"""What work says of itself as time goes by."""
 
 import math
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 
-from pipelines.state.clock import utc_now
+from connectors.clock import SYSTEM_CLOCK, Clock
 from pipelines.state.lease import HEARTBEAT_S
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """`now` is an aware instant in UTC, `monotonic` seconds that never go back, `sleep` takes seconds."""
-
-    now: Callable[[], datetime] = utc_now
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-
-
-SYSTEM_CLOCK = Clock()
 
 
 class Heartbeat:
