@@ -16,7 +16,7 @@ LEADS = ("unchanged", "created", "edited", "removed", "skipped", "rejected", "pa
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """For people who look on: leads settled of all, calls so far."""
+    """How far a run is: leads settled of all, calls so far."""
 
     settled: int
     total: int
@@ -75,7 +75,7 @@ class OperationsSummary:
 
 
 @dataclass(slots=True)
-class Summary:
+class Counts:
     """The counters of a run. `removed` leads are not read, so they stand outside the sum."""
 
     read: int = 0
@@ -83,11 +83,11 @@ class Summary:
     duplicate: int = 0
     blocked: int = 0
     not_chosen: int = 0
-    """Records of the source that `only` leaves out: they are none of this load, and are not read."""
+    """Records that `only` leaves out: they do not belong to this load and do not count as read."""
     held_back: Counter[str] = field(default_factory=Counter)
-    """Reasons that records say themselves, with how many have each; some of these records are duplicates."""
+    """Reasons that records state themselves, with how many have each; duplicates are among them."""
     unclear: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(column, word) of statuses that nobody knows, with how many records have each."""
+    """(column, word) of statuses that this program does not understand, with how many records have each."""
     leads: Counter[str] = field(default_factory=Counter)
     not_removed: int = 0
     actions: Counter[str] = field(default_factory=Counter)
@@ -97,14 +97,6 @@ class Summary:
     read_back: int = 0
     pulled: Counter[str] = field(default_factory=Counter)
     """Rows per table that a pull read."""
-    notes: list[str] = field(default_factory=list)
-    """What a person should know."""
-    operations: OperationsSummary | None = None
-    """None where there are none."""
-    account: Mapping[str, str | None] = field(default_factory=dict)
-    """Whose account it is: its `name` for people, and a short `fingerprint`."""
-    seconds: float = 0.0
-    timings: Timings = field(default_factory=Timings)
 
     @property
     def difference(self) -> int:
@@ -128,21 +120,40 @@ class Summary:
     def leads_json(self) -> dict[str, int]:
         return {name: self.leads[name] for name in LEADS}
 
+    def calls_json(self) -> dict[str, int]:
+        return {
+            "sent": self.sent,
+            "throttled": self.throttled,
+            "retried": self.retried,
+            "read_back": self.read_back,
+        }
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run, a plan or an adoption has to say: its counters, its notes, and where the time went."""
+
+    counts: Counts = field(default_factory=Counts)
+    notes: list[str] = field(default_factory=list)
+    """What a person should know."""
+    operations: OperationsSummary | None = None
+    """None for a pipeline without operations."""
+    account: Mapping[str, str | None] = field(default_factory=dict)
+    """Whose account it is: its `name` for people, and a short `fingerprint`."""
+    seconds: float = 0.0
+    timings: Timings = field(default_factory=Timings)
+
     def to_json(self) -> dict[str, Any]:
         """The middle part of `run --json`."""
+        counts = self.counts
         return {
-            "rows": self.rows_json(),
-            "leads": self.leads_json(),
-            "actions": dict(sorted(self.actions.items())),
-            "calls": {
-                "sent": self.sent,
-                "throttled": self.throttled,
-                "retried": self.retried,
-                "read_back": self.read_back,
-            },
-            **({"not_chosen": self.not_chosen} if self.not_chosen else {}),
+            "rows": counts.rows_json(),
+            "leads": counts.leads_json(),
+            "actions": dict(sorted(counts.actions.items())),
+            "calls": counts.calls_json(),
+            **({"not_chosen": counts.not_chosen} if counts.not_chosen else {}),
             **({"account": dict(self.account)} if self.account else {}),
             **({"operations": self.operations.to_json()} if self.operations is not None else {}),
-            "pulled": dict(self.pulled),
+            "pulled": dict(counts.pulled),
             "seconds": round(self.seconds, 3),
         }

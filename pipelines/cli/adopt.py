@@ -173,11 +173,11 @@ def _differences(verified: Verified, *, show: bool) -> Iterator[dict[str, Any]]:
 def _adoption_lines(adoption: Adoption, file: Path, *, show: bool) -> Iterator[str]:
     summary = adoption.summary
     yield f"{adoption.pipeline}: adopt {adoption.status} in {summary.seconds:.1f} s (run {adoption.run_id})"
-    yield f"  rows   {summary.read:>8,} read"
+    yield f"  rows   {summary.counts.read:>8,} read"
     for count, words in (
-        (summary.invalid, "invalid"),
-        (summary.duplicate, "same key as another row"),
-        (summary.blocked, "without consent, opted out or forgotten"),
+        (summary.counts.invalid, "invalid"),
+        (summary.counts.duplicate, "same key as another row"),
+        (summary.counts.blocked, "without consent, opted out or forgotten"),
     ):
         if count:
             yield f"  {count:>15,} {words}"

@@ -69,16 +69,16 @@ class Played:
 
     def checks(self) -> dict[str, bool]:
         """Whether each part did what it promises."""
-        first = self.first.summary
+        first = self.first.summary.counts
         delivered = first.leads["created"] + first.leads["edited"]
         return {
             "first run delivered every good row": self.first.status == "partial"
             and not first.leads["deferred"],
-            "second run made 0 calls": self.again.summary.sent == 0,
-            f"{CHANGED_CITIES} changed rows made {CHANGED_CITIES} calls": self.changed.summary.sent
+            "second run made 0 calls": self.again.summary.counts.sent == 0,
+            f"{CHANGED_CITIES} changed rows made {CHANGED_CITIES} calls": self.changed.summary.counts.sent
             == CHANGED_CITIES,
             "no sequence was started twice": self.starts <= 1,
-            "every lead that was sent is in the tables again": self.pulled.summary.pulled["leads"]
+            "every lead that was sent is in the tables again": self.pulled.summary.counts.pulled["leads"]
             == delivered,
             "never more than 20 calls in a second, as the server counts": self.worst_second <= 20
             and not self.throttled,

@@ -82,11 +82,11 @@ def _lines(written: ImportFiles, file: Path) -> Iterator[str]:
     summary = written.summary
     took = f"in {summary.seconds:.1f} s (run {written.run_id})"
     yield f"{written.pipeline}: export-import {written.status} {took}"
-    yield f"  rows   {summary.read:>8,} read"
+    yield f"  rows   {summary.counts.read:>8,} read"
     for count, words in (
-        (summary.invalid, "invalid"),
-        (summary.duplicate, "same key as another row"),
-        (summary.blocked, "without consent, opted out or forgotten"),
+        (summary.counts.invalid, "invalid"),
+        (summary.counts.duplicate, "same key as another row"),
+        (summary.counts.blocked, "without consent, opted out or forgotten"),
         (written.known, "in Kartra already: left out"),
         (written.misfits, "do not fit the import: the next run sends them"),
     ):

@@ -112,7 +112,7 @@ def _json(result: RunResult) -> dict[str, Any]:
 
 def _lines(config: PipelineConfig, result: RunResult) -> Iterator[str]:
     yield from run_lines(result)
-    if result.error is None and result.summary.refused:
+    if result.error is None and result.summary.counts.refused:
         yield f"  why: kartra-sync rejects {quoted(config.path)}"
-        if result.summary.leads["parked"]:
+        if result.summary.counts.leads["parked"]:
             yield f"  what waits for you: kartra-sync parked {quoted(config.path)}"

@@ -56,21 +56,21 @@ def run_lines(result: RunResult) -> Iterator[str]:
     if summary.operations is not None:
         yield from _operated(summary.operations, summary, rows=not result.has_loaded)
     label = "pulled"
-    for table, count in summary.pulled.items():
+    for table, count in summary.counts.pulled.items():
         yield f"  {label:<7}{count:>8,} {table.replace('_', ' ')}"
         label = ""
-    calls = f"  {'calls':<7}{summary.sent:>8,} sent"
-    if summary.sent >= RATE_SHOWN_FROM and summary.seconds:
-        calls += f", {summary.sent / summary.seconds:.1f} a second"
+    calls = f"  {'calls':<7}{summary.counts.sent:>8,} sent"
+    if summary.counts.sent >= RATE_SHOWN_FROM and summary.seconds:
+        calls += f", {summary.counts.sent / summary.seconds:.1f} a second"
     for name, count in (
-        ("asked to wait", summary.throttled),
-        ("sent again", summary.retried),
-        ("to read a lead", summary.read_back),
+        ("asked to wait", summary.counts.throttled),
+        ("sent again", summary.counts.retried),
+        ("to read a lead", summary.counts.read_back),
     ):
         calls += f", {count:,} {name}" if count else ""
     yield calls
-    if summary.not_removed:
-        yield f"  {summary.not_removed:,} leads that are gone from the source could not be removed"
+    if summary.counts.not_removed:
+        yield f"  {summary.counts.not_removed:,} leads that are gone from the source could not be removed"
     for note in summary.notes:
         yield f"  note: {note}"
 
@@ -86,7 +86,7 @@ def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
     """What a run would do."""
     yield f"{pipeline}: plan, nothing was sent"
     yield from account_lines(result.summary.account)
-    is_load = result.operations is None and (result.pull is None or bool(result.summary.read))
+    is_load = result.operations is None and (result.pull is None or bool(result.summary.counts.read))
     if is_load or result.plan.changes:
         yield from _counted(result.summary)
     if result.operations is not None:
@@ -229,7 +229,7 @@ def operations_plan_lines(plan: OperationsPlan) -> Iterator[str]:
 
 def _operated(operations: OperationsSummary, summary: Summary, *, rows: bool) -> Iterator[str]:
     if rows:
-        yield f"  {'rows':<11}{summary.read:>8,} read"
+        yield f"  {'rows':<11}{summary.counts.read:>8,} read"
     yield from _outcome_lines(operations.outcomes)
     label = "money"
     for amount, words in (
@@ -251,16 +251,16 @@ def _outcome_lines(outcomes: Mapping[str, int]) -> Iterator[str]:
 
 
 def _counted(summary: Summary) -> Iterator[str]:
-    yield f"  {'rows':<7}{summary.read:>8,} read"
+    yield f"  {'rows':<7}{summary.counts.read:>8,} read"
     for name, words in _ROWS.items():
         if count := getattr(summary, name):
             yield f"  {count:>15,} {words}"
-    yield from held_back_lines(summary.held_back)
-    if summary.not_chosen:
-        yield f"  {summary.not_chosen:>15,} more are none of this load, by load.only"
+    yield from held_back_lines(summary.counts.held_back)
+    if summary.counts.not_chosen:
+        yield f"  {summary.counts.not_chosen:>15,} more are none of this load, by load.only"
     label = "leads"
     for name, words in _LEADS.items():
-        if count := summary.leads[name]:
+        if count := summary.counts.leads[name]:
             yield f"  {label:<7}{count:>8,} {words}"
             label = ""
     if label:

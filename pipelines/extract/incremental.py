@@ -38,7 +38,7 @@ class Extract:
         """
         if self._new is None or self._new.highest is None:
             return
-        if summary.leads["deferred"] or summary.leads["parked"]:
+        if summary.counts.leads["deferred"] or summary.counts.leads["parked"]:
             return
         store.watermarks.move(self._digest, to_json(self._new.highest), is_full=self._is_full)
 

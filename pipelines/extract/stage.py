@@ -62,29 +62,29 @@ def stage(
     with summary.timings.stage("duplicates"):
         _settle(load, store, summary, run_id)
     if known is not None and known.seen_count:
-        summary.leads["unchanged"] = known.seen_count
+        summary.counts.leads["unchanged"] = known.seen_count
         if load.on_removed:
             store.staging.note_unseen(known.unseen())
 
 
 def _settle(load: LoadConfig, store: Store, summary: Summary, run_id: str | None) -> None:
     """One record speaks for each key."""
-    summary.duplicate = store.staging.end()
+    summary.counts.duplicate = store.staging.end()
     merged: Iterator[dict[str, Any]] = iter(())
-    if summary.duplicate and load.key.column is not None:
+    if summary.counts.duplicate and load.key.column is not None:
         _tell_of_strangers(store, summary)
-    if summary.duplicate and load.duplicates.how == "error":
+    if summary.counts.duplicate and load.duplicates.how == "error":
         rows = ", ".join(
             " = ".join(str(row.row) for row in group)
             for group, _ in zip(store.staging.duplicate_groups(), range(5), strict=False)
         )
         raise GuardError(
-            f"{summary.duplicate:,} records have the key of another (rows {rows}) and load.duplicates is"
-            " error: nothing was sent"
+            f"{summary.counts.duplicate:,} records have the key of another (rows {rows}) and"
+            " load.duplicates is error: nothing was sent"
         )
-    if summary.duplicate and load.duplicates.how == "merge":
+    if summary.counts.duplicate and load.duplicates.how == "merge":
         merged = _merged(store)
-    summary.blocked = store.staging.settle(merged, run_id)
+    summary.counts.blocked = store.staging.settle(merged, run_id)
 
 
 def _tell_of_strangers(store: Store, summary: Summary) -> None:
@@ -132,15 +132,15 @@ class _Staging:
 
     def read(self, known: KnownRecords | None) -> None:
         """Known records that are not the only ones of their key are shared after it."""
-        self._summary.read = self._summary.invalid = self._summary.not_chosen = 0
-        self._summary.held_back.clear()
-        self._summary.unclear.clear()
+        self._summary.counts.read = self._summary.counts.invalid = self._summary.counts.not_chosen = 0
+        self._summary.counts.held_back.clear()
+        self._summary.counts.unclear.clear()
         with one_ahead(self._chunks()) as chunks, one_ahead(self._mapped(chunks, known)) as mapped:
             for one in mapped:
-                self._summary.read += one.count
-                self._summary.invalid += len(one.rejects)
-                self._summary.held_back.update(one.held_back)
-                self._summary.unclear.update(one.unclear)
+                self._summary.counts.read += one.count
+                self._summary.counts.invalid += len(one.rejects)
+                self._summary.counts.held_back.update(one.held_back)
+                self._summary.counts.unclear.update(one.unclear)
                 if one.staged or one.rejects:
                     with self._summary.timings.stage("stage"):
                         self._store.staging.add(one.staged, one.rejects, self._run_id, one.originals)
@@ -155,7 +155,7 @@ class _Staging:
         )
 
     def _leave(self, count: int) -> None:
-        self._summary.not_chosen += count
+        self._summary.counts.not_chosen += count
 
     def _mapped(self, chunks: Iterator[Chunk], known: KnownRecords | None) -> Generator[MappedChunk]:
         stage_of = self._summary.timings.stage

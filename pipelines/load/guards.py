@@ -62,4 +62,4 @@ def check_before(
 
 def unclear_at_first(store: Store, summary: Summary) -> Counter[tuple[str, str]]:
     """The words of statuses that nobody knows, where Kartra has no lead from us yet."""
-    return summary.unclear if summary.unclear and not store.leads.count() else Counter()
+    return summary.counts.unclear if summary.counts.unclear and not store.leads.count() else Counter()

@@ -113,7 +113,7 @@ def make_plan(
         unchanged, skipped = store.staging.count_unchanged()
         store.new_leads.set_apart()
         _plan_new(store, load, plan, shortfall)
-    summary.leads.update(unchanged=unchanged, skipped=skipped)
+    summary.counts.leads.update(unchanged=unchanged, skipped=skipped)
     if run_id is not None:
         for _ in summary.timings.stage_of_each("enqueue", store.new_leads.enqueue(run_id)):
             between()
@@ -126,7 +126,7 @@ def make_plan(
         same: list[tuple[str, bytes, Snapshot]] = []
         for difference, decision in batch:
             if not decision.change:
-                summary.leads[decision.outcome] += 1
+                summary.counts.leads[decision.outcome] += 1
                 same += _without_a_call(store, difference, decision, run_id)
                 continue
             gone = theirs(difference.desired, difference.snapshot)

@@ -135,8 +135,8 @@ def run_operations(run: RunContext) -> None:
                 row.outcome, row.amount = "deferred", None
         count_rows(run.summary, rows)
         run.summary.operations = summary_of(rows, bill, run.run_id)
-        run.summary.actions.update(work.actions)
-        run.summary.retried += work.retried
+        run.summary.counts.actions.update(work.actions)
+        run.summary.counts.retried += work.retried
         if is_agreed and operations.results is not None:
             write_results(rows, operations.results)
 

@@ -70,17 +70,17 @@ def outcomes_of(rows: list[Row]) -> dict[str, int]:
 
 def count_rows(summary: Summary, rows: list[Row], *, to_do: str = "deferred") -> None:
     """Every row in one of the counters of a run."""
-    summary.read += len(rows)
+    summary.counts.read += len(rows)
     for row in rows:
         match row.outcome:
             case "invalid":
-                summary.invalid += 1
+                summary.counts.invalid += 1
             case "duplicate":
-                summary.duplicate += 1
+                summary.counts.duplicate += 1
             case "blocked":
-                summary.blocked += 1
+                summary.counts.blocked += 1
             case outcome:
-                summary.leads[DECIDED.get(outcome, to_do)] += 1
+                summary.counts.leads[DECIDED.get(outcome, to_do)] += 1
 
 
 def summary_of(rows: list[Row], bill: Bill, run_id: str) -> OperationsSummary:

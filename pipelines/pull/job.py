@@ -62,7 +62,7 @@ def pull_tables(run: RunContext, see: Callable[[LeadProfile, datetime], None]) -
             notes = [*work.notes, *_budget_notes(work, order, waiting), *warehouse.notes()]
             calls = run.client.counts.sent - sent_before
             warehouse.finish_pull(run.clock.now(), status, calls=calls, waiting=waiting.leads, notes=notes)
-            run.summary.pulled.update({table: warehouse.pulled[table] for table in pull.tables})
+            run.summary.counts.pulled.update({table: warehouse.pulled[table] for table in pull.tables})
             run.summary.notes += notes
 
 

@@ -103,7 +103,7 @@ def stage_new(work: Work, extract: Extract) -> None:
     stage(extract.source, extract.load, run.store, run.summary, run_id=run.run_id, between=work.between)
     check_before(
         extract.load.guards,
-        rows=run.summary.read,
+        rows=run.summary.counts.read,
         known=run.store.leads.count(),
         edited=0,
         removed=0,
@@ -135,9 +135,9 @@ def _take_over(adoption: Adoption, work: Work, owed: Collection[str], *, whole_s
 
 def _count(adoption: Adoption, work: Work) -> None:
     """What is taken over is unchanged to a run, and what is left is the next one's."""
-    leads = work.summary.leads
+    leads = work.summary.counts.leads
     leads["unchanged"] = adoption.adopted + adoption.known
-    leads["deferred"] = work.summary.difference + leads["deferred"]
+    leads["deferred"] = work.summary.counts.difference + leads["deferred"]
     work.note = f"adopt: {adoption.adopted:,} leads taken over"
 
 
@@ -151,7 +151,7 @@ def _verify(adoption: Adoption, work: Work, count: int, seed: int) -> None:
     try:
         verify(adoption.verified, work, count, seed)
     finally:
-        leads = work.summary.leads
+        leads = work.summary.counts.leads
         gone = adoption.verified.unknown  # they are the next run's
         leads["unchanged"], leads["deferred"] = leads["unchanged"] - gone, leads["deferred"] + gone
     work.is_partial = not adoption.verified.agrees

@@ -222,11 +222,11 @@ def _write(written: ImportFiles, work: Work, aside: Path, *, everything: bool) -
     with closing(_Files(aside, written.pipeline, written.columns)) as files:
         for batch in batches(imports.importable(everything=everything), BATCH):
             new += _write_batch(written, run, files, columns, map(judge, batch))
-            run.show(written.leads + written.misfits, work.summary.read)
+            run.show(written.leads + written.misfits, work.summary.counts.read)
             work.between()
-    written.known = work.summary.difference - written.leads - written.misfits
-    work.summary.leads["unchanged"] = written.known
-    work.summary.leads["deferred"] = work.summary.difference
+    written.known = work.summary.counts.difference - written.leads - written.misfits
+    work.summary.counts.leads["unchanged"] = written.known
+    work.summary.counts.leads["deferred"] = work.summary.counts.difference
     reasons = run.store.rejects.reasons(run.run_id)
     written.left_out = _write_reasons(reasons, aside / f"{written.pipeline}-left-out.csv")
     if new:

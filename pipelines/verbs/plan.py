@@ -119,7 +119,7 @@ def _plan_load(
         client.close()
     log.info("%s took %s", config.pipeline, summary.timings.describe())
     for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
-        summary.leads[name] += count
+        summary.counts.leads[name] += count
     calls = plan.calls + asking
     return PlanResult(
         plan,

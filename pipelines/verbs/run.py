@@ -130,8 +130,8 @@ def _load(work: Work, extract: Extract, choices: Choices) -> SyncError | None:
         with run.summary.timings.stage("deliver"):
             delivery.deliver(plan.changes, plan.addresses)
         _keep_hashes(run)
-    run.summary.actions.update(delivery.actions)
-    run.summary.retried += delivery.retried
+    run.summary.counts.actions.update(delivery.actions)
+    run.summary.counts.retried += delivery.retried
     return delivery.failure
 
 
@@ -171,7 +171,7 @@ def _create_fields(run: RunContext, plan: Plan, inventory: AccountInventory) -> 
         settle_s=run.config.kartra.settle_s,
         clock=run.clock,
     )
-    run.summary.actions["create_custom_field"] += len(made)
+    run.summary.counts.actions["create_custom_field"] += len(made)
     run.summary.notes += [f"custom field {field} created" for field in made]
 
 
@@ -197,7 +197,7 @@ def guard_plan(
     try:
         check_before(
             load.guards,
-            rows=summary.read,
+            rows=summary.counts.read,
             known=store.leads.count() if is_share else 0,
             edited=plan.edited_known,
             removed=plan.removed,

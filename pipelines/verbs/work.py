@@ -118,36 +118,34 @@ class Work:
         log.info("%s took %s", run.config.pipeline, self.summary.timings.describe())
 
     def _count_calls(self) -> None:
-        counts, summary = self.context.client.counts, self.summary
-        summary.sent, summary.throttled, summary.read_back = counts.sent, counts.throttled, counts.read_back
+        calls, counts = self.context.client.counts, self.summary.counts
+        counts.sent, counts.throttled, counts.read_back = calls.sent, calls.throttled, calls.read_back
 
     def _count_outcomes(self) -> None:
         """What is planned and was not sent is the next run's, and so is what was not even decided."""
-        summary, outbox = self.summary, self.context.store.outbox
+        counts, outbox = self.summary.counts, self.context.store.outbox
         outbox.defer(self.context.run_id)
         for (kind, outcome), count in outbox.outcomes(self.context.run_id).items():
             if kind == "load":
-                summary.leads[outcome] += count
+                counts.leads[outcome] += count
             elif outcome == "removed":
-                summary.leads["removed"] += count
+                counts.leads["removed"] += count
             elif outcome in ("rejected", "parked"):
-                summary.not_removed += count
+                counts.not_removed += count
         if self.error is not None or self._is_stopped:
-            summary.leads["deferred"] += max(0, summary.difference)
+            counts.leads["deferred"] += max(0, counts.difference)
 
     def _settle_status(self) -> None:
         if self._is_stopped and isinstance(self.error, RetryableApiError | None):
-            self.status, self.error = (
-                "interrupted",
-                None,
-            )  # a call that was given up is no news then
-        elif self.error is None and self.summary.difference:
+            # A call that a stop has cut short fails as well; that is no news.
+            self.status, self.error = "interrupted", None
+        elif self.error is None and self.summary.counts.difference:
             self.status, self.error = "failed", _unbalanced(self.summary)
         elif self.error is not None:
             self.status = "refused" if isinstance(self.error, REFUSED) else "failed"
         else:
-            rest = self.summary.leads["deferred"] if self._is_run else 0
-            is_partial = self.is_partial or self.summary.refused or rest
+            rest = self.summary.counts.leads["deferred"] if self._is_run else 0
+            is_partial = self.is_partial or self.summary.counts.refused or rest
             self.status = "partial" if is_partial else "succeeded"
 
 
@@ -221,4 +219,6 @@ def leased(
 
 
 def _unbalanced(summary: Summary) -> SyncError:
-    return SyncError(f"the counters do not add up: {summary.difference:+,} records. Please report this")
+    return SyncError(
+        f"the counters do not add up: {summary.counts.difference:+,} records. Please report this"
+    )

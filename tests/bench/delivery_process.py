@@ -66,7 +66,7 @@ def measured_run(folder: Path) -> dict[str, float]:
     )
     if result.status != "succeeded":
         raise RuntimeError(f"{result.status}: {result.message}")
-    return MeasuredDelivery.figures or {"calls": result.summary.sent}  # nothing to deliver
+    return MeasuredDelivery.figures or {"calls": result.summary.counts.sent}  # nothing to deliver
 
 
 def _open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: False) -> Sender:

@@ -44,10 +44,10 @@ def seed(config: PipelineConfig) -> int:
         store.scope.enter(config.pipeline, account_of(config), config.kartra.mode)
         store.runs.begin("seed", config.pipeline)
         stage(open_source(load.source), load, store, summary, run_id="seed")
-        _acknowledge_all(store, last_row=summary.read + 1)
+        _acknowledge_all(store, last_row=summary.counts.read + 1)
         store.leads.keep_raw_hashes()
         store.runs.finish("seed", "succeeded", None, {})
-    return summary.read
+    return summary.counts.read
 
 
 def _acknowledge_all(store: Store, *, last_row: int) -> None:

@@ -56,7 +56,7 @@ def mapping(file: Path) -> int:
 
 
 def plan(file: Path) -> int:
-    return plan_pipeline(_config(file)).summary.read
+    return plan_pipeline(_config(file)).summary.counts.read
 
 
 def commit(file: Path) -> int:
@@ -152,7 +152,7 @@ def _committed(file: Path) -> tuple[Store, int]:
     store.runs.begin("bench", config.pipeline)
     stage(open_source(load.source), load, store, summary, run_id="bench")
     make_plan(store, load, Shortfall(_names, _names), summary, run_id="bench")
-    return store, summary.read
+    return store, summary.counts.read
 
 
 def _names() -> Inventory:

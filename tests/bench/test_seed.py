@@ -28,12 +28,12 @@ def test_seeded_leads_are_those_of_a_run(tmp_path: Path) -> None:
             return file
 
         run = run_pipeline(read_pipeline(pipeline("run", csv), environ), approved=True)
-        assert run.summary.leads["created"] == ROWS
+        assert run.summary.counts.leads["created"] == ROWS
         assert seed(read_pipeline(pipeline("seed", ordered), environ)) == ROWS
         assert known(tmp_path / "seed.db") == known(tmp_path / "run.db")
         assert hashes(tmp_path / "seed.db") == hashes(tmp_path / "run.db")
         plan = plan_pipeline(read_pipeline(pipeline("seed", csv), environ))
-    assert plan.summary.leads["unchanged"] == ROWS
+    assert plan.summary.counts.leads["unchanged"] == ROWS
 
 
 def test_seeded_leads_have_each_the_number_of_their_contact(tmp_path: Path) -> None:

@@ -116,8 +116,8 @@ def play(store: Store, night: Night, run_id: str, folder: Path | None, *, skip_k
     return {
         "planned": planned,
         "error": error,
-        "rows": summary.rows_json(),
-        "leads": summary.leads_json(),
+        "rows": summary.counts.rows_json(),
+        "leads": summary.counts.leads_json(),
         "outbox": outbox,
         "rejects": [astuple(reject)[:-1] for reject in store.rejects.of_run(run_id)],
         "state": _leads(store),
@@ -132,7 +132,7 @@ def _looked_at(store: Store, source: Rows, load: LoadConfig, *, skip_known: bool
         plan = make_plan(store, load, Shortfall(Inventory, Inventory), summary, run_id=None)
     except GuardError as caught:
         return str(caught)
-    return summary.rows_json(), summary.leads_json(), plan.actions, plan.removed
+    return summary.counts.rows_json(), summary.counts.leads_json(), plan.actions, plan.removed
 
 
 def _as_another_process(store: Store) -> None:

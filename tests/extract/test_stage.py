@@ -69,7 +69,7 @@ def test_every_record_is_staged_or_rejected_with_its_row_and_text(store: Store, 
     )
     leads, summary = staged(store, tmp_path, text, **CONSENT)
     assert leads == {"ann@example.org": city_lead("ann@example.org", "Leeds")}
-    assert summary.rows_json() == {"read": 5, "invalid": 2, "duplicate": 1, "blocked": 1}
+    assert summary.counts.rows_json() == {"read": 5, "invalid": 2, "duplicate": 1, "blocked": 1}
     assert rejects(store) == [
         (2, 2, "duplicate", "same key as row 7"),
         (3, 4, "invalid", "not an e-mail address: no @"),
@@ -105,7 +105,7 @@ def test_one_record_speaks_for_its_key(
         "ann@example.org": city_lead("ann@example.org", city),
         "bob@example.org": city_lead("bob@example.org", "Paris"),
     }
-    assert summary.rows_json() == {"read": 4, "invalid": 0, "duplicate": 2, "blocked": 0}
+    assert summary.counts.rows_json() == {"read": 4, "invalid": 0, "duplicate": 2, "blocked": 0}
     assert [(row, kind, reason) for row, _, kind, reason in rejects(store)] == [
         (row, "duplicate", f"same key as row {winner}") for row in (2, 4, 5) if row != winner
     ]
@@ -140,7 +140,7 @@ def test_merged_records_fill_each_others_blanks_and_have_the_digest_of_the_whole
     )
     assert leads == {"ann@example.org": merged}
     assert [found.digest for found in store.staging.differences()] == [digest(merged.to_json())]
-    assert summary.duplicate == 2
+    assert summary.counts.duplicate == 2
 
 
 @pytest.mark.parametrize("rule", ["last", "first", "newest:Changed", "merge"])
@@ -153,7 +153,7 @@ def test_a_record_that_opted_out_speaks_for_its_person_wherever_it_stands(
     text = "\n".join(["Email,City,Changed,Status", *rows])
     leads, summary = staged(store, tmp_path, text, duplicates=rule)
     assert leads == {}
-    assert summary.rows_json() == {"read": 3, "invalid": 0, "duplicate": 2, "blocked": 1}
+    assert summary.counts.rows_json() == {"read": 3, "invalid": 0, "duplicate": 2, "blocked": 1}
 
 
 def test_a_person_who_opted_out_does_not_lose_to_an_endless_number(store: Store, tmp_path: Path) -> None:
@@ -170,20 +170,20 @@ def test_a_cell_that_is_no_number_does_not_end_the_run(store: Store, tmp_path: P
     text = "Email,City,Changed\nann@example.org,Lyon,nan\nbob@example.org,Leeds,2026-01-05\n"
     leads, summary = staged(store, tmp_path, text, duplicates="newest:Changed")
     assert leads == {"bob@example.org": city_lead("bob@example.org", "Leeds")}
-    assert summary.rows_json() == {"read": 2, "invalid": 1, "duplicate": 0, "blocked": 0}
+    assert summary.counts.rows_json() == {"read": 2, "invalid": 1, "duplicate": 0, "blocked": 0}
 
 
 def test_a_second_column_of_statuses_counts_too(store: Store, tmp_path: Path) -> None:
     text = "Email,City,Status,Status\nann@example.org,Lyon,subscribed,unsubscribed\n"
     leads, summary = staged(store, tmp_path, text)
-    assert (leads, summary.blocked) == ({}, 1)
+    assert (leads, summary.counts.blocked) == ({}, 1)
 
 
 @pytest.mark.parametrize("rule", ["last", "merge"])
 def test_a_record_is_rejected_once(store: Store, tmp_path: Path, rule: str) -> None:
     text = "Email,City,OK\nann@example.org,Lyon,no\nann@example.org,Leeds,no\n"
     leads, summary = staged(store, tmp_path, text, duplicates=rule, **CONSENT)
-    assert (leads, summary.rows_json()) == (
+    assert (leads, summary.counts.rows_json()) == (
         {},
         {"read": 2, "invalid": 0, "duplicate": 1, "blocked": 1},
     )
@@ -197,13 +197,13 @@ def test_consent_is_that_of_the_record_that_speaks_for_the_key(store: Store, tmp
     text = "Email,City,OK\nann@example.org,Lyon,no\nann@example.org,Leeds,yes\n"
     leads, summary = staged(store, tmp_path, text, **CONSENT)
     assert leads == {"ann@example.org": city_lead("ann@example.org", "Leeds")}
-    assert (summary.duplicate, summary.blocked) == (1, 0)
+    assert (summary.counts.duplicate, summary.counts.blocked) == (1, 0)
 
 
 def test_merged_records_are_blocked_when_one_of_them_is(store: Store, tmp_path: Path) -> None:
     text = "Email,City,OK\nann@example.org,Lyon,no\nann@example.org,Leeds,yes\n"
     leads, summary = staged(store, tmp_path, text, duplicates="merge", **CONSENT)
-    assert (leads, summary.duplicate, summary.blocked) == ({}, 1, 1)
+    assert (leads, summary.counts.duplicate, summary.counts.blocked) == ({}, 1, 1)
 
 
 def test_duplicates_stop_the_run_where_they_are_an_error(store: Store, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_source_without_duplicates_is_no_error(store: Store, tmp_path: Path) -
 
 def test_a_source_without_records_is_empty_and_no_error(store: Store, tmp_path: Path) -> None:
     leads, summary = staged(store, tmp_path, "Email,City\n")
-    assert (leads, summary.rows_json()) == (
+    assert (leads, summary.counts.rows_json()) == (
         {},
         {"read": 0, "invalid": 0, "duplicate": 0, "blocked": 0},
     )
@@ -231,7 +231,7 @@ def test_a_source_without_records_is_empty_and_no_error(store: Store, tmp_path: 
 def test_a_plan_keeps_no_rejects(store: Store, tmp_path: Path) -> None:
     text = "Email,City,OK\nbob,Leeds,yes\nann@example.org,Lyon,no\nann@example.org,Leeds,no\n"
     _, summary = staged(store, tmp_path, text, run_id=None, **CONSENT)
-    assert summary.rows_json() == {"read": 3, "invalid": 1, "duplicate": 1, "blocked": 1}
+    assert summary.counts.rows_json() == {"read": 3, "invalid": 1, "duplicate": 1, "blocked": 1}
     assert rejects(store) == []
 
 
@@ -240,7 +240,7 @@ def test_somebody_may_look_in_after_every_chunk(store: Store, tmp_path: Path) ->
     summary = Summary()
     source = open_csv(write(tmp_path, TWICE + "eve@example.org,,,\n"), chunk_rows=2)
     load = load_config()
-    stage(source, load, store, summary, run_id=None, between=lambda: counted.append(summary.read))
+    stage(source, load, store, summary, run_id=None, between=lambda: counted.append(summary.counts.read))
     assert counted == [2, 4, 5]
 
 
@@ -252,7 +252,7 @@ def test_a_stop_between_two_chunks_leaves_the_rest_unread(store: Store, tmp_path
     source = open_csv(write(tmp_path, TWICE), chunk_rows=2)
     with pytest.raises(InterruptedError):
         stage(source, load_config(), store, summary, run_id="run-1", between=stop)
-    assert summary.read == 2
+    assert summary.counts.read == 2
 
 
 def test_a_key_column_keeps_two_records_with_one_address_apart(store: Store, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_key_column_keeps_two_records_with_one_address_apart(store: Store, tmp
         "007": city_lead("ann@example.org", "Lyon"),
         "7": city_lead("ann@example.org", "Leeds"),
     }
-    assert summary.duplicate == 0
+    assert summary.counts.duplicate == 0
 
 
 def forget(store: Store, *names: str) -> None:
@@ -285,7 +285,7 @@ def test_a_record_with_a_forgotten_key_or_address_is_blocked_and_its_text_is_not
     )
     leads, summary = staged(store, tmp_path, text, key={"column": "Id"})
     assert leads == {"C-3": city_lead("cleo@example.org", "Kraków")}
-    assert summary.rows_json() == {"read": 6, "invalid": 3, "duplicate": 0, "blocked": 2}
+    assert summary.counts.rows_json() == {"read": 6, "invalid": 3, "duplicate": 0, "blocked": 2}
     kept = [
         (reject.row, reject.kind, reject.reason, reject.record) for reject in store.rejects.of_run("run-1")
     ]
@@ -315,7 +315,7 @@ def test_a_forgotten_address_speaks_for_its_key_wherever_it_stands(
         "C-1,newer@example.org,Lyon,2026-01-09\n"
     )
     leads, summary = staged(store, tmp_path, text, duplicates=rule, key={"column": "Id"})
-    assert (leads, summary.duplicate, summary.blocked) == ({}, 2, 1)
+    assert (leads, summary.counts.duplicate, summary.counts.blocked) == ({}, 2, 1)
     assert "ann@example.org" not in str([reject.record for reject in store.rejects.of_run("run-1")])
 
 
@@ -324,7 +324,7 @@ def test_a_person_is_known_again_however_their_address_is_written(store: Store, 
     text = "Email,City\nJÖRG@Müller.de,Lyon\njo\u0308rg@müller.de,Lyon\nann@example.org,Lyon\n"
     leads, summary = staged(store, tmp_path, text)
     assert list(leads) == ["ann@example.org"]
-    assert (summary.duplicate, summary.blocked) == (1, 1)
+    assert (summary.counts.duplicate, summary.counts.blocked) == (1, 1)
 
 
 def test_all_records_can_be_read_mapped_without_a_state(tmp_path: Path) -> None:
