@@ -239,7 +239,7 @@ def _in_mode(
 ) -> Standing:
     """The file says another mode than before: what Kartra stores says which of the two was true."""
     mode = config.kartra.mode
-    stored = list(_stored(store, client, scope))
+    stored = [address for _, address in _witnesses(store, client, scope) if address is not None]
     as_test = sum(address.rpartition("@")[2] == TEST_DOMAIN for address in stored)
     if not stored:
         return standing
@@ -270,8 +270,7 @@ def _refuse_running(store: Store, pipeline: str) -> None:
 def _evidence(store: Store, client: "_LazyClient", scope: KnownScope) -> Evidence:
     """Known leads and transactions are asked for; names only where nothing else is known."""
     matched = differing = absent = 0
-    for lead_id, email in store.accounts.known_leads(scope, WITNESSES):
-        stored = _address(client, lead_id)
+    for email, stored in _witnesses(store, client, scope):
         matched += stored is not None and same_address(email, stored)
         differing += stored is not None and not same_address(email, stored)
         absent += stored is None
@@ -290,16 +289,11 @@ def _evidence(store: Store, client: "_LazyClient", scope: KnownScope) -> Evidenc
     )
 
 
-def _stored(store: Store, client: "_LazyClient", scope: KnownScope) -> Iterator[str]:
-    """The addresses under which Kartra stores known leads."""
-    for lead_id, _ in store.accounts.known_leads(scope, WITNESSES):
-        if (address := _address(client, lead_id)) is not None:
-            yield address
-
-
-def _address(client: "_LazyClient", lead_id: str) -> str | None:
-    profile = profile_of(client.sender.read(get_lead(id=lead_id))).profile
-    return profile.email if profile else None
+def _witnesses(store: Store, client: "_LazyClient", scope: KnownScope) -> Iterator[tuple[str, str | None]]:
+    """(our address, Kartra's) of a few known leads, one call each; None where Kartra has no such lead."""
+    for lead_id, email in store.accounts.known_leads(scope, WITNESSES):
+        profile = profile_of(client.sender.read(get_lead(id=lead_id))).profile
+        yield email, profile.email if profile else None
 
 
 class _LazyClient:

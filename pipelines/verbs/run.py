@@ -77,9 +77,9 @@ def run_pipeline(
         opened = world.open_store(config.state)
     caller = Caller(approved, stopping, progress, takes_tables=takes_tables, world=world)
     with opened as store:
+        summary.notes += [note] if (note := note_of_twin(store, config)) else []
         standing = enter(config, store, choices=choices, stopping=stopping, world=world)
         summary.account = standing.to_json()
-        summary.notes += [note] if (note := note_of_twin(store, config)) else []
         with work_on(config, store, standing.account, caller, summary=summary) as work:
             _carry_out(work, source, choices, full=full)
     return RunResult(

@@ -1,6 +1,5 @@
 """Two files that call their pipeline by one name, with one state: each would undo what the other does."""
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,9 +8,6 @@ from connectors.errors import ConfigError
 from pipelines.config.file import read_pipeline
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.store import Store
-
-RUNS_ASKED = 5
-"""A run that was killed does not say where it came from: the one before it may."""
 
 
 def twin_of(config: PipelineConfig, others: Iterable[PipelineConfig]) -> PipelineConfig | None:
@@ -38,16 +34,14 @@ def refuse_twins(configs: list[PipelineConfig]) -> None:
 
 
 def note_of_twin(store: Store, config: PipelineConfig) -> str | None:
-    """Where the runs before came from another file that is still there for the same pipeline."""
-    for run in store.runs.last(config.pipeline, RUNS_ASKED):
-        if came_from := (json.loads(run.summary) if run.summary else {}).get("file"):
-            twin = twin_of(config, _read(Path(came_from)))
-            return (
-                None
-                if twin is None
-                else f"the run before came from another file. {twin_message(config, twin)}"
-            )
-    return None
+    """A note if the run before came from another file that still describes the same pipeline.
+
+    To be asked before the scope is entered: entering notes the file of this run.
+    """
+    files = (scope.file for scope in store.accounts.scopes() if scope.pipeline == config.pipeline)
+    came_from = next((file for file in files if file), None)
+    twin = twin_of(config, _read(Path(came_from))) if came_from else None
+    return f"the run before came from another file. {twin_message(config, twin)}" if twin else None
 
 
 def _read(path: Path) -> list[PipelineConfig]:

@@ -113,8 +113,7 @@ class Work:
             self.extract.settled(self.context.store, self.summary)
         self._settle_status()
         run = self.context
-        told = {**self.summary.to_json(), "file": str(run.config.path)}
-        run.store.runs.finish(run.run_id, self.status, self.message, told)
+        run.store.runs.finish(run.run_id, self.status, self.message, self.summary.to_json())
         log.info("%s took %s", run.config.pipeline, self.summary.timings.describe())
 
     def _count_calls(self) -> None:
