@@ -1,12 +1,12 @@
 """What the account has: names of tags, lists, sequences, and custom fields with their options.
 
-A wish for something that does not exist is told before the first write, once per name and not once
-per lead.
+A wish for a name that does not exist is reported before the first write: one line per name, however many
+leads ask for it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
@@ -34,33 +34,49 @@ FRESH_FOR = timedelta(hours=1)
 """How long a list of names is taken for true without asking again. A name it lacks is asked for anyway."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptLists:
+    """The lists of one account that the state has; with `keep` false (a plan) none is added."""
+
+    store: Store
+    account: str
+    keep: bool = True
+    clock: Clock = SYSTEM_CLOCK
+
+    def fresh(self, kinds: Iterable[InventoryName]) -> dict[InventoryName, Any] | None:
+        """All of these lists, or None where one is absent or no longer fresh."""
+        contents: dict[InventoryName, Any] = {}
+        now = self.clock.now()
+        for kind in kinds:
+            stored = self.store.inventories.get(self.account, kind)
+            if stored is None or not is_fresh(stored[0], now - FRESH_FOR, now):
+                return None
+            contents[kind] = stored[1]
+        return contents
+
+    def put(self, kind: InventoryName, content: Any) -> None:
+        if self.keep:
+            self.store.inventories.keep(self.account, kind, content)
+
+    def forget(self) -> None:
+        self.store.inventories.forget(self.account)
+
+
 class AccountInventory:
     """The account's lists for one load: from the state while they are fresh, else from Kartra."""
 
     def __init__(
-        self,
-        store: Store,
-        client: Sender,
-        account: str,
-        load: LoadConfig,
-        *,
-        keep: bool = True,
-        clock: Clock = SYSTEM_CLOCK,
-        pool: Callable[[], Pool] = Threads,
+        self, kept: KeptLists, client: Sender, load: LoadConfig, *, pool: Callable[[], Pool] = Threads
     ) -> None:
-        """`keep` false leaves no trace in the state."""
-        self._keep = keep
-        self._clock = clock
-        self._pool = pool
-        self._store = store
-        self._client = client
-        self._account = account
+        self._kept, self._client, self._pool = kept, client, pool
         self._kinds = tuple(kinds_used(load))
         self._current: Inventory | None = None
 
     def calls_needed(self, *, creating: int = 0) -> int:
         """Calls that a run spends on asking, and on creating so many custom fields."""
-        if creating:  # no list of an earlier run says that they are missing, and one more shows them made
+        if creating:
+            # A kept list that lacks a field is asked for again before the field counts as missing, and one
+            # more list shows the fields made.
             return len(self._kinds) + creating + 1
         return 0 if self._stored() else len(self._kinds)
 
@@ -76,16 +92,15 @@ class AccountInventory:
         contents.update(
             call_each(self._kinds[1:], self._read, width=lambda: len(self._kinds), pool=self._pool)
         )
-        for kind, content in contents.items() if self._keep else ():
-            self._store.inventories.keep(self._account, kind, content)
+        for kind, content in contents.items():
+            self._kept.put(kind, content)
         self._current = Inventory.of(contents, fresh=True)
         return self._current
 
     def custom_fields(self) -> Mapping[str, CustomFieldDefinition]:
-        """Those of now, asked for alone."""
+        """The account's custom fields as they are now, asked for alone."""
         content = self._read("custom_fields")
-        if self._keep:
-            self._store.inventories.keep(self._account, "custom_fields", content)
+        self._kept.put("custom_fields", content)
         now = Inventory.of({"custom_fields": content}, fresh=True).custom_fields
         self._current = replace(self.current(), custom_fields=now)
         return now
@@ -96,18 +111,12 @@ class AccountInventory:
         return self._current.note if self._current is not None else None
 
     def forget(self) -> None:
-        """The lists proved wrong: ask again next time."""
-        self._store.inventories.forget(self._account)
+        """Drop lists that proved wrong, so that the next run asks for them again."""
+        self._kept.forget()
 
     def _stored(self) -> Inventory | None:
-        contents = {}
-        now = self._clock.now()
-        for kind in self._kinds:
-            stored = self._store.inventories.get(self._account, kind)
-            if stored is None or not is_fresh(stored[0], now - FRESH_FOR, now):
-                return None
-            contents[kind] = stored[1]
-        return Inventory.of(contents, fresh=False)
+        contents = self._kept.fresh(self._kinds)
+        return None if contents is None else Inventory.of(contents, fresh=False)
 
     def _read(self, kind: InventoryName) -> Any:
         return read_inventory(self._client, kind)

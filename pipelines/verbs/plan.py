@@ -11,7 +11,7 @@ from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError
 from pipelines.extract.incremental import Extract, extract_of
 from pipelines.extract.stage import stage
-from pipelines.load.account_names import AccountInventory, Shortfall
+from pipelines.load.account_names import AccountInventory, KeptLists, Shortfall
 from pipelines.load.custom_fields import creatable_fields
 from pipelines.load.plan import Plan, make_plan
 from pipelines.operations.job import OperationsPlan, check_operation_columns, plan_operations
@@ -98,7 +98,7 @@ def _plan_load(
     unchecked: list[str] = []
     client = open_client(config)
     try:
-        inventory = AccountInventory(store, client, account, load, keep=False)
+        inventory = AccountInventory(KeptLists(store, account, keep=False), client, load)
         known = _Lenient(inventory, unchecked)
         stage(source, load, store, summary, run_id=None, skip_known=may_skip(config))
         with summary.timings.stage("check state"):

@@ -16,7 +16,7 @@ from pipelines.errors import GuardError
 from pipelines.extract.incremental import Extract, extract_of
 from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
-from pipelines.load.account_names import AccountInventory, Shortfall
+from pipelines.load.account_names import AccountInventory, KeptLists, Shortfall
 from pipelines.load.custom_fields import creatable_fields, create_fields
 from pipelines.load.delivery import Delivery
 from pipelines.load.guards import check_before, unclear_at_first
@@ -109,7 +109,8 @@ def _carry_out(work: Work, source: Source | None, choices: Choices, *, full: boo
 def _load(work: Work, extract: Extract, choices: Choices) -> SyncError | None:
     """Gives what ended it early once something may have been sent; raises what did so before."""
     run, load = work.context, extract.load
-    inventory = AccountInventory(run.store, run.client, run.account, load, clock=run.clock, pool=run.pool)
+    kept = KeptLists(run.store, run.account, clock=run.clock)
+    inventory = AccountInventory(kept, run.client, load, pool=run.pool)
     delivery = Delivery(run, inventory)
     with run.summary.timings.stage("recover"):
         delivery.recover()

@@ -11,16 +11,14 @@ import pytest
 
 from connectors.clock import utc_now
 from connectors.errors import FatalApiError
-from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sandbox import Account, Sandbox
 from connectors.kartra.sender import Sender
-from connectors.kartra.wire import Credentials
 from pipelines.calls.inventories import read_inventory
 from pipelines.changes.diff import Change
 from pipelines.changes.inventory import Inventory, Missing, missing_in, needs_inventory
 from pipelines.contacts.wishes import Step
-from pipelines.load.account_names import FRESH_FOR, AccountInventory, Shortfall, kinds_used
+from pipelines.load.account_names import FRESH_FOR, AccountInventory, KeptLists, Shortfall, kinds_used
 from pipelines.state.store import Store
 from tests.contacts.strategies import load_config
 
@@ -56,18 +54,6 @@ ALL_KINDS = load_config(
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "kartra.db") as opened:
         yield opened
-
-
-@pytest.fixture
-def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[Sender]:
-    given = sandbox.credentials
-    opened = Sender(
-        sandbox.url,
-        Credentials(given.app_id, given.api_key, given.api_password),
-        CallLimiter(tmp_path / "app.window", calls_per_second=20),
-    )
-    yield opened
-    opened.close()
 
 
 def wishes(*steps: Step, **custom_fields: str | tuple[str, ...]) -> Change:
@@ -189,10 +175,10 @@ def test_a_wish_is_counted_by_leads_and_named_once() -> None:
 def test_a_name_that_an_old_list_lacks_is_asked_for_before_it_counts_as_missing(
     client: Sender, store: Store, account: Account, sandbox: Sandbox
 ) -> None:
-    AccountInventory(store, client, "account", load_config(tags=["VIP"])).asked()
+    AccountInventory(KeptLists(store, "account"), client, load_config(tags=["VIP"])).asked()
     account.tags.append("Brand new")
     sandbox.reset_calls()
-    inventory = AccountInventory(store, client, "account", load_config(tags=["VIP"]))
+    inventory = AccountInventory(KeptLists(store, "account"), client, load_config(tags=["VIP"]))
     shortfall = Shortfall(inventory.current, inventory.asked)
     for name in ("Brand new", "VIP", "Brand new", "Brand old", "Brand old"):
         shortfall.check(wishes(Step("assign_tag", name)))
@@ -206,12 +192,12 @@ def test_an_inventory_is_read_as_kartra_lists_it(client: Sender, kind: str) -> N
 
 
 def test_all_lists_are_asked_for_once_and_then_kept(client: Sender, store: Store, sandbox: Sandbox) -> None:
-    inventory = AccountInventory(store, client, "account", ALL_KINDS)
+    inventory = AccountInventory(KeptLists(store, "account"), client, ALL_KINDS)
     assert inventory.calls_needed() == 4
     assert inventory.current() == Inventory.of(CONTENTS, fresh=True)
     assert inventory.current() == Inventory.of(CONTENTS, fresh=True)
     assert inventory.calls_needed() == 0
-    next_run = AccountInventory(store, client, "account", ALL_KINDS)
+    next_run = AccountInventory(KeptLists(store, "account"), client, ALL_KINDS)
     assert next_run.calls_needed() == 0
     assert next_run.current() == Inventory.of(CONTENTS, fresh=False)
     assert asked(sandbox) == [
@@ -224,12 +210,12 @@ def test_all_lists_are_asked_for_once_and_then_kept(client: Sender, store: Store
 
 def test_lists_are_asked_for_again_after_a_while(client: Sender, store: Store, sandbox: Sandbox) -> None:
     load = load_config(tags=["VIP"])
-    AccountInventory(store, client, "account", load).asked()
+    AccountInventory(KeptLists(store, "account"), client, load).asked()
     with sqlite3.connect(store.database.path or "") as state:
         long_ago = utc_now() - FRESH_FOR - timedelta(seconds=1)
         state.execute("UPDATE inventories SET read_at = ?", (long_ago.isoformat(),))
     state.close()
-    again = AccountInventory(store, client, "account", load)
+    again = AccountInventory(KeptLists(store, "account"), client, load)
     assert again.calls_needed() == 1
     assert again.current().fresh
     assert asked(sandbox) == ["retrieve_account_tags"] * 2
@@ -237,25 +223,25 @@ def test_lists_are_asked_for_again_after_a_while(client: Sender, store: Store, s
 
 def test_lists_of_another_account_are_not_taken(client: Sender, store: Store, sandbox: Sandbox) -> None:
     load = load_config(tags=["VIP"])
-    AccountInventory(store, client, "account", load).asked()
-    assert AccountInventory(store, client, "another", load).calls_needed() == 1
+    AccountInventory(KeptLists(store, "account"), client, load).asked()
+    assert AccountInventory(KeptLists(store, "another"), client, load).calls_needed() == 1
 
 
 def test_lists_that_proved_wrong_are_forgotten(client: Sender, store: Store) -> None:
-    inventory = AccountInventory(store, client, "account", ALL_KINDS)
+    inventory = AccountInventory(KeptLists(store, "account"), client, ALL_KINDS)
     inventory.asked()
     inventory.forget()
-    assert AccountInventory(store, client, "account", ALL_KINDS).calls_needed() == 4
+    assert AccountInventory(KeptLists(store, "account"), client, ALL_KINDS).calls_needed() == 4
 
 
 def test_a_plan_leaves_no_list_behind(client: Sender, store: Store) -> None:
-    plan = AccountInventory(store, client, "account", ALL_KINDS, keep=False)
+    plan = AccountInventory(KeptLists(store, "account", keep=False), client, ALL_KINDS)
     assert plan.current() == Inventory.of(CONTENTS, fresh=True)
-    assert AccountInventory(store, client, "account", ALL_KINDS).calls_needed() == 4
+    assert AccountInventory(KeptLists(store, "account"), client, ALL_KINDS).calls_needed() == 4
 
 
 def test_a_mapping_without_names_asks_for_nothing(client: Sender, store: Store, sandbox: Sandbox) -> None:
-    inventory = AccountInventory(store, client, "account", load_config())
+    inventory = AccountInventory(KeptLists(store, "account"), client, load_config())
     assert (inventory.calls_needed(), inventory.current()) == (0, Inventory(fresh=False))
     assert sandbox.calls == []
 
@@ -265,6 +251,6 @@ def test_an_account_that_refuses_its_lists_stops_with_kartras_reason(
 ) -> None:
     account.allowed_commands = {"retrieve_account_lists", "retrieve_account_sequences", "create_lead"}
     with pytest.raises(FatalApiError) as refusal:
-        AccountInventory(store, client, "account", ALL_KINDS).current()
+        AccountInventory(KeptLists(store, "account"), client, ALL_KINDS).current()
     assert refusal.value.type == "262"
-    assert AccountInventory(store, client, "account", ALL_KINDS).calls_needed() == 4
+    assert AccountInventory(KeptLists(store, "account"), client, ALL_KINDS).calls_needed() == 4

@@ -1,35 +1,20 @@
 """Custom fields that a load may create: what is asked of Kartra, and what it answers."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
 from connectors.errors import ConfigError, RetryableApiError
 from connectors.kartra.client import KartraClient
-from connectors.kartra.limiter import CallLimiter
 from connectors.kartra.profile import CustomFieldDefinition
 from connectors.kartra.sandbox import Account, CustomField, Faults, Sandbox
 from connectors.kartra.sender import Sender
-from connectors.kartra.wire import Credentials
 from pipelines.config.custom_fields import MOST_OPTIONS, NewField
 from pipelines.contacts.lead import CustomValue
 from pipelines.load.custom_fields import FieldDraft, FieldToCreate, creatable_fields, create_fields
 from tests.contacts.strategies import load_config
 
 SHOE = FieldToCreate("shoe", "drop_down", ("S", "M"))
-
-
-@pytest.fixture
-def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[Sender]:
-    given = sandbox.credentials
-    opened = Sender(
-        sandbox.url,
-        Credentials(given.app_id, given.api_key, given.api_password),
-        CallLimiter(tmp_path / "app.window", calls_per_second=20),
-    )
-    yield opened
-    opened.close()
 
 
 def listed(client: Sender) -> Mapping[str, CustomFieldDefinition]:
