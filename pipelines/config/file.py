@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from connectors.errors import ConfigError
 from connectors.kartra.wire import Credentials
-from pipelines.config.document import SECRETS, Document, Fault, Where, config_error, not_set, shown_path
+from pipelines.config.document import SECRETS, Document, not_set
+from pipelines.config.dotenv import Variables, read_dotenv, refuse_address_of_another
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.yaml_text import Fault, Where, config_error
 from pipelines.words.nearest import nearest
 
 
@@ -24,7 +24,9 @@ def read_pipeline(path: Path, environ: Mapping[str, str]) -> PipelineConfig:
 
     Credentials that are not set are None, so that work without calls stays possible: `require_credentials`.
     """
-    document = Document(path, read_dotenv(path.parent / ".env") | dict(environ))
+    dotenv = path.parent / ".env"
+    variables = Variables(environ, read_dotenv(dotenv), dotenv)
+    document = Document(path, variables.all)
     data = document.data
     errors: list[ErrorDetails] = []
     if "path" in data:  # a field of the model, but not of the file
@@ -38,7 +40,18 @@ def read_pipeline(path: Path, environ: Mapping[str, str]) -> PipelineConfig:
     faults = _faults(document, errors)
     if faults or config is None:
         raise config_error(path, faults)
+    _refuse_address_of_another(document, variables)
     return config
+
+
+def _refuse_address_of_another(document: Document, variables: Variables) -> None:
+    """An address that stands in the file itself is what this file is about, wherever credentials are from."""
+    credentials = list(document.secret_variables.values())
+    for name in document.variables_used.get(("kartra", "url"), ()):
+        refuse_address_of_another(variables, name, credentials, _WAY_OUT)
+
+
+_WAY_OUT = "Put them together, or write the address itself into the pipeline file as url:"
 
 
 def require_credentials(config: PipelineConfig) -> Credentials:
@@ -56,21 +69,6 @@ def require_credentials(config: PipelineConfig) -> Credentials:
         text = not_set(name) if name else f"missing; write {key}: ${{KARTRA_{key.upper()}}}"
         faults.append(document.fault(where, text, at_key=name is None))
     raise config_error(config.path, faults)
-
-
-# The text, as data with positions
-
-
-def read_dotenv(path: Path) -> dict[str, str]:
-    """The variables of a .env; none where there is no such file. Raises ConfigError."""
-    try:
-        # No interpolation: a password may contain a dollar sign.
-        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{shown_path(path)}: not UTF-8; save the file as UTF-8") from None
-    except OSError as error:
-        raise ConfigError(f"{shown_path(path)}: cannot be read: {error.strerror}") from error
-    return {name: value for name, value in values.items() if value is not None}
 
 
 # Words for what is wrong with the data
@@ -140,6 +138,3 @@ def _shapes(shape: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any
     if "$ref" in shape:
         return _shapes(schema["$defs"][shape["$ref"].rpartition("/")[2]], schema)
     return [inner for choice in shape.get("anyOf", ()) for inner in _shapes(choice, schema)] or [shape]
-
-
-# The text

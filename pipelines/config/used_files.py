@@ -14,6 +14,7 @@ import yaml
 
 from connectors.errors import ConfigError
 from pipelines.config.pipeline import PipelineConfig, files_of
+from pipelines.config.yaml_text import compose
 
 _DEFAULT = re.compile(r"\$\{[^}:]*:-([^}]*)\}")
 _SQLITE = re.compile(r"^(?:jdbc:)?sqlite3?(?:\+pysqlite)?:/{0,3}")
@@ -56,24 +57,32 @@ def _used(config: PipelineConfig | None, folders: Iterable[Path]) -> Iterator[tu
 def _named_in(file: Path) -> Iterator[Path]:
     """The pipeline file itself, and whatever in it may be the name of a file."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        root = compose(file)
+    except ConfigError:
         return
-    if not isinstance(content, dict) or "pipeline" not in content:
+    if not isinstance(root, yaml.MappingNode) or all(key.value != "pipeline" for key, _ in root.value):
         return
     yield file
-    for text in _texts(content):
+    for text in _texts(root):
         name = _SQLITE.sub("", _DEFAULT.sub(r"\1", text))
         if name and "\n" not in name and "\0" not in name:
             yield file.parent / name
 
 
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _texts(inner)
+def _texts(root: yaml.Node) -> Iterator[str]:
+    """Every value, once however many aliases name it."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            yield node.value
+        elif isinstance(node, yaml.MappingNode):
+            waiting += [value for _, value in node.value]
+        else:
+            waiting += node.value
 
 
 def _is_one_of(target: Path, used: Path) -> bool:

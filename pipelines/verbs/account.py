@@ -11,7 +11,8 @@ from connectors.kartra.sender import Sender
 from connectors.kartra.transport import KARTRA_URL, secure_url
 from connectors.kartra.wire import Credentials, bare_secret
 from pipelines.config.document import SECRETS
-from pipelines.config.file import read_dotenv, require_credentials
+from pipelines.config.dotenv import Variables, read_dotenv, refuse_address_of_another
+from pipelines.config.file import require_credentials
 from pipelines.config.pipeline import PipelineConfig
 
 CALLS_PER_SECOND = 20
@@ -53,13 +54,22 @@ def open_client_of_environment(
     What the environment lacks is taken from the .env. Raises ConfigError where something is missing or wrong.
     """
     given = {name: bare_secret(value) for name, value in environ.items()}
-    variables = {**read_dotenv(dotenv), **{name: value for name, value in given.items() if value}}
+    from_where = Variables(
+        {name: value for name, value in given.items() if value}, read_dotenv(dotenv), dotenv
+    )
+    variables = from_where.all
     names = {key: f"KARTRA_{key.upper()}" for key in SECRETS}
     if missing := [name for name in names.values() if not bare_secret(variables.get(name, ""))]:
         raise ConfigError(
             f"{', '.join(missing)} not set, neither in the environment nor in a .env of this folder;"
             " or name a pipeline file with --file"
         )
+    refuse_address_of_another(
+        from_where,
+        "KARTRA_URL",
+        names.values(),
+        "Put them together, or name a pipeline file whose url: is the address with --file",
+    )
     credentials = Credentials(**{key: variables[name] for key, name in names.items()})
     try:
         url = secure_url(variables.get("KARTRA_URL") or KARTRA_URL)

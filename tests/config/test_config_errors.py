@@ -63,7 +63,7 @@ def test_another_encoding_is_refused(
     ("text", "fault"),
     [
         ("pipeline: 'a\x07'", "a.yaml:1:13: a control character stands here"),
-        ("[" * 5000, "a.yaml:1:1: nested too deeply"),
+        ("[" * 5000, "a.yaml:1:65: nested too deeply"),
         ("load:\n  <<: &m\n    <<: *m\n", "a.yaml:2:7: load: << takes the alias of another map"),
         (
             '"a\\nb": 1',

@@ -1,0 +1,99 @@
+"""The variables beside a pipeline file: its .env, under those of the environment, and whose each of them is.
+
+A .env holds credentials, and decides where they are sent. So it is a file of the user's own that nobody else
+may write, and the address of an account comes from the place that its credentials come from.
+"""
+
+import io
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from connectors.errors import ConfigError
+from connectors.small_files import OtherThanSmallFileError, SmallFile, read_small
+from pipelines.config.yaml_text import shown_path
+
+log = logging.getLogger("kartra_sync")
+
+MAX_BYTES = 1024 * 1024
+ENVIRONMENT = "the environment"
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """`given` are the environment's, which go before those of the .env."""
+
+    given: Mapping[str, str]
+    beside: Mapping[str, str]
+    dotenv: Path
+
+    @property
+    def all(self) -> dict[str, str]:
+        return {**self.beside, **self.given}
+
+    def place_of(self, name: str) -> str:
+        """Where its value is from, as a message has it; "" where it has none."""
+        if self.given.get(name):
+            return ENVIRONMENT
+        named = name not in self.given and self.beside.get(name)
+        return shown_path(self.dotenv) if named else ""
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """The variables of a .env; none where there is no such file. Raises ConfigError."""
+    try:
+        file = read_small(path, at_most=MAX_BYTES)
+        # No interpolation: a password may contain a dollar sign.
+        values = dotenv_values(stream=io.StringIO(file.content.decode("utf-8-sig")), interpolate=False)
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError:
+        raise ConfigError(f"{shown_path(path)}: not UTF-8; save the file as UTF-8") from None
+    except OtherThanSmallFileError as error:
+        raise ConfigError(f"{shown_path(path)}: {error}; put NAME=value lines into a regular file") from None
+    except OSError as error:
+        raise ConfigError(f"{shown_path(path)}: cannot be read: {error.strerror}") from error
+    _refuse_foreign(path, file)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _refuse_foreign(path: Path, file: SmallFile) -> None:
+    """Raises ConfigError for a file that somebody else may have written."""
+    shown = shown_path(path)
+    if file.others_may_write:
+        raise ConfigError(
+            f"{shown}: everybody on this machine may write it, and it says where credentials go:"
+            f" chmod 600 {shown}"
+        )
+    if file.is_of_somebody_else:
+        raise ConfigError(
+            f"{shown}: belongs to another user of this machine, and it says where credentials go:"
+            f" make it yours (chown), or leave this folder"
+        )
+    if file.others_may_read:
+        _tell_once(f"{shown}: others may read or write it, and it may hold credentials: chmod 600 {shown}")
+
+
+@cache
+def _tell_once(text: str) -> None:
+    log.warning("%s", text)
+
+
+def refuse_address_of_another(
+    variables: Variables, address: str, credentials: Iterable[str], hint: str
+) -> None:
+    """Raises ConfigError where the variable with the address comes from another place than credentials do.
+
+    Whoever leaves a .env in a folder would be sent the credentials of those who work there.
+    """
+    from_where = variables.place_of(address)
+    others = {place for name in credentials if (place := variables.place_of(name))} - {from_where}
+    if from_where and others:
+        raise ConfigError(
+            f"{address} comes from {from_where}, and credentials from {' and '.join(sorted(others))}:"
+            f" they are not sent to an address from another place than theirs. {hint}"
+        )
