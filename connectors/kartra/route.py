@@ -6,28 +6,23 @@ Nothing here opens a connection. A message names hosts, ports and variables, nev
 
 import http.client
 import ipaddress
-import logging
 import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.utils import get_environ_proxies, select_proxy
 
+from connectors.certificates import chain_of, named_bundle
 from connectors.errors import ConfigError
 
-log = logging.getLogger("kartra_sync.client")
-
 PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-"""In the order of their rank. The last is OpenSSL's own: a stale one is everywhere, so it may be wrong."""
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}) ?(.*)")  # as http.client words it
 
 
@@ -46,7 +41,7 @@ class Route:
 def route_to(url: str) -> Route:
     """By the environment as it is now. Raises ConfigError where no call could ever take this way."""
     host = urlsplit(url).hostname or ""
-    variable, bundle = _bundle() if url.startswith("https:") else ("", "")
+    variable, bundle = named_bundle() if url.startswith("https:") else ("", "")
     # A proxy is right for Kartra and wrong for a sandbox on this machine.
     via = {} if is_loopback(url) else get_environ_proxies(url)
     return Route(host, _proxy(select_proxy(url, via)), bundle, variable, via)
@@ -84,40 +79,12 @@ def _proxy(address: str | None) -> str:
     return f"the proxy {host}{port} ({named})"
 
 
-def _bundle() -> tuple[str, str]:
-    """The first variable that names certificates, and what it names. Raises ConfigError."""
-    for variable in BUNDLE_VARIABLES:
-        if not (named := os.environ.get(variable)):
-            continue
-        if not (fault := _fault_of_bundle(named)):
-            return variable, named
-        if variable != "SSL_CERT_FILE":
-            raise ConfigError(f"{variable}: {named} {fault}. Name a file of certificates in PEM, or unset it")
-        log.warning("%s: %s %s; the certificates that come with kartra-sync are used", variable, named, fault)
-    return "", ""
-
-
-def _fault_of_bundle(named: str) -> str:
-    path = Path(named)
-    try:
-        if path.is_dir():
-            return "" if any(path.iterdir()) else "is an empty folder"
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except ssl.SSLError:
-        return "holds no certificate"
-    except FileNotFoundError:
-        return "is not there"
-    except OSError as error:
-        return f"cannot be read: {error.strerror or type(error).__name__}"
-    return ""
-
-
 # --- what went wrong
 
 
 def certificate_fault(error: BaseException, route: Route) -> str | None:
     """The message for a certificate that could not be verified; None where it was something else."""
-    refused = next((one for one in _chain(error) if isinstance(one, ssl.SSLCertVerificationError)), None)
+    refused = next((one for one in chain_of(error) if isinstance(one, ssl.SSLCertVerificationError)), None)
     if refused is None:
         return None
     reason = (getattr(refused, "verify_message", "") or str(refused)).rstrip(".")
@@ -136,7 +103,7 @@ def certificate_fault(error: BaseException, route: Route) -> str | None:
 def why_not_sent(error: BaseException, route: Route, *, is_tunnelled: bool, within_s: float) -> str:
     """Who stood in the way of a request that never began to leave."""
     hop = route.proxy if route.proxy and not is_tunnelled else route.host
-    for one in _chain(error):
+    for one in chain_of(error):
         if isinstance(one, OSError) and (refused := _TUNNEL_REFUSED.match(str(one))):
             return _tunnel_refused(route, int(refused[1]), refused[2])
         if isinstance(one, socket.gaierror):
@@ -156,7 +123,7 @@ def why_not_sent(error: BaseException, route: Route, *, is_tunnelled: bool, with
 
 def why_no_answer(error: BaseException, *, within_s: float) -> str:
     """What became of the answer to a request that may have arrived."""
-    for one in _chain(error):
+    for one in chain_of(error):
         if isinstance(one, TimeoutError | urllib3.exceptions.ReadTimeoutError):
             return f"no whole answer within {within_s:g} s"
         if isinstance(one, urllib3.exceptions.IncompleteRead | http.client.IncompleteRead):
@@ -177,16 +144,3 @@ def _tunnel_refused(route: Route, status: int, words: str) -> str:
             " http://user:password@host:port"
         )
     return f"{route.proxy} refused to connect to {route.host} (HTTP {status} {words.strip()})"
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it wraps, as requests and urllib3 wrap: by cause, context, `reason`, `args`."""
-    waiting: list[object] = [error]
-    seen: set[int] = set()
-    while waiting:
-        one = waiting.pop(0)
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        waiting += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, create_model
 
+from connectors.sources.files.url_kinds import fault_of_url
 from connectors.sources.names import column_name
 from pipelines.config.scalars import (
     TEXT,
@@ -69,6 +70,8 @@ def _query(value: object, info: ValidationInfo) -> Path | str:
 def _place(value: object, info: ValidationInfo) -> Path | str:
     """Files beside the pipeline, standard input, or a URL as it stands."""
     text = plain_text(value)
+    if "://" in text and (fault := fault_of_url(text)):
+        raise wrong(fault)
     return text if text == "-" or "://" in text else beside(text, info)
 
 

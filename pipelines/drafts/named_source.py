@@ -14,7 +14,7 @@ from connectors.databases.urls import is_database_url
 from connectors.errors import ConfigError
 from connectors.sources import Source
 from connectors.sources.database.named_table import is_statement, table_names, table_statement
-from connectors.sources.files.places import member_names
+from connectors.sources.files.archives import member_names
 from connectors.sources.kinds import KIND_BY_SUFFIX
 from pipelines.config.document import URL_WITH_PASSWORD
 from pipelines.config.sources import SOURCE_OPTIONS, SourceConfig, SqlOptions

@@ -4,49 +4,25 @@ What has to be fetched or unpacked goes into a private folder that lasts as long
 source is read more than once.
 """
 
-import bz2
-import gzip
-import lzma
 import re
-import shutil
-import struct
 import sys
-import tempfile
-import weakref
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from connectors.errors import ConfigError, SourceError
+from connectors.errors import SourceError
 from connectors.sources import BadRow, Chunk, Source
+from connectors.sources.files.archives import member_names, unpacked
 from connectors.sources.files.encoding import SHOWN_WORDS
+from connectors.sources.files.private_folder import PrivateFolder
+from connectors.sources.files.remote import Room, fetched, taken_in
 from connectors.sources.files.watched import WatchedFile, watched
 
 STANDARD_INPUT = "-"
-MAX_UNPACKED_BYTES = 16 * 1024**3
-"""No list of contacts is as large; a small archive may be made to fill a disk."""
-_BLOCK_BYTES = 1024 * 1024
-_UNPACKERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _CHOOSE = 'files of one header are needed; choose with `member:`, as member: "contacts*"'
-
-
-class PrivateFolder:
-    """A folder that is made when it is needed, and goes with the last who holds it."""
-
-    def __init__(self) -> None:
-        self._path: Path | None = None
-
-    @property
-    def path(self) -> Path:
-        if self._path is None:
-            self._path = Path(tempfile.mkdtemp(prefix="kartra-sync-"))
-            weakref.finalize(self, shutil.rmtree, self._path, ignore_errors=True)
-        return self._path
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +34,7 @@ class Places:
 
     files: tuple[Path, ...]
     originals: tuple[WatchedFile, ...]
-    folder: "PrivateFolder" = field(repr=False)
+    folder: PrivateFolder = field(repr=False)
     way_out: str = "files of one header are needed"
 
 
@@ -130,15 +106,17 @@ def _found(path: Path | str, member: str | None) -> Places:
     folder = PrivateFolder()
     if path == STANDARD_INPUT:
         return Places((_standard_input()[1],), (), folder)
+    room = Room(folder)
     if isinstance(path, str):
-        return Places(tuple(_unpacked(_fetched(path, folder.path), folder, "fetched", member)), (), folder)
+        file = fetched(path, folder.path, room)
+        return Places(tuple(unpacked(file, folder, "fetched", member, room)), (), folder)
     if path.is_dir():
         return _in_folder(path, member, folder)
     originals = [watched(file) for file in _matching(path)]
     files = [
         file
         for number, original in enumerate(originals)
-        for file in _unpacked(original.path, folder, str(number), member)
+        for file in unpacked(original.path, folder, str(number), member, room)
     ]
     for original in originals:
         original.refuse_change()
@@ -171,99 +149,5 @@ def _standard_input() -> tuple[PrivateFolder, Path]:
     """Whatever arrives there, once for the process: it can be read only once."""
     folder = PrivateFolder()
     path = folder.path / "standard input"
-    with path.open("wb") as target:
-        shutil.copyfileobj(sys.stdin.buffer, target)
+    taken_in(sys.stdin.buffer, path, Room(folder))
     return folder, path
-
-
-def _fetched(url: str, folder: Path) -> Path:
-    """The file behind a URL, by fsspec: http, https, s3, gs, az, ftp, sftp …"""
-    import fsspec  # what it needs for a protocol it imports itself
-
-    name = PurePosixPath(re.sub(r"[?#].*", "", url)).name or "download"
-    try:
-        with fsspec.open(url, "rb") as source, (folder / name).open("wb") as target:
-            shutil.copyfileobj(source, target)
-    except ImportError as error:
-        raise ConfigError(f"{name}: {error}") from error
-    except ValueError as error:
-        raise ConfigError(f"{name}: its URL is of a kind that is not known") from error
-    except FileNotFoundError as error:
-        raise SourceError(f"{name} cannot be fetched: it is not there") from error
-    except Exception as error:  # each protocol has errors of its own, whose words may hold the whole URL
-        raise SourceError(f"{name} cannot be fetched: {type(error).__name__}") from error
-    return folder / name
-
-
-def _unpacked(path: Path, folder: PrivateFolder, name: str, member: str | None) -> Iterator[Path]:
-    """The file itself, or what is in it, then in `folder` under `name`."""
-    suffix = path.suffix.lower()
-    try:
-        if suffix in _UNPACKERS:
-            with _UNPACKERS[suffix](path) as source:
-                yield _copied(source, folder.path / name / path.stem)
-        elif suffix == ".zip":
-            yield from _members(path, folder.path / name, member)
-        else:
-            yield path
-    except _UNPACKING_ERRORS as error:
-        raise _damaged(path) from error
-
-
-_UNPACKING_ERRORS = (
-    *(OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile),
-    *(RuntimeError, NotImplementedError, ValueError, OverflowError, KeyError, struct.error),
-)
-"""Of a damaged archive, one with a password, one that is compressed in a way that Python does not know."""
-
-
-def _damaged(path: Path) -> SourceError:
-    return SourceError(f"{path.name} cannot be unpacked: it is damaged, or needs a password")
-
-
-def member_names(path: Path) -> list[str]:
-    """Every file of an archive or a folder, by name, but for what macOS adds. Raises SourceError."""
-    if path.is_dir():
-        return sorted(
-            file.name for file in path.iterdir() if file.is_file() and not file.name.startswith(".")
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except _UNPACKING_ERRORS as error:
-        raise _damaged(path) from error
-    return sorted(
-        name
-        for name in names
-        if not name.endswith("/") and not name.startswith("__MACOSX/") and not name.endswith(".DS_Store")
-    )
-
-
-def _members(path: Path, folder: Path, member: str | None) -> Iterator[Path]:
-    names = [name for name in member_names(path) if fnmatch(PurePosixPath(name).name, member or "*")]
-    if not names:
-        what = "an archive without a file in it" if member is None else f"an archive without {member}"
-        raise SourceError(f"{path.name} is {what}")
-    with zipfile.ZipFile(path) as archive:
-        for number, name in enumerate(names):
-            with archive.open(name) as source:
-                yield _copied(cast(BinaryIO, source), folder / str(number) / _file_name(name))
-
-
-def _file_name(member: str) -> str:
-    """A name that a disk takes: those in an archive may be of any bytes and length."""
-    return re.sub(r"[\0-\x1f/\\\ud800-\udfff]", "_", PurePosixPath(member).name)[-80:]
-
-
-def _copied(source: BinaryIO, target: Path) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unpacked = 0
-    with target.open("wb") as handle:
-        while block := source.read(_BLOCK_BYTES):
-            unpacked += len(block)
-            if unpacked > MAX_UNPACKED_BYTES:
-                raise SourceError(
-                    f"{target.name} is more than {MAX_UNPACKED_BYTES:,} bytes when it is unpacked"
-                )
-            handle.write(block)
-    return target

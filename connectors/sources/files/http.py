@@ -1,0 +1,238 @@
+"""A file behind http or https: one GET, whole or not at all, and never from where nobody sent us.
+
+Redirects are followed here, one by one: no library sends a password on to another host, or follows from https
+to http or to this machine itself. What a message says of a URL is its host; its query and its user may be
+secrets.
+"""
+
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from requests.utils import get_auth_from_url, get_environ_proxies, select_proxy
+
+from connectors.certificates import chain_of, named_bundle
+from connectors.errors import SourceError
+from connectors.sources.files.url_kinds import fault_of_url
+
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 60.0
+MAX_REDIRECTS = 5
+BLOCK_BYTES = 64 * 1024
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_TELLS_ITS_END = (".gz", ".bz2", ".xz", ".zip", ".xlsx", ".xlsm", ".parquet")
+"""Files that are damaged where they are cut off, so that nothing else has to tell."""
+_WORDS = {
+    401: "the server asks for a user name and a password, or refuses those of the URL",
+    403: "the server refuses it to us: is the link still valid, and meant for this machine?",
+    404: "it is not there",
+    407: "the proxy asks for a user name and a password",
+    408: "the server took too long",
+    410: "it is not there any more",
+    429: "the server was asked too often: try again later",
+}
+
+
+class ForbiddenPeerError(Exception):
+    """The address that a name stands for is none that a source may be read from."""
+
+
+def http_blocks(url: str, name: str, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+    """The bytes of the file, all of them. Raises SourceError; `name` is what a message calls the file."""
+    guard = _Guard()
+    with closing(_session(guard)) as session:
+        response = _answer(session, guard, url, name)
+        with closing(response):
+            host = _host(response.url)
+            _refuse_other_than_whole(response, name, host)
+            try:
+                for block in response.iter_content(BLOCK_BYTES):
+                    yield block
+                    if stop():
+                        return
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                raise SourceError(
+                    f"{name} cannot be fetched from {host}: it broke off before its end, so nothing of it is"
+                    " read. Try again"
+                ) from error
+
+
+def _answer(session: requests.Session, guard: "_Guard", url: str, name: str) -> requests.Response:
+    """The answer at the end of all redirects."""
+    for _ in range(MAX_REDIRECTS + 1):
+        response = _asked(session, url, name)
+        if response.status_code not in _REDIRECTS:
+            return response
+        here = _host(url)
+        with closing(response):
+            place = response.headers.get("Location")
+        if not place:
+            raise SourceError(f"{name} cannot be fetched from {here}: it is elsewhere, and nobody says where")
+        url = _followed(url, place, f"{name} cannot be fetched: {here} redirects")
+        guard.is_redirected = True
+    raise SourceError(f"{name} cannot be fetched from {_host(url)}: more than {MAX_REDIRECTS} redirects")
+
+
+def _followed(url: str, place: str, told: str) -> str:
+    """Where a redirect leads, without the user of the URL before. Raises SourceError."""
+    target = urljoin(url, place.strip())
+    if urlsplit(target).scheme not in ("http", "https") or fault_of_url(target):
+        raise SourceError(f"{told} to something that is no http or https URL, which is not followed")
+    if url.startswith("https:") and not target.startswith("https:"):
+        raise SourceError(f"{told} from https to http, where anybody could change it: not followed")
+    if not urlsplit(target).hostname:
+        raise SourceError(f"{told} to no host")
+    return target
+
+
+def _asked(session: requests.Session, url: str, name: str) -> requests.Response:
+    user, password = get_auth_from_url(url)
+    proxies = get_environ_proxies(url)
+    host = _host(url)
+    try:
+        return session.get(
+            url,
+            auth=HTTPBasicAuth(user, password) if user or password else None,
+            stream=True,
+            allow_redirects=False,
+            timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+            proxies=proxies,
+            verify=(named_bundle()[1] if url.startswith("https:") else "") or True,
+        )
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        via = urlsplit(select_proxy(url, proxies) or "").hostname
+        through = f" through the proxy {via}" if via else ""
+        raise SourceError(f"{name} cannot be fetched from {host}{through}: {_why(error)}") from error
+
+
+def _why(error: BaseException) -> str:
+    """In the words of whoever has to mend it; a library's own may hold the whole URL."""
+    for one in chain_of(error):
+        if isinstance(one, ForbiddenPeerError):
+            return str(one)
+        if isinstance(one, ssl.SSLCertVerificationError):
+            reason = (one.verify_message or "it is not valid").rstrip(".")
+            return f"its certificate cannot be verified ({reason}), so it may be somebody else"
+        if isinstance(one, socket.gaierror):
+            return "there is no host of that name. Is it written rightly, and is there a network?"
+        if isinstance(one, ConnectionRefusedError):
+            return "it refuses the connection"
+        if isinstance(one, TimeoutError | urllib3.exceptions.TimeoutError):
+            return "it does not answer"
+        if isinstance(one, ssl.SSLError):
+            return "it speaks no TLS that can be used"
+        if isinstance(one, requests.exceptions.InvalidURL | urllib3.exceptions.LocationParseError):
+            return "its name is not that of a host"
+        if isinstance(one, ConnectionError):
+            return "it closed the connection"
+        if isinstance(one, OSError) and one.errno and one.strerror:
+            return f"it cannot be reached: {one.strerror}"
+    return "its answer is not HTTP" if _is_protocol(error) else f"no answer ({type(error).__name__})"
+
+
+def _is_protocol(error: BaseException) -> bool:
+    return any(isinstance(one, urllib3.exceptions.ProtocolError) for one in chain_of(error))
+
+
+def _refuse_other_than_whole(response: requests.Response, name: str, host: str) -> None:
+    """Raises SourceError for any answer but the file, and for one whose end nobody could tell."""
+    status = response.status_code
+    told = f"{name} cannot be fetched from {host}"
+    if status != 200:
+        phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "a status that is not known"
+        words = _WORDS.get(status, "the server failed: try again later" if status >= 500 else phrase)
+        raise SourceError(f"{told}: {words} (HTTP {status})")
+    headers = response.headers
+    if "," in headers.get("Content-Encoding", ""):
+        raise SourceError(f"{told}: it is packed several times over, which is not unpacked")
+    is_chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
+    length = headers.get("Content-Length", "")
+    if is_chunked or (length.isascii() and length.isdigit()):
+        return
+    if not name.lower().endswith(_TELLS_ITS_END):
+        raise SourceError(
+            f"{told}: the server does not say how long it is, so a part of it would look like the whole. Let"
+            " it send Content-Length, or the file as .gz"
+        )
+
+
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.hostname or 'no host'}{port}"
+    except ValueError:
+        return "a host that cannot be"
+
+
+# --- connections that look at whom they reach
+
+
+class _Guard:
+    """Where connections may lead: never to a link-local address, where clouds keep keys, and by a redirect
+    to this machine only from this machine."""
+
+    def __init__(self) -> None:
+        self.is_redirected = False
+        self._began_here = False
+
+    def check(self, peer: str) -> None:
+        """Raises ForbiddenPeerError."""
+        address = ipaddress.ip_address(peer.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        if address.is_link_local:
+            raise ForbiddenPeerError("it is a link-local address, where no file of contacts is")
+        is_here = address.is_loopback or address.is_unspecified
+        if not self.is_redirected:
+            self._began_here = is_here
+        elif is_here and not self._began_here:
+            raise ForbiddenPeerError("a redirect leads to this machine itself, which is not followed")
+
+
+def _session(guard: _Guard) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # no password of .netrc; proxies and certificates are handed over
+    session.headers = requests.structures.CaseInsensitiveDict(
+        {"User-Agent": "kartra-sync", "Accept": "*/*", "Accept-Encoding": "identity"}
+    )
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Guarded(guard))
+    return session
+
+
+class _Guarded(HTTPAdapter):
+    def __init__(self, guard: _Guard) -> None:
+        self._guard = guard
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        manager = self.poolmanager
+        manager.pool_classes_by_scheme = {
+            scheme: _guarded(pool, self._guard) for scheme, pool in manager.pool_classes_by_scheme.items()
+        }
+
+
+def _guarded(pool: type, guard: _Guard) -> type:
+    """By the address that was connected to: a name may stand for another one at each look."""
+
+    class Connection(pool.ConnectionCls):  # type: ignore[misc, name-defined]
+        def _new_conn(self) -> socket.socket:
+            sock: socket.socket = super()._new_conn()
+            try:
+                guard.check(sock.getpeername()[0])
+            except ForbiddenPeerError:
+                sock.close()
+                raise
+            return sock
+
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
