@@ -107,14 +107,14 @@ class Project:
     def _started(self, words: Sequence[str], **kwargs: Any) -> subprocess.Popen[str]:
         return warm_start.start(
             words,
-            environ=self._environ(),
+            environ=self.command_environ(),
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             **kwargs,
         )
 
-    def _environ(self) -> dict[str, str]:
+    def command_environ(self) -> dict[str, str]:
         return {**warm_start.base_environ(), **self.environ}
 
 

@@ -29,7 +29,7 @@ def test_what_is_used_is_read_from_the_code() -> None:
     assert used["search_lead"].startswith("– (")
 
 
-def test_the_table_has_a_line_for_each_command_and_the_readme_says_how_to_print_it() -> None:
+def test_the_table_has_a_line_for_each_command_and_the_contributors_are_told_how_to_print_it() -> None:
     assert len(list(markdown())) == 2 + 1 + len(REPEAT)
-    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-    assert "python -m tests.coverage_of_commands" in readme
+    text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text("utf-8")
+    assert "python -m tests.coverage_of_commands" in text

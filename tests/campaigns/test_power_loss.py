@@ -50,7 +50,7 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Left]:
         done = subprocess.run(
             watched,
             cwd=project.folder,
-            env=project._environ(),
+            env=project.command_environ(),
             capture_output=True,
             text=True,
             timeout=120,

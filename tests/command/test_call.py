@@ -42,7 +42,7 @@ def played(project: Project, *lines: str) -> list[Result]:
         [sys.executable, "-c", ALL_OF],
         input="".join(f"{line}\n" for line in lines),
         cwd=project.folder,
-        env=project._environ(),
+        env=project.command_environ(),
         capture_output=True,
         text=True,
         timeout=120,

@@ -41,7 +41,7 @@ from connectors.kartra.sandbox import Account, Booking, Faults, Sandbox, demo_ac
 from tests.kartra.test_sender import client_of
 from tests.raw_server import RawServer, answer
 
-README = Path(__file__).parents[2] / "README.md"
+EXAMPLE = Path(__file__).parents[2] / "configs" / "python" / "one_lead.py"
 JO, NOBODY = Lead(email="jo@example.com"), Lead(email="nobody@example.org")
 NOON = (datetime.now() + timedelta(days=30)).replace(hour=12, minute=0, second=0, microsecond=0)  # noqa: DTZ005
 SALE, MONTHLY, PAYPAL, ENDED = "738474", "14833", "14834", "14835"
@@ -632,14 +632,11 @@ def test_processes_share_the_window_of_their_app(sandbox: Sandbox, tmp_path: Pat
     assert HostBucket(window, permits=20, seconds=3600.0).count() == 10
 
 
-def test_the_example_of_the_readme_runs(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    section = README.read_text("utf-8").partition("## From Python")[2]
-    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
-    assert found is not None
+def test_the_example_of_the_guide_runs(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("app_id", "api_key", "api_password"):
         monkeypatch.setenv(f"KARTRA_{name.upper()}", getattr(sandbox.credentials, name))
     monkeypatch.setenv("KARTRA_URL", sandbox.url)
-    exec(compile(found[1], str(README), "exec"), {})
+    exec(compile(EXAMPLE.read_text("utf-8"), str(EXAMPLE), "exec"), {})
     ann = sandbox.account.lead("ann@example.org")
     assert ann is not None
     assert (ann.fields["first_name"], ann.tags, ann.lists) == ("Ann", {"VIP"}, {"News": True})

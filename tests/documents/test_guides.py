@@ -1,0 +1,50 @@
+"""Every command of every document is typed as it stands, in a fresh folder, with a sandbox as the account."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connectors.kartra.sandbox import Sandbox, demo_account
+from tests.conftest import Project, Result
+from tests.documents.guides import REPOSITORY, fences, guides, typed
+from tests.documents.reference import CONFIGS
+
+SETS_UP = ".venv/bin/pip install"  # the README's two commands: `.ci/run` types them in a fresh clone
+
+
+@pytest.mark.parametrize("guide", guides(), ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_a_guide_does_what_it_says(guide: Path, project: Project) -> None:
+    reader = Project(project.folder / "folder", {"COLUMNS": "80"})
+    example = CONFIGS / "newsletter" if guide.parent in (REPOSITORY, CONFIGS) else guide.parent
+    shutil.copytree(example, reader.folder)
+    with Sandbox(demo_account()) as sandbox:
+        reader.aim(sandbox)
+        for fence in fences(guide):
+            if fence.kind == "sh" and SETS_UP not in fence.body:
+                for each in typed(fence):
+                    done = types(each.line, reader)
+                    assert done.code == each.code, f"{each.line}\n{done.stdout}{done.stderr}"
+            elif fence.name:
+                (reader.folder / fence.name).write_text(fence.body, encoding="utf-8")
+
+
+def types(line: str, reader: Project) -> Result:
+    """The command by itself from the warm process; what needs a shell from one that finds the command."""
+    words = shlex.split(line, comments=True)
+    if words[0] == "kartra-sync" and not set(line) & set("|&;<>$"):
+        return reader.command(*words[1:])
+    environ = reader.command_environ()
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=reader.folder,
+        env=environ | {"PATH": f"{Path(sys.executable).parent}:{environ['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
