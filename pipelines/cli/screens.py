@@ -253,7 +253,7 @@ def _outcome_lines(outcomes: Mapping[str, int]) -> Iterator[str]:
 def _counted(summary: Summary) -> Iterator[str]:
     yield f"  {'rows':<7}{summary.counts.read:>8,} read"
     for name, words in _ROWS.items():
-        if count := getattr(summary, name):
+        if count := getattr(summary.counts, name):
             yield f"  {count:>15,} {words}"
     yield from held_back_lines(summary.counts.held_back)
     if summary.counts.not_chosen:
