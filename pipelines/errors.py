@@ -19,6 +19,10 @@ class GuardError(SyncError):
     """A guard stopped the run."""
 
 
+class StalePlanError(SyncError):
+    """A saved plan does not hold any more, or was applied."""
+
+
 class SurroundingsError(SyncError):
     """The machine has refused something: there is no space, no right, no memory, no such folder."""
 

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,11 @@ def _play(folder: Path, sandbox: Sandbox, say: Say) -> Played:
     config = read_pipeline(folder / "demo.yaml", environ)
     say("A CSV of contacts, some of them ugly, and an emulated Kartra account on this machine.\n")
     planned = plan_pipeline(config)
-    _say_all(say, "1. kartra-sync plan demo.yaml", plan_lines(config.pipeline, planned))
+    _say_all(
+        say,
+        "1. kartra-sync plan demo.yaml",
+        plan_lines(config.pipeline, planned, datetime.now().astimezone()),
+    )
     first = _run(say, "2. kartra-sync run demo.yaml", config)
     again = _run(say, "3. the same again: nothing changed, nothing is sent", config)
     _move(folder / "contacts.csv")

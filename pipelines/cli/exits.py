@@ -7,15 +7,16 @@ from typing import NoReturn
 from connectors.errors import AccessRefusedError, ConfigError, SyncError
 from pipelines.cli import streams
 from pipelines.cli.streams import LostOutputError
-from pipelines.errors import GuardError, LockedError
+from pipelines.errors import GuardError, LockedError, StalePlanError
 
-DONE, FAILED, USAGE, PARTIAL, GUARDED, LOCKED, BUG = 0, 1, 2, 3, 4, 5, 70
+DONE, FAILED, USAGE, PARTIAL, GUARDED, LOCKED, STALE, PENDING, BUG = 0, 1, 2, 3, 4, 5, 6, 7, 70
 SIGNALLED = 128
 """Plus the number of the signal."""
 
 MEANINGS = (
     "0 done · 1 failed, safe to run again · 2 usage or configuration · 3 done, some leads refused"
-    " · 4 stopped by a guard · 5 another run holds the lock · 130/143 interrupted · 70 a bug of ours"
+    " · 4 stopped by a guard · 5 another run holds the lock · 6 the saved plan no longer holds"
+    " · 7 changes are pending (plan --detailed-exitcode) · 130/143 interrupted · 70 a bug of ours"
 )
 
 
@@ -24,12 +25,14 @@ def code_of(error: SyncError) -> int:
         return USAGE
     if isinstance(error, GuardError):
         return GUARDED
+    if isinstance(error, StalePlanError):
+        return STALE
     return LOCKED if isinstance(error, LockedError) else FAILED
 
 
 def failure_json(message: str, code: int) -> dict[str, object]:
     """What `--json` prints where there is no result."""
-    status = "refused" if code in (USAGE, GUARDED, LOCKED) else "failed"
+    status = "refused" if code in (USAGE, GUARDED, LOCKED, STALE) else "failed"
     return {"status": status, "error": message, "exit_code": code}
 
 

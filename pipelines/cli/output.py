@@ -2,8 +2,9 @@
 
 import json
 import logging
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import click
 
@@ -28,12 +29,30 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def print_json_rows(name: str, rows: Iterable[object]) -> None:
-    """As `print_json` of an object with one list, whose items need not be there at once."""
-    before = f'{{\n  "{name}": ['
+def print_json_rows(name: str, rows: Iterable[object], head: Mapping[str, object] | None = None) -> None:
+    """As `print_json` of an object whose last value is a list, with items that need not be there at once."""
+    before = json.dumps(head, ensure_ascii=False, indent=2, default=str)[:-2] + "," if head else "{"
+    before += f'\n  "{name}": ['
     end = "]\n}"
     for row in rows:
         text = json.dumps(row, ensure_ascii=False, indent=2, default=str)
         click.echo(before + "\n    " + text.replace("\n", "\n    "), nl=False)
         before, end = ",", "\n  ]\n}"
     click.echo(end if before == "," else before + end)
+
+
+def print_pages(lines: Iterable[str]) -> None:
+    """Through a pager where people read on a terminal; lines are made as far as somebody reads."""
+    if not sys.stdout.isatty():
+        print_lines(lines)
+        return
+    os.environ.setdefault("LESS", "FRX")  # what fits a screen needs no pager, and stays on it
+    click.echo_via_pager(f"{line}\n" for line in lines)
+
+
+def printable(text: str) -> str:
+    """Foreign text for a terminal: what would move its cursor or turn its direction is written by number."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode()
+        for letter in text
+    )

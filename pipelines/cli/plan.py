@@ -1,5 +1,8 @@
 """The verb `plan`: what a run would send."""
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -7,28 +10,84 @@ import click
 
 from connectors.privacy import mask_address, mask_text
 from pipelines.changes.inventory import missing_message
-from pipelines.cli.exits import DONE, GUARDED, USAGE
-from pipelines.cli.files import read_file
+from pipelines.changes.shown import ShownChange, masked
+from pipelines.cli.change_lines import change_lines
+from pipelines.cli.exits import DONE, GUARDED, PENDING, USAGE
+from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json, print_lines
-from pipelines.cli.screens import plan_lines
+from pipelines.cli.output import print_json, print_json_rows, print_lines, print_pages
+from pipelines.cli.plan_markdown import markdown_lines
+from pipelines.cli.screens import CALLS_A_DAY, plan_lines
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.held_back import unclear_json
-from pipelines.verbs.plan import PlanResult, plan_pipeline
+from pipelines.load.cautions import Caution, cautions
+from pipelines.verbs.plan import OpenPlan, PlanResult, open_plan
 
 
-@click.command(epilog="Example:  kartra-sync plan newsletter.yaml")
+@click.command(epilog="Example:  kartra-sync plan newsletter.yaml --changes")
 @click.argument("file", type=FILE)
+@click.option(
+    "--changes", is_flag=True, help="Each lead with old and new values, tags and lists by sign; in pages."
+)
+@click.option("--show", is_flag=True, help="Show addresses and values; without it they are masked.")
+@click.option(
+    "--markdown", is_flag=True, help="For a review: counts, the largest changes, what can send mail."
+)
+@click.option("--detailed-exitcode", is_flag=True, help="End with 7 where a run would change something.")
 @common
-def plan(file: Path, *, as_json: bool) -> int:
+def plan(
+    file: Path, *, changes: bool, show: bool, markdown: bool, detailed_exitcode: bool, as_json: bool
+) -> int:
     """What a run would send: counts per action, calls, minutes. Sends no write."""
+    if markdown and (as_json or changes):
+        raise click.UsageError("either --markdown, or --json and --changes")
     config = read_file(file)
-    result = plan_pipeline(config)
-    if as_json:
-        print_json(_json(config.pipeline, result))
-    else:
-        print_lines(plan_lines(config.pipeline, result))
-        for row, address in result.collapsing:
-            click.echo(f"  Test mode stores row {row} ({mask_address(address)}) as another row's address")
+    with open_plan(config) as opened:
+        seen = _View(config, opened, show=show)
+        if markdown:
+            print_lines(seen.markdown())
+        elif as_json:
+            seen.print_json(changes=changes)
+        else:
+            (print_pages if changes else print_lines)(seen.lines(changes=changes))
+    code = _complain(opened.result)
+    return PENDING if code == DONE and detailed_exitcode and opened.result.is_pending else code
+
+
+class _View:
+    """A plan as it is shown."""
+
+    def __init__(self, config: PipelineConfig, opened: OpenPlan, *, show: bool) -> None:
+        self._config, self._opened, self._show = config, opened, show
+        self._now = datetime.now().astimezone()
+        self._result = opened.result
+        self._cautions = list(cautions(opened.result.plan, config.kartra.mode, quoted(config.path)))
+
+    def _changes(self) -> Iterator[ShownChange]:
+        shown = (planned.shown() for planned in self._opened.changes())
+        return shown if self._show else map(masked, shown)
+
+    def lines(self, *, changes: bool) -> Iterator[str]:
+        told = plan_lines(self._config.pipeline, self._result, self._now, self._cautions)
+        collapsing = (
+            f"  Test mode stores row {row} ({mask_address(address)}) as another row's address"
+            for row, address in self._result.collapsing
+        )
+        return chain(told, collapsing, change_lines(self._changes()) if changes else ())
+
+    def markdown(self) -> Iterator[str]:
+        return markdown_lines(self._config.pipeline, self._result, self._cautions, self._changes(), self._now)
+
+    def print_json(self, *, changes: bool) -> None:
+        head = _json(self._config.pipeline, self._result, self._cautions, self._now)
+        if changes:
+            print_json_rows("changes", (change.to_json() for change in self._changes()), head)
+        else:
+            print_json(head)
+
+
+def _complain(result: PlanResult) -> int:
+    """What stands in the way of a run, on stderr; gives the exit code."""
     if result.waiting:
         click.echo(
             f"{result.waiting} calls of an earlier run have no outcome; a run settles them first", err=True
@@ -44,7 +103,7 @@ def plan(file: Path, *, as_json: bool) -> int:
     return DONE
 
 
-def _json(pipeline: str, result: PlanResult) -> dict[str, Any]:
+def _json(pipeline: str, result: PlanResult, told: list[Caution], now: datetime) -> dict[str, Any]:
     plan, summary = result.plan, result.summary
     planned: dict[str, Any] = {
         "pipeline": pipeline,
@@ -57,6 +116,9 @@ def _json(pipeline: str, result: PlanResult) -> dict[str, Any]:
         "triggered": {mask_text(what): count for what, count in plan.triggered.most_common()},
         "calls": {"estimated": result.calls},
         "seconds_estimated": round(result.seconds, 1),
+        "ends_about": (now + timedelta(seconds=result.seconds)).isoformat(timespec="seconds"),
+        "share_of_day": round(result.calls / CALLS_A_DAY, 6),
+        "cautions": [one.to_json() for one in told],
         "collapsing": [{"row": row, "address": mask_address(address)} for row, address in result.collapsing],
         "missing": {str(thing): count for thing, count in sorted(plan.missing.items())},
         "new_custom_fields": [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,11 +17,14 @@ from pipelines.contacts.held_back import held_back_lines
 from pipelines.summary import OperationsSummary, Summary
 
 if TYPE_CHECKING:  # pandas comes with them, and the tables of `runs` need none
+    from pipelines.load.cautions import Caution
     from pipelines.operations.job import OperationsPlan
     from pipelines.tables.reports import ReportRows
     from pipelines.verbs.plan import PlanResult
     from pipelines.verbs.run import RunResult
 
+CALLS_A_DAY = 20 * 86_400
+"""The most calls of an App in a day: 20 a second (§2.1)."""
 TRIGGERS_SHOWN = 10
 RATE_SHOWN_FROM = 20
 """A rate over fewer calls says nothing."""
@@ -82,8 +85,22 @@ def account_lines(account: Mapping[str, str | None]) -> Iterator[str]:
         yield f"  account {account['name'] or account['fingerprint']}{mode}"
 
 
-def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
-    """What a run would do."""
+def ends_words(result: PlanResult, now: datetime) -> str:
+    """When a run that began `now` would end by this machine's clock, and its share of a day's calls."""
+    end = now + timedelta(seconds=result.seconds)
+    at = f"{end:%H:%M}" if end.date() == now.date() else f"{end:%Y-%m-%d %H:%M}"
+    return f"ends about {at}, with {percent(result.calls)} of the calls an App has in a day"
+
+
+def percent(calls: int) -> str:
+    share = 100 * calls / CALLS_A_DAY
+    return "less than 0.1%" if share < 0.1 else f"{share:,.1f}%"
+
+
+def plan_lines(
+    pipeline: str, result: PlanResult, now: datetime, cautions: Iterable[Caution] = ()
+) -> Iterator[str]:
+    """What a run would do, that began `now`."""
     yield f"{pipeline}: plan, nothing was sent"
     yield from account_lines(result.summary.account)
     is_load = result.operations is None and (result.pull is None or bool(result.summary.counts.read))
@@ -100,6 +117,10 @@ def plan_lines(pipeline: str, result: PlanResult) -> Iterator[str]:
     if result.pull is not None:
         yield f"  {'pull':<7}{result.pull.leads:>8,} leads to read, and the sales that show up with them"
     yield f"  {'calls':<7}{result.calls:>8,} estimated, {duration(result.seconds)} at the set rate"
+    if result.calls:
+        yield f"  {'':<15} {ends_words(result, now)}"
+    for caution in cautions:
+        yield f"  know:  {caution.message}"
     for note in result.summary.notes:
         yield f"  note: {note}"
 

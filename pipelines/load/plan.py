@@ -120,7 +120,7 @@ def make_plan(
     if load.key.column is not None:
         with summary.timings.stage("diff"):
             plan.addresses = order_of(store.staging.address_moves(), unknown)
-    decided = _decided(store, load, unknown, plan.addresses.circles)
+    decided = decided_differences(store, load, unknown, plan.addresses.circles)
     for batch in summary.timings.stage_of_each("diff", batches(decided, BATCH)):
         enqueued: list[dict[str, Any]] = []
         same: list[tuple[str, bytes, Snapshot]] = []
@@ -140,13 +140,14 @@ def make_plan(
                 store.leads.mark_same(same)
                 store.outbox.enqueue(run_id, enqueued)
         between()
-    for removals in summary.timings.stage_of_each("removed", batches(_removals(store, load, unknown), BATCH)):
-        for _, change in removals:
+    from_source = planned_removals(store, load, unknown)
+    for removals in summary.timings.stage_of_each("removed", batches(from_source, BATCH)):
+        for _, _, change in removals:
             plan.removed += 1
             plan.calls += 2 if change.needs_read else 1
             plan.actions.update(change.commands)
         if run_id is not None:
-            store.outbox.enqueue(run_id, [_removal_entry(key) for key, _ in removals])
+            store.outbox.enqueue(run_id, [_removal_entry(key) for key, _, _ in removals])
     plan.missing, plan.new_fields = shortfall.leads, shortfall.new_fields
     if plan.new_fields:
         plan.actions["create_custom_field"] = len(plan.new_fields)
@@ -172,9 +173,10 @@ def refuse_missing(plan: Plan) -> None:
         )
 
 
-def _decided(
+def decided_differences(
     store: Store, load: LoadConfig, unknown: frozenset[str], circles: Mapping[str, str]
 ) -> Iterator[tuple[Difference, Decision]]:
+    """Leads that are not as acknowledged, each with how it is to end; not new ones set apart."""
     for difference in store.staging.differences():
         if difference.key in unknown:
             yield difference, Decision("deferred")
@@ -184,12 +186,15 @@ def _decided(
             yield difference, decide(difference, load)
 
 
-def _removals(store: Store, load: LoadConfig, unknown: frozenset[str]) -> Iterator[tuple[str, Change]]:
+def planned_removals(
+    store: Store, load: LoadConfig, unknown: frozenset[str]
+) -> Iterator[tuple[str, Snapshot, Change]]:
+    """Leads whose contact has gone from the source, each with what is taken from it."""
     if not load.on_removed:
         return
     for key, snapshot in store.staging.removed():
         if key not in unknown and (change := removal(snapshot, load.on_removed)):
-            yield key, change
+            yield key, snapshot, change
 
 
 def _plan_new(store: Store, load: LoadConfig, plan: Plan, shortfall: Shortfall) -> None:

@@ -1,7 +1,8 @@
 """Staged leads that nothing is known of, set apart: many at a first load, and of few shapes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pipelines.contacts.lead import CustomValue, DesiredLead
 from pipelines.state.database import BATCH, Database
@@ -27,13 +28,15 @@ class NewLeads:
         after = 0
         while rows := self._queries.shapes(after=after, count=BATCH):
             for row in rows:
-                lead = DesiredLead.from_json(row["wish"])
-                yield (
-                    row["leads"],
-                    Difference(
-                        row["row"], row["line"], row["key"], row["digest"], lead, None, None, False, None
-                    ),
-                )
+                yield row["leads"], _difference(row)
+            after = rows[-1]["row"]
+
+    def leads(self) -> Iterator[Difference]:
+        """All new leads that were set apart, in the order of the source. Read in batches."""
+        after = 0
+        while rows := self._queries.leads(after=after, count=BATCH):
+            for row in rows:
+                yield _difference(row)
             after = rows[-1]["row"]
 
     def values(self, custom_field: str) -> Iterator[tuple[CustomValue, int]]:
@@ -58,3 +61,8 @@ class NewLeads:
                 )
             yield count
             after = until
+
+
+def _difference(row: Mapping[str, Any]) -> Difference:
+    lead = DesiredLead.from_json(row["wish"])
+    return Difference(row["row"], row["line"], row["key"], row["digest"], lead, None, None, False, None)

@@ -1,12 +1,13 @@
 """`plan`: what a run would send."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from connectors.errors import RetryableApiError
 from pipelines.calls.context import RunContext
 from pipelines.changes.inventory import Inventory
+from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError
 from pipelines.extract.incremental import Extract, extract_of
@@ -14,6 +15,7 @@ from pipelines.extract.stage import stage
 from pipelines.load.account_names import AccountInventory, KeptLists, Shortfall
 from pipelines.load.custom_fields import creatable_fields
 from pipelines.load.plan import Plan, make_plan
+from pipelines.load.planned import Planned, planned_changes
 from pipelines.operations.job import OperationsPlan, check_operation_columns, plan_operations
 from pipelines.operations.journal import OperationStore
 from pipelines.pull.job import PullEstimate, estimate_pull
@@ -41,9 +43,38 @@ class PlanResult:
     pull: PullEstimate | None = None
     operations: OperationsPlan | None = None
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether a run would change something in Kartra."""
+        operations = self.operations.calls if self.operations else 0
+        return bool(self.plan.changes or self.plan.new_fields or self.waiting or operations)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPlan:
+    """A plan while its store is open, so that its changes can be read."""
+
+    result: PlanResult
+    store: Store
+    load: LoadConfig | None
+    """As it is for what was read: of an incremental source, for its new rows."""
+
+    def changes(self) -> Iterator[Planned]:
+        """Lead by lead, in the order of the source, from a state that a run may move meanwhile."""
+        if self.load is None:
+            return iter(())
+        return planned_changes(self.store, self.load, self.result.plan.addresses)
+
 
 def plan_pipeline(config: PipelineConfig) -> PlanResult:
     """What a run would do now. Sends no write; asks Kartra for lists of names at most."""
+    with open_plan(config) as opened:
+        return opened.result
+
+
+@contextmanager
+def open_plan(config: PipelineConfig) -> Iterator[OpenPlan]:
+    """As `plan_pipeline`, and the changes can be read meanwhile."""
     summary = Summary()
     with summary.timings.stage("open source"):
         source = contacts_of(config, summary)
@@ -57,16 +88,20 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
         account, summary.account = standing.account, standing.to_json()
         summary.notes += standing.notes
         summary.notes += [note] if (note := note_of_twin(store, config)) else []
+        extract = None
         if source is not None:
-            result = _plan_load(
-                config, extract_of(source, config.needs_load(), store, summary), store, account, summary
-            )
+            extract = extract_of(source, config.needs_load(), store, summary)
+            result = _plan_load(config, extract, store, account, summary)
         store.check_is_whole()
         if config.operations is not None:
             result = _plan_operations(config, store, account, result)
-        if config.pull is None:
-            return result
-        pull = estimate_pull(config, store, account)
+        if config.pull is not None:
+            result = _plan_pull(config, store, account, result)
+        yield OpenPlan(result, store, extract.load if extract else None)
+
+
+def _plan_pull(config: PipelineConfig, store: Store, account: str, result: PlanResult) -> PlanResult:
+    pull = estimate_pull(config, store, account)
     calls = result.calls + pull.calls
     return replace(result, calls=calls, seconds=calls / config.kartra.calls_per_second, pull=pull)
 

@@ -28,6 +28,15 @@ WHERE new_shapes.row > :after
 ORDER BY new_shapes.row
 LIMIT :count;
 
+-- name: leads(after, count)
+-- The next new leads in the order of the source, one row each.
+SELECT staged.row, staged.line, staged.key, staged.digest, staged.wish
+FROM temp.new_leads
+JOIN temp.staged ON staged.row = new_leads.row
+WHERE new_leads.row > :after
+ORDER BY new_leads.row
+LIMIT :count;
+
 -- name: clear_values()!
 -- Another custom field is asked for.
 DELETE FROM temp.new_values;
