@@ -68,6 +68,7 @@ def test_help_lists_the_verbs_and_the_exit_codes(project: Project) -> None:
         assert (
             "Exit: 0 done · 1 failed, safe to run again · 2 usage or configuration"
             " · 3 done, some leads refused · 4 stopped by a guard · 5 another run holds the lock"
+            " · 6 the saved plan no longer holds · 7 changes are pending (plan --detailed-exitcode)"
             " · 130/143 interrupted · 70 a bug of ours"
         ) in said
 
