@@ -73,7 +73,7 @@ def markdown_lines(
 
 
 def _counts(result: PlanResult, now: datetime) -> Iterator[str]:
-    rows = {**result.summary.rows_json(), **result.summary.leads_json()}
+    rows = {**result.summary.counts.rows_json(), **result.summary.counts.leads_json()}
     yield "| | count |"
     yield "|---|---:|"
     for name, number in rows.items():
