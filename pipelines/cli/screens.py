@@ -118,7 +118,7 @@ def plan_lines(
         yield f"  {'pull':<7}{result.pull.leads:>8,} leads to read, and the sales that show up with them"
     yield f"  {'calls':<7}{result.calls:>8,} estimated, {duration(result.seconds)} at the set rate"
     if result.calls:
-        yield f"  {'':<15} {ends_words(result, now)}"
+        yield f"  {'':<14}{ends_words(result, now)}"
     for caution in cautions:
         yield f"  know:  {caution.message}"
     for note in result.summary.notes:
