@@ -139,7 +139,11 @@ def _serve(control: socket.socket) -> None:
     """Fork for each order that comes; returns in a fork, ready to run, and never in the helper."""
     for package in (importlib.import_module(name) for name in ("connectors", "pipelines")):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            importlib.import_module(module.name)
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as error:  # of an optional group that is not installed here
+                if (error.name or "").partition(".")[0] in ("connectors", "pipelines"):
+                    raise
     gc.collect()
     gc.freeze()  # else the first collection of a fork copies every page
     while True:
