@@ -29,6 +29,7 @@ from pipelines.contacts.mapping import parts_of, read_columns
 from pipelines.contacts.opt_out_rules import BEGINNINGS, may_begin
 from pipelines.contacts.opt_outs import Judge, Said, Standings
 from pipelines.contacts.parts import Part, Parts
+from pipelines.contacts.pleas import MAY_PLEAD
 from pipelines.contacts.text_columns import (
     Columns,
     Flags,
@@ -250,13 +251,19 @@ def _each(cells: pa.StringArray, say: Callable[[str], _T | None]) -> _Asked[_T]:
 
 def _said_by(judge: Judge, cells: pa.StringArray) -> _Asked[Said] | None:
     """None where no cell of the column says anything."""
-    if not judge.is_scanned:
+    if not judge.is_scanned and not judge.sentences:
         every = _each(cells, judge.say)
         return every if any(every.said) else None
     may_say = _BEGINNINGS.may_begin(cells)
+    if judge.sentences:
+        may_say |= pc.match_substring_regex(cells, MAY_PLEAD).to_numpy(zero_copy_only=False)
     if not may_say.any():
         return None
-    few = _each(cells.filter(pa.array(may_say)), lambda cell: judge.say(cell) if may_begin(cell) else None)
+    may_be_put_aside = judge.is_scanned
+    few = _each(
+        cells.filter(pa.array(may_say)),
+        lambda cell: judge.say(cell) if not may_be_put_aside or may_begin(cell) else None,
+    )
     if not any(few.said):
         return None
     which = np.full(len(cells), len(few.said), dtype=np.intp)

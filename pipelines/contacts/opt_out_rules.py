@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from pipelines.contacts.pleas import is_of_another_channel, is_pending, is_unconfirmed, pleads
 from pipelines.words import opting_out as words
 from pipelines.words.folding import folded
 from pipelines.words.opting_out import phrases
+from pipelines.words.pleas import NOTES
 
 WORDS_BEHIND = 3
 """A cell that says more than so many words behind a phrase is about something else."""
@@ -31,6 +33,12 @@ class Kind(StrEnum):
     """A word for how the person stands to mail; one that is not known is unclear."""
     NAMES = "names"
     """Several names in a cell, as of tags."""
+    ABOUT_MAIL = "about mail"
+    """A wish about mail in words of its own, as of a form: a no in so many letters says it."""
+    NOTES = "notes"
+    """Sentences: one that asks for no more mail says it, wherever it stands in the cell."""
+    STATE = "state"
+    """A status, or a part of a country: only what is said of people who get mail counts."""
     OTHER = "other"
     """Anything else: a cell that begins with words of opting out says it."""
     BUSINESS = "business"
@@ -51,12 +59,14 @@ class Verdict(StrEnum):
 class Header:
     """What a header is about.
 
-    `is_yes_or_no`: of a status, whether yes and no are answers there; `is_moment`: whether it is when.
+    `is_yes_or_no`: of a status, whether yes and no are answers there; `is_moment`: whether it is when;
+    `is_count`: whether it is how often.
     """
 
     kind: Kind
     is_yes_or_no: bool = False
     is_moment: bool = False
+    is_count: bool = False
 
 
 def _pattern(of: Iterable[str]) -> str:
@@ -72,9 +82,27 @@ _START = rf"(?:(?:{_pattern(_BEFORE)}) )?"
 _IS_CLEAR = re.compile(rf"{_START}(?:{_pattern(_CLEAR)})(?!\w)")
 _IS_SHORT = re.compile(rf"{_START}(?:{_pattern(_SHORT)})(?!\w)")
 _STARTS_UNMISTAKABLY = re.compile(rf"{_START}(?:{_pattern(phrases(words.UNMISTAKABLE))})(?!\w)")
+_HOLDS_UNMISTAKABLE = re.compile(
+    rf"(?<!\w)(?:{_pattern(one for one in phrases(words.UNMISTAKABLE) if not one.startswith('do'))})(?!\w)"
+)
+"""Without "do not" and its like, which are said of anything in the middle of a sentence."""
 _HOLDS_ONE = re.compile(rf"(?<!\w)(?:{_pattern([*_CLEAR, *_SHORT])})(?!\w)")
 _NEGATED = re.compile(r"(?:^|\s)(?:not|never|no|nicht|non|pas|nie|niet|nao|without) $")
 _IS_ALLOWED = re.compile(rf"(?:{_pattern(phrases(words.ALLOWED))})(?!\w)")
+_IS_STATUS_NO = re.compile(rf"(?:{_pattern(phrases(words.STATUS_ONLY))})(?!\w)")
+_SERVER_REFUSED = re.compile(r"5\d\d(?: |$)|(?:\d\d\d )?5 \d{1,3} \d{1,3}\b")
+"""The answer of a mail server that will never take a mail for that address, as `550 5.1.1`."""
+_ERASED_HEADER = re.compile(rf"(?<!\w)(?:{_pattern(phrases(words.ERASED))})(?!\w)")
+_CANCELLED_HEADER = re.compile(rf"(?<!\w)(?:{_pattern(phrases(words.CANCELLATION))})(?!\w)")
+_RECEIVES_HEADER = re.compile(
+    rf"(?<!\w)(?:{_pattern(phrases(words.RECEIVES))}) (?:.* )?(?:{_pattern(phrases(words.RECEIVED))})(?!\w)"
+)
+_ABOUT_MAIL_HEADER = re.compile(rf"(?<!\w)(?:{_pattern(phrases(words.ABOUT_MAIL))})(?!\w)")
+_NOT_A_WISH = words.NO_CONSENT | words.NO_STATUS | (words.WHEN_OR_HOW - words.BEHIND - {"via"})
+_DENIES_HEADER = re.compile(
+    r"(?<!\w)(?:do not|don t|dont|never|stop|block\w*)(?: \w+){0,2} (?:(?:e ?)?mails?|contact|process)(?!\w)"
+)
+_NOTES_HEADER = re.compile(rf"(?<!\w)(?:{_pattern(phrases(NOTES))})(?!\w)")
 _POSITIVE_HEADER = re.compile(rf"(?<!\w)(?:{_pattern(phrases(words.POSITIVE))})(?!\w)")
 _NEGATIVE_HEADER = re.compile(rf"(?<!\w)(?:{_pattern([*_CLEAR, *phrases(words.NEGATIVE)])})(?!\w)")
 _GONE_HEADER = re.compile(
@@ -122,18 +150,43 @@ def header_of(name: str) -> Header:
         return Header(Kind.SILENT)
     if text in words.NAMES:
         return Header(Kind.NAMES)
-    if not said & words.NO_STATUS:
-        if _NEGATIVE_HEADER.search(text):
-            return Header(Kind.NEGATIVE, is_moment=bool(said & words.WHEN))
-        if _is_status(said):
-            is_yes_or_no = bool(said & words.YES_OR_NO or _POSITIVE_HEADER.search(text))
-            return Header(Kind.STATUS, is_yes_or_no)
-        is_consent = _POSITIVE_HEADER.search(text) or text.removeprefix("is ") in words.ACTIVE
-        if is_consent and not said & words.WHEN_OR_HOW and text.split()[-1] not in words.BEHIND:
-            return Header(Kind.POSITIVE)
-        if _GONE_HEADER.fullmatch(text) and "cancel" not in text and text not in words.ACTIVE:
-            return Header(Kind.GONE)
-    return Header(Kind.BUSINESS if said & words.BUSINESS else Kind.OTHER)
+    if found := _about_mail(text, said):
+        return found
+    if said & words.BUSINESS:
+        return Header(Kind.BUSINESS)
+    if _NOTES_HEADER.search(text):
+        return Header(Kind.NOTES)
+    if _ABOUT_MAIL_HEADER.search(text) and not said & _NOT_A_WISH:
+        return Header(Kind.ABOUT_MAIL)
+    return Header(Kind.STATE if said <= words.STATUS | words.LITTLE_WORDS else Kind.OTHER)
+
+
+def _about_mail(text: str, said: frozenset[str]) -> Header | None:
+    is_negative = _is_negative(text, said)
+    if is_negative and said & words.COUNTS:
+        return Header(Kind.NEGATIVE, is_count=True)
+    if said & words.NO_STATUS:
+        return None
+    if is_negative:
+        return Header(Kind.NEGATIVE, is_moment=bool(said & words.WHEN))
+    if _is_status(said):
+        is_yes_or_no = bool(said & words.YES_OR_NO or _POSITIVE_HEADER.search(text))
+        return Header(Kind.STATUS, is_yes_or_no)
+    about_consent = _POSITIVE_HEADER.search(text) or _RECEIVES_HEADER.search(text)
+    is_consent = about_consent or text.removeprefix("is ") in words.ACTIVE
+    if is_consent and not said & words.WHEN_OR_HOW and text.split()[-1] not in words.BEHIND:
+        return Header(Kind.POSITIVE)
+    if _GONE_HEADER.fullmatch(text) and "cancel" not in text and text not in words.ACTIVE:
+        return Header(Kind.GONE)
+    return None
+
+
+def _is_negative(text: str, said: frozenset[str]) -> bool:
+    if text == "stop" or _DENIES_HEADER.search(text):
+        return True
+    if _NEGATIVE_HEADER.search(text) or (said & words.LAWS and _ERASED_HEADER.search(text)):
+        return True
+    return bool(_CANCELLED_HEADER.search(text)) and not said & words.BUSINESS
 
 
 def _is_status(said: frozenset[str]) -> bool:
@@ -152,20 +205,39 @@ def verdict(header: Header, cell: str) -> Verdict:
             return Verdict.NOTHING
         case Kind.NEGATIVE:
             is_no = _is_filled(text, cell) or (header.is_moment and text == "0")
+            if header.is_count:
+                is_no = text.replace(" ", "").isdecimal() and int(text.replace(" ", "")) > 0
         case Kind.GONE:
             is_no = text in words.TRUE or is_moment(text) or bool(_YES_SIGNS & set(cell)) or _begins(text)
         case Kind.POSITIVE:
-            refused = text in words.FALSE and text not in words.UNKNOWN
+            refused = text in words.FALSE and text not in words.UNKNOWN - {"none"}
             is_denied = text.partition(" ")[0] in words.NEGATORS and text not in words.UNKNOWN
-            is_no = refused or is_denied or bool(_NO_SIGNS & set(cell)) or _begins(text) or _says_no(text)
+            is_no = (
+                refused
+                or is_denied
+                or bool(_NO_SIGNS & set(cell))
+                or _begins(text)
+                or _says_no(text)
+                or bool(_IS_STATUS_NO.match(text))
+            )
+            is_no = is_no or is_unconfirmed(text) or is_pending(text) or text == "left"
+            is_no = is_no or text.startswith(("do not", "don t"))
         case Kind.STATUS:
             return _status(header, text, cell)
         case Kind.NAMES:
             is_no = any(_IS_CLEAR.fullmatch(folded(name)) for name in _BETWEEN_NAMES.split(cell))
         case Kind.BUSINESS:
             is_no = bool(_STARTS_UNMISTAKABLY.match(text)) and bool(_IS_CLEAR.match(text))
+        case Kind.ABOUT_MAIL:
+            is_no = (
+                text.partition(" ")[0] in words.EXPLICIT_NO or bool(_NO_SIGNS & set(cell)) or _begins(text)
+            )
+        case Kind.NOTES:
+            is_no = (_begins(text) or _unmistakable(text) or pleads(text)) and not is_of_another_channel(text)
+        case Kind.STATE:
+            is_no = _begins(text) or is_unconfirmed(text)
         case Kind.OTHER:
-            is_no = _begins(text)
+            is_no = _begins(text) and not is_of_another_channel(text)
     return Verdict.NO if is_no else Verdict.NOTHING
 
 
@@ -174,7 +246,7 @@ def _status(header: Header, text: str, cell: str) -> Verdict:
         return Verdict.NO if _NO_SIGNS & set(cell) else Verdict.NOTHING
     if text in words.UNKNOWN:
         return Verdict.NOTHING
-    if _says_no(text):
+    if _says_no(text) or _is_no_of_status(header, text):
         return Verdict.NO
     if _IS_ALLOWED.match(text) or _HOLDS_ONE.search(text):  # the latter negated: "not bounced"
         return Verdict.NOTHING
@@ -183,6 +255,18 @@ def _status(header: Header, text: str, cell: str) -> Verdict:
     if header.is_yes_or_no and text in words.TRUE:
         return Verdict.NOTHING
     return Verdict.UNCLEAR
+
+
+def _is_no_of_status(header: Header, text: str) -> bool:
+    if header.is_yes_or_no and is_pending(text):
+        return True
+    is_refused = _IS_STATUS_NO.match(text) or _SERVER_REFUSED.match(text)
+    return bool(is_refused) or is_unconfirmed(text) or pleads(text)
+
+
+def _unmistakable(text: str) -> bool:
+    """Whether it stands anywhere, not denied."""
+    return any(not _NEGATED.search(text[: one.start()]) for one in _HOLDS_UNMISTAKABLE.finditer(text))
 
 
 def _says_no(text: str) -> bool:

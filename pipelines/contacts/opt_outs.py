@@ -52,10 +52,15 @@ NOTHING_SAID = Said()
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What the cells of a column say; where it `is_scanned`, only those for which `may_begin` holds."""
+    """What the cells of a column say.
+
+    Where it `is_scanned`, only those for which `may_begin` holds; of `sentences`, which are as many as
+    people, only those with a part that says something (`MAY_PLEAD`) or that may begin so.
+    """
 
     say: Callable[[str], Said]
     is_scanned: bool
+    sentences: bool = False
 
 
 class Standings:
@@ -71,7 +76,8 @@ class Standings:
     def named(self) -> frozenset[str]:
         """The columns of which every cell makes a difference."""
         consent = {self.consent} if self.consent is not None else set()
-        return frozenset({name for name, judge in self.judges.items() if not judge.is_scanned} | consent)
+        whole = {name for name, judge in self.judges.items() if not judge.is_scanned and not judge.sentences}
+        return frozenset(whole | consent)
 
     def read(self, record: Record) -> Standing:
         unclear: list[tuple[str, str]] = []
@@ -122,7 +128,8 @@ def _judges(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[tuple[str, J
         elif column == load.consent.column:
             yield column, Judge(partial(_said, column, Header(Kind.OTHER)), is_scanned=False)
         elif header.kind is not Kind.SILENT:
-            yield column, Judge(partial(_said, column, header), is_scanned=header.kind in _SCANNED)
+            say = partial(_said, column, header)
+            yield column, Judge(say, header.kind in _SCANNED, sentences=header.kind is Kind.NOTES)
 
 
 def _said(column: str, header: Header, cell: str) -> Said:

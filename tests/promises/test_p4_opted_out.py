@@ -1,8 +1,13 @@
 """P4: who opted out is not sent, whatever was attested, in whatever column and words; and it is told."""
 
+import csv
+from collections import Counter
+
 import pytest
 
 from connectors.kartra.sandbox import Account
+from pipelines.contacts.opt_outs import shown
+from pipelines.shipped import ROOT
 from tests.conftest import Project
 
 pytestmark = pytest.mark.usefixtures("sandbox")
@@ -53,6 +58,33 @@ def test_p4_who_opted_out_is_held_back_and_told_by_word_and_column(
     assert '1 opted out: "abgemeldet" in the column "Status"' in project.command("plan", "p.yaml").stdout
     done = project.run()
     assert (done.code, done.json["rows"]["blocked"], sent(account)) == (0, 4, ["p0", "p5"])
+
+
+def test_p4_every_pair_of_the_table_is_told_by_the_command(project: Project) -> None:
+    """A person for each pair, and a column for each name: the others are blank there."""
+    with (ROOT / "tests" / "data" / "opt_outs.csv").open(encoding="utf-8", newline="") as handle:
+        pairs = list(csv.DictReader(handle))
+    columns = sorted({one["column"] for one in pairs})
+    with (project.folder / "contacts.csv").open("w", encoding="utf-8", newline="") as handle:
+        rows = csv.DictWriter(handle, ["Email", *columns])
+        rows.writeheader()
+        for number, one in enumerate(pairs):
+            rows.writerow({"Email": f"p{number}@example.org", one["column"]: one["value"]})
+    project.pipeline(ATTESTED)
+    checked = project.command("check", "p.yaml", "--json").json
+    told = checked["files"][0] if "files" in checked else checked
+    said = {
+        verdict: Counter(
+            f'opted out: "{shown(one["value"])}" in the column "{one["column"]}"'
+            for one in pairs
+            if one["verdict"] == verdict
+        )
+        for verdict in ("no", "")
+    }
+    assert not said["no"] - Counter(told["held_back"])
+    wrongly = Counter(told["held_back"]) - said["no"]
+    assert set(wrongly) <= set(said[""])
+    assert wrongly.total() <= 0.02 * said[""].total()
 
 
 def test_p4_a_status_that_nobody_knows_stops_a_first_load_until_it_is_declared(
