@@ -45,6 +45,7 @@ GROUPS: Mapping[str, tuple[Verb, ...]] = {
         Verb("run", "Load what changed, carry out operations, pull the tables", settles=True),
         Verb("status", "Show the last run and what waits"),
         Verb("runs", "List the last runs, newest first"),
+        Verb("undo", "Take a run back, as far as Kartra lets it", settles=True),
     ),
     "When something is wrong": (
         Verb("rejects", "List who did not get through in the last run, and why"),

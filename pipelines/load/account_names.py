@@ -66,10 +66,17 @@ class AccountInventory:
     """The account's lists for one load: from the state while they are fresh, else from Kartra."""
 
     def __init__(
-        self, kept: KeptLists, client: Sender, load: LoadConfig, *, pool: Callable[[], Pool] = Threads
+        self,
+        kept: KeptLists,
+        client: Sender,
+        load: LoadConfig,
+        *,
+        pool: Callable[[], Pool] = Threads,
+        kinds: Collection[InventoryName] | None = None,
     ) -> None:
+        """`kinds`: the lists that are asked for, where they are not those the load needs."""
         self._kept, self._client, self._pool = kept, client, pool
-        self._kinds = tuple(kinds_used(load))
+        self._kinds = tuple(kinds_used(load) if kinds is None else kinds)
         self._current: Inventory | None = None
 
     def calls_needed(self, *, creating: int = 0) -> int:

@@ -45,6 +45,7 @@ from pipelines.load.steps import (
 )
 from pipelines.load.task import WRITES, Now, Rules, Task, begin, begin_recovery
 from pipelines.state.leads import Acknowledged
+from pipelines.state.outbox import Before
 
 log = logging.getLogger("kartra_sync.deliver")
 
@@ -55,12 +56,13 @@ IN_ANY_ORDER = AddressOrder()
 class Delivery:
     """Delivers the open entries of one scope. `actions` counts what Kartra acknowledged, by command."""
 
-    def __init__(self, run: RunContext, inventory: AccountInventory) -> None:
+    def __init__(self, run: RunContext, inventory: AccountInventory, rules: Rules | None = None) -> None:
+        """`rules`: where they are not those of the pipeline file."""
         load = run.config.needs_load()
         self._run = run
         self._store = run.store
         self._inventory = inventory
-        self._rules = Rules.of(load, run.config.kartra.settle_s)
+        self._rules = rules or Rules.of(load, run.config.kartra.settle_s)
         self._guard = FailureGuard(load.guards)
         self._breakers = Breakers(run.store.refusals.breakers())
         self._patience = Patience()
@@ -151,7 +153,11 @@ class Delivery:
             return
         intended_at = self._run.server_now()
         self._store.outbox.intend(
-            task.entry, change_to_json(task.change), _acknowledged(task), at=intended_at
+            task.entry,
+            change_to_json(task.change),
+            _acknowledged(task),
+            at=intended_at,
+            before=_before(task),
         )
         self.retried += task.tries > 0
         yield task.sent(intended_at), partial(self._run.client.send, call)
@@ -285,9 +291,19 @@ def _acknowledged(task: Task, *, complete: bool = False) -> Acknowledged | None:
     if task.snapshot is None or task.origin is None:
         return None
     is_load = task.entry.kind == "load"
+    is_wish = is_load and task.entry.undoes is None  # what is taken back is owed again, and held back
     return Acknowledged(
         remembered(task.snapshot, task.entry.desired),
         task.origin,
-        digest=task.entry.digest if complete and is_load else b"",
+        digest=task.entry.digest if complete and is_wish else b"",
         removed=complete and not is_load,
     )
+
+
+def _before(task: Task) -> Before | None:
+    """How its lead was before the first call; None for one that is not known to be in Kartra."""
+    known = task.entry.snapshot if task.entry.origin != "skipped" else None
+    if known is None:
+        return Before(task.snapshot, adopted=True) if task.snapshot and task.origin == "adopted" else None
+    is_another = task.snapshot is not None and known.lead_id not in (None, task.snapshot.lead_id)
+    return Before(task.snapshot, adopted=True) if task.snapshot and is_another else Before(known)

@@ -120,9 +120,12 @@ class Task:
         return self.change.needs_read and self.stage is Stage.DUE
 
     def is_gone(self, number: str | None) -> bool:
-        """Whether an error type says that the number its lead is known by is gone."""
+        """Whether an error type says that the number its lead is known by is gone.
+
+        Where something is taken back it does not matter: another lead with its address has none of it.
+        """
         is_ours = self.entry.kind == "load" and self.snapshot is not None and bool(self.snapshot.lead_id)
-        return is_ours and (number in NO_LEAD or number == LEAD_DELETED)
+        return is_ours and self.entry.undoes is None and (number in NO_LEAD or number == LEAD_DELETED)
 
     @property
     def unproven(self) -> list[str]:
@@ -153,6 +156,7 @@ def begin(entry: Entry, rules: Rules) -> Task:
     known = entry.snapshot if entry.origin != "skipped" else None
     task = owing(Task(entry, known, entry.origin if known else None, Change()), rules)
     may_be_there = entry.origin == "skipped" or rules.sync_mode == "update_only"
+    may_be_there = may_be_there and entry.undoes is None
     if entry.kind == "load" and known is None and may_be_there:
         return replace(task, stage=Stage.ADOPTING)
     return task
@@ -177,7 +181,7 @@ def owing(task: Task, rules: Rules) -> Task:
     """With the change that is still to be effected, without what Kartra refuses."""
     if task.entry.kind == "removal":
         change = removal(task.snapshot, rules.on_removed) if task.snapshot else Change()
-    elif task.entry.desired is None:
+    elif task.entry.desired is None or (task.entry.undoes is not None and task.snapshot is None):
         change = Change()
     else:
         change = diff_lead(task.entry.desired, task.snapshot)

@@ -20,7 +20,8 @@ JOURNAL_KEPT = timedelta(days=90)
 class Entry:
     """An open entry of the outbox with the snapshot of its lead.
 
-    `wish` is `desired` as it is stored, `change` the JSON of the open try.
+    `wish` is `desired` as it is stored, `change` the JSON of the open try. `undoes` is the run that it takes
+    back; `digest` then is of the wish that is held back once it is taken back.
     """
 
     entry_id: int
@@ -35,6 +36,15 @@ class Entry:
     sent_at: datetime | None
     snapshot: Snapshot | None
     origin: Origin | None
+    undoes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """How a lead was before the first call of an entry; `adopted`: that call met it in Kartra."""
+
+    snapshot: Snapshot
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +104,32 @@ class Outbox:
         return [_entry(row) for row in rows]
 
     def intend(
-        self, entry: Entry, change: str, acknowledged: Acknowledged | None, *, at: datetime | None = None
+        self,
+        entry: Entry,
+        change: str,
+        acknowledged: Acknowledged | None,
+        *,
+        at: datetime | None = None,
+        before: Before | None = None,
     ) -> None:
         """Commit the intent, and with it what earlier tries effected. Only after this may the call leave.
 
-        `at` is the time by Kartra's clock; this machine's when left out.
+        `at` is the time by Kartra's clock; this machine's when left out. `before`: how the lead was, None for
+        one that Kartra did not have.
         """
         now = (at or self._database.clock.now()).isoformat()
         with self._database.transaction():
-            self._queries.intend(entry_id=entry.entry_id, wish=entry.wish, change=change, now=now)
+            self._queries.intend(
+                entry_id=entry.entry_id,
+                wish=entry.wish,
+                change=change,
+                now=now,
+                was=before.snapshot.to_json() if before else None,
+                was_id=before.snapshot.lead_id if before else None,
+                made="adopted" if before and before.adopted else None,
+            )
+            if entry.undoes is not None:
+                self._refusals.hold_taken_back(entry.key, entry.digest, entry.undoes)
             if acknowledged is not None:
                 self._leads.acknowledge(entry.key, acknowledged)
 
@@ -118,6 +145,7 @@ class Outbox:
         """
         with self._database.transaction():
             self._queries.withdraw(entry_id=entry.entry_id)
+            self._queries.forget_was(entry_id=entry.entry_id)
             self._leads.drop(entry.key, gone_id)
 
     def barred_before(self, entry: Entry, barrier: str) -> str | None:
@@ -138,6 +166,8 @@ class Outbox:
     ) -> None:
         """Outcome, snapshot and reject of an entry, in one transaction."""
         with self._database.transaction():
+            if acknowledged is not None:
+                self._leads.acknowledge(entry.key, acknowledged)
             self._queries.settle(
                 entry_id=entry.entry_id,
                 outcome=outcome.name,
@@ -146,8 +176,8 @@ class Outbox:
                 done=outcome.done,
                 now=self._database.timestamp(),
             )
-            if acknowledged is not None:
-                self._leads.acknowledge(entry.key, acknowledged)
+            if entry.undoes is not None:
+                return
             if outcome.name in ("rejected", "parked") and entry.row is not None:
                 self._rejects.add_staged(run_id, entry.row, outcome.name, outcome.type, outcome.reason or "")
             if outcome.name == "rejected":
@@ -198,4 +228,5 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         sent_at=instant(sent_at) if sent_at else None,
         snapshot=snapshot_of(row),
         origin=row["origin"],
+        undoes=row["undoes"],
     )

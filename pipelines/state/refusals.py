@@ -62,6 +62,29 @@ class Refusals:
             now=self._database.timestamp(),
         )
 
+    def hold_taken_back(self, key: str, digest: bytes, run_id: str) -> None:
+        """The wish of a lead that a run is taken back from; inside a transaction."""
+        reason = (
+            f"taken back by undo of the run {run_id}: sent again when its row or the mapping changes, or"
+            f" after kartra-sync undo FILE {run_id} --send-again"
+        )
+        self._queries.hold_taken_back(
+            scope_id=self._scope.scope_id,
+            key=key,
+            digest=digest,
+            reason=reason,
+            cause=taken_back_cause(run_id),
+            now=self._database.timestamp(),
+        )
+
+    def let_go(self, run_id: str) -> int:
+        """What was taken back of a run may be sent again; gives how many leads."""
+        cause = taken_back_cause(run_id)
+        with self._database.transaction():
+            count = int(self._queries.count_by_cause(scope_id=self._scope.scope_id, cause=cause))
+            self.drop_by_cause(cause)
+        return count
+
     def drop(self, key: str) -> bool:
         """The wish of a key may be sent again; inside a transaction. Whether it was refused."""
         return bool(self._queries.drop(scope_id=self._scope.scope_id, key=key))
@@ -107,3 +130,8 @@ class Refusals:
 
     def held_back(self, pipeline: str) -> list[HeldBack]:
         return [HeldBack(**row) for row in self._queries.held_back(pipeline=pipeline)]
+
+
+def taken_back_cause(run_id: str) -> str:
+    """By which wishes are held back, once a run was taken back."""
+    return f"undo {run_id}"

@@ -137,8 +137,11 @@ class Runs:
     def _leased(self) -> list[str]:
         return [row["pipeline"] for row in self._queries.leased()]
 
-    def begin(self, run_id: str, pipeline: str) -> None:
-        """Note a run; runs that died are marked, what they planned and never sent is dropped."""
+    def begin(self, run_id: str, pipeline: str, *, verb: str = "", undoes: str | None = None) -> None:
+        """Note a run; runs that died are marked, what they planned and never sent is dropped.
+
+        `verb` is empty for a run, `undoes` the run that is taken back.
+        """
         with self._database.transaction():
             self._queries.abandon(pipeline=pipeline, now=self._database.timestamp())
             self._outbox.drop_planned()
@@ -148,6 +151,8 @@ class Runs:
                 pipeline=pipeline,
                 scope_id=self._scope.scope_id,
                 now=self._database.timestamp(),
+                verb=verb,
+                undoes=undoes,
             )
             self._rejects.prune(pipeline)
 

@@ -27,6 +27,7 @@ from pipelines.state.rejects import Rejects
 from pipelines.state.runs import Runs
 from pipelines.state.scope import Scope
 from pipelines.state.staging import Staging
+from pipelines.state.undoing import Undoing
 from pipelines.state.watermarks import Watermarks
 
 log = logging.getLogger("kartra_sync.state")
@@ -72,6 +73,7 @@ class Store:
         self.adoption = Adoption(database, scope)
         self.imports = Imports(database, scope)
         self.drift = Drift(database, scope)
+        self.undoing = Undoing(database, scope)
         self.forgetting = Forgetting(database, self.runs)
         self.integrity = Integrity(database)
 

@@ -156,15 +156,17 @@ def work_on(
     caller: Caller,
     *,
     verb: str = "",
+    undoes: str | None = None,
     summary: Summary | None = None,
 ) -> Iterator[Work]:
-    """The store has entered its scope. `verb` stands in the row of work that is no run.
+    """The store has entered its scope. `verb` stands in the row of work that is no run, `undoes` the run that
+    it takes back.
 
     A SyncError of the work is kept as its `error` and not raised. Raises LockedError while another process
     works on the pipeline.
     """
     with leased(config, store, account, caller, summary) as run:
-        store.runs.begin(run.run_id, config.pipeline)
+        store.runs.begin(run.run_id, config.pipeline, verb=verb, undoes=undoes)
         work = Work(run, verb)
         try:
             yield work

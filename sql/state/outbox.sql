@@ -14,7 +14,7 @@ SELECT 1 FROM temp.sqlite_schema WHERE name = 'staged';
 -- an intent is written the wish stands in the staging table alone: without it no run sends them.
 -- `state <> 'settled'` is there for the partial index: see migration 0001.
 SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, coalesce(outbox.wish, staged.wish) AS wish,
-       outbox.change, outbox.attempts, outbox.sent_at,
+       outbox.change, outbox.attempts, outbox.sent_at, outbox.undoes,
        leads.lead_id, leads.origin, leads.snapshot
 FROM outbox
 LEFT JOIN temp.staged ON staged.row = outbox.row
@@ -29,7 +29,7 @@ LIMIT :count;
 -- of its lead.
 -- `state <> 'settled'` is there for the partial index: see migration 0001.
 SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, outbox.wish,
-       outbox.change, outbox.attempts, outbox.sent_at,
+       outbox.change, outbox.attempts, outbox.sent_at, outbox.undoes,
        leads.lead_id, leads.origin, leads.snapshot
 FROM outbox
 LEFT JOIN leads ON leads.scope_id = outbox.scope_id AND leads.key = outbox.key
@@ -37,19 +37,31 @@ WHERE outbox.scope_id = :scope_id AND outbox.state = 'sent' AND outbox.state <> 
 ORDER BY outbox.entry_id
 LIMIT :count;
 
--- name: intend(wish, change, now, entry_id)!
--- The intent: committed before its call leaves.
-UPDATE outbox SET state = 'sent', wish = :wish, change = :change, attempts = attempts + 1, sent_at = :now
+-- name: intend(wish, change, now, entry_id, was, was_id, made)!
+-- The intent: committed before its call leaves. How the lead was stays as it was before the first call, unless it
+-- turned out to be another lead.
+UPDATE outbox SET state = 'sent', wish = :wish, change = :change, attempts = attempts + 1, sent_at = :now,
+                  was = CASE WHEN was IS NULL OR was_id <> :was_id THEN :was ELSE was END,
+                  was_id = :was_id, made = coalesce(made, :made)
 WHERE entry_id = :entry_id AND state <> 'settled';
 
 -- name: withdraw(entry_id)!
 -- The call of an intent was proven never to have been executed: the entry is owed again.
 UPDATE outbox SET state = 'planned', change = NULL WHERE entry_id = :entry_id AND state = 'sent';
 
+-- name: forget_was(entry_id)!
+-- Its lead is not in Kartra: it is made anew, and was nothing before.
+UPDATE outbox SET was = NULL, was_id = NULL, made = NULL WHERE entry_id = :entry_id;
+
 -- name: settle(now, outcome, type, reason, done, entry_id)!
--- The outcome of an entry. What was wished is not kept any longer; `done` says what was sent, by names.
+-- The outcome of an entry, after the snapshot of its lead. What was wished is not kept any longer; `done` says what
+-- was sent, by names. A lead that is there now and was not before is one that the entry created.
 UPDATE outbox SET state = 'settled', wish = NULL, change = NULL, settled_at = :now,
-                  outcome = :outcome, type = :type, reason = :reason, done = :done
+                  outcome = :outcome, type = :type, reason = :reason, done = :done,
+                  made = CASE WHEN made IS NULL AND was IS NULL AND sent_at IS NOT NULL AND undoes IS NULL
+                                   AND EXISTS (SELECT 1 FROM leads WHERE leads.scope_id = outbox.scope_id
+                                               AND leads.key = outbox.key AND leads.origin = 'created')
+                              THEN 'created' ELSE made END
 WHERE entry_id = :entry_id;
 
 -- name: barred_before(scope_id, key, digest, entry_id, barrier)$

@@ -8,6 +8,18 @@ ON CONFLICT (scope_id, key) DO UPDATE SET
     digest = excluded.digest, kind = excluded.kind, type = excluded.type, reason = excluded.reason,
     cause = excluded.cause, refused_at = excluded.refused_at;
 
+-- name: hold_taken_back(scope_id, key, digest, reason, cause, now)!
+-- A wish that was taken back from a lead: not sent again while it is the same.
+INSERT INTO refusals (scope_id, key, digest, kind, type, reason, cause, refused_at)
+VALUES (:scope_id, :key, :digest, 'parked', NULL, :reason, :cause, :now)
+ON CONFLICT (scope_id, key) DO UPDATE SET
+    digest = excluded.digest, kind = excluded.kind, type = excluded.type, reason = excluded.reason,
+    cause = excluded.cause, refused_at = excluded.refused_at;
+
+-- name: count_by_cause(scope_id, cause)$
+-- How many wishes are not sent because of it.
+SELECT count(*) FROM refusals WHERE scope_id = :scope_id AND cause = :cause;
+
 -- name: drop(scope_id, key)!
 -- The wish of a key may be sent again.
 DELETE FROM refusals WHERE scope_id = :scope_id AND key = :key;

@@ -35,10 +35,10 @@ SELECT pipeline FROM leases ORDER BY pipeline;
 UPDATE runs SET status = 'interrupted', message = 'ended without a word (killed?)', finished_at = :now
 WHERE pipeline = :pipeline AND status = 'running';
 
--- name: begin(run_id, pipeline, scope_id, now)!
--- A run that has started.
-INSERT INTO runs (run_id, pipeline, scope_id, started_at, status)
-VALUES (:run_id, :pipeline, :scope_id, :now, 'running');
+-- name: begin(run_id, pipeline, scope_id, now, verb, undoes)!
+-- A run, or other work, that has started.
+INSERT INTO runs (run_id, pipeline, scope_id, started_at, status, journaled, verb, undoes)
+VALUES (:run_id, :pipeline, :scope_id, :now, 'running', 1, :verb, :undoes);
 
 -- name: finish(now, status, message, summary, run_id)!
 -- How a run ended.

@@ -1,0 +1,373 @@
+"""`undo`: what a run changed is taken back, as far as Kartra lets it, and as far as nobody changed it since.
+
+Each lead is read first; what is to be sent is planned as entries of the outbox, agreed to, and then goes the
+way of any load: with intents, read back where an answer never came, at most once. What was taken back is not
+sent again by the next run while its wish is the same.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import takewhile
+
+from connectors.errors import ConfigError, SyncError
+from connectors.kartra.commands import InventoryName
+from connectors.kartra.profile import LeadProfile
+from connectors.kartra.sender import ProfileRead
+from pipelines.calls.context import RunContext
+from pipelines.calls.heartbeat import Heartbeat
+from pipelines.changes.inventory import Inventory
+from pipelines.changes.undo import Choice, Stays, TakingBack, Undone, taking_back
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.errors import GuardError
+from pipelines.load.account_names import AccountInventory, KeptLists
+from pipelines.load.delivery import Delivery
+from pipelines.load.task import Rules
+from pipelines.state.clock import instant
+from pipelines.state.database import BATCH
+from pipelines.state.store import Store
+from pipelines.state.undoing import ChangedLead, RunToUndo
+from pipelines.summary import Summary
+from pipelines.verbs.identity import enter, find
+from pipelines.verbs.read_leads import read_leads
+from pipelines.verbs.work import Caller, Work, leased, work_on
+
+log = logging.getLogger("kartra_sync.undo")
+
+LAST = "last"
+"""In place of the number of a run: the last one that changed a lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeadPlan:
+    """What taking the run back does to one lead."""
+
+    key: str
+    created: bool
+    taking: TakingBack
+
+
+@dataclass(slots=True)
+class UndoPlan:
+    """What taking a run back would send, and what stays; counted by lead.
+
+    `changed` leads are those that the run changed; of them `gone` are no more in Kartra, and `unread` gave no
+    usable answer. `leads` are sent something.
+    """
+
+    run: RunToUndo
+    changed: int = 0
+    created: int = 0
+    leads: int = 0
+    gone: int = 0
+    unread: int = 0
+    nothing: int = 0
+    """Leads that are as they were before the run already, or where all of it stays."""
+    actions: Counter[str] = field(default_factory=Counter)
+    gives: Counter[str] = field(default_factory=Counter)
+    """Leads that get something again that the run took off, which may send them mail."""
+    takes: Counter[str] = field(default_factory=Counter)
+    fields: Counter[str] = field(default_factory=Counter)
+    stays: Counter[Stays] = field(default_factory=Counter)
+    new_fields: int = 0
+    """Custom fields that the run created in the account."""
+    operations: int = 0
+    """Operations that the run carried out; they are not taken back."""
+    reads: int = 0
+    calls: int = 0
+    taken_back_before: int = 0
+    """How often somebody took this run back before."""
+
+    @property
+    def begun(self) -> int:
+        return sum(count for one, count in self.stays.items() if one.why == "begun")
+
+
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """How it ended. `run_id` is empty where nothing was to be sent, `status` then "planned"."""
+
+    pipeline: str
+    plan: UndoPlan
+    summary: Summary
+    run_id: str = ""
+    status: str = "planned"
+    error: SyncError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What whoever undoes wants. `agreed` is asked once the plan stands, before the first write."""
+
+    run: str
+    stop_sequences: bool = False
+    agreed: Callable[[UndoPlan], bool] = lambda _: False
+    see: Callable[[LeadPlan], None] = lambda _: None
+    """Hears of each lead that something would be sent for, or that keeps something of the run."""
+
+
+def plan_undo(config: PipelineConfig, asked: Asked, caller: Caller) -> UndoResult:
+    """What taking a run back would send. Reads leads, writes nothing. Raises SyncError."""
+    _refuse_unknown(config)
+    with Store(config.state) as store:
+        account = find(config, store).account
+        run = _run_named(config, store, asked.run)
+        _refuse_open(store, run)
+        with leased(config, store, account, caller) as context:
+            planner = _Planner(context, run, asked, keep=False)
+            planner.plan_all()
+            return UndoResult(config.pipeline, planner.plan, context.summary)
+
+
+def undo_run(config: PipelineConfig, asked: Asked, caller: Caller) -> UndoResult:
+    """Take a run back, once it is agreed to. Raises SyncError only before it began."""
+    _refuse_unknown(config)
+    summary = Summary()
+    with Store(config.state) as store:
+        standing = enter(config, store, stopping=caller.stopping)
+        summary.account = standing.to_json()
+        run = _run_named(config, store, asked.run)
+        plan = UndoPlan(run)
+        with work_on(
+            config, store, standing.account, caller, verb="undo", undoes=run.run_id, summary=summary
+        ) as work:
+            plan = _take_back(work, run, asked)
+    return UndoResult(config.pipeline, plan, summary, work.context.run_id, work.status, work.error)
+
+
+def send_again(config: PipelineConfig, run: str) -> int:
+    """What was taken back of a run may be sent again; gives how many leads wait for the next run."""
+    _refuse_unknown(config)
+    with Store(config.state) as store:
+        find(config, store, ask=False)
+        named = _named(config, store, run)
+        return store.refusals.let_go(named.undoes or named.run_id)
+
+
+def _take_back(work: Work, run: RunToUndo, asked: Asked) -> UndoPlan:
+    context = work.context
+    load = context.config.needs_load()
+    inventory = _inventory_of(context, run, keep=True)
+    rules = replace(
+        Rules.of(load, context.config.kartra.settle_s),
+        existing="update",
+        sync_mode="update_only",
+        on_removed=(),
+        on_gone="report",
+    )
+    delivery = Delivery(context, inventory, rules)
+    delivery.recover()
+    context.store.staging.begin()  # an empty one: the wishes stand in the outbox
+    planner = _Planner(context, run, asked, keep=True)
+    if delivery.failure is not None:
+        work.fail(delivery.failure)
+        return planner.plan
+    planner.plan_all(work.between)
+    plan, counts = planner.plan, context.summary.counts
+    counts.read = plan.leads
+    if plan.leads and not asked.agreed(plan):
+        raise GuardError("nobody agreed to it: nothing was sent. --yes answers beforehand")
+    if plan.leads:
+        delivery.deliver(plan.leads)
+    counts.actions.update(delivery.actions)
+    counts.retried += delivery.retried
+    work.fail(delivery.failure)
+    left = context.store.outbox.outcomes(context.run_id)
+    work.is_partial = bool(plan.unread or left.get(("load", "deferred")))
+    return plan
+
+
+def _inventory_of(context: RunContext, run: RunToUndo, *, keep: bool) -> AccountInventory:
+    """With all that a run can have given, whatever the mapping asks for by now.
+
+    Where the App may not list custom fields, only a run that filled some cannot be taken back.
+    """
+    kinds: list[InventoryName] = ["tags", "lists"]
+    if context.store.undoing.fills_custom_fields(run.run_id):
+        kinds.append("custom_fields")
+    return AccountInventory(
+        KeptLists(context.store, context.account, keep=keep, clock=context.clock),
+        context.client,
+        context.config.needs_load(),
+        pool=context.pool,
+        kinds=kinds,
+    )
+
+
+class _Planner:
+    """Reads the leads of a run and decides for each; `keep` writes what is to be sent to the outbox."""
+
+    def __init__(self, context: RunContext, run: RunToUndo, asked: Asked, *, keep: bool) -> None:
+        self._context, self._run, self._asked, self._keep = context, run, asked, keep
+        load = context.config.needs_load()
+        store = context.store
+        self._inventory = _inventory_of(context, run, keep=keep)
+        points = load.points
+        self._expire = timedelta(days=points.expiration_days) if points and points.expiration_days else None
+        self._neighbours = store.undoing.neighbours()
+        self._names: dict[str, frozenset[str] | None] | None = None
+        self._wishes: list[tuple[str, bytes, str]] = []
+        summary = json.loads(run.summary or "{}")
+        self.plan = UndoPlan(
+            run,
+            gone=store.undoing.gone(run.run_id),
+            new_fields=summary.get("actions", {}).get("create_custom_field", 0),
+            operations=(summary.get("operations") or {}).get("done", 0),
+            taken_back_before=sum(
+                one.status in ("succeeded", "partial") for one in store.undoing.taken_back_by(run.run_id)
+            ),
+        )
+        self.plan.changed = self.plan.gone
+
+    def plan_all(self, between: Callable[[], None] = lambda: None) -> None:
+        context, plan = self._context, self.plan
+        heart = Heartbeat(context.beat, context.clock)
+        leads = takewhile(lambda _: not context.stopping(), context.store.undoing.changed(self._run.run_id))
+        for lead, read in read_leads(context, leads, lambda lead: lead.now):
+            plan.reads += 1
+            plan.changed += 1
+            self._plan_one(lead, read)
+            if len(self._wishes) >= BATCH:
+                self._write()
+            heart.look_alive()
+            between()
+            context.show(plan.changed, 0)
+        self._write()
+        between()
+
+    def _plan_one(self, lead: ChangedLead, read: ProfileRead | None) -> None:
+        plan = self.plan
+        plan.created += lead.was is None
+        if read is None:
+            plan.unread += 1
+            return
+        if read.profile is None:
+            plan.gone += 1
+            return
+        taking = self._decided(lead, read.profile)
+        if taking.stays or taking.change:
+            self._asked.see(LeadPlan(lead.key, lead.was is None, taking))
+        plan.stays.update(taking.stays)
+        if not taking.change:
+            plan.nothing += 1
+            return
+        change = taking.change
+        plan.leads += 1
+        plan.calls += 2 if change.needs_read else 1
+        plan.actions.update(change.commands)
+        plan.fields.update([*change.fields, *change.custom_fields, *(["e-mail"] if change.email else [])])
+        for step in change.steps:
+            named = f'{step.wish.one} "{step.label}"' if not step.wish.is_amount else "points"
+            lowers = step.takes or step.label.startswith("-")
+            (plan.takes if lowers else plan.gives)[named] += 1
+        if self._keep:
+            self._wishes.append((lead.key, lead.held, taking.desired.to_json()))
+
+    def _decided(self, lead: ChangedLead, profile: LeadProfile) -> TakingBack:
+        store = self._context.store
+        number = lead.now.lead_id or profile.id
+        known = (store.undoing.known_to(neighbour, number) for neighbour in self._neighbours)
+        run_id = self._run.run_id
+        undone = Undone(
+            was=lead.was,
+            became=lead.became,
+            now=lead.now,
+            is_ours=lead.origin == "created",
+            met=lead.met,
+            since=[(past.was, past.became) for past in lead.others if past.is_later and past.undoes is None],
+            taken_back=sum(
+                past.became.points - (past.was.points if past.was else 0)
+                for past in lead.others
+                if past.undoes == run_id
+            ),
+            elsewhere=[snapshot for snapshot in known if snapshot is not None],
+        )
+        is_expired = (
+            self._expire is not None and instant(lead.settled_at) + self._expire < self._context.clock.now()
+        )
+        choice = Choice(self._asked.stop_sequences, self._known_names(lead), is_expired)
+        return taking_back(undone, profile, choice)
+
+    def _known_names(self, lead: ChangedLead) -> dict[str, frozenset[str] | None]:
+        """Asked for once something is to be given again: what the account does not have is not given."""
+        was = lead.was
+        takes = was is not None and (
+            was.tags - lead.became.tags
+            or was.lists - lead.became.lists
+            or lead.became.unwanted - was.unwanted
+        )
+        if not takes:
+            return {}
+        if self._names is None:
+            found: Inventory = self._inventory.current()
+            self._names = {
+                kind: None if kind in found.unlisted else getattr(found, kind) or None
+                for kind in ("tags", "lists")
+            }
+        return self._names
+
+    def _write(self) -> None:
+        if self._wishes:
+            self._context.store.undoing.enqueue(self._context.run_id, self._run.run_id, self._wishes)
+            self._wishes = []
+
+
+def _refuse_unknown(config: PipelineConfig) -> None:
+    config.needs_load()
+    if not config.state.exists():
+        raise ConfigError(f"{config.pipeline}: has not run yet")
+
+
+def _refuse_open(store: Store, run: RunToUndo) -> None:
+    """A plan writes nothing, so it cannot settle them."""
+    if count := store.undoing.open_entries(run.run_id):
+        log.warning("%d calls of %s have no outcome yet: undo settles them first", count, run.run_id)
+
+
+def _run_named(config: PipelineConfig, store: Store, name: str) -> RunToUndo:
+    """Raises ConfigError for a run that cannot be taken back, with the way forward."""
+    run = _named(config, store, name)
+    file = config.path.name
+    if run.undoes is not None:
+        raise ConfigError(
+            f"{run.run_id} has itself taken {run.undoes} back. To have that again: kartra-sync undo {file}"
+            f" {run.undoes} --send-again, then kartra-sync run {file}"
+        )
+    if run.scope_id != store.scope.scope_id:
+        raise ConfigError(f"{run.run_id} was in another account or mode than {file} opens")
+    if not run.journaled:
+        raise ConfigError(
+            f"{run.run_id} was made by a version that did not keep how leads were before: it cannot be taken"
+            " back. Runs from now on can"
+        )
+    return run
+
+
+def _named(config: PipelineConfig, store: Store, name: str) -> RunToUndo:
+    if name == LAST:
+        last = store.undoing.last()
+        if last is None:
+            raise ConfigError(f"{config.pipeline}: no run of the journal has changed a lead")
+        return last
+    found = store.undoing.runs(config.pipeline, name) if name else []
+    exact = [run for run in found if run.run_id == name]
+    if len(exact or found) != 1:
+        which = "several runs begin" if found else "no run begins"
+        raise ConfigError(f"{which} with {name}; kartra-sync runs {config.path.name} lists them")
+    return (exact or found)[0]
+
+
+def lines_of(lead: LeadPlan) -> Iterator[tuple[str, str]]:
+    """(what, why it stays; empty where it is taken back) of a lead, by names and without values."""
+    change = lead.taking.change
+    if change.email:
+        yield "e-mail address to its old one", ""
+    for name in (*change.fields, *change.custom_fields):
+        yield f"field {name} to its old value", ""
+    for step in change.steps:
+        yield f"{step.cmd} {step.label}", ""
+    for one in lead.taking.stays:
+        yield f"{one.kind} {one.name}".strip(), one.why
