@@ -24,11 +24,11 @@ class TablesError(SyncError):
 
 
 class RefusedValueError(TablesError):
-    """A value does not fit into a column of the database. What else was to be written with it is not."""
+    """A value does not fit into its column. Nothing else of its transaction was written either."""
 
 
 class ActionOutcome(NamedTuple):
-    """What became of one action of a call: done, refused, retry_later, fatal or unknown; Kartra's type."""
+    """What became of one action of a call; `effect` is done, refused, retry_later, fatal or unknown."""
 
     cmd: str
     effect: str
@@ -36,9 +36,10 @@ class ActionOutcome(NamedTuple):
 
 
 class ApiError(SyncError):
-    """A call to Kartra that did not do what it was to do. What to do next is the class below.
+    """A call to Kartra that did not do what it was meant to do. The subclass says what to do next.
 
-    `type` is Kartra's error type as text, or None for the transport; `actions` are the call's, in its order.
+    `type` is Kartra's error type as text, or None where the transport failed; `actions` are in the order of
+    the call.
     """
 
     def __init__(
@@ -54,15 +55,15 @@ class ApiError(SyncError):
 
 
 class RefusedApiError(ApiError):
-    """Fix the request: the same again is refused again. What was refused, by Kartra or here, was not done."""
+    """Fix the request: Kartra refuses the same one again. Nothing was done."""
 
 
 class RetryableApiError(ApiError):
-    """Wait and send it again: it was not executed, or it only reads and there was no usable answer."""
+    """Wait and send it again: it was not executed, or it only reads and got no usable answer."""
 
 
 class UnknownOutcomeError(ApiError):
-    """Read back: what was sent may have been carried out. `read_back` says where that shows."""
+    """Read back: Kartra may have carried out what was sent. `read_back` says where that shows."""
 
     def __init__(
         self,
@@ -81,4 +82,4 @@ class FatalApiError(ApiError):
 
 
 class AccessRefusedError(FatalApiError):
-    """Nobody gets in: mend the credentials, the App, the address that calls come from, or certificates."""
+    """Access is refused: mend the credentials, the App, the calling IP address or the certificates."""

@@ -9,7 +9,7 @@ _ADDRESS = re.compile(r"[^\s@<>\"(),;:]+@[^\s@<>\"'(),;:]+")
 
 
 def mask_address(address: str) -> str:
-    """`ann@example.org` as `a***@e***.org`; anything that is no address as `***`."""
+    """`ann@example.org` as `a***@e***.org`; text that is not an address as `***`."""
     local, at, domain = address.rpartition("@")
     if not at or not local or not domain:
         return "***"
@@ -24,20 +24,22 @@ def mask_text(text: str) -> str:
 
 _TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _SECRETIVE = re.compile(r"\S*[=%@]\S*|\S{25,}|\S*\d{5,}\S*")
+# Enough for the head of any page; the expressions below are slow on megabytes.
 _READ_CHARS = 20_000
 
 
 def first_words(page: bytes | str, *, hidden: Collection[str] = (), at_most: int = 100) -> str:
-    """The first words that a person would see of a page that was not expected, with `hidden` starred out.
+    """The first words that a person would see of an unexpected page, with `hidden` starred out.
 
-    Whoever answers instead of the endpoint may repeat what was sent: so addresses, assignments, long numbers
-    and long words are starred, too.
+    Addresses, assignments, long numbers and long words are starred as well, because a firewall that answers
+    instead of the endpoint may repeat what was sent.
     """
     text = page[:_READ_CHARS].decode("utf-8", "replace") if isinstance(page, bytes) else page[:_READ_CHARS]
     text = re.sub(r"[\s{}\[\]\"]+", " ", _TAGS.sub(" ", text))
     text = "".join(letter for letter in text if letter.isprintable())
     forms = {form for value in hidden if value.strip() for form in _forms(value)}
-    for form in sorted(forms, key=len, reverse=True):  # the whole before its parts
+    # A part that is starred first would leave the rest of its whole readable.
+    for form in sorted(forms, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "***", text, flags=re.IGNORECASE)
     text = _SECRETIVE.sub("***", text).strip()
     return text if len(text) <= at_most else f"{text[:at_most].rstrip()}…"

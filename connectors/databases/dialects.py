@@ -1,4 +1,4 @@
-"""What each database calls the types of tables, and how one text of SQL becomes its own. Pure.
+"""The column types of each database, and how one text of SQL becomes a statement for each. Pure.
 
 Statements are Jinja templates, so that one text serves SQLite, PostgreSQL, MariaDB and MySQL.
 """
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+# MySQL indexes no text without a length, and no more than 3,072 bytes of it: ids and names that stand in keys
+# are varchar there.
 _TEXT = {"id": "varchar(64)", "name": "varchar(255)", "text": "mediumtext", "json": "json"}
 _NUMBERS = {"money": "decimal(19, 4)", "integer": "bigint", "utc": "datetime"}
 # Names that differ in case, or in blanks at their end, are different names.
@@ -33,13 +35,13 @@ TYPES = {
 }
 _COLUMN = re.compile(r"^(    (\w+) [^\n]*?)(,?) -- ([^\n]+)$", re.MULTILINE)
 LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "LOCK TABLE warehouse_version IN EXCLUSIVE MODE"}
-"""With these a migration is one transaction, and nobody else's; MySQL and MariaDB have no such."""
+"""Statements that make a migration one exclusive transaction; MySQL and MariaDB have no such statement."""
 IS_THERE = (1060, 1061)
-"""MySQL's numbers for a column and an index of a name that is there."""
+"""MySQL's errors for a column and for an index whose name exists already."""
 
 
 def render(template: str, dialect: str, **more: object) -> str:
-    """A statement for this database. In templates stand the types of `TYPES`, and `dialect`."""
+    """The statement for this database. Templates may use the types of `TYPES`, and `dialect`."""
     return _templates().from_string(template).render(**TYPES[dialect], dialect=dialect, **more)
 
 

@@ -14,10 +14,12 @@ from connectors.errors import ConfigError
 
 def open_engine(url: URL, **options: Any) -> Engine:
     """An engine whose errors show no values. Raises ConfigError where its driver is missing or unknown."""
-    if url.get_backend_name() in MYSQL and url.password:  # PyMySQL would encode it as Latin-1
+    # PyMySQL encodes a password given as text in Latin-1; the server expects UTF-8.
+    if url.get_backend_name() in MYSQL and url.password:
         options["connect_args"] = {"password": str(url.password).encode(), **options.get("connect_args", {})}
     try:
-        return create_engine(url, hide_parameters=True, **options)  # they are people's data
+        # Parameters are people's data, and SQLAlchemy repeats them in its messages unless told not to.
+        return create_engine(url, hide_parameters=True, **options)
     except NoSuchModuleError:
         near = difflib.get_close_matches(url.drivername, (*DRIVERS, *NICKNAMES, "sqlite"), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -31,9 +33,9 @@ def open_engine(url: URL, **options: Any) -> Engine:
 
 
 def message_of(error: DBAPIError, url: URL | None = None) -> str:
-    """What the database says, on one line and without values: the first line of its message.
+    """The first line of the database's own message, without values.
 
-    `url` is that of the database, whose names may be shown.
+    The names in `url`, that of the database, may be shown.
     """
     shown = () if url is None else names_of(url)
     dialect = "" if url is None else url.get_backend_name()

@@ -1,7 +1,7 @@
-"""What a database says of an error, without what it says of people. Pure.
+"""The error messages of a database without the values they quote. Pure.
 
-A database quotes what it cannot use: a value as well as a name. Only what is a name stays readable: of the
-statement, of the URL, and what a person may have meant by one.
+A database quotes whatever it could not use, values and names alike. Only names stay readable: words of the
+statement and of the URL.
 """
 
 import re
@@ -13,11 +13,11 @@ from connectors.privacy import mask_text
 _OUR_WORDS = frozenset(
     ("statement_timeout", "max_statement_time", "max_execution_time", "transaction", "localhost")
 )
-"""Of the statements that this program sends with those of the pipeline file."""
+"""Words of the statements that this program adds to the one in the pipeline file."""
 _QUOTES = re.compile(r"(?<!\w)['\"`“”«]")
 _CLOSING = {"“": "”", "”": "”", "«": "»"}
 _NUMBERS = re.compile(r"\d{5,}")
-"""Long enough for a telephone number."""
+"""Long enough to be a telephone number, and longer than a line number."""
 
 
 def masked_message(error: object, statement: str, dialect: str, shown: Iterable[str] = ()) -> str:
@@ -30,13 +30,13 @@ def masked_message(error: object, statement: str, dialect: str, shown: Iterable[
 
 
 def _is_raised(error: object) -> bool:
-    """Whether somebody wrote its text: PostgreSQL's RAISE, MySQL's SIGNAL. It may be about people."""
+    """Whether a function of the database wrote the text (RAISE, SIGNAL): it may name people."""
     arguments = getattr(error, "args", ()) or (None,)
     return getattr(error, "sqlstate", None) == "P0001" or arguments[0] == 1644
 
 
 def _text_of(error: object) -> str:
-    """PyMySQL's and others' errors are a number and a text."""
+    """The text of an error; PyMySQL and others raise a number and a text."""
     arguments = getattr(error, "args", ())
     texts = [one for one in arguments if isinstance(one, str)]
     return texts[0] if len(arguments) > 1 and texts else str(error)

@@ -1,4 +1,8 @@
-"""A SQLite file for whoever only reads it: SQLite itself wants to write beside what it reads."""
+"""A SQLite file for verbs that only read it.
+
+SQLite in WAL mode writes a -shm file beside the database even for a reader. Where that is not allowed, a
+private copy is read instead.
+"""
 
 import os
 import shutil
@@ -33,17 +37,18 @@ def _with_side_files(path: Path) -> list[Path]:
 
 
 def _copied(path: Path, folder: Path) -> Path:
-    """As of one moment: again, where somebody else has written to it meanwhile."""
+    """Copies the file as of one moment: again, if another process wrote to it meanwhile."""
     for _ in range(_TRIES):
         before = _state_of(path)
         for file in _with_side_files(path):
-            if not file.name.endswith("-shm"):  # it is made anew
+            if not file.name.endswith("-shm"):  # an index of the -wal, which SQLite builds anew
+                # A -wal of the try before must not lie beside a database of this one: SQLite would apply it.
                 (folder / file.name).unlink(missing_ok=True)
                 shutil.copyfile(file, folder / file.name)
                 (folder / file.name).chmod(0o600)
         if _state_of(path) == before:
             return folder / path.name
-    raise OSError(f"{path}: somebody else writes to it all the time")
+    raise OSError(f"{path}: another process keeps writing to it")
 
 
 def _state_of(path: Path) -> list[tuple[str, int, int]]:

@@ -1,4 +1,4 @@
-"""The pieces of a SQL statement: enough to tell its words from what is quoted and from comments. Pure."""
+"""Splits a SQL statement into words, quoted text and comments, and nothing finer. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,10 @@ MYSQL = ("mysql", "mariadb")
 
 
 class Piece(NamedTuple):
-    """`kind`: blank, comment, end (a semicolon), text (a literal), name (in quotes), word, or other."""
+    """A piece of a statement.
+
+    `kind`: blank, comment, end (a semicolon), text (a literal), name (in quotes), word, or other.
+    """
 
     kind: str
     text: str
@@ -23,7 +26,7 @@ class Piece(NamedTuple):
 
 
 def pieces(statement: str, dialect: str) -> Iterator[Piece]:
-    """All of it, in order. `dialect` is SQLAlchemy's name of the database."""
+    """Every piece in order. `dialect` is SQLAlchemy's name of the database."""
     scan, place = _scanner(dialect), 0
     while place < len(statement):
         found = scan.match(statement, place)
@@ -36,9 +39,9 @@ def pieces(statement: str, dialect: str) -> Iterator[Piece]:
 
 
 def single_statement(statement: str, dialect: str) -> str:
-    """The statement without what stands around it: blanks, comments, semicolons.
+    """The statement without blanks, comments and semicolons around it, ready to be nested in another one.
 
-    So it can become a part of another. Raises ConfigError for no statement and for more than one.
+    Raises ConfigError if there is no statement or more than one.
     """
     start = stop = None
     has_ended = False
@@ -55,7 +58,7 @@ def single_statement(statement: str, dialect: str) -> str:
 
 
 def escaped_colons(statement: str, dialect: str) -> str:
-    """With a backslash before each colon that SQLAlchemy would mistake for the mark of a parameter."""
+    """Escapes the colons that SQLAlchemy would take for parameters: those in literals, names and comments."""
     return "".join(
         piece.text.replace(":", r"\:") if piece.kind in ("text", "name", "comment") else piece.text
         for piece in pieces(statement, dialect)
@@ -63,7 +66,7 @@ def escaped_colons(statement: str, dialect: str) -> str:
 
 
 def words_of(statement: str, dialect: str) -> frozenset[str]:
-    """Every word of its own and of the names in it, in lower case; not those of literals and comments."""
+    """The words and quoted names of a statement in lower case, without literals and comments."""
     return frozenset(
         word.lower()
         for piece in pieces(statement, dialect)
@@ -74,11 +77,12 @@ def words_of(statement: str, dialect: str) -> frozenset[str]:
 
 @cache
 def _scanner(dialect: str) -> re.Pattern[str]:
-    """A quote that is never closed is `other`, and the database says so."""
+    """A quote that is never closed becomes `other`; the database then reports it."""
     line_comments = r"--[^\n]*"
     literals = r"'(?:[^']|'')*'"
     names = r'"(?:[^"]|"")*"'
     if dialect in MYSQL:
+        # In MySQL -- begins a comment only before a blank: 5--3 is 8.
         line_comments = r"--(?=\s|\Z)[^\n]*|\#[^\n]*"
         literals = r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\""
         names = r"`(?:[^`]|``)*`"
@@ -87,6 +91,7 @@ def _scanner(dialect: str) -> re.Pattern[str]:
     elif dialect == "sqlite":
         names += r"|`(?:[^`]|``)*`|\[[^\]]*\]"
     return re.compile(
+        # /*! is no comment: MySQL executes what stands in it.
         rf"(?P<blank>\s+)|(?P<comment>{line_comments}|/\*(?!!).*?\*/)|(?P<end>;)"
         rf"|(?P<text>{literals})|(?P<name>{names})|(?P<word>\w[\w$]*)|(?P<other>.)",
         re.DOTALL,
@@ -94,7 +99,7 @@ def _scanner(dialect: str) -> re.Pattern[str]:
 
 
 def _nested_comment(statement: str, start: int) -> str:
-    """PostgreSQL's comments hold comments."""
+    """PostgreSQL nests comments; a regular expression cannot count them."""
     depth = 0
     for mark in re.finditer(r"/\*|\*/", statement[start:]):
         depth += 1 if mark[0] == "/*" else -1

@@ -1,7 +1,7 @@
 """Tables in a SQL database, for a pull to write: SQLite, PostgreSQL, MariaDB or MySQL, through SQLAlchemy.
 
-Here: opening, migrations, upserts. Not here: how the databases differ (`table_dialects`), what the tables are
-(`sql/warehouse`) and what stands in them.
+Here: opening, migrations, upserts. Not here: how the databases differ (`dialects`), which tables there are
+(`sql/warehouse`) and what they hold.
 """
 
 import json
@@ -41,7 +41,7 @@ _BUSY_TIMEOUT_S = 30
 
 
 def tables_url(into: str | Path) -> URL:
-    """The URL of a database, or that of a SQLite file. Raises ConfigError, which never shows a password."""
+    """The URL of a database or of a SQLite file. Raises ConfigError, which never shows a password."""
     if isinstance(into, Path) or "://" not in into:
         return URL.create("sqlite", database=str(into))
     url = database_url(into, "the tables")
@@ -56,10 +56,7 @@ class Tables:
     """A database with tables; one per thread. Raises TablesError for everything the database refuses."""
 
     def __init__(self, url: URL, *, create: bool = True, read_only: bool = False) -> None:
-        """`create` False: a SQLite file that is not there is an error instead of a new file.
-
-        `read_only`: so it is, and no right to write is needed.
-        """
+        """Without `create` a missing SQLite file is an error; `read_only` implies that and never writes."""
         create = create and not read_only
         self._keys: dict[str, tuple[str, ...]] = {}
         self._upserts: dict[tuple[object, ...], Any] = {}
@@ -74,6 +71,7 @@ class Tables:
             _prepare_file(Path(url.database or ""), create=create)
         self._engine = open_engine(
             url,
+            # A pull may wait for Kartra longer than a server keeps an idle connection.
             pool_pre_ping=not is_sqlite,
             connect_args={"timeout": _BUSY_TIMEOUT_S} if is_sqlite else {},
         )
@@ -85,7 +83,8 @@ class Tables:
         self.dialect = "mariadb" if is_mariadb else "mysql" if backend == "mariadb" else backend
         """sqlite, postgresql, mysql or mariadb."""
         family = "mysql" if self.dialect == "mariadb" else self.dialect
-        self._insert = import_module(f"sqlalchemy.dialects.{family}").insert  # no need to load the others
+        # Upserts differ by dialect, and each of SQLAlchemy's takes a while to import: only the one in use is.
+        self._insert = import_module(f"sqlalchemy.dialects.{family}").insert
 
     def close(self) -> None:
         self._engine.dispose()
@@ -114,7 +113,7 @@ class Tables:
     # --- statements
 
     def render(self, template: str, **more: object) -> str:
-        """A statement for this database, from a template as `table_dialects` has them."""
+        """A statement for this database, from a template as in `dialects`."""
         return render(template, self.dialect, **more)
 
     def migrate(self, migrations: Sequence[tuple[int, str]]) -> None:
@@ -133,7 +132,8 @@ class Tables:
             with self.begin() as connection:
                 if lock := LOCKS.get(self.dialect):
                     self._run_plain(connection, lock)
-                    if self.version(connection) >= number:  # another process was faster
+                    # Another process may have migrated while this one waited for the lock.
+                    if self.version(connection) >= number:
                         continue
                 for statement in statements(template, self.dialect):
                     self._run_once(connection, statement)
@@ -145,7 +145,7 @@ class Tables:
         return int(connection.execute(text("SELECT max(version) FROM warehouse_version")).scalar() or 0)
 
     def _run_once(self, connection: Connection, statement: str) -> None:
-        """MySQL commits each change of a table and knows no IF NOT EXISTS for it: what is there is there."""
+        """Tolerates what exists: MySQL commits each ALTER at once and has no IF NOT EXISTS for it."""
         try:
             self._run_plain(connection, statement)
         except DBAPIError as error:
@@ -213,6 +213,7 @@ class Tables:
             statement: Any = self._insert(table(into, *map(column, names))).values(dict.fromkeys(names))
             changed = [name for name in names if name not in keys and name not in keep]
             if self.dialect in ("mysql", "mariadb"):
+                # MySQL wants at least one assignment even where nothing is to change: the key to itself.
                 kept = {keys[0]: statement.inserted[keys[0]]}
                 statement = statement.on_duplicate_key_update(
                     {name: statement.inserted[name] for name in changed} or kept
@@ -239,16 +240,19 @@ class Tables:
         return tuple(found["name"] for found in inspect(connection).get_columns(of))
 
     def _adapted_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        # The quick way for most cells; in PostgreSQL a text still has to be searched for NULs.
         plain = (str, int, NoneType) if self.dialect != "postgresql" else (int, NoneType)
         return {name: value if type(value) in plain else self.adapted(value) for name, value in row.items()}
 
     def adapted(self, value: Any) -> Any:
-        """A value as this database takes it: exact decimals, aware times, and maps and lists as JSON."""
+        """The value in the form of this database: exact decimals, aware times, maps and lists as JSON."""
         if isinstance(value, str):
-            return value.replace("\0", "\ufffd") if "\0" in value else value  # PostgreSQL takes no NUL
+            # PostgreSQL stores no NUL in text.
+            return value.replace("\0", "\ufffd") if "\0" in value else value
         if isinstance(value, dict | list | tuple):
             return json.dumps(value, ensure_ascii=False)
         if isinstance(value, Decimal) and self.dialect == "sqlite":
+            # As text: SQLite would turn a number into a float.
             return format(value, "f")
         if isinstance(value, datetime) and self.dialect != "postgresql":
             naive = value.astimezone(UTC).replace(tzinfo=None)
@@ -257,7 +261,7 @@ class Tables:
 
 
 def as_utc(value: Any) -> datetime | None:
-    """A time as any of these databases gives it back."""
+    """A time that any of these databases gave back, in UTC."""
     if value is None:
         return None
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
@@ -265,7 +269,7 @@ def as_utc(value: Any) -> datetime | None:
 
 
 def json_value(value: Any) -> Any:
-    """What stands in a JSON column: PostgreSQL gives it as it is, the others as text."""
+    """The value of a JSON column: PostgreSQL returns it decoded, the others as text."""
     return json.loads(value) if isinstance(value, str) else value
 
 
@@ -283,7 +287,7 @@ def _readable(path: Path) -> Readable:
 
 def _prepare_file(path: Path, *, create: bool) -> None:
     if not create and not path.exists():
-        raise TablesError(f"{path}: is not there yet; kartra-sync run fills it")
+        raise TablesError(f"{path}: does not exist yet; kartra-sync run creates it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -292,9 +296,9 @@ def _prepare_file(path: Path, *, create: bool) -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """WAL: whoever reads reports does not wait for a pull. NORMAL: a power loss costs the last rows, which
-    are pulled again."""
     cursor = connection.cursor()
+    # Reports are read while a pull writes.
     cursor.execute("PRAGMA journal_mode = WAL")
+    # A power loss then costs the last rows, which the next pull reads again.
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.close()

@@ -1,6 +1,6 @@
-"""The URL of a database, also as other tools write it. Pure, and no message shows a password.
+"""Database URLs, also in the forms of other tools. Pure; no message shows a password.
 
-A password may stand in it as it is: with an @, a slash or a percent sign, which a URL would have encoded.
+The password may be written unencoded, with an @, a slash or a percent sign in it.
 """
 
 import difflib
@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from connectors.errors import ConfigError
 
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
-"""What a URL without a driver means."""
+"""The driver of a URL that names none."""
 NICKNAMES = {
     **dict.fromkeys(("postgres", "pgsql", "psql", "postgis"), "postgresql"),
     **dict.fromkeys(("mysql2", "trilogy", "mysqlgis"), "mysql"),
@@ -35,13 +35,13 @@ ADVICE = {
         "write ssl_ca= and the file of the server's certificate authority",
     ),
 }
-"""Options as other drivers call them, in lower case, and what does the same here."""
+"""Options of other drivers, in lower case, with the equivalent here."""
 _PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+._-]*)://(.*)", re.DOTALL)
 _IS_ENCODED = re.compile(r"(?:[^@:/?#\[\]%\s]|%[0-9A-Fa-f]{2})*")
 
 
 def database_url(text: str, what: str) -> URL:
-    """The URL in the driver it needs. Raises ConfigError; `what` says whose it is."""
+    """The URL with a driver that is installed here. Raises ConfigError; `what` says whose URL it is."""
     text = text.strip()
     found = _PARTS.fullmatch(re.sub(r"^jdbc:", "", text, flags=re.IGNORECASE))
     if found is None:
@@ -57,6 +57,7 @@ def database_url(text: str, what: str) -> URL:
         _refuse_user_of_jdbc(url, what)
     if family not in DRIVERS:
         return url
+    # A URL for mysqlclient or asyncpg names the same database: it is opened with the driver that is here.
     if not driver or not _can_be_loaded(url):
         url = url.set(drivername=DRIVERS[family])
     _check_options(url, what)
@@ -64,14 +65,14 @@ def database_url(text: str, what: str) -> URL:
 
 
 def is_database_url(text: str) -> bool:
-    """By its scheme: whether it is that of a database that is known."""
+    """Whether the scheme is that of a supported database."""
     found = _PARTS.fullmatch(re.sub(r"^jdbc:", "", text.strip(), flags=re.IGNORECASE))
     family = found[1].lower().partition("+")[0] if found else ""
     return family in DRIVERS or family in NICKNAMES or family == "sqlite"
 
 
 def names_of(url: URL) -> tuple[str, ...]:
-    """What may be shown of it: not a host that holds an @, which would be a part of a password."""
+    """The parts that messages may show. A host with an @ is not shown: it is a part of the password."""
     sockets = (str(url.query.get(name, "")) for name in ("host", "hostaddr", "unix_socket"))
     shown = (url.host, str(url.port or ""), url.database, url.username, *sockets)
     return tuple(name for name in shown if name and "@" not in name)
@@ -85,10 +86,10 @@ def _not_a_url(what: str) -> str:
 
 
 def _with_encoded_password(rest: str) -> str:
-    """What follows the scheme, with user and password as a URL has them.
+    """The rest of the URL after the scheme, with user and password percent-encoded.
 
-    They end at the last @ before the options: no database has one in its name, and many passwords do. A
-    password may hold a question mark as well; what stands in the place of the port is then not a number.
+    User and password end at the last @ before the options: many passwords hold an @, and no database name
+    does. A password with a question mark is noticed because the port would not be a number.
     """
     before_options, _, options = rest.partition("?")
     at = before_options.rfind("@")
@@ -127,7 +128,7 @@ def _can_be_loaded(url: URL) -> bool:
 
 
 def _check_options(url: URL, what: str) -> None:
-    """Raises ConfigError for an option that the driver does not know, and would not say so well."""
+    """Raises ConfigError for an option that the driver does not have: its own error would be obscure."""
     known = _options_of(url)
     for name in url.query if known else ():
         if not re.fullmatch(r"[\w.-]+", name):
@@ -139,17 +140,20 @@ def _check_options(url: URL, what: str) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             advice = ADVICE.get(_family(url), {}).get(name.lower())
             hint = advice or (f'did you mean "{near[0]}"?' if near else "leave it out")
-            raise ConfigError(f'the URL of {what} has the option "{name}", which is not known: {hint}')
+            raise ConfigError(
+                f'the URL of {what} has the option "{name}", which the driver does not have: {hint}'
+            )
 
 
 def _options_of(url: URL) -> frozenset[str]:
-    """The options of its driver; nothing for a driver that nobody knows here."""
+    """The options of the URL's driver; empty for a driver whose options cannot be listed."""
     driver: Any = url.get_dialect().import_dbapi()
     if url.get_driver_name() == "psycopg":
         return frozenset(option.keyword.decode() for option in driver.pq.Conninfo.get_defaults())
     if url.get_driver_name() == "pymysql":
         taken = frozenset(inspect.signature(driver.connections.Connection.__init__).parameters)
         of_sqlalchemy = {"ssl_capath", "ssl_cipher", "ssl_check_hostname"}
+        # What SQLAlchemy or this program sets itself is no option of a URL.
         return (taken | of_sqlalchemy) - {"self", "ssl", "conv", "cursorclass", "auth_plugin_map"}
     return frozenset()
 

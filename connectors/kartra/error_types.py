@@ -39,16 +39,17 @@ class ErrorType:
 
     @property
     def advice(self) -> str:
-        """What usually causes it, and what to do: what stands behind the message wherever a type is shown."""
+        """The usual cause and the remedy."""
         return f"{self.cause} {self.remedy}"
 
     @property
-    def told(self) -> str:
+    def explanation(self) -> str:
+        """The message, its usual cause and the remedy."""
         return f"{self.message}. {self.advice}"
 
     @property
     def numbered(self) -> str:
-        """As `told`, with the number for where it stands in no column of its own."""
+        """The explanation with the number, for texts that show the number nowhere else."""
         number = f" ({self.type})" if self.type else ""
         return f"{self.message}{number}. {self.advice}"
 
@@ -56,7 +57,7 @@ class ErrorType:
     def repeating(self) -> str:
         """Whether sending the same again helps."""
         if not self.is_documented:
-            return "Not known: it is taken for a refusal and not sent again."
+            return "Not documented: it counts as a refusal and is not sent again."
         return _REPEATING_THIS.get(self.type) or _REPEATING[self.error_class]
 
 
@@ -66,19 +67,20 @@ NO_LEAD_READ = "234"
 LEAD_EXISTS = "244"
 """The address belongs to a lead already: to a creation, or as the new address of another lead."""
 LEAD_DELETED = "245"
+# 230 and 229 concern the step alone, but a wrong step is as wrong for every lead as a wrong name.
 NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
-"""The account has no tag, list, sequence or step of this name; a step of a wrong form is none."""
+"""The account has no tag, list, sequence or step of this name; 229, a malformed step, counts as well."""
 NOT_PERMITTED = "262"
 """The App may not use the command: it would be refused for every lead."""
 FIELD_EXISTS = "264"
 NO_SUCH_SALE = frozenset({"247", "248"})
-"""No such transaction or subscription: in a chain it says that the chain itself was understood."""
+"""No such transaction or subscription. In a chain it proves that Kartra understood the chain itself."""
 REFUNDED_ALREADY = "251"
 CANCELLED_ALREADY = "252"
 NOTHING_BOOKED = "259"
 NO_TAG_TO_TAKE = "214"
 PROVIDER_FAILED = frozenset({"266", "267"})
-"""Kartra says that it has failed, and not whether something happened before it did."""
+"""Kartra reports a failure but not whether the payment provider acted before it."""
 ALREADY_SO = frozenset(
     {
         ("unassign_tag", NO_TAG_TO_TAKE),
@@ -86,7 +88,7 @@ ALREADY_SO = frozenset(
         ("unsubscribe_lead_from_sequence", "220"),
     }
 )
-"""Taking away what the account does not even have: nobody has it, so the goal is reached."""
+"""Taking away something that the account does not have: no lead has it, so the goal is reached."""
 
 _FATAL = frozenset({"201", "202", "203", "204", "233", "238", "239", "240", "242"})
 _AMBIGUOUS = frozenset({"266", "267"})

@@ -97,23 +97,26 @@ def parse_transaction_list(body: Mapping[str, Any]) -> tuple[LeadTransaction, ..
     """Rows without an id are none."""
     return tuple(
         LeadTransaction(
-            transaction_id, told(row, "lead_id"), told(row, "lead_email"), told(row, "transaction_type")
+            transaction_id,
+            text_in(row, "lead_id"),
+            text_in(row, "lead_email"),
+            text_in(row, "transaction_type"),
         )
         for row in maps_of(found(body, "transaction_list"))
-        if (transaction_id := told(row, "transaction_id"))
+        if (transaction_id := text_in(row, "transaction_id"))
     )
 
 
 def parse_transaction(body: Mapping[str, Any]) -> Transaction | None:
     """None where the details do not say whose they are."""
     details = found(body, "transaction_details")
-    if not isinstance(details, Mapping) or not (transaction_id := told(details, "transaction_id")):
+    if not isinstance(details, Mapping) or not (transaction_id := text_in(details, "transaction_id")):
         return None
     return Transaction(
         transaction_id=transaction_id,
-        lead_id=told(details, "lead_id"),
-        lead_email=told(details, "lead_email"),
-        transaction_type=told(details, "transaction_type"),
+        lead_id=text_in(details, "lead_id"),
+        lead_email=text_in(details, "lead_email"),
+        transaction_type=text_in(details, "transaction_type"),
         transaction_date=moment_of(details.get("transaction_date")),
         transaction_full_amount=amount(details, "transaction_full_amount"),
         transaction_base_amount=amount(details, "transaction_base_amount"),
@@ -121,12 +124,12 @@ def parse_transaction(body: Mapping[str, Any]) -> Transaction | None:
         transaction_shipping=amount(details, "transaction_shipping"),
         transaction_tax=amount(details, "transaction_tax"),
         transaction_quantity=whole(details, "transaction_quantity"),
-        transaction_parent_id=_other(told(details, "transaction_parent_id")),
-        transaction_subscription_id=told(details, "transaction_subscription_id"),
-        transaction_internal_subscription_id=told(details, "transaction_internal_subscription_id"),
-        product_id=told(details, "product_id"),
-        product_name=told(details, "product_name"),
-        product_price_point=told(details, "product_price_point"),
+        transaction_parent_id=_other(text_in(details, "transaction_parent_id")),
+        transaction_subscription_id=text_in(details, "transaction_subscription_id"),
+        transaction_internal_subscription_id=text_in(details, "transaction_internal_subscription_id"),
+        product_id=text_in(details, "product_id"),
+        product_name=text_in(details, "product_name"),
+        product_price_point=text_in(details, "product_price_point"),
         details=details,
     )
 
@@ -146,24 +149,27 @@ def parse_subscription_list(body: Mapping[str, Any]) -> tuple[LeadSubscription, 
     """Rows without an id are none."""
     return tuple(
         LeadSubscription(
-            subscription_id, told(row, "lead_id"), told(row, "lead_email"), told(row, "subscription_status")
+            subscription_id,
+            text_in(row, "lead_id"),
+            text_in(row, "lead_email"),
+            text_in(row, "subscription_status"),
         )
         for row in maps_of(found(body, "subscriptions_list"))
-        if (subscription_id := told(row, "subscription_id"))
+        if (subscription_id := text_in(row, "subscription_id"))
     )
 
 
 def parse_subscription(body: Mapping[str, Any]) -> Subscription | None:
     """None where the details do not say whose they are."""
     details = found(body, "subscription_details")
-    if not isinstance(details, Mapping) or not (subscription_id := told(details, "subscription_id")):
+    if not isinstance(details, Mapping) or not (subscription_id := text_in(details, "subscription_id")):
         return None
     return Subscription(
         subscription_id=subscription_id,
-        subscription_lead_id=told(details, "subscription_lead_id"),
-        subscription_status=told(details, "subscription_status"),
-        subscription_product_id=told(details, "subscription_product_id"),
-        subscription_price_point=told(details, "subscription_price_point"),
+        subscription_lead_id=text_in(details, "subscription_lead_id"),
+        subscription_status=text_in(details, "subscription_status"),
+        subscription_product_id=text_in(details, "subscription_product_id"),
+        subscription_price_point=text_in(details, "subscription_price_point"),
         subscription_start_date=moment_of(details.get("subscription_start_date")),
         subscription_end_date=moment_of(details.get("subscription_end_date")),
         subscription_next_payment_date=moment_of(details.get("subscription_next_payment_date")),
@@ -171,27 +177,27 @@ def parse_subscription(body: Mapping[str, Any]) -> Subscription | None:
             details, "subscription_next_scheduled_payment_amount"
         ),
         subscription_current_installment=whole(details, "subscription_current_installment"),
-        subscription_installments_left=told(details, "subscription_installments_left"),
-        subscription_recurring_period=told(details, "subscription_recurring_period"),
+        subscription_installments_left=text_in(details, "subscription_installments_left"),
+        subscription_recurring_period=text_in(details, "subscription_recurring_period"),
         details=details,
     )
 
 
-def told(row: Mapping[str, Any], name: str) -> str | None:
+def text_in(row: Mapping[str, Any], name: str) -> str | None:
     return clean(row.get(name))
 
 
 def amount(row: Mapping[str, Any], name: str) -> Decimal | None:
     """As Kartra writes it: a point, no thousands separator. None where it is something else."""
     try:
-        exact = Decimal(told(row, name) or "N/A")
+        exact = Decimal(text_in(row, name) or "N/A")
     except InvalidOperation:
         return None
     return exact if exact.is_finite() else None
 
 
 def whole(row: Mapping[str, Any], name: str) -> int | None:
-    text = told(row, name) or ""
+    text = text_in(row, name) or ""
     return int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else None
 
 

@@ -212,7 +212,9 @@ class _Helped(click.Command):
         if rows:
             with formatter.section("Parameters"):
                 formatter.write_dl(rows)
-        errors = [(number, known.told) for number, known in ERROR_TYPES.items() if cmd in known.commands]
+        errors = [
+            (number, known.explanation) for number, known in ERROR_TYPES.items() if cmd in known.commands
+        ]
         if errors:
             with formatter.section("Errors"):
                 formatter.write_dl(errors)

@@ -70,7 +70,7 @@ def _json(entry: ErrorType) -> dict[str, Any]:
         "cause": entry.cause,
         "do": entry.remedy,
         "repeating": entry.repeating,
-        "told": entry.told,
+        "told": entry.explanation,
     }
 
 

@@ -114,7 +114,7 @@ def _address_free(task: Task, number: str | None, rules: Rules) -> Send | Settle
     if number in NO_LEAD and task.tries < MAX_TRIES:
         refused = {cause: why for cause, why in task.refused.items() if why != LEAD_EXISTS}
         return Send(owing(replace(task, stage=Stage.DUE, refused=refused), rules))
-    return Settle(task, Outcome("rejected", LEAD_EXISTS, error_type(LEAD_EXISTS).told))
+    return Settle(task, Outcome("rejected", LEAD_EXISTS, error_type(LEAD_EXISTS).explanation))
 
 
 def gone(task: Task, rules: Rules) -> Settle | BeginAnew:
@@ -152,7 +152,7 @@ def _without_profile(task: Task, read: ProfileRead, now: Now, rules: Rules) -> N
     if is_disproven(task, read.type, rules):  # its new address may not show yet
         return ReadBack(task, task.left_s(now)) if is_open else anew(task, rules)
     if read.type == LEAD_DELETED or not task.change.create:
-        return Settle(task, Outcome("rejected", read.type, error_type(read.type).told))
+        return Settle(task, Outcome("rejected", read.type, error_type(read.type).explanation))
     if task.stage is Stage.ADOPTING:
         reason = "the address exists in Kartra, but its lead cannot be read"
         return Settle(task, Outcome("rejected", LEAD_EXISTS, reason))

@@ -227,7 +227,7 @@ class Delivery:
                 log.warning(
                     "%s: held back, refused again and again: %s",
                     mask_text(" ".join(cause)),
-                    error_type(number).told,
+                    error_type(number).explanation,
                 )
 
     # --- what is to be done

@@ -113,15 +113,15 @@ def settled(task: Task) -> Settle | ReadBack:
         return ReadBack(replace(task, stage=Stage.TAKEN))
     no_such_name = next((number for number in task.refused.values() if number in NO_SUCH_NAME), None)
     if no_such_name is not None:
-        return Settle(task, Outcome("deferred", no_such_name, error_type(no_such_name).told))
+        return Settle(task, Outcome("deferred", no_such_name, error_type(no_such_name).explanation))
     if task.refused:
         (cmd, label), number = next(iter(task.refused.items()))
         cause = f"{cmd} {label}" if label else None
-        return Settle(task, Outcome("rejected", number, error_type(number).told, cause=cause))
+        return Settle(task, Outcome("rejected", number, error_type(number).explanation, cause=cause))
     if task.held:
         (cmd, label), number = next(iter(task.held.items()))
         what = mask_text(f"{cmd} {label}")
-        reason = f"held back: {what} is refused again and again. {error_type(number).told}"
+        reason = f"held back: {what} is refused again and again. {error_type(number).explanation}"
         return Settle(task, Outcome("parked", number, reason))
     if task.unproven:
         return Settle(task, Outcome("parked", reason=why_parked(task.unproven)))

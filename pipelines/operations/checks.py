@@ -316,4 +316,4 @@ def _all_shown(asked: Operation, held: Subscription) -> bool:
 def _reason(number: str | None) -> str:
     if not number:
         return "Kartra tells nothing of it: not sent"
-    return error_type(number).told
+    return error_type(number).explanation

@@ -39,6 +39,6 @@ def _cause(held: HeldBack) -> dict[str, Any]:
         "mode": held.mode,
         "what": mask_text(f"{held.cmd} {held.label}"),
         "type": held.type,
-        "reason": error_type(held.type).told,
+        "reason": error_type(held.type).explanation,
         "since": held.opened_at,
     }

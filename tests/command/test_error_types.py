@@ -55,7 +55,7 @@ def test_of_a_number_nobody_has_seen_nothing_is_made_up(project: Project) -> Non
     assert (unknown["documented"], unknown["commands"]) == (False, [])
     assert unknown["means"] == "Not documented: Kartra's manual does not have this number."
     assert unknown["cause"] == "It is not documented."
-    assert unknown["repeating"] == "Not known: it is taken for a refusal and not sent again."
+    assert unknown["repeating"] == "Not documented: it counts as a refusal and is not sent again."
 
 
 @pytest.mark.parametrize(

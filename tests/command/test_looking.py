@@ -278,7 +278,7 @@ def test_explain_says_that_a_new_lead_was_refused(
     project.contacts([contact(1)])
     project.pipeline(LOAD)
     assert project.run().json["leads"] == NO_LEADS | {"rejected": 1}
-    reason = error_type("245").told
+    reason = error_type("245").explanation
     done = project.command("explain", "p.yaml", "lead1@example.org")
     told = f"decision: was refused: {reason}; sent again when its row changes"
     assert (done.code, told in done.stdout.splitlines()) == (0, True)

@@ -37,7 +37,7 @@ def test_parked_lists_what_waits_and_why(project: Project, sandbox: Sandbox) -> 
         (ADDRESS, "unproven", "calendars Webinar: Tuesday", None),
         ("lead1@example.org", "refused", None, "245"),
     ]
-    assert shown["leads"][1]["reason"] == error_type("245").told
+    assert shown["leads"][1]["reason"] == error_type("245").explanation
     waiting = project.command("status", "p.yaml", "--json").json["pipelines"][0]["waiting"]
     assert waiting == {"unknown": 0, "parked": 1, "rejected": 1}
     assert "parked: calendars Webinar: Tuesday" in project.command("explain", "p.yaml", ADDRESS).stdout

@@ -348,7 +348,7 @@ def test_p6_what_is_held_back_costs_the_next_run_one_probe(scenes: Scenes) -> No
     assert seen.night.leads == {"rejected": 1, "parked": 29}
     (told,) = seen.told
     assert (told["what"], told["type"]) == ("calendar_subscribe Retreat: Weekend", "257")
-    assert told["reason"] == error_type("257").told
+    assert told["reason"] == error_type("257").explanation
     assert f"{told['what']} (257: {told['reason']})" in seen.shown
 
 

@@ -233,7 +233,7 @@ def test_p6_what_kartra_refuses_for_good_is_not_sent_again_until_its_row_changes
     account.add_lead("lead1@example.org").deleted = True
     project.contacts([contact(number) for number in range(3)])
     project.pipeline(LOAD)
-    reason = error_type("245").told
+    reason = error_type("245").explanation
     first = project.run()
     assert (first.code, first.json["leads"], adds_up(first.json)) == (3, leads(created=2, rejected=1), True)
     assert rejects(project) == [reject(3, "rejected", reason, type="245")]

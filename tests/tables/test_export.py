@@ -141,5 +141,5 @@ def test_before_the_first_pull_it_says_what_fills_the_tables(project: Project, s
     write_pull(project, busy_account(1, 0, 0))
     done = project.command("export", "p.yaml", "--to", "out")
     assert done.code in (1, 2)
-    assert "is not there yet; kartra-sync run fills it" in done.stderr
+    assert "does not exist yet; kartra-sync run creates it" in done.stderr
     assert not (project.folder / "out").exists()

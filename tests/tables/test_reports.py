@@ -128,7 +128,7 @@ def test_without_tables_it_says_what_makes_them(project: Project, sandbox: Sandb
     write_pull(project, Account())
     done = project.command("report", "p.yaml", "churn")
     assert done.code == 1
-    assert "is not there yet; kartra-sync run fills it" in done.stderr
+    assert "does not exist yet; kartra-sync run creates it" in done.stderr
     assert not (project.folder / "tables.db").exists()
 
 
