@@ -1,6 +1,6 @@
-"""Kartra: its commands, its wire, its answers; and `KartraClient`, for programs of your own.
+"""Kartra: its commands, its wire format, its answers; and `KartraClient`, for programs of your own.
 
-`from connectors.kartra import KartraClient, Lead` and whatever else `__all__` names is all they need.
+Those programs need only the names in `__all__`: `from connectors.kartra import KartraClient, Lead`.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
-"""What an answer of Kartra means: per action done, refused, to be sent again, fatal or unknown. Pure.
+"""Classifies Kartra's answers: each action is done, refused, to be sent again, fatal or unknown. Pure.
 
-Kartra answers HTTP 200 for failures too, in five shapes S1-S5 (§3.1) and as text/html. `unknown` is whatever
-nobody has proven: an action of a chain counts as done only by an entry of its own (§3.3).
+Kartra answers HTTP 200 for failures too, in five shapes S1-S5 (§3.1) and as text/html. An effect that the
+answer does not prove is `unknown`: an action of a chain is done only if it has an entry of its own (§3.3).
 """
 
 import json
@@ -25,7 +25,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionAnswer:
-    """`type` is None when done. `payload` is the action's inner object, or a flat body if it was alone."""
+    """The answer to one action. `type` is None when done; `payload` is its inner object or the flat body."""
 
     effect: Effect
     type: str | None = None
@@ -36,12 +36,13 @@ class ActionAnswer:
 class Answer:
     """`actions` in request order, one for get_lead. `type` is the error type that decided `effect`.
 
-    `throttled` marks Kartra's own 429 among the reasons to send again later. `status` is HTTP's, None where
-    no answer came. `trouble` says in words fit for a message what stood between: why nothing was sent or no
-    answer came, or the status and first words of an answer that is not Kartra's; of Kartra's own it is empty.
+    `throttled` marks Kartra's own 429 among the reasons to send again later. `status` is HTTP's, None if no
+    answer came. `trouble` is empty for an answer of Kartra's own; else it says, fit for a message, why
+    nothing was sent or no answer came, or quotes the first words of an answer from something in front of
+    Kartra.
 
-    `refused_on_the_way`: something in front of Kartra answered, as it will answer the same request again
-    (403, 406, 413, a page). That nothing was done is likely then and not proven, so `effect` is UNKNOWN.
+    `refused_on_the_way`: something in front of Kartra answered, and will answer the same request in the same
+    way (403, 406, 413, a page). Probably nothing was done, but that is not proven, so `effect` is UNKNOWN.
     """
 
     effect: Effect
@@ -72,6 +73,7 @@ _NO_LEAD = frozenset({"206", "243", "244", "245", "271"})  # the lead of the cha
 
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+# Possessive quantifiers (++, *+): an answer of megabytes must not make the search backtrack.
 _NOTICE = re.compile(r"\A(?:<br|<b>|PHP |Notice:|Warning:|Deprecated:)|\}\s*(?:<br|<b>|PHP )")
 _ONE_NOTICE = (
     r"\s*+(?:<br ?/?>\s*+)?(?:<b>)?(?:PHP )?(?:Notice|Warning|Deprecated|Strict Standards)(?:</b>)?:[^\n{]*?"
@@ -98,10 +100,12 @@ _LISTS = {
 
 
 def classify(call: Call, http_status: int, body: bytes | str) -> Answer:
-    """Content-Type does not matter. 429 alone says that nothing was executed."""
+    """The answer to `call`. Only a 429 proves that nothing was executed; Content-Type does not matter."""
     answered = _object(body)
     if http_status == 429:
         return replace(uniform(call, Effect.RETRY_LATER, answered), throttled=True)
+    # The documentation knows no other status (§1.1): a 403 or 502 comes from something in front of Kartra,
+    # and the request may have gone through before.
     if http_status != 200 or answered is None:
         return uniform(call, Effect.UNKNOWN, answered)
     status = _status(answered)
@@ -113,7 +117,7 @@ def classify(call: Call, http_status: int, body: bytes | str) -> Answer:
 
 
 def uniform(call: Call, effect: Effect, body: Mapping[str, Any] | None = None) -> Answer:
-    """One effect for every action: for a call that was never sent, or got no answer, too."""
+    """An answer with one effect for every action, also for a call that was never sent or got no answer."""
     return _answer(_all(call, effect), body or {})
 
 
@@ -157,13 +161,15 @@ def _failed(call: Call, body: Mapping[str, Any]) -> list[ActionAnswer]:
         ]
     if len(call.commands) == 1:
         return [_refusal(error, body)]
+    # Kartra checks the form of a call and the lead before it runs any action; the other errors of a chain may
+    # come after actions that were carried out.
     if error.type in _MALFORMED or (error.type in _NO_LEAD and call.commands[0] in error.commands):
         return _all(call, Effect.REFUSED, error.type)
     return _blamed(call, error)
 
 
 def _failed_entry(cmd: str, inner: Mapping[str, Any] | None) -> ActionAnswer:
-    """Under an error at the top an entry can prove a refusal, but no success (§3.3)."""
+    """Under an error at the top level an entry can prove a refusal, but not a success (§3.3)."""
     answer = ActionAnswer(Effect.UNKNOWN) if inner is None else _single(cmd, inner)
     return ActionAnswer(Effect.UNKNOWN, None, inner) if answer.effect is Effect.DONE else answer
 
@@ -171,6 +177,7 @@ def _failed_entry(cmd: str, inner: Mapping[str, Any] | None) -> ActionAnswer:
 def _blamed(call: Call, error: ErrorType) -> list[ActionAnswer]:
     """A chain answered by one flat error. Whether the other actions ran is not documented (§3.3)."""
     suspects = [not error.commands or cmd in error.commands for cmd in call.commands]
+    # With two suspects the error may belong to either, and the other one may have been carried out.
     effect = _EFFECTS[error.error_class] if suspects.count(True) == 1 else Effect.UNKNOWN
     return [
         ActionAnswer(effect, error.type or None) if suspect else ActionAnswer(Effect.UNKNOWN)
@@ -186,7 +193,7 @@ _Entry = tuple[str | None, str, Mapping[str, Any]]  # position as text, cmd, inn
 
 
 def _entries(call: Call, body: Mapping[str, Any]) -> Iterator[_Entry]:
-    """S2's `actions`, also as PHP's list with gaps; failing that, S3's fragments beside the status."""
+    """The entries of S2's `actions`, also as PHP's list with gaps; else S3's fragments beside the status."""
     rows = body.get("actions")
     if isinstance(rows, list):
         numbered = [(str(position), row) for position, row in enumerate(rows)]
@@ -207,9 +214,11 @@ def _named(call: Call, position: str | None, row: object) -> Iterator[_Entry]:
 
 
 def _matched(call: Call, entries: list[_Entry]) -> list[Mapping[str, Any] | None]:
-    """Per action its entry: by position if all fit the request, else by order within each command."""
+    """The entry of each action: by position if all fit the request, else by order within each command."""
     asked = {str(position): cmd for position, cmd in enumerate(call.commands)}
     by_position = {position: inner for position, _, inner in entries}
+    # Positions count only if every entry has one that fits: half of a fit could give an answer to the wrong
+    # action.
     if len(by_position) == len(entries) and all(asked.get(place or "") == cmd for place, cmd, _ in entries):
         return [by_position.get(position) for position in asked]
     waiting = {cmd: iter([inner for _, name, inner in entries if name == cmd]) for cmd in call.commands}
@@ -226,7 +235,7 @@ def _has_its_data(cmd: str, inner: Mapping[str, Any]) -> bool:
 
 
 def found(body: Mapping[str, Any], key: str) -> Any:
-    """A payload wherever it sits: at the top, in a fragment, in an entry of `actions`. None if nowhere."""
+    """The value of `key`: at the top, in a fragment or in an entry of `actions`; None if it is nowhere."""
     rows = body.get("actions")
     entries = rows if isinstance(rows, list) else rows.values() if isinstance(rows, Mapping) else ()
     holders: list[Any] = [body, *body.values(), *entries]
@@ -240,7 +249,7 @@ def found(body: Mapping[str, Any], key: str) -> Any:
 
 
 def decoded(value: Any) -> Any:
-    """A payload that came as text with JSON in it (§3.5), decoded; anything else as it is."""
+    """Decodes a payload that came as JSON inside a text (§3.5); anything else stays as it is."""
     if not isinstance(value, str) or value[:1] not in ("[", "{"):
         return value
     try:
@@ -250,7 +259,7 @@ def decoded(value: Any) -> Any:
 
 
 def _object(body: bytes | str) -> dict[str, Any] | None:
-    """The body as a JSON object, its values decoded, or None. Endures a BOM, double encoding, PHP notices."""
+    """The body as a JSON object, or None. Tolerates a BOM, double encoding and PHP notices."""
     try:
         text = body.decode("utf-8") if isinstance(body, bytes) else body
         text = text.lstrip("\ufeff \t\r\n")
@@ -262,9 +271,10 @@ def _object(body: bytes | str) -> dict[str, Any] | None:
 
 
 def _without_notices(text: str) -> str:
-    """The JSON between PHP's own notices, which a server prints before or behind it when it is set up to.
+    """The JSON without the notices that a PHP server with display_errors prints before or behind it.
 
-    A page of something else is none of them, whatever JSON it carries: the whole of it stays."""
+    A page of something else is left whole, whatever JSON it carries.
+    """
     head, tail = _NOTICES.match(text), _NOTICES_BEHIND.search(text)
     start, end = head.end() if head else 0, tail.start() + 1 if tail else len(text)
     return text[start:end]
@@ -277,7 +287,7 @@ def _json(text: str) -> Any:
 
 
 def _storable(value: Any) -> Any:
-    """The same with U+FFFD for a NUL and for half of a pair, which JSON can escape and no database holds."""
+    """The value with U+FFFD for NULs and lone surrogates, which JSON can escape and no database stores."""
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, list):
@@ -292,7 +302,8 @@ def _status(body: Mapping[str, Any]) -> str:
 
 
 def _type(body: Mapping[str, Any]) -> str | None:
-    """As text; of a type that is no number nothing is kept, because it might be anything."""
+    """The error type as text. One that is not a number becomes "?": it could hold anything, a person's data
+    too."""
     value = body.get("type")
     number = "" if value is None else str(value).strip()
     if not number:

@@ -1,6 +1,7 @@
-"""Single values of Kartra's answers as columns hold them. Pure.
+"""Single values of Kartra's answers as the columns of tables hold them. Pure.
 
-The same empty value has many faces, all of them NULL. What a column cannot hold is nobody's: it is the rest.
+Kartra writes an empty value in many ways, and all become NULL. A value that its column cannot hold stays in
+the `rest`.
 """
 
 import re
@@ -15,12 +16,12 @@ from connectors.kartra.profile import clean
 TableRow: TypeAlias = dict[str, Any]
 
 SCALE, MOST = Decimal("0.0001"), Decimal(10**15)
-"""What the money columns of every database hold exactly."""
+"""The precision and the bound of the money columns: decimal(19, 4), the least that all databases share."""
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 class Fields:
-    """The keys of one answer, taken one by one; what nobody could take is the rest."""
+    """The values of one answer, taken key by key; `rest` gives those that were not taken."""
 
     def __init__(self, details: Mapping[str, Any], zone: tzinfo) -> None:
         self._details, self._zone = details, zone
@@ -28,14 +29,14 @@ class Fields:
 
     def text(self, name: str) -> str | None:
         if not self._is_plain(name):
-            return None  # it stays in the rest
+            return None
         self._taken.add(name)
         return clean(self._details.get(name))
 
     def number(self, name: str) -> int | None:
         value = clean(self._details.get(name))
         if not self._is_plain(name) or (value is not None and not _WHOLE.fullmatch(value)):
-            return None  # no number that a column holds, so it stays in the rest
+            return None
         self._taken.add(name)
         return None if value is None else int(value)
 
@@ -47,7 +48,7 @@ class Fields:
         return amount
 
     def times(self, names: Iterable[str]) -> TableRow:
-        """Each as it came, and as `<name>_utc`."""
+        """Each time as Kartra wrote it, and in UTC as `<name>_utc`."""
         row: TableRow = {}
         for name in names:
             raw = self.text(name)
@@ -55,7 +56,7 @@ class Fields:
         return row
 
     def _is_plain(self, name: str) -> bool:
-        """Not a list or map with something in it."""
+        """Whether the value is not a filled list or map."""
         value = self._details.get(name)
         return not (isinstance(value, list | Mapping) and value)
 
@@ -74,7 +75,7 @@ def exact_amount(text: str) -> Decimal | None:
 
 
 def others(row: Mapping[str, Any], known: Iterable[str]) -> TableRow | None:
-    """What a row has beyond the known keys, without what is empty."""
+    """The entries of a row beyond the known keys, without empty ones; None if there are none."""
     names = set(known)
     return {
         name: value for name, value in row.items() if name not in names and value not in (None, "", [])

@@ -1,8 +1,8 @@
 """Kartra's inbound API for one App and one account, a method for each command, for programs of your own.
 
-Each method gives a typed result, or raises an error that says what to do next. Pipelines, which keep a
-journal, take the floor below: `sender` gives the answer to a call, whatever it is. The methods of money stand
-in `sales_client`, because thirty methods with their rules are too long to be read as one class.
+Each method returns a typed result, or raises an error that says what to do next. Pipelines keep a journal and
+use the floor below: `sender` returns the answer to a call, whatever it is. The money commands are in
+`sales_client`, because thirty methods with their rules are too long to read as one class.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
-"""Kartra's times, which name no offset, as instants in UTC; and its clock, beside this machine's.
+"""Converts Kartra's times, which name no offset, to UTC, and tracks Kartra's clock beside this machine's.
 
-Every page of Kartra writes "EST" and does not say what that is in summer (§8.5): the zone is a setting, and
-the raw text is kept beside whatever is computed here.
+Kartra's pages write "EST" and do not say what that means in summer (§8.5). So the zone is a setting, and the
+raw text is kept beside each computed time.
 """
 
 import logging
@@ -16,10 +16,10 @@ from connectors.errors import ConfigError
 log = logging.getLogger("kartra_sync.client")
 
 FAR_OFF = timedelta(minutes=2)
-"""A `Date` is right to a second or two, and machines that ask a time server to less."""
+"""Far more than a `Date` can be wrong by (a second or two), or a machine that asks a time server."""
 
 EST = timezone(timedelta(hours=-5), "EST")
-"""Winter and summer alike."""
+"""Five hours behind UTC, in winter and in summer."""
 
 _ISO = re.compile(r"[12]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _NAMED = re.compile(r"(\d\d?) ([A-Za-z]{3}) ([12]\d{3}) (\d\d:\d\d:\d\d)", re.ASCII)
@@ -27,7 +27,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 
 
 def zone_of(name: str) -> tzinfo:
-    """`EST` is UTC−5 the whole year; every other name is one of IANA, such as America/New_York.
+    """The zone of a name: `EST` is UTC−5 all year, every other name is IANA's, such as America/New_York.
 
     Raises ConfigError.
     """
@@ -40,9 +40,9 @@ def zone_of(name: str) -> tzinfo:
 
 
 def utc_of(raw: str, zone: tzinfo) -> datetime | None:
-    """`2024-11-03 01:30:00` or `03 Nov 2024 01:30:00` by the clocks of `zone`, in UTC.
+    """The time in UTC of `2024-11-03 01:30:00` or `03 Nov 2024 01:30:00` by the clocks of `zone`.
 
-    None for what Kartra writes where there is no time (``, `N/A`, zeros), and for every other text.
+    None for the ways in which Kartra writes an absent time (``, `N/A`, zeros), and for every other text.
     """
     local = local_of(raw)
     return None if local is None else in_utc(local, zone)
@@ -64,28 +64,29 @@ def local_of(raw: str) -> datetime | None:
 
 
 def in_utc(local: datetime, zone: tzinfo) -> datetime:
-    """The hour that comes twice in autumn counts as the second, in standard time; an hour that spring skips
-    is moved on by what the clocks were: the later of the two readings is right for both."""
+    """The instant of a local time. An hour that autumn repeats counts as the second one, in standard time; an
+    hour that spring skips is moved forward."""
+    # fold tells the two readings apart; the later one is what both cases want.
     readings = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     return max(readings)
 
 
 class ServerClock:
-    """The endpoint's own clock, as the `Date` of its last answer told it; any thread may ask.
+    """The endpoint's own clock, from the `Date` of its last answer; any thread may ask.
 
-    Whether a lead joined before or after a call left is a question to one clock, not to two. Until an answer
-    came it is this machine's.
+    Whether a lead joined before or after a call left can only be answered by one clock. Until the first
+    answer it is this machine's.
     """
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._offset: timedelta | None = None
-        self._is_told = False
+        self._has_warned = False
 
     @property
     def offset(self) -> timedelta | None:
-        """What is to be added to this machine's time; None while nothing is known of it."""
+        """Kartra's time minus this machine's; None before the first answer."""
         return self._offset
 
     def now(self) -> datetime:
@@ -93,13 +94,13 @@ class ServerClock:
         return self._clock.now() + (self._offset or timedelta(0))
 
     def learn(self, offset_s: float | None) -> None:
-        """Says once when the two are minutes apart."""
+        """Takes the offset of an answer; warns once if the clocks are minutes apart."""
         if offset_s is None:
             return
         self._offset = offset = timedelta(seconds=offset_s)
         with self._lock:
-            is_news = abs(offset) > FAR_OFF and not self._is_told
-            self._is_told |= is_news
+            is_news = abs(offset) > FAR_OFF and not self._has_warned
+            self._has_warned |= is_news
         if is_news:
             log.warning(
                 "the clock of this machine is %s %s Kartra's: times are compared by Kartra's. Set it right",

@@ -1,15 +1,15 @@
 """Pacing: one sliding window per App, shared by every thread and every process of this host.
 
-The waiting is pyrate-limiter's. The bucket is ours, because the ones it ships stamp a permit with the
-moment it was asked for, and two of three kinds live in one process: here a permit carries the moment
-it was *given*, after the sleep, and then that at which its call was *sent*. The last permits of an App
-lie in one small file under a lock that the operating system drops when a process dies. Times are
+The waiting is pyrate-limiter's. The bucket is ours, because the shipped ones stamp a permit with the moment
+it was asked for, and two of the three kinds live in one process. Here a permit carries the moment it was
+*given*, after the sleep, and then the moment at which its call was *sent*. The last permits of an App are
+kept in one small file under a lock that the operating system drops when a process dies. Times are
 CLOCK_MONOTONIC, which all processes of a host share and which no clock step moves.
 
-A program that is not ours may use the same App; only its 429s tell. So the window learns: a stray 429
-makes it a little wider, one that comes soon after the last doubles what was learned, up to a third of
-the rate. What was learned halves each minute, so the rate comes back when the other program stops. It
-lies in the file too: the next process starts with it.
+Another program may use the same App; only 429s show it. So the window learns: a stray 429 makes it a little
+wider, one that comes soon after the last doubles what was learned, down to a third of the rate. What was
+learned halves each minute, so the rate recovers when the other program stops. The file keeps it for the next
+process.
 """
 
 import logging
@@ -31,30 +31,32 @@ from connectors.kartra.window_file import PLACE_VARIABLE, WindowFile, file_in, o
 log = logging.getLogger("kartra_sync.client")
 
 MARGIN_S = 0.020
-"""Added to the window: calls reach the server with jitter, and it is the server that counts."""
+"""Added to the window, because calls reach the server with jitter and the server counts arrivals."""
 LEARNED_STEP_S = 0.010
-"""What a 429 adds to the window: next to nothing, for it may be jitter on the way."""
+"""What a 429 adds to the window. Little, because it may be jitter on the way."""
 LEARNED_AGAIN_S = 10.0
-"""A 429 within so long of the last one doubles what was learned before it adds its step."""
+"""A 429 within this time after the last one doubles what was learned, then adds its step."""
 LEARNED_MAX_S = 2.0
-"""20 calls in 3 s. Below that the pause after each 429 does the rest: calls lost at random, in an outage
-say, are no second program. A slower rate takes its share of it."""
+"""Slows 20 calls a second down to 20 in 3 s and no further: 429s at random, as in an outage, do not mean a
+second program, and the pause after each does the rest. A lower rate takes its share."""
 LEARNED_HALF_LIFE_S = 60.0
 _FORGOTTEN_S = 20 * LEARNED_HALF_LIFE_S
 THROTTLED_PAUSE_S = 1.05
 """Kartra asks for a wait of one second after a 429 (§2.1); everyone waits."""
 GAP_SHARE = 0.6
-"""Calls are spread: the next one waits at least this share of the mean interval, never a burst.
+"""The least gap between two calls, as a share of the mean interval: calls are spread, never in a burst.
 
-What was learned counts whole: beside another program a burst is what gets refused."""
+What was learned counts in full: beside another program a burst is what gets refused."""
 
 LEFT_AT_ONCE_S = 0.002
-"""A call that left so soon after its permit left with it: a tenth of the margin, and one write less."""
+"""A call that left so soon after its permit keeps the permit's stamp: a tenth of the margin, one write
+less."""
 LOCKED_AGAIN_S = 0.05
-LOCKED_TOLD_S = 10.0
-"""A process that is stopped while it holds the lock is waited for: without it nobody knows the window."""
+LOCKED_WARNED_S = 10.0
+"""After so long a warning says who holds the lock. Without the lock the window is unknown: calls wait for
+it."""
 ALONE_FACTOR = 2.0
-"""So much slower are calls that cannot be paced together with those of others."""
+"""The slowdown of a process that cannot share the window: two of them stay within the limit together."""
 STAMPS = 20
 _LAYOUT = struct.Struct(f"<4s{STAMPS + 3}d")
 _MAGIC = b"ksw1"
@@ -62,7 +64,7 @@ _MAGIC = b"ksw1"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the file holds: the last permits (oldest first, 0 is none), the pause, what 429s taught."""
+    """The content of the file: the last permits (oldest first, 0 for none), the pause, what 429s taught."""
 
     stamps: tuple[float, ...] = (0.0,) * STAMPS
     paused_until: float = 0.0
@@ -77,9 +79,10 @@ class Window:
         return min(self.learned_s, LEARNED_MAX_S) * math.exp2(-age / LEARNED_HALF_LIFE_S)
 
     def wait(self, now: float, *, permits: int, seconds: float) -> float:
-        """Seconds until a permit may be given, 0 or less for now. Stamps of another boot are ignored."""
+        """Seconds until a permit may be given; 0 or less means now."""
         learned_s = min(self.learned(now), LEARNED_MAX_S * permits / STAMPS)
         window_s = seconds + MARGIN_S + learned_s
+        # CLOCK_MONOTONIC begins anew with each boot: a stamp of the boot before lies in the future.
         past = [stamp for stamp in self.stamps if 0 < stamp <= now]
         free_at = self.paused_until if self.paused_until <= now + THROTTLED_PAUSE_S else 0.0
         if past:
@@ -92,11 +95,11 @@ class Window:
         return replace(self, stamps=(*self.stamps[1:], now))
 
     def sent(self, permit: float, now: float) -> "Window":
-        """The call of a permit has left only now: what counts is when."""
+        """Moves the stamp of a permit to the moment at which its call left."""
         return replace(self, stamps=tuple(sorted(now if at == permit else at for at in self.stamps)))
 
     def throttled(self, now: float) -> "Window":
-        """After a 429. Several answers of one storm teach one step only."""
+        """The window after a 429. Several answers of one burst count as one."""
         paused = replace(self, paused_until=now + THROTTLED_PAUSE_S)
         since_last_s = now - self.learned_at if self.learned_at else math.inf
         if 0 <= since_last_s < THROTTLED_PAUSE_S:
@@ -110,7 +113,7 @@ class Window:
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> "Window":
-        """An empty one out of anything else: the file is anybody's."""
+        """The window in `raw`; an empty one for anything else, because all users may write the file."""
         if len(raw) != _LAYOUT.size or not raw.startswith(_MAGIC):
             return cls()
         _, *numbers = _LAYOUT.unpack(raw)
@@ -122,8 +125,8 @@ class Window:
 class HostBucket(AbstractBucket):
     """The window of one App as a pyrate-limiter bucket, kept in a file that all processes of the host share.
 
-    Where that cannot be used any more (a full disk, a folder that is gone) this process goes on by itself, at
-    the rate of `alone`, and says so once.
+    If the file becomes unusable (a full disk, a folder that is gone), this process goes on alone at half the
+    rate, and warns once.
     """
 
     is_async = False
@@ -159,6 +162,7 @@ class HostBucket(AbstractBucket):
             self.failing_rate = None
             self.last_permit = given_at
             return True
+        # Rounded up: a wait that is a fraction too short is one more turn under the lock.
         self._wait_ms = max(1, round(wait_s * 1000 + 0.499))
         self.failing_rate = self.rates[0]
         return False
@@ -173,8 +177,9 @@ class HostBucket(AbstractBucket):
     def throttled(self) -> None:
         self._change(lambda window: window.throttled(time.monotonic()))
 
+    # pyrate-limiter lets a bucket forget old items; this one holds a fixed number of stamps.
     def leak(self, current_timestamp: int | None = None) -> int:
-        return 0  # the file holds a fixed number of stamps
+        return 0
 
     def flush(self) -> None:
         self._change(lambda _: Window())
@@ -206,7 +211,7 @@ class HostBucket(AbstractBucket):
         with self._own_lock:
             if self._own is not None:
                 return
-            # As if all permits had been given just now: what others took meanwhile is not known.
+            # As if all permits had been given just now: nobody knows which ones others took meanwhile.
             now = time.monotonic()
             self._own = Window(stamps=(now,) * STAMPS)
         log.warning(
@@ -222,7 +227,7 @@ class HostBucket(AbstractBucket):
         now = time.monotonic()
         if not self._waiting_since:
             self._waiting_since = now
-        elif now - self._waiting_since > LOCKED_TOLD_S:
+        elif now - self._waiting_since > LOCKED_WARNED_S:
             self._waiting_since = math.inf
             log.warning(
                 "waiting for a permit: another process holds %s and does not let go. Is one stopped?",
@@ -245,10 +250,11 @@ class CallLimiter:
         permits = max(1, int(calls_per_second))
         self._bucket = HostBucket(path, permits=permits, seconds=permits / calls_per_second)
         self._limiter = Limiter(SingleBucketFactory(self._bucket, schedule_leak=False), buffer_ms=0)
-        self._next = threading.Lock()  # one thread waits for the permit, the others for their turn
+        # One thread waits for the permit and the others for their turn: no thread is overtaken for ever.
+        self._next = threading.Lock()
 
     def acquire(self, *, timeout_s: float = -1, given_up: Callable[[], bool] = lambda: False) -> float:
-        """A permit; 0 only when `timeout_s` passed or `given_up()` (asked at least each second) was true."""
+        """A permit, or 0 if `timeout_s` passed or `given_up()` (asked each second at least) was true."""
         deadline = time.monotonic() + timeout_s if timeout_s >= 0 else math.inf
         while not given_up() and (left_s := deadline - time.monotonic()) > 0:
             if not self._next.acquire(timeout=min(1.0, left_s)):
@@ -261,7 +267,7 @@ class CallLimiter:
         return 0.0
 
     def sent(self, permit: float) -> None:
-        """On a busy machine a call can leave long after its permit; the next ones reckon from here."""
+        """Notes when the call left: on a busy machine that can be long after its permit was given."""
         self._bucket.sent(permit)
 
     def throttled(self) -> None:
@@ -274,9 +280,9 @@ class CallLimiter:
 def limiter_for(url: str, app_id: str, *, calls_per_second: float) -> CallLimiter:
     """The limiter every process of this host shares for this App at this endpoint.
 
-    Kartra counts per App, whatever account the calls act upon. The file's name is a hash: no credential is
-    written down. Where the shared place cannot be used, one of this user's own is, at half the rate, so that
-    two such users are within the limit together.
+    Kartra counts per App, whatever account the calls act upon (§2.1). The name of the file is a hash, so no
+    credential is written down. If the shared folder cannot be used, one of this user's own is, at half the
+    rate: two such users stay within the limit together.
     """
     parts = urlsplit(url)
     port = parts.port or {"https": 443}.get(parts.scheme, 80)

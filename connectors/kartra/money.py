@@ -1,4 +1,4 @@
-"""What a transaction adds to the income, by its type, and the words Kartra has for types and statuses. Pure.
+"""What a transaction adds to the income, and Kartra's words for types and statuses. Pure.
 
 No currency is converted here.
 """
@@ -10,16 +10,17 @@ SIGNS = {
     **dict.fromkeys(("refund", "partial_refund", "chargeback"), -1),
     **dict.fromkeys(("failed", "cancellation", "request_cancellation", "revert_cancellation"), 0),
 }
-"""Types of the API, and the two that only Kartra's export has: `Request Can.` and `Revert Can.`"""
+"""The sign of each type: those of the API, and the two that only the export has (`Request Can.`, `Revert
+Can.`)."""
 
 STATUSES = ("Active", "Paused", "Cancelled", "Terminated")
-"""Of subscriptions (§8.4). Terminated: all payments are made."""
+"""The statuses of a subscription (§8.4). Terminated: all payments are made."""
 OVER = ("Cancelled", "Terminated")
-"""Subscriptions that do not change any more."""
+"""The statuses of subscriptions that do not change any more."""
 
 
 def _bare(word: str) -> str:
-    """Letters and digits alone: blanks, dashes, dots and case are spelling."""
+    """The word without blanks, dashes, dots and case, which differ between the API and the export."""
     return "".join(character for character in word.casefold() if character.isalnum())
 
 
@@ -33,22 +34,22 @@ _STATUSES = {**{_bare(status): status for status in STATUSES}, "canceled": "Canc
 
 
 def type_of(word: str | None) -> str | None:
-    """The type that a word means, however it is written: `Partial Refund` is partial_refund.
+    """The type of a word in any spelling: `Partial Refund` is partial_refund.
 
-    A word that means none of SIGNS is given back as it is.
+    A word that is not in SIGNS comes back unchanged.
     """
     return word and _TYPES.get(_bare(word), word)
 
 
 def subscription_status_of(word: str | None) -> str | None:
-    """The status that a word means, however it is written; one that is none of STATUSES as it is."""
+    """The status of a word in any spelling; a word that is not in STATUSES comes back unchanged."""
     return word and _STATUSES.get(_bare(word), word)
 
 
 def net_of(kind: str | None, amount: Decimal | None) -> Decimal | None:
-    """The sign comes from the type alone, for Kartra does not say whether refunds are below zero (§8.2).
+    """The amount with the sign of its type: Kartra does not say whether refunds are negative (§8.2).
 
-    None where the type is not known, or where money moved and the amount is not known.
+    None for an unknown type, or where money moved and the amount is unknown.
     """
     sign = SIGNS.get(type_of(kind) or "")
     if sign == 0:
@@ -59,7 +60,8 @@ def net_of(kind: str | None, amount: Decimal | None) -> Decimal | None:
 
 
 def money_text(amount: Decimal) -> str:
-    """`49.90`: exact, with two decimals or as many as it takes; the same for 49.9 and 49.9000."""
+    """The amount as text, exact and with two decimals at least: 49.9 and 49.9000 are both `49.90`."""
     whole, _, parts = format(amount, "f").partition(".")
     text = f"{whole}.{parts.rstrip('0'):0<2}"
+    # A refund of nothing is Decimal("-0").
     return text if amount else text.removeprefix("-")

@@ -1,4 +1,4 @@
-"""From a classified answer to the error its caller gets, named for what the caller does next. Pure."""
+"""Turns a classified answer into the error that its caller gets. Pure."""
 
 from connectors.errors import (
     AccessRefusedError,
@@ -31,7 +31,7 @@ SHOWN_BY: dict[str, str] = {
     "modify_subscription_status": "get_subscription_details: the status",
     "edit_subscription": "get_subscription_details: what was to be changed",
 }
-"""Where the effect of a command shows, for each that has one."""
+"""Where the effect of a command shows, for every command that has an effect."""
 
 _AGAIN = {
     Repeat.SAFE: "Sending it again gives the same end state",
@@ -41,7 +41,7 @@ _AGAIN = {
 
 
 def error_for(call: Call, answer: Answer) -> ApiError | None:
-    """None if each action was done. Messages name commands, Kartra's types and advice; never a value."""
+    """The error of an answer; None if each action was done. Messages never hold a value."""
     if answer.effect is Effect.DONE:
         return None
     outcomes = tuple(
@@ -60,6 +60,7 @@ def error_for(call: Call, answer: Answer) -> ApiError | None:
         case Effect.RETRY_LATER:
             message = f"{concerned}: nothing was carried out; send it again later{_seen(answer)}"
             return RetryableApiError(message, type=answer.type, actions=outcomes)
+    # A lost answer to a read leaves nothing in doubt.
     if not _unknown(call, answer):
         message = f"no usable answer to {concerned}, which only reads: ask again{_seen(answer)}"
         return RetryableApiError(message, type=answer.type, actions=outcomes)
@@ -78,12 +79,12 @@ def _seen(answer: Answer) -> str:
 
 
 def read_back(call: Call, answer: Answer) -> str:
-    """Where that shows of which nobody knows whether it was carried out."""
+    """Where the effects of the unknown actions show."""
     return "; ".join(dict.fromkeys(SHOWN_BY[one.cmd] for one in _unknown(call, answer)))
 
 
 def again(call: Call, answer: Answer) -> str:
-    """What repeating the worst of the unknown actions would do."""
+    """What repeating the most dangerous of the unknown actions would do."""
     repeats = {one.repeat for one in _unknown(call, answer)}
     return _AGAIN[max(repeats, key=list(Repeat).index)]
 

@@ -1,7 +1,7 @@
 """Transactions and subscriptions out of Kartra's answers (§8), under Kartra's own names. Pure.
 
-Amounts are exact decimals without a currency; times are by Kartra's clock ("EST", §8.5), without a zone. What
-Kartra writes where there is no value (`N/A`, zeros for a date) is None. `details` is all that Kartra sent.
+Amounts are exact decimals without a currency; times are by Kartra's clock ("EST", §8.5), without a zone. An
+absent value, which Kartra writes as `N/A` or zeros, is None. `details` is all that Kartra sent.
 """
 
 import re
@@ -17,7 +17,8 @@ from connectors.kartra.profile import clean, maps_of, moment_of
 
 @dataclass(frozen=True, slots=True)
 class LeadTransaction:
-    """A row of a lead's list; the amount is in `get_transaction_details`. The address as at purchase."""
+    """A row of a lead's list, with the address at the time of purchase; `get_transaction_details` has the
+    amount."""
 
     transaction_id: str
     lead_id: str | None
@@ -51,7 +52,7 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """`transaction_refunded`: of the example it is the id of the new row, not of the sale (§5.6)."""
+    """`transaction_refunded` is, by the example of §5.6, the id of the new row and not of the sale."""
 
     transaction_refunded: str | None
 
@@ -108,7 +109,7 @@ def parse_transaction_list(body: Mapping[str, Any]) -> tuple[LeadTransaction, ..
 
 
 def parse_transaction(body: Mapping[str, Any]) -> Transaction | None:
-    """None where the details do not say whose they are."""
+    """The transaction of an answer; None if its details have no id."""
     details = found(body, "transaction_details")
     if not isinstance(details, Mapping) or not (transaction_id := text_in(details, "transaction_id")):
         return None
@@ -160,7 +161,7 @@ def parse_subscription_list(body: Mapping[str, Any]) -> tuple[LeadSubscription, 
 
 
 def parse_subscription(body: Mapping[str, Any]) -> Subscription | None:
-    """None where the details do not say whose they are."""
+    """The subscription of an answer; None if its details have no id."""
     details = found(body, "subscription_details")
     if not isinstance(details, Mapping) or not (subscription_id := text_in(details, "subscription_id")):
         return None
@@ -188,7 +189,7 @@ def text_in(row: Mapping[str, Any], name: str) -> str | None:
 
 
 def amount(row: Mapping[str, Any], name: str) -> Decimal | None:
-    """As Kartra writes it: a point, no thousands separator. None where it is something else."""
+    """An amount as Kartra writes it, with a point and no thousands separator; None for anything else."""
     try:
         exact = Decimal(text_in(row, name) or "N/A")
     except InvalidOperation:
@@ -202,5 +203,5 @@ def whole(row: Mapping[str, Any], name: str) -> int | None:
 
 
 def _other(number: str | None) -> str | None:
-    """Of a transaction that hangs on no other one, Kartra says 0."""
+    """The number of the parent; Kartra writes 0 where there is none."""
     return None if number == "0" else number

@@ -1,6 +1,6 @@
-"""A lead's profile and the account's inventories out of Kartra's answers, whatever their types. Pure.
+"""Parses a lead's profile and the account's inventories, whatever types Kartra gives them. Pure.
 
-Wherever a list is expected a missing key, null, "", [] or an object of rows will do (§6.2, §10.14).
+A list may come as a missing key, null, "", [] or an object of rows (§6.2, §10.14).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,9 +12,9 @@ from connectors.kartra.answers import decoded, found
 from connectors.kartra.commands import CHOICE_TYPES, LEAD_FIELDS
 
 NOTHING = ("", "N/A", "0000-00-00 00:00:00", "0000-00-00")
-"""The faces of a value that is not there."""
+"""The ways in which Kartra writes an absent value."""
 PARTS = ("tags", "lists", "sequences", "custom_fields")
-"""What a profile has several of, as far as it is compared with what was sent."""
+"""The lists of a profile that are compared with what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class CustomFieldDefinition:
 
 @dataclass(frozen=True, slots=True)
 class LeadProfile:
-    """What get_lead shows. A list the lead has left stays with False; a sequence it has left stays too."""
+    """What get_lead shows. Lists (with False) and sequences that the lead has left stay in it."""
 
     id: str
     email: str
@@ -47,7 +47,7 @@ class LeadProfile:
 
 
 def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
-    """None without `lead_details` that name a lead by id or email."""
+    """The profile of an answer; None if its details name no lead by id or email."""
     details = found(body, "lead_details")
     if not isinstance(details, Mapping):
         return None
@@ -71,7 +71,7 @@ def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
 
 
 def _is_readable(value: object, part: str) -> bool:
-    """Whether all that stands in a part has a name; a part that is missing says nothing of the lead."""
+    """Whether every row of a part has a name. A missing part is not an empty one: it proves nothing."""
     rows = read_rows(value)
     name = _identifier if part == "custom_fields" else _name
     return rows is not None and all(name(row) for row in rows if row not in (None, "", [], {}))
@@ -104,6 +104,7 @@ def _lists(value: object) -> dict[str, bool]:
 def _is_active(row: object) -> bool:
     if not isinstance(row, Mapping) or "active" not in row:
         return True
+    # Seen as true, 1, "1" and "active" (§6.2).
     return str(row["active"]).strip().lower() in ("1", "true", "active")
 
 
@@ -116,7 +117,7 @@ def _sequences(value: object) -> dict[str, str]:
 
 
 def _left_sequences(value: object) -> Iterator[str]:
-    """Of a status that is missing nothing is known: as long as it is in the profile it may be in it."""
+    """The sequences that are marked as left. One without a status counts as not left."""
     for row in maps_of(value):
         if text_of(row.get("status")).strip().lower() == "unsubscribed" and (name := _name(row)):
             yield name
@@ -131,7 +132,7 @@ def _custom_values(value: object) -> dict[str, str | tuple[str, ...]]:
 
 
 def _custom_value(kind: str, value: object) -> str | tuple[str, ...]:
-    """By the type where it is known: a text may look like JSON, and an empty choice may be ""."""
+    """The value of a field by its type: a text may look like JSON, and an empty choice may be ""."""
     if kind not in CHOICE_TYPES and not (kind == "" and isinstance(value, list | Mapping)):
         return text_of(value)
     labels = [
@@ -148,7 +149,7 @@ def _options(value: object) -> dict[str, str]:
 
 
 def option_rows(value: object) -> list[Any]:
-    """The chosen options of a field, or all it has: rows of option_id and option_value, or bare labels."""
+    """The options of a field, chosen or all: rows of option_id and option_value, or bare labels."""
     value = decoded(value)
     if isinstance(value, Mapping) and "option_value" in value:
         return [value]
@@ -156,7 +157,7 @@ def option_rows(value: object) -> list[Any]:
 
 
 def moment_of(value: object) -> datetime | None:
-    """By Kartra's clock, without a zone; None for zeros, `N/A` and whatever else is no time."""
+    """A time by Kartra's clock, without a zone; None for zeros, `N/A` and anything else."""
     try:
         return datetime.strptime(text_of(value), "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - it has none
     except ValueError:
@@ -168,7 +169,7 @@ def _names(value: object) -> list[str]:
 
 
 def _name(row: object) -> str:
-    """Of a row that is the name itself, or a map with `tag_name`, `list_name`, ... or `name`."""
+    """The name in a row, which is the name itself or a map with `tag_name`, `list_name`, ... or `name`."""
     if not isinstance(row, Mapping):
         return text_of(row)
     keys = ("tag_name", "list_name", "sequence_name", "page_name", "name")
@@ -180,7 +181,7 @@ def maps_of(value: object) -> list[Mapping[str, Any]]:
 
 
 def read_rows(value: object) -> list[Any] | None:
-    """A list as PHP may write it, an empty one in all its faces; None for what is no list of rows."""
+    """A list as PHP may write it, also an empty one; None for anything that is not a list of rows."""
     value = decoded(value)
     if isinstance(value, Mapping):
         return list(value.values()) if all(str(key).isdigit() for key in value) else None
@@ -198,11 +199,12 @@ def rows_of(value: object) -> list[Any]:
 
 
 def text_of(value: object) -> str:
-    """PHP writes an empty value as null, as "" or as []."""
+    """The value as text; "" for an empty one, which PHP writes as null, "" or []."""
     return "" if value is None or isinstance(value, list | Mapping) else str(value)
 
 
 def clean(value: object) -> str | None:
+    """The value as text, None where Kartra has none."""
     text = text_of(value)
     return None if text.strip() in NOTHING else text
 

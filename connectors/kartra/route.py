@@ -1,5 +1,4 @@
-"""What stands between this machine and Kartra: the proxy and the certificates that the environment names, and
-what went wrong there, in the words of whoever has to mend it.
+"""The way to Kartra: the proxy and certificates that the environment names, and messages for their failures.
 
 Nothing here opens a connection. A message names hosts, ports and variables, never a proxy's user or password.
 """
@@ -28,7 +27,7 @@ _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3}) ?(.*)")  # as h
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How the endpoint is reached. `proxy` is what a message may say of it; `via` holds its password."""
+    """How the endpoint is reached. `proxy` is fit for messages; `via` holds the proxy's password."""
 
     host: str
     proxy: str = ""
@@ -39,10 +38,10 @@ class Route:
 
 
 def route_to(url: str) -> Route:
-    """By the environment as it is now. Raises ConfigError where no call could ever take this way."""
+    """The route that the environment asks for now. Raises ConfigError if no call could ever take it."""
     host = urlsplit(url).hostname or ""
     variable, bundle = named_bundle() if url.startswith("https:") else ("", "")
-    # A proxy is right for Kartra and wrong for a sandbox on this machine.
+    # A proxy of the company cannot reach a sandbox on this machine.
     via = {} if is_loopback(url) else get_environ_proxies(url)
     return Route(host, _proxy(select_proxy(url, via)), bundle, variable, via)
 
@@ -101,7 +100,7 @@ def certificate_fault(error: BaseException, route: Route) -> str | None:
 
 
 def why_not_sent(error: BaseException, route: Route, *, is_tunnelled: bool, within_s: float) -> str:
-    """Who stood in the way of a request that never began to leave."""
+    """A message for a request that never began to leave: which hop refused it."""
     hop = route.proxy if route.proxy and not is_tunnelled else route.host
     for one in chain_of(error):
         if isinstance(one, OSError) and (refused := _TUNNEL_REFUSED.match(str(one))):

@@ -1,7 +1,7 @@
 """Kartra's commands about money, one method each: transactions (§5.6) and recurring subscriptions (§5.7).
 
-Also the way that every method takes: a command is built, sent once, and what did not come back as done is
-raised. `client` puts the commands about leads and the account beside them.
+Here too is what all methods share: a command is built and sent once, and any outcome but done is raised.
+`client` adds the commands about leads and the account.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -193,7 +193,7 @@ class SalesClient:
 
 @contextmanager
 def rules() -> Iterator[None]:
-    """What the builders refuse is told as a refusal: fix the request. It was not sent."""
+    """Turns a ValueError of the command builders into a RefusedApiError: nothing was sent."""
     try:
         yield
     except ValueError as error:

@@ -1,9 +1,9 @@
 """Sending one call with patience: it leaves with a permit and comes back classified.
 
-Here: when a call may leave, what is waited out and what is asked again. Not here: Kartra's commands one by
-one (`client`), bytes and connections (`transport`), what an answer means (`answers`). Nothing is ever sent
-twice by itself, except after a 429, which Kartra refuses before executing anything; `read` alone asks again,
-for it has no effect. Bodies hold the credentials and are never logged.
+Here: when a call may leave, which refusals are waited out, which reads are repeated. Not here: Kartra's
+commands (`client`), bytes and connections (`transport`), what an answer means (`answers`). A call is sent
+again only after a 429, which Kartra gives before executing anything (§2.1); `read` repeats, because a read
+has no effect. Bodies hold the credentials and are never logged.
 """
 
 import logging
@@ -34,18 +34,18 @@ from connectors.privacy import first_words
 log = logging.getLogger("kartra_sync.client")
 
 SANDBOX = frozenset({"SANDBOXAPPID", "SANDBOXK"})
-"""App id and API key of every sandbox: they are refused at any other machine."""
+"""App id and API key of every sandbox. They are refused for any other machine."""
 READ_ATTEMPTS = 5
 THROTTLED_PATIENCE_S = 600.0
-"""How long one call goes on being refused with 429 before it is given back as not executed."""
+"""How long a call may be refused with 429 before it comes back as not executed."""
 LATENCY_WEIGHT = 0.1
 PROMPT_S = 5.0
-"""An answer that took longer tells no time: this process may have been stopped after it came."""
+"""A slower answer does not set the clock: this process may have been stopped after it arrived."""
 
 
 @dataclass(slots=True)
 class CallCounts:
-    """What one sender sent: every call, those answered 429, those that only read a lead."""
+    """What one sender sent: all calls, those answered 429, those that read a lead."""
 
     sent: int = 0
     throttled: int = 0
@@ -65,7 +65,7 @@ class CallCounts:
 
 @dataclass(frozen=True, slots=True)
 class ProfileRead:
-    """What reading a lead back gave: its profile, or why there is none (234 unknown, 245 deleted)."""
+    """A lead that was read back: its profile, or the type that says why there is none (234, 245)."""
 
     profile: LeadProfile | None
     type: str | None = None
@@ -89,12 +89,12 @@ class Sender:
         endpoint: Endpoint | None = None,
         readers: Executor | None = None,
     ) -> None:
-        """`given_up` is asked while a call waits for its permit: once true, it comes back as not executed.
+        """`given_up` is asked while a call waits for its permit; once true, the call comes back unexecuted.
 
-        `timeout_s` bounds the whole answer; connecting is bounded apart. Raises ConfigError where the
-        sandbox's credentials would leave this machine, or the environment names a proxy or certificates that
-        cannot be used. `endpoint` is what calls go to, `readers` do what may be left waiting: left out, they
-        are the real ones.
+        `timeout_s` bounds the whole answer; connecting is bounded apart. Raises ConfigError if a sandbox's
+        credentials would leave this machine, or if the environment names a proxy or certificates that cannot
+        be used. `endpoint` is what calls go to and `readers` run the reads; by default they are the real
+        ones.
         """
         if not is_loopback(url) and SANDBOX.intersection((credentials.app_id, credentials.api_key)):
             raise ConfigError(
@@ -116,14 +116,14 @@ class Sender:
         self._limiter.close()
 
     def send(self, call: Call) -> Answer:
-        """Send once. RETRY_LATER means it was proven not to have been executed, UNKNOWN that it may have.
+        """Send once. RETRY_LATER: proven not to have been executed; UNKNOWN: may have been executed.
 
         ValueError where the call has more form fields than Kartra reads; it was not sent then.
         """
         return self._send(call, self._transport.prepare(encode_call(self._credentials, call)))
 
     def read(self, call: Call, *, usable: Callable[[Answer], bool] | None = None) -> Answer:
-        """Send a call that only reads, again and again while nothing usable comes back.
+        """Send a call that only reads, until something usable comes back.
 
         Raises FatalApiError, and RetryableApiError after READ_ATTEMPTS.
         """
@@ -144,7 +144,7 @@ class Sender:
         return answer
 
     def inventory(self, call: Call) -> Answer:
-        """`read`, of what the account has. Raises FatalApiError (refused), RetryableApiError."""
+        """Read a list of the account. Raises FatalApiError (refused), RetryableApiError."""
         answer = self.read(call)
         if answer.effect is not Effect.DONE:
             raise refusal(call.commands[0], answer.type)
@@ -152,6 +152,7 @@ class Sender:
 
     def _send(self, call: Call, request: PreparedRequest) -> Answer:
         deadline = self._clock.monotonic() + THROTTLED_PATIENCE_S
+        # Asked again after the permit: a stop may have come while the call waited for it.
         while (permit := self._limiter.acquire(given_up=self._given_up)) and not self._given_up():
             answer = self._post(call, request, permit)
             if not answer.throttled:
@@ -162,7 +163,7 @@ class Sender:
         return uniform(call, Effect.RETRY_LATER)
 
     def _send_or_give_up(self, call: Call) -> Answer:
-        """An answer to a read that nobody wants any more is not waited for."""
+        """Send a read; once it is given up, its answer is not waited for."""
         sent = self._readers.submit(self.send, call)
         while not sent.done() and not self._given_up():
             with suppress(TimeoutError):
@@ -175,6 +176,7 @@ class Sender:
             reply = self._transport.post(request, lambda: self._limiter.sent(permit))
         except NotSentError as error:
             log.info("%s: not sent: %s", call.commands[0], error)
+            # Its permit is not given back: nobody can prove that the server did not count the connection.
             return replace(uniform(call, Effect.RETRY_LATER), trouble=str(error))
         except NoReplyError as error:
             self.counts.count(call, throttled=False, latency_s=self._clock.monotonic() - started)
@@ -187,6 +189,7 @@ class Sender:
         if throttled:
             return answer
         if reply.status == 200 and answer.body:
+            # Only an answer of Kartra itself sets the clock: the page of a proxy has a Date of its own.
             if latency_s < PROMPT_S:
                 self.clock.learn(reply.clock_offset_s)
             return answer
@@ -210,12 +213,12 @@ def _no_answer(call: Call, last: Answer) -> str:
 
 
 def _is_of_the_request(reply: Reply) -> bool:
-    """Not an outage (5xx), a time-out (408), a limit (425), nor an answer that broke off before its body."""
+    """Whether the reply was about this request: no outage (5xx), time-out (408), 425 or broken-off answer."""
     return reply.status < 500 and reply.status not in (408, 425) and (reply.status != 200 or bool(reply.body))
 
 
 def _trouble(reply: Reply, request: PreparedRequest) -> str:
-    """The status and first words of an answer that is not Kartra's; nothing of what was sent shows in it."""
+    """The status and first words of an answer that is not Kartra's, without anything that was sent."""
     sent = [value for _, value in parse_qsl(str(request.body))]
     words = first_words(reply.body, hidden=sent)
     reason = HTTPStatus(reply.status).phrase if reply.status in set(HTTPStatus) else ""
@@ -225,12 +228,12 @@ def _trouble(reply: Reply, request: PreparedRequest) -> str:
 
 
 def is_clear(answer: Answer | ActionAnswer) -> bool:
-    """Each action was done, or refused for good."""
+    """Whether each action was done or refused for good."""
     return answer.effect in (Effect.DONE, Effect.REFUSED)
 
 
 def is_answered(answer: Answer) -> bool:
-    """Kartra answered in its own words, whatever is missing in them."""
+    """Whether Kartra itself answered, however incompletely."""
     return answer.effect is not Effect.RETRY_LATER and bool(answer.body) and answer.status == 200
 
 
@@ -242,7 +245,7 @@ def profile_of(answer: Answer) -> ProfileRead:
 
 
 def refusal(cmd: str, type: str | None) -> FatalApiError:  # noqa: A002 - Kartra's own word
-    """For a refusal that would meet every further call of the kind."""
+    """The error for a refusal that every further call of the kind would meet."""
     return FatalApiError(f"Kartra refused {cmd}: {error_type(type).numbered}", type=type)
 
 

@@ -1,8 +1,9 @@
-"""One endpoint over HTTPS: a request leaves once, and either a reply comes back or what that proves.
+"""One endpoint over HTTPS: a request leaves once, and gets a reply, NotSentError or NoReplyError.
 
-Whatever an exception is called, only what never began to leave was not sent: the connections themselves note
-when they begin to write a request. No library below repeats one, follows a redirect, adds a credential of
-`.netrc` or keeps a cookie. Not here: permits, credentials and what a reply means (`sender`, `answers`).
+A request counts as not sent only if it never began to leave, whatever the exception is called: the
+connections note when they begin to write. No library below repeats a request, follows a redirect, adds a
+credential of `.netrc` or keeps a cookie. Not here: permits, credentials and what a reply means (`sender`,
+`answers`).
 """
 
 import http.client
@@ -29,7 +30,7 @@ from connectors.kartra.route import certificate_fault, is_loopback, route_to, wh
 KARTRA_URL = "https://app.kartra.com/api"
 CONNECT_TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 * 2**20
-"""Far more than the tags of the largest account; an answer without an end would fill the memory."""
+"""Far more than the tags of the largest account take; an endless answer would fill the memory."""
 _CHUNK_BYTES = 65536
 
 
@@ -42,18 +43,18 @@ class Reply:
 
 
 class NotSentError(Exception):
-    """No byte of the request began to leave. The message says what stood in the way."""
+    """No byte of the request began to leave; the message says why."""
 
 
 class NoReplyError(Exception):
-    """The request may have arrived, and nobody said what became of it."""
+    """The request may have arrived, and no answer says what became of it."""
 
 
 class Endpoint(Protocol):
     """Where calls go. Any number of threads may post."""
 
     def prepare(self, body: str) -> requests.PreparedRequest:
-        """What can be done before there is a permit."""
+        """Prepares what needs no permit."""
         ...
 
     def post(self, request: requests.PreparedRequest, has_left: Callable[[], None]) -> Reply:
@@ -64,7 +65,7 @@ class Endpoint(Protocol):
 
 
 class _Posting(threading.local):
-    """The one request that a thread is about; connections write here, so that no exception has to be read."""
+    """The state of a thread's current request, written by the connection itself."""
 
     has_begun = False  # the first byte of the request may have left
     is_tunnelled = False  # the proxy let us through
@@ -88,6 +89,7 @@ class Transport:
         self._headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
+            # Not br or zstd, which requests accepts where their libraries happen to be installed.
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": user_agent(),
         }
@@ -96,7 +98,7 @@ class Transport:
         self._adapter.close()
 
     def prepare(self, body: str) -> requests.PreparedRequest:
-        """What can be done before there is a permit, so that the call leaves at once when there is one."""
+        """Does everything that needs no permit, so that the call leaves at once when it has one."""
         return requests.Request("POST", self._url, data=body, headers=self._headers).prepare()
 
     def post(self, request: requests.PreparedRequest, has_left: Callable[[], None]) -> Reply:
@@ -137,6 +139,7 @@ class Transport:
     def _without_reply(self, error: Exception) -> Exception:
         posting = self._posting
         if posting.has_begun:
+            # First of all: after the first byte no exception proves that Kartra did nothing.
             return NoReplyError(why_no_answer(error, within_s=self._timeout_s))
         if fault := certificate_fault(error, self._route):
             return AccessRefusedError(fault)
@@ -173,7 +176,7 @@ def _whole_body(response: requests.Response) -> bytes:
 
 
 def _clock_offset_s(date: str | None) -> float | None:
-    """A `Date` counts whole seconds, so half a one is added."""
+    """Their clock minus ours by a `Date`; half a second is added because a `Date` is truncated."""
     try:
         theirs = parsedate_to_datetime(date or "")
     except ValueError:
@@ -187,10 +190,11 @@ def _clock_offset_s(date: str | None) -> float | None:
 
 
 class _Adapter(HTTPAdapter):
-    """Pools of all kinds, direct and through a proxy, whose connections write to the thread's `_Posting`."""
+    """Pools, direct and through a proxy, whose connections write to the thread's `_Posting`."""
 
     def __init__(self, posting: _Posting, connections: int) -> None:
         self._posting = posting
+        # urllib3 would repeat a request by itself after a lost connection.
         super().__init__(pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -211,8 +215,9 @@ class _Adapter(HTTPAdapter):
 
 
 def _noting(pool: type, posting: _Posting) -> type:
-    """A pool as `pool`, of connections that note when a request begins to leave, and has left."""
+    """A subclass of `pool` whose connections note when a request begins to leave and when it has left."""
 
+    # The exceptions of urllib3 do not tell a request that was half written from one that never left.
     class Connection(pool.ConnectionCls):  # type: ignore[misc, name-defined]  # direct, TLS or SOCKS
         _is_connecting = False
 
@@ -232,7 +237,7 @@ def _noting(pool: type, posting: _Posting) -> type:
             posting.is_tunnelled = True
 
         def send(self, data: Any) -> None:
-            """What is written while connecting is the proxy's, and holds nothing of the request."""
+            """Bytes written while connecting go to the proxy and hold nothing of the request."""
             if self.sock is None and self.auto_open:
                 self.connect()
             if not self._is_connecting:
@@ -250,7 +255,7 @@ def _noting(pool: type, posting: _Posting) -> type:
 
 
 class _Deadlined:
-    """A socket as HTTPResponse takes it: what is read from it ends at the posting's deadline."""
+    """A socket for HTTPResponse whose reads end at the posting's deadline."""
 
     def __init__(self, sock: socket.socket, posting: _Posting) -> None:
         self._sock, self._posting = sock, posting
@@ -271,6 +276,7 @@ class _UntilDeadline(io.RawIOBase):
         left_s = self._posting.deadline - time.monotonic()
         if left_s <= 0:
             raise TimeoutError("the answer did not end in time")
+        # The timeout of requests is per read: a byte every 20 seconds would keep a call waiting for ever.
         self._sock.settimeout(left_s)
         return self._raw.readinto(buffer)
 

@@ -1,10 +1,9 @@
-"""The small file that holds the window of one App, and where it lies: one place for all users of a host.
+"""The small file with the window of one App, in one folder for all users of a host.
 
-Whoever uses an App has to find the same file: another user, a service with a /tmp of its own, a shell with
-another TMPDIR, root. So the place is fixed, it is not in the folder of temporary files, and nobody's umask or
-ownership counts: the file may be written by all, and is never opened for creation when it is there (Linux
-refuses that in a sticky folder, even to root). What locks it is the operating system, which lets go when a
-process dies.
+Every user of an App has to find the same file: another user, a service with a /tmp of its own, a shell with
+another TMPDIR, root. So the folder is fixed and is not the one for temporary files; umask and owner do not
+matter, because all may write the file. An existing file is never opened with O_CREAT, which Linux refuses in
+a sticky folder even to root. The operating system holds the lock and drops it when a process dies.
 """
 
 import fcntl
@@ -18,23 +17,24 @@ from pathlib import Path
 from tempfile import gettempdir
 
 PLACE_VARIABLE = "KARTRA_SYNC_PACING"
-"""Names another folder: one that containers share, say, whose /dev/shm are their own."""
+"""The variable that names another folder, such as one that containers share: each has a /dev/shm of its
+own."""
 STALE_S = 86_400.0
 LOCK_POLL_S = 0.001
 """The lock is held for about 50 µs."""
 _MOST_BYTES = 4096
-"""The file is anybody's, and may have become anything."""
+"""All users may write the file, so it may have become anything."""
 _PREFIX, _SUFFIX = "kartra-sync-", ".window"
 
 
 class WindowFile:
-    """Bytes that processes change one after the other. Raises OSError where the file cannot be used."""
+    """Bytes that processes change one at a time. Raises OSError if the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> bytes:
-        """Without the lock: what a glance needs. Empty where there is no file."""
+        """The bytes, read without the lock; empty if there is no file."""
         try:
             with self.path.open("rb") as handle:
                 return handle.read(_MOST_BYTES)
@@ -49,12 +49,13 @@ class WindowFile:
             try:
                 if not _locked(descriptor, deadline):
                     return False
+                # A lock on a file that was removed while we waited keeps nobody out.
                 if not self._is_still_there(descriptor):
-                    continue  # somebody removed it while we waited
+                    continue
                 changed = change(os.pread(descriptor, _MOST_BYTES, 0))
                 if changed is not None:
                     os.pwrite(descriptor, changed, 0)
-                    os.ftruncate(descriptor, len(changed))  # whatever else was there is gone
+                    os.ftruncate(descriptor, len(changed))
                 return True
             finally:
                 os.close(descriptor)
@@ -69,16 +70,17 @@ class WindowFile:
 
 
 def shared_folder() -> Path:
-    """Where all users of this host look: on Linux a service may have a /tmp of its own, but no /dev/shm."""
+    """The folder that all users of this host share."""
     if named := os.environ.get(PLACE_VARIABLE):
         return Path(named)
-    if sys.platform == "linux" and Path("/dev/shm").is_dir():  # noqa: S108 - the point is that all may write it
+    # systemd gives a service with PrivateTmp a /tmp of its own, but no /dev/shm.
+    if sys.platform == "linux" and Path("/dev/shm").is_dir():  # noqa: S108 - all may write it
         return Path("/dev/shm")  # noqa: S108
     return Path("/tmp")  # noqa: S108
 
 
 def own_folders() -> list[Path]:
-    """For one user alone, where the shared place cannot be used; the first that can be used counts."""
+    """Folders of this user alone, best first, for when the shared one cannot be used."""
     named = [os.environ.get("XDG_RUNTIME_DIR", ""), os.environ.get("XDG_CACHE_HOME", "")]
     home = os.environ.get("HOME", "")
     folders = [Path(folder) for folder in named if folder] + ([Path(home, ".cache")] if home else [])
@@ -86,7 +88,7 @@ def own_folders() -> list[Path]:
 
 
 def file_in(folder: Path, name: str) -> Path:
-    """The file of this name, proven to be usable; those of ours that nobody needs any more are removed.
+    """The file of this name, proven to be usable. Removes stale files of ours.
 
     Raises OSError.
     """
@@ -97,7 +99,7 @@ def file_in(folder: Path, name: str) -> Path:
 
 
 def _sweep(folder: Path) -> None:
-    """A sandbox has another port each time: what is a day old is of no use to anybody."""
+    """Removes files a day old: each sandbox has another port, and so another file."""
     for path in folder.glob(f"{_PREFIX}*{_SUFFIX}*"):
         try:
             seen = path.lstat()
@@ -108,20 +110,23 @@ def _sweep(folder: Path) -> None:
 
 
 def _open(path: Path) -> int:
-    """Never with O_CREAT where the file is there: that is refused in a sticky folder to all but its owner."""
+    """Opens the file, and creates it only if it is missing."""
     while True:
         try:
+            # O_NOFOLLOW and O_NONBLOCK: a stranger may have put a link or a pipe there.
             return _regular(os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), path)
         except FileNotFoundError:
             _create(path)
 
 
 def _create(path: Path) -> None:
-    """An empty file that all may write, whatever the umask, from the first moment that anybody sees it."""
+    """Creates an empty file that all may write, whatever the umask, from the first moment it is visible."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         new.chmod(0o666)
+        # open() applies the umask and chmod comes after it: a file under its final name would be refused to
+        # others for that moment.
         path.hardlink_to(new)
     except FileExistsError:
         pass  # another process was faster

@@ -1,4 +1,4 @@
-"""A call as the form body Kartra reads: PHP bracket notation, every key and value percent-encoded (§1.3).
+"""Encodes a call as Kartra's form body: PHP bracket notation, keys and values percent-encoded (§1.3).
 
 An empty list or map sends nothing at all, as in PHP. Booleans and nulls never occur.
 """
@@ -10,14 +10,13 @@ from urllib.parse import urlencode
 
 from connectors.kartra.commands import Call, Lead, WireValue
 
-MAX_FORM_FIELDS = (
-    900  # PHP's max_input_vars is 1000 by default; what is beyond is dropped without a word (§1.3)
-)
+MAX_FORM_FIELDS = 900
+"""PHP's max_input_vars is 1,000 by default; it drops the rest without a word (§1.3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Without what a file or a form puts around a secret: blanks, a line end, a byte order mark."""
+    """Credentials without the blanks, line ends and byte order marks that files and forms add to a secret."""
 
     app_id: str = field(repr=False)
     api_key: str = field(repr=False)
@@ -35,7 +34,8 @@ def bare_secret(text: str) -> str:
 def encode_call(credentials: Credentials, call: Call) -> str:
     """The body to post as `application/x-www-form-urlencoded`. It holds the credentials: keep it out of logs.
 
-    ValueError when the call has more than MAX_FORM_FIELDS fields, credentials included."""
+    ValueError if the call has more than MAX_FORM_FIELDS fields, credentials included.
+    """
     form: dict[str, WireValue] = {
         "app_id": credentials.app_id,
         "api_key": credentials.api_key,
@@ -67,10 +67,11 @@ def _lead(lead: Lead) -> dict[str, WireValue]:
 
 
 def _pairs(name: str, value: WireValue) -> Iterator[tuple[str, str]]:
-    """The fields of one key, which each hold a text; a Decimal is never 1E+2."""
+    """The form fields of one key, in PHP's brackets. A Decimal is written out, never as 1E+2."""
     if isinstance(value, str):
         yield name, value
     elif isinstance(value, int):
+        # int() because a bool is an int and must not become "True".
         yield name, str(int(value))
     elif isinstance(value, Decimal):
         yield name, format(value, "f")
