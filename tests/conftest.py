@@ -27,6 +27,7 @@ settings.load_profile("untimed")
 PACING = Path(tempfile.gettempdir(), "kartra-sync-tests")
 PACING.mkdir(exist_ok=True)
 os.environ.setdefault("KARTRA_SYNC_PACING", str(PACING))
+os.environ.setdefault("XDG_STATE_HOME", str(PACING))  # nor is what was seen of their states
 
 PIPELINE = """\
 pipeline: newsletter

@@ -35,7 +35,7 @@ def base_environ() -> dict[str, str]:
     """What every command has of the environment of the tests, and the helper too."""
     return {
         name: os.environ[name]
-        for name in ("PATH", "HOME", "TMPDIR", "LANG", "KARTRA_SYNC_PACING")
+        for name in ("PATH", "HOME", "TMPDIR", "LANG", "KARTRA_SYNC_PACING", "XDG_STATE_HOME")
         if name in os.environ
     }
 

@@ -9,6 +9,7 @@ from connectors.clock import SYSTEM_CLOCK, Clock
 from connectors.kartra.sender import Sender
 from pipelines.calls.pool import Pool, Threads
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.state.generation import Restored
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 
@@ -34,6 +35,8 @@ class RunContext:
     """Whether a person has agreed to what needs a word: many leads triggered, money."""
     takes_tables: bool = False
     """Whether a person has agreed to tables of a pull that hold another account."""
+    restored: Restored | None = None
+    """Whether the state is a copy that was put back, and nobody has said to go on with it."""
     stopping: Callable[[], bool] = lambda: False
     """Asked between calls; true once a person or the system wants the run to end."""
     halt: Callable[[], None] = lambda: None
@@ -48,6 +51,7 @@ class RunContext:
         """Says that the run is alive."""
         if self.run_id:
             self.store.runs.beat(self.run_id)
+            self.store.generation.advance()
 
     @contextmanager
     def committed(self) -> Iterator[None]:

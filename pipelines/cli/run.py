@@ -34,6 +34,9 @@ from pipelines.verbs.twins import refuse_twins
     "--new-pipeline", is_flag=True, help="This is no other pipeline renamed, though it has leads of one."
 )
 @click.option("--take-over-tables", is_flag=True, help="Pull into tables, though they hold another account.")
+@click.option(
+    "--restored", is_flag=True, help="The state was put back from a copy: go on with it, nothing is missing."
+)
 @click.option("--full", is_flag=True, help="Read an incremental source as a whole, not only its new rows.")
 @common
 @click.pass_obj
@@ -45,6 +48,7 @@ def run(
     new_account: bool,
     new_pipeline: bool,
     take_over_tables: bool,
+    restored: bool,
     full: bool,
     as_json: bool,
 ) -> None:
@@ -66,6 +70,7 @@ def run(
                     approved=yes,
                     full=full,
                     takes_tables=take_over_tables,
+                    goes_on=restored,
                     choices=Choices(new_account=new_account, new_pipeline=new_pipeline),
                     stopping=stop.asked,
                     progress=progress,

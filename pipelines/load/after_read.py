@@ -176,6 +176,9 @@ def _adopt(
         task = replace(task, snapshot=adopt(desired, profile, "update"), origin="skipped")
         return Settle(task, Outcome("skipped", reason="was in Kartra before"), complete=True)
     known = replace(adopt(desired, profile, rules.existing), unproven=unproven)
+    if rules.is_restored:
+        may_have = unproven_of(owing(replace(task, snapshot=known), rules).change)
+        known = replace(known, unproven=unproven | may_have)
     task = replace(task, snapshot=known, origin="adopted")
     if task.stage in _LEFT:
         return Settle(task, Outcome("recovered"))

@@ -62,7 +62,7 @@ class Delivery:
         self._run = run
         self._store = run.store
         self._inventory = inventory
-        self._rules = rules or Rules.of(load, run.config.kartra.settle_s)
+        self.rules = rules or Rules.of(load, run.config.kartra.settle_s, is_restored=run.restored is not None)
         self._guard = FailureGuard(load.guards)
         self._breakers = Breakers(run.store.refusals.breakers())
         self._patience = Patience()
@@ -87,7 +87,7 @@ class Delivery:
         entries = self._store.outbox.unsettled()
         if entries:
             log.info("%d calls of an earlier run have no outcome: reading back", len(entries))
-        left = (begin_recovery(entry, self._now(), self._rules) for entry in entries)
+        left = (begin_recovery(entry, self._now(), self.rules) for entry in entries)
         self._workers.expect(len(entries))
         self._workers.work(left)
 
@@ -108,7 +108,7 @@ class Delivery:
         after = 0
         while entries := self._store.outbox.planned(after=after):
             for entry in entries:
-                task = begin(entry, self._rules)
+                task = begin(entry, self.rules)
                 if not self._turns.has_to_wait(task):
                     yield task
             after = entries[-1].entry_id
@@ -192,7 +192,7 @@ class Delivery:
             self._count_causes(task, answer)
             if answer.refused_on_the_way:
                 self._barred.add(task.entry.key)
-        self._do(next_step(task, answer, self._now_for(task, answer), self._rules))
+        self._do(next_step(task, answer, self._now_for(task, answer), self.rules))
 
     def _now(self) -> Now:
         clock = self._run.clock
@@ -214,7 +214,7 @@ class Delivery:
 
     def _count_causes(self, task: Task, answer: Answer) -> None:
         """What works closes its breaker; what is refused whoever it is for opens one in the end."""
-        told = heard(task, answer, self._rules)
+        told = heard(task, answer, self.rules)
         for cause in told.works:
             if self._breakers.done(cause):
                 self._store.refusals.drop_breaker(*cause)

@@ -55,10 +55,13 @@ class Rules:
     on_gone: OnGone
     settle_s: float
     """An effect that is not in the profile so long after its call is taken not to have happened."""
+    is_restored: bool = False
+    """The state is a copy that was put back: what it does not know may have been given since."""
 
     @classmethod
-    def of(cls, load: LoadConfig, settle_s: float) -> Self:
-        return cls(load.existing, load.sync_mode, tuple(load.on_removed), load.on_gone, settle_s)
+    def of(cls, load: LoadConfig, settle_s: float, *, is_restored: bool = False) -> Self:
+        removed = tuple(load.on_removed)
+        return cls(load.existing, load.sync_mode, removed, load.on_gone, settle_s, is_restored)
 
 
 @dataclass(frozen=True, slots=True)

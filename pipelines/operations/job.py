@@ -119,6 +119,7 @@ def run_operations(run: RunContext) -> None:
         opened = _checked(run, work, rows)
         bill = bill_of(rows)
         _guard(run.config, bill, _repeated(run, opened), approved=run.approved)
+        _refuse_done_again(run, opened)
         if operations.results is not None:
             refuse_unwritable(operations.results)
             refuse_foreign(operations.results)
@@ -222,6 +223,19 @@ def _guard(config: PipelineConfig, bill: Bill, repeated: int, *, approved: bool)
             f"these operations move money and wait for your word; nothing was sent:\n{lines}\n"
             f"If it is meant: kartra-sync run {config.path.name} --yes"
         )
+
+
+def _refuse_done_again(run: RunContext, opened: Sequence[Open]) -> None:
+    """What a state put back from a copy does not know may have been done since. Raises GuardError."""
+    if run.restored is None or not opened:
+        return
+    repeated = _repeated(run, opened)
+    told = f". {_repeated_message(repeated)}" if repeated else ""
+    raise GuardError(
+        f"{run.restored.describe()}: {len(opened):,} operations are new to it and may have been done since:"
+        f" nothing was sent{told}. Best: put a newer copy in its place, or leave out the rows that were done."
+        f" If nothing was done since: kartra-sync run {run.config.path.name} --restored"
+    )
 
 
 def _rejects(rows: list[Row], *, keep_records: bool) -> Iterator[Reject]:

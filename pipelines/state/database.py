@@ -68,7 +68,8 @@ class Database:
     def __init__(self, path: Path | None, clock: Clock = SYSTEM_CLOCK) -> None:
         """`path` None is a database in memory, for looking without leaving a file. Raises StateError."""
         self.path, self.clock = path, clock
-        self._is_together = self._has_begun = False
+        _refuse_foreign_journal(path)
+        self.is_together = self._has_begun = False
         try:
             self._connection = sqlite3.connect(
                 path or ":memory:",
@@ -81,6 +82,7 @@ class Database:
         self._connection.row_factory = sqlite3.Row
         try:
             self._prepare()
+            self._file = self._identity()
         except StateError:
             self.close()
             raise
@@ -103,7 +105,7 @@ class Database:
 
         BEGIN IMMEDIATE, so that two processes wait for each other instead of failing half-way.
         """
-        if self._is_together:
+        if self.is_together:
             if not self._has_begun:
                 self.change("BEGIN IMMEDIATE")
                 self._has_begun = True
@@ -123,7 +125,7 @@ class Database:
 
         It begins with the first change, and should be short: other processes wait for it.
         """
-        self._is_together = True
+        self.is_together = True
         try:
             yield
             if self._has_begun:
@@ -133,7 +135,7 @@ class Database:
                 self._roll_back()
             raise
         finally:
-            self._is_together = self._has_begun = False
+            self.is_together = self._has_begun = False
 
     def _roll_back(self) -> None:
         with suppress(StateError):  # a full disk has ended the transaction already
@@ -217,6 +219,23 @@ class Database:
         orphans = self.rows('SELECT "table", count(*) AS found FROM pragma_foreign_key_check GROUP BY 1')
         return found + [f"{row['found']:,} rows of {row['table']} belong to nothing" for row in orphans]
 
+    def check_in_place(self) -> None:
+        """Raises StateError where the file is not there any more, or is another one: nobody would find what
+        is written now."""
+        if self._identity() != self._file:
+            raise StateError(
+                f"{self.path}: the state was deleted or replaced while it was used: nothing more is sent."
+                " What was sent may stand in no state: put the newest copy in its place before the next run"
+            )
+
+    def _identity(self) -> tuple[int, int] | None:
+        if self.path is None:
+            return None
+        with suppress(OSError):
+            found = self.path.stat()
+            return found.st_dev, found.st_ino
+        return 0, 0
+
     def erase_what_is_deleted(self) -> None:
         """From here on what is deleted is overwritten with zeros."""
         self.rows("PRAGMA secure_delete = ON")
@@ -227,9 +246,13 @@ class Database:
         Raises StateError where that cannot be done now; it may be asked for again.
         """
         self.change("VACUUM")
-        (done,) = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-        if done[0]:
+        if not self.empty_journal():
             raise StateError(f"{self.path}: another program is reading it")
+
+    def empty_journal(self) -> bool:
+        """Whether everything stands in the file itself now: not while others read it."""
+        (done,) = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        return not done[0]
 
     def _prepare(self) -> None:
         self.change("PRAGMA foreign_keys = ON")
@@ -250,6 +273,30 @@ class Database:
         return StateError(f"{self.path}: cannot be used as state: {_what_is_wrong(error, self.path)}")
 
 
+def _refuse_foreign_journal(path: Path | None) -> None:
+    """Raises StateError where a copy was put in the place of a file whose journal still lies beside it.
+
+    SQLite would write the one into the other. A copy that was worked on since knows that it is behind.
+    """
+    journal = path and path.with_name(f"{path.name}-wal")
+    if path is None or journal is None or not journal.exists() or not journal.stat().st_size:
+        return
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(_looking_at(path, "immutable=1"), uri=True)) as file,
+    ):
+        row = file.execute("SELECT copied_at IS NOT NULL AND behind IS NULL FROM generation").fetchone()
+        if row and row[0]:
+            raise StateError(
+                f"{path}: a copy was put in its place, and {journal.name} beside it is the journal of another"
+                f" file: move {journal.name} and {path.name}-shm away, then run again"
+            )
+
+
+def _looking_at(path: Path, how: str) -> str:
+    return f"{path.absolute().as_uri()}?{how}"
+
+
 class Pages:
     """The pages of a state, read on a connection of its own, by any thread."""
 
@@ -258,7 +305,7 @@ class Pages:
         self._path = path
         try:
             self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro",
+                _looking_at(path, "mode=ro"),
                 uri=True,
                 timeout=BUSY_TIMEOUT_S,
                 check_same_thread=False,
@@ -285,14 +332,18 @@ class Pages:
             self._connection.interrupt()
 
 
-def copy_into(state: Path, part: Path, target: Path) -> None:
+def copy_into(state: Path, part: Path, target: Path, *, at: str) -> None:
     """Write a copy of a state, as of one moment, while others write: to `part`, which is to become `target`.
 
-    What was deleted in the state is not in it, not even as free space. Raises StateError.
+    What was deleted in the state is not in it, not even as free space. It says of itself that it is a copy,
+    and since when. Raises StateError.
     """
     try:
         with closing(sqlite3.connect(state, timeout=BUSY_TIMEOUT_S)) as connection:
             connection.execute("VACUUM INTO ?", (str(part),))
+        with closing(sqlite3.connect(part)) as copy, copy:
+            if copy.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'generation'").fetchone()[0]:
+                copy.execute("UPDATE generation SET copied_at = ?", (at,))
     except sqlite3.Error as error:
         wrong = _what_is_wrong(error, target)
         raise StateError(f"{target}: the state cannot be copied there: {wrong}") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from connectors.clock import utc_now
 from pipelines.errors import StateError
 from pipelines.state.database import copy_into
 
@@ -79,7 +80,7 @@ def copy_state(state: Path, target: Path, *, numbered: bool = False) -> Path:
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=PART)
         os.close(descriptor)
         part = Path(name)
-        copy_into(state, part, target)
+        copy_into(state, part, target, at=utc_now().isoformat())
         _flush(part)
         target = _reserve(target, numbered=numbered)
         part.replace(target)

@@ -79,7 +79,8 @@ class LeaseLock:
     def __init__(self, state: Path | None, pipeline: str, clock: Clock = SYSTEM_CLOCK) -> None:
         """A state in memory (None) is its process's alone, and has none."""
         self._clock = clock
-        self._path = state and state.with_name(f"{state.name}-{pipeline}.lock")
+        beside = state and state.resolve()  # one state, reached by a link and without, has one lock
+        self._path = beside and beside.with_name(f"{beside.name}-{pipeline}.lock")
         self._descriptor: int | None = None
 
     def take(self) -> bool | None:

@@ -83,15 +83,17 @@ class Runs:
         return holder if is_alive else None
 
     def beat(self, run_id: str) -> None:
-        """Say that this run is alive. Raises LeaseLostError."""
+        """Say that this run is alive. Raises LeaseLostError, and StateError where the file was taken away."""
+        self._database.check_in_place()
         if not self._queries.beat(run_id=run_id, now=self._database.timestamp()):
             raise _lost(run_id)
 
     def check_lease(self, run_id: str) -> None:
         """Within the transaction of an intent: nothing is sent by a run that lost its lease.
 
-        Raises LeaseLostError.
+        Nor by one whose state was taken away. Raises LeaseLostError, StateError.
         """
+        self._database.check_in_place()
         if not self._queries.holds_lease(run_id=run_id):
             raise _lost(run_id)
 

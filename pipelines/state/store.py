@@ -16,6 +16,7 @@ from pipelines.state.database import Database
 from pipelines.state.drift import Drift
 from pipelines.state.file import copy_state, create_private, refuse_network
 from pipelines.state.forgetting import Forgetting
+from pipelines.state.generation import Generation
 from pipelines.state.imports import Imports
 from pipelines.state.integrity import Integrity
 from pipelines.state.inventories import Inventories
@@ -61,6 +62,7 @@ class Store:
             raise
         self.scope = scope = Scope(database)
         self.accounts = Accounts(database)
+        self.generation = Generation(database)
         self.runs = Runs(database, scope)
         self.staging = Staging(database, scope)
         self.new_leads = NewLeads(database, scope)

@@ -19,6 +19,7 @@ from pipelines.extract.transform import open_records
 from pipelines.load.account_names import AccountInventory, KeptLists, Shortfall
 from pipelines.load.custom_fields import creatable_fields, create_fields
 from pipelines.load.delivery import Delivery
+from pipelines.load.given_again import refuse_given_again
 from pipelines.load.guards import check_before, unclear_at_first
 from pipelines.load.plan import Plan, make_plan, refuse_missing
 from pipelines.operations.job import check_operation_columns, run_operations
@@ -57,6 +58,7 @@ def run_pipeline(
     full: bool = False,
     takes_tables: bool = False,
     choices: Choices = Choices(),  # noqa: B008 - frozen
+    goes_on: bool = False,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
     world: World = THIS_WORLD,
@@ -65,8 +67,8 @@ def run_pipeline(
 
     Raises SyncError only before the run began; LockedError: another runs. `approved`: a person has agreed to
     how many leads get what (`guards.max_triggered`) and to the money of operations; `takes_tables`: to tables
-    of the pull that hold another account; `choices`: whose account and pipeline it is. `full`: an
-    incremental source is read as a whole.
+    of the pull that hold another account; `choices`: whose account and pipeline it is; `goes_on`: to a
+    state that was put back from a copy. `full`: an incremental source is read as a whole.
     """
     summary = Summary()
     with summary.timings.stage("open source"):
@@ -75,7 +77,7 @@ def run_pipeline(
             check_operation_columns(config)
     with summary.timings.stage("open state"):
         opened = world.open_store(config.state)
-    caller = Caller(approved, stopping, progress, takes_tables=takes_tables, world=world)
+    caller = Caller(approved, stopping, progress, goes_on, takes_tables, world)
     with opened as store:
         summary.notes += [note] if (note := note_of_twin(store, config)) else []
         standing = enter(config, store, choices=choices, stopping=stopping, world=world)
@@ -121,6 +123,8 @@ def _load(work: Work, extract: Extract, choices: Choices) -> SyncError | None:
         refusal = guard_plan(load, run.store, run.summary, plan, approved=run.approved)
     if refusal:
         return refusal
+    with run.summary.timings.stage("guard"):
+        refuse_given_again(run, delivery.rules, between=work.between)
     if run.config.kartra.mode == "test":
         _warn_of_collapsing(run.store.staging.collapsing())
     if plan.new_fields:

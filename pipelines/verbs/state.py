@@ -17,6 +17,7 @@ from pipelines.contacts.forgotten import cells_of
 from pipelines.contacts.lead import DesiredLead, Snapshot
 from pipelines.errors import StateError
 from pipelines.state.file import PART, backups_beside, copy_state
+from pipelines.state.generation import count_copy
 from pipelines.state.integrity import TextKind
 from pipelines.state.store import Store
 
@@ -32,8 +33,11 @@ def back_up(config: PipelineConfig, target: Path | None) -> Path:
         raise ConfigError(f"{target}: is there already, and nothing is overwritten")
     if target is None or target.is_dir():
         named = f"{state.name}.{utc_now():%Y%m%dT%H%M%SZ}.backup"
-        return copy_state(state, (target or state.parent) / named, numbered=True)
-    return copy_state(state, target)
+        copy = copy_state(state, (target or state.parent) / named, numbered=True)
+    else:
+        copy = copy_state(state, target)
+    count_copy(state)
+    return copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ def verify(config: PipelineConfig) -> Verified:
                 f"the lease of {pipeline} is that of a run that died; the next run takes over"
                 for pipeline in store.runs.dead_leases()
             ]
+            if restored := store.generation.restored():
+                notes.append(restored.describe())
     except StateError as error:
         return Verified(state, 0, [str(error).removeprefix(f"{state}: ")], [], backups)
     return Verified(state, counts["snapshot"][0], problems, notes, backups)

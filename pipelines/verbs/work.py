@@ -36,6 +36,8 @@ class Caller:
     stopping: Callable[[], bool] = lambda: False
     """Asked between steps; true once a person or the system wants the work to end."""
     progress: Callable[[Progress], None] = lambda _: None
+    goes_on: bool = False
+    """Whether a person has said that a state put back from a copy is what counts."""
     takes_tables: bool = False
     """Whether a person has agreed to tables of a pull that hold another account."""
     world: World = THIS_WORLD
@@ -198,6 +200,9 @@ def leased(
         raise LockedError(holder.message(config.pipeline))
     halted = threading.Event()
     try:
+        if caller.goes_on:
+            store.generation.go_on()
+        store.generation.advance()
         with closing(world.open_client(config, lambda: caller.stopping() or halted.is_set())) as client:
             yield RunContext(
                 config,
@@ -212,6 +217,7 @@ def leased(
                 is_halted=halted.is_set,
                 progress=caller.progress,
                 takes_tables=caller.takes_tables,
+                restored=store.generation.restored(),
                 clock=world.clock,
                 pool=world.pool,
             )
