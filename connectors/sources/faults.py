@@ -1,4 +1,4 @@
-"""What becomes of records with a cell that cannot be read. Without pandas, as `connectors.sources`."""
+"""Refuses records in which a cell that is needed cannot be read. Does not import pandas."""
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from connectors.sources.values import NOT_TEXT
 def without_faults(chunks: Iterable[Chunk], read: Container[str] | None = None) -> Iterator[Chunk]:
     """The chunks, with a bad row for each record that has a fault in a column that is read.
 
-    Without `read` every column is. What is wrong in a column that nobody reads is no reason to refuse anyone.
+    Without `read` every column counts. A fault in a column that nobody reads refuses no record.
     """
     for chunk in chunks:
         reasons: dict[int, str] = {}

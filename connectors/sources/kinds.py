@@ -1,4 +1,4 @@
-"""The sources by the name a pipeline file gives them. Imports pandas: not for `--help` or `status`.
+"""The kinds of sources by their name in a pipeline file. Imports pandas, so not for `--help` or `status`.
 
 A new kind is a line here, a module that opens it, and its options in `pipelines.config.sources`.
 """

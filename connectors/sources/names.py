@@ -1,4 +1,4 @@
-"""Names of columns in one form, so that the same header has the same names wherever it comes from."""
+"""One form for the names of columns, so that a header gives the same names whatever program wrote it."""
 
 import re
 import unicodedata
@@ -8,7 +8,8 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 def column_name(text: str) -> str:
-    """In NFC, without what nobody sees, with one blank for any white space: a line break, a hard blank."""
+    """The name in NFC, without invisible characters, and with one blank for any white space."""
+    # Most names are ASCII, and there are many: normalising them all would be felt.
     if not text.isascii():
         text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
     return " ".join(text.replace("\0", "").split())

@@ -1,4 +1,4 @@
-"""Records as a reader of any kind cuts them, and the chunks and columns they become."""
+"""Raw records, as a reader of any kind cuts them, and the chunks that are made of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -12,8 +12,8 @@ from connectors.sources.names import column_name, unique_names
 from connectors.sources.values import HOLDS_NUL
 
 
-class Record(NamedTuple):
-    """`fault` says why it is none, without personal data; "" when there is nothing wrong with it.
+class RawRecord(NamedTuple):
+    """One record of a source. `fault` says without personal data why it cannot be used; else it is "".
 
     `cell_faults` are (place, reason) of cells that cannot be used, as `CellFault` has them.
     """
@@ -25,23 +25,23 @@ class Record(NamedTuple):
     cell_faults: tuple[tuple[int, str], ...] = ()
 
 
-def record_of(number: int, line: int, cells: Sequence[tuple[str, str]]) -> Record:
-    """Of (text, fault) of each cell, as `values.cell_of` gives them."""
+def record_of(number: int, line: int, cells: Sequence[tuple[str, str]]) -> RawRecord:
+    """A record of cells as `values.cell_of` gives them: (text, fault) each."""
     faults = tuple((place, fault) for place, (_, fault) in enumerate(cells) if fault)
-    return Record(number, line, [text for text, _ in cells], "", faults)
+    return RawRecord(number, line, [text for text, _ in cells], "", faults)
 
 
-def told_of_nul(record: Record) -> Record:
-    """A NUL is a fault of its cell, which keeps it for whoever looks at what was refused: no text has one."""
+def with_nul_faults(record: RawRecord) -> RawRecord:
+    """Adds a fault to each cell with a NUL. The cell keeps it, so that the rejects show the original."""
     if "\0" not in "".join(record.cells):
         return record
     faults = tuple((place, HOLDS_NUL) for place, cell in enumerate(record.cells) if "\0" in cell)
     return record._replace(cell_faults=(*record.cell_faults, *faults))
 
 
-def next_chunk(records: Sequence[Record], names: Sequence[str]) -> Chunk:
-    """The records that are as wide as the header as a frame, the others as bad rows."""
-    good: list[Record] = []
+def next_chunk(records: Sequence[RawRecord], names: Sequence[str]) -> Chunk:
+    """A chunk: records as wide as the header become its frame, the others bad rows."""
+    good: list[RawRecord] = []
     bad: list[BadRow] = []
     for record in records:
         if fault := record.fault or _misfit(record.cells, len(names)):
@@ -65,20 +65,21 @@ def next_chunk(records: Sequence[Record], names: Sequence[str]) -> Chunk:
 
 
 def text_column(cells: Sequence[str]) -> pa.Array | None:
-    """As pyarrow holds it; None where a cell has a NUL. Raises UnicodeEncodeError for half a surrogate."""
+    """The cells as pyarrow holds them; None if one has a NUL. Raises UnicodeEncodeError for a lone
+    surrogate."""
     return None if "\0" in "".join(cells) else pa.array(cells, type=pa.string())
 
 
 def whole_chunk(
     columns: Mapping[str, Any], rows: range, lines: range, faults: tuple[CellFault, ...] = ()
 ) -> Chunk:
-    """Columns as pyarrow holds them, with nothing wrong but in the cells of `faults`."""
+    """A chunk of columns as pyarrow holds them, without bad rows."""
     frame: pd.DataFrame = pa.table(dict(columns)).to_pandas(types_mapper=pd.ArrowDtype)
     frame.index = pd.Index(rows, name="row", dtype="int64")
     return Chunk(frame, lines, (), faults=faults)
 
 
-def chunks_of(records: Iterable[Record], names: Sequence[str], chunk_rows: int) -> Iterator[Chunk]:
+def chunks_of(records: Iterable[RawRecord], names: Sequence[str], chunk_rows: int) -> Iterator[Chunk]:
     every = iter(records)
     while part := list(islice(every, chunk_rows)):
         yield next_chunk(part, names)
@@ -87,7 +88,7 @@ def chunks_of(records: Iterable[Record], names: Sequence[str], chunk_rows: int) 
 def named_columns(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names in a header, and the remarks on them.
 
-    Remarks go by number: a first record taken for a header is personal data.
+    Remarks show numbers instead of names, because the header may be a person that was taken for one.
     """
     own = [column_name(cell) for cell in cells]
     columns = tuple(name or f"column {number}" for number, name in enumerate(own, 1))
@@ -108,7 +109,8 @@ def named_columns(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...
 
 
 def _misfit(cells: Sequence[str], width: int) -> str:
-    """Empty cells beyond the header are no misfit: spreadsheet programs write them."""
+    """Why the cells do not fit the header, or "". Empty ones beyond it fit: spreadsheet programs write
+    them."""
     if len(cells) == width or (len(cells) > width and not "".join(cells[width:]).strip()):
         return ""
     return f"{len(cells)} cell{'' if len(cells) == 1 else 's'}, the header has {width}"

@@ -1,4 +1,4 @@
-"""What the rows of a database are as columns of text, and the faults of their cells."""
+"""Turns rows of a database into columns of text with the faults of their cells."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ TextColumn = tuple[pa.Array, Mapping[int, str]]
 
 
 def chunk_of(rows: Sequence[Sequence[Any]], first: int, columns: Sequence[str]) -> Chunk:
-    """The chunk of rows as a driver gives them; the first has the number `first`."""
+    """The chunk of the rows that a driver gave; `first` is the number of the first row."""
     return chunk_of_columns(map(_column, zip(*rows, strict=True)), len(rows), first, columns)
 
 
@@ -30,14 +30,14 @@ def chunk_of_columns(texts: Iterable[TextColumn], count: int, first: int, column
 
 
 def text_column_of(cells: Iterable[tuple[str, str]]) -> TextColumn:
-    """Of the text of each cell and what is wrong with it."""
+    """A column of cells that are (text, fault) each."""
     pairs = list(cells)
     faults = {place: fault for place, (_, fault) in enumerate(pairs) if fault}
     return pa.array([text for text, _ in pairs], type=pa.string()), faults
 
 
 def _column(values: Sequence[Any]) -> TextColumn:
-    """As a whole where every value is text, of which nearly all columns are."""
+    """The column of values, converted as a whole if all are text, which is true of nearly all columns."""
     kinds = set(map(type, values))
     if kinds <= {str, type(None)}:
         texts = [value or "" for value in values]
@@ -57,7 +57,7 @@ def _column(values: Sequence[Any]) -> TextColumn:
 
 
 def values_of(rows: Sequence[Sequence[Any]], place: int) -> Iterator[Any]:
-    """The values of a column that are something; text of SQLite, which is read as bytes, as text."""
+    """The values of a column without NULLs. SQLite's text, which is read as bytes, is decoded."""
     for row in rows:
         value = row[place]
         if value is not None:

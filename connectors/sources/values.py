@@ -1,4 +1,4 @@
-"""What values of a database are as text, by rules that are stated here and nowhere else.
+"""The text of a database's value, by rules that are stated only here.
 
 | value | text |
 |---|---|
@@ -29,27 +29,27 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 HEX_BYTES = 64
-"""More of what nobody can read is not shown."""
+"""How much of an unreadable value is shown."""
 NOT_TEXT = "holds bytes that are not text"
 HOLDS_NUL = "holds a NUL character"
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
 class Unusable(NamedTuple):
-    """A value that cannot be read, as text, and the reason: "holds a date that does not exist"."""
+    """A value that cannot be used: its text, and the reason, such as "holds a date that does not exist"."""
 
     text: str
     reason: str
 
 
 class ServersText(str):
-    """A value as the server writes it, because Python has none for it. It has no order."""
+    """A value in the server's own words, because Python cannot represent it. It has no order."""
 
     __slots__ = ()
 
 
 def cell_of(value: Any) -> tuple[str, str]:
-    """The text of a value, and what is wrong with the cell: "" where nothing is."""
+    """The text of a value, and the fault of its cell or ""."""
     if isinstance(value, Unusable):
         return value
     try:
@@ -75,7 +75,7 @@ def _hex(value: object) -> str:
 
 
 def text_of(value: Any) -> str:
-    """Raises UnicodeDecodeError for bytes that are no text."""
+    """The text of a value. Raises UnicodeDecodeError for bytes that are not UTF-8."""
     kind = type(value)
     convert = _BY_TYPE.get(kind)
     if convert is None:
@@ -86,11 +86,13 @@ def text_of(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    """Decimals keep their digits: they go in as text of a kind that is taken out of its quotes again."""
+    """JSON in which decimals keep their digits."""
     numbers: dict[str, str] = {}
 
     def plain(one: Any) -> Any:
         if isinstance(one, Decimal) and one.is_finite():
+            # json writes a Decimal only as a float. So a mark goes in as a text, and the digits replace it
+            # with its quotes.
             mark = f"\0{len(numbers)}\0"
             numbers[json.dumps(mark)] = format(one, "f")
             return mark

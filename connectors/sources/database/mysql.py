@@ -1,4 +1,4 @@
-"""How values of MySQL and MariaDB are loaded where PyMySQL gives bytes, or text instead of a date."""
+"""Converts the values of MySQL and MariaDB for which PyMySQL gives bytes, or text instead of a date."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _ZEROS = re.compile(r"0000-00-00( 00:00:00(\.0+)?)?")
 
 
 def conversions_of_values() -> dict[Any, Any]:
-    """PyMySQL's own, but for bits and dates."""
+    """PyMySQL's own conversions, except for bits and dates."""
     return {
         **conversions,
         FIELD_TYPE.BIT: lambda raw: int.from_bytes(raw, "big"),

@@ -1,4 +1,4 @@
-"""A table or a view by its name as a person types it, and the statement that reads it."""
+"""Finds the table or view that a typed name means, and gives the statement that reads it."""
 
 import difflib
 import re
@@ -20,11 +20,11 @@ _STATEMENT = re.compile(
 _OF_THE_SERVER = frozenset(("information_schema", "mysql", "performance_schema", "sys", "pg_catalog"))
 
 Name = tuple[str, ...]
-"""A table of the default schema, or its schema and the table."""
+"""(table,) in the default schema, or (schema, table)."""
 
 
 def is_statement(text: str) -> bool:
-    """Whether it begins as one, and goes on: a table may be called as the verb is."""
+    """Whether the text is a statement and not a table called `select`, say: it has a second word."""
     return bool(_STATEMENT.match(text)) and len(text.split()) > 1
 
 
@@ -65,7 +65,7 @@ def _found(connection: Connection, typed: str, dialect: str) -> Name:
 
 
 def _matching(typed: str, tables: list[Name], dialect: str) -> list[Name]:
-    """The table of exactly this name, or those that differ from it in case and quotes alone."""
+    """The table of exactly this name, or the tables that differ only in case and quotes."""
     bare = tuple(_unquoted(typed, dialect))
     for wanted in ((typed,), bare):
         if wanted in tables:

@@ -1,4 +1,4 @@
-"""The rows of a query that came or changed since it was last read."""
+"""The rows of a query that appeared or changed since it was last read."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -10,14 +10,14 @@ from connectors.sources.text_columns import values_of
 
 
 class Since(NamedTuple):
-    """The rows of which a column is at or above a value, or holds nothing."""
+    """A condition: the column is at or above `lowest`, or NULL."""
 
     column: str
     lowest: Any
 
 
 ReadRows = Callable[[Since | None], Iterator[tuple[Sequence[Any], Chunk]]]
-"""The rows as the driver gives them, and the chunk they make, a part at a time; all of them for None."""
+"""Reads the rows in parts, each as the driver gave it and as a chunk; all rows for None."""
 
 
 class NewRows:
@@ -48,5 +48,6 @@ class NewRows:
         for rows, chunk in self._read(since):
             self.highest = highest_of(values_of(rows, place), self.highest, self._now)
             if self.highest is not None:
-                lowered(self.highest, self._overlap)  # said now, and not when everything was sent
+                # Raises for an overlap of the wrong kind now, and not once everything was sent.
+                lowered(self.highest, self._overlap)
             yield chunk

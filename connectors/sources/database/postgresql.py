@@ -1,7 +1,7 @@
-"""How values of PostgreSQL are loaded where psycopg would rather fail, or lose something.
+"""Loads the values of PostgreSQL for which psycopg would fail or lose digits.
 
-A time that Python has no value for (infinity, BC, years beyond 9999, 24:00) stays what the server writes: one
-cell is no reason to stop a source. Decimals in JSON keep their digits, and bits are a number.
+A time that Python cannot represent (infinity, BC, years beyond 9999, 24:00) stays as the server writes it,
+because one cell must not stop a source. Decimals in JSON keep their digits, and bits become a number.
 """
 
 import json
@@ -50,7 +50,7 @@ class _BitLoader(Loader):
 
 @cache
 def _forgiving(inner: type[Any]) -> type[Loader]:
-    """A loader like `inner` that gives the text of the server where that one fails."""
+    """A loader like `inner` that falls back to the server's text."""
 
     class Forgiving(Loader):
         def __init__(self, oid: int, context: AdaptContext | None = None) -> None:

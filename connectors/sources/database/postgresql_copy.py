@@ -1,7 +1,7 @@
-"""What a query of PostgreSQL gives, by COPY: the same values as row by row, several times as fast.
+"""Reads the rows of a PostgreSQL query by COPY: the same values as row by row, several times as fast.
 
-COPY writes each value as the server would send it to the driver. Text and numbers are taken as they are; of
-anything else the driver makes its value, once for each that differs, and `values` says what that is as text.
+COPY writes each value as the server would send it to the driver. Text and numbers are used as they are; any
+other value goes through the driver and `values`, once for each distinct text.
 """
 
 import threading
@@ -23,20 +23,20 @@ from connectors.sources.text_columns import TextColumn, text_column_of
 from connectors.sources.values import cell_of
 
 BLOCK_BYTES = 32 * 1024 * 1024
-"""A chunk has fewer records where they are so large."""
+"""The bound of a block; it holds fewer records if they are large."""
 _AS_WRITTEN = frozenset(
     psycopg.adapters.types[name].oid
     for name in ("text", "varchar", "bpchar", "name", "int2", "int4", "int8", "uuid")
 )
-"""Kinds that `values` writes just as PostgreSQL does."""
+"""Types whose text in `values` is the one PostgreSQL writes."""
 _NUMERIC = psycopg.adapters.types["numeric"].oid
 
 
 @contextmanager
 def open_copy(connection: Connection, query: str) -> Iterator["CopiedRows | None"]:
-    """The rows of a query without parameters, read in the transaction that is open.
+    """The rows of a query without parameters, read in the open transaction. Errors are SQLAlchemy's.
 
-    None where not all text of the database is known to be UTF-8. Errors are SQLAlchemy's.
+    None if not all text of the database is known to be UTF-8.
     """
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the URL says so
@@ -51,7 +51,7 @@ def open_copy(connection: Connection, query: str) -> Iterator["CopiedRows | None
 
 
 class CopiedRows:
-    """`columns` are the names of those that the query gives."""
+    """The rows of one query; `columns` are the names of its columns."""
 
     def __init__(self, connection: psycopg.Connection[Any], query: str) -> None:
         self._connection, self._query = connection, query
@@ -62,11 +62,10 @@ class CopiedRows:
         self._kinds = [column.type_code for column in described]
 
     def parts(self, chunk_rows: int, timeout_s: int) -> Iterator["CopiedPart"]:
-        """Of at most so many rows, each given within the time.
-
-        The time is kept here: the server would count what is done between two parts.
-        """
+        """The rows in parts of at most `chunk_rows`, each within `timeout_s`."""
         with self._connection.cursor() as cursor:
+            # The server would count the time that this side spends between two parts; the timer below counts
+            # waiting alone.
             cursor.execute("SET LOCAL statement_timeout = 0")
             with cursor.copy(f"COPY (\n{self._query}\n) TO STDOUT (FORMAT csv)".encode()) as copy:
                 rows = iter(copy)
@@ -90,7 +89,7 @@ class CopiedRows:
 
 @dataclass(frozen=True, slots=True)
 class CopiedPart:
-    """`_table` holds what PostgreSQL wrote; NULL is empty."""
+    """A part of the rows. `_table` holds the texts that PostgreSQL wrote; NULL is empty."""
 
     _table: pa.Table
     _kinds: Sequence[int]
@@ -100,7 +99,7 @@ class CopiedPart:
         return int(self._table.num_rows)
 
     def texts(self) -> Iterator[TextColumn]:
-        """A column each."""
+        """The columns, one after the other."""
         for column, kind in zip(self._table.columns, self._kinds, strict=True):
             yield self._texts(column.combine_chunks(), kind)
 
@@ -123,13 +122,16 @@ class CopiedPart:
 
 def _table(block: list[bytes], width: int) -> pa.Table:
     names = [str(number) for number in range(width)]
-    data = b"\n" + b"".join(block)  # the line is left out; without it pyarrow takes a byte order mark away
+    # pyarrow strips a byte order mark at the beginning, which here is a part of a cell. The empty line in
+    # front is skipped.
+    data = b"\n" + b"".join(block)
     table = csv.read_csv(
         pa.BufferReader(data),
         csv.ReadOptions(column_names=names, skip_rows=1, block_size=len(data) + 1, use_threads=False),
         csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
     )
+    # COPY gives one message per row. Another count would shift every row number below it.
     if table.num_rows != len(block):
         raise RuntimeError(f"{len(block)} rows of COPY were read as {table.num_rows}")
     return table

@@ -1,7 +1,5 @@
-"""Contacts in a SQL database: one statement, read through a cursor of the server, as text.
-
-Read only: the transaction is one that cannot write, where the database knows such, and is rolled back at the
-end in any case. What values are as text is in `values`.
+"""Contacts in a SQL database: one statement, read through a server-side cursor, as text by the rules of
+`values`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +21,7 @@ from connectors.sources.database.watermark import Overlap
 from connectors.sources.text_columns import chunk_of, chunk_of_columns
 
 PROBED_ROWS = 50
-"""By as many the size of others is known."""
+"""The rows by which the size of the others is estimated."""
 PART_BYTES = 32 * 1024 * 1024
 
 
@@ -155,7 +153,9 @@ class SqlQuery:
             result = connection.execute(text(statement), values)
         elif self._parameters:
             result = connection.execute(text(self._query), dict(self._parameters))
-        else:  # as it is: a colon or a percent sign in it means nothing
+        else:
+            # Sent as it is: as text() a colon would be a parameter, and with parameters a percent sign a
+            # format.
             result = connection.execution_options(no_parameters=True).exec_driver_sql(self._query)
         if not result.returns_rows:
             raise SourceError("the query gives no rows: a SELECT is expected")
@@ -167,7 +167,8 @@ class SqlQuery:
         column = quoted_name(connection, since.column)
         condition = "1 = 0" if since is _NO_ROW else f"{column} >= :the_watermark OR {column} IS NULL"
         if connection.dialect.name in MYSQL and isinstance(since.lowest, date):
-            condition += f" OR {column} < '1000-01-01'"  # zeros, which say as little as NULL
+            # MySQL's dates of zeros say as little as NULL.
+            condition += f" OR {column} < '1000-01-01'"
         values = {} if since is _NO_ROW else {"the_watermark": since.lowest}
         return (
             f"SELECT * FROM (\n{inner}\n) AS all_of_them WHERE {condition}",  # noqa: S608 - of the file
@@ -176,11 +177,12 @@ class SqlQuery:
 
 
 _NO_ROW = Since("", None)
-"""Asks for the columns alone."""
+"""Matches no row: a query for the columns alone."""
 
 
 def _parts(result: CursorResult[Any], chunk_rows: int) -> Iterator[Sequence[Any]]:
-    """Of at most so many rows, and of fewer where they are large: among the columns may be photos."""
+    """The rows in parts of at most `chunk_rows`, and of fewer where rows are large, as with photos in
+    them."""
     while rows := list(result.fetchmany(min(PROBED_ROWS, chunk_rows))):
         size = sum(len(value) for row in rows for value in row if isinstance(value, str | bytes))
         fitting = min(chunk_rows, PART_BYTES * len(rows) // max(size, 1))
@@ -190,8 +192,9 @@ def _parts(result: CursorResult[Any], chunk_rows: int) -> Iterator[Sequence[Any]
 
 
 def quoted_name(connection: Connection, *parts: str) -> str:
-    """As it stands in a statement that is sent as it is: the preparer doubles percent signs for others."""
+    """A quoted name for a statement that goes to the driver as it is."""
     quote = connection.dialect.identifier_preparer.quote
+    # The preparer doubles percent signs for drivers that format; nobody formats here.
     return ".".join(quote(part) for part in parts).replace("%%", "%")
 
 
@@ -214,7 +217,7 @@ def _refuse_other_parameters(statement: str, values: Mapping[str, str]) -> None:
 
 
 def _leave_unread(cursor: Any) -> None:
-    """PyMySQL reads a result to its end before it lets go of it, and has no other way to be stopped."""
+    """Lets PyMySQL drop a result without reading it to its end, for which it has no public way."""
     unread = getattr(cursor, "_result", None)
     if unread is not None:
         unread.unbuffered_active = False

@@ -1,6 +1,6 @@
-"""A session with a database that reads, and only reads: one moment of its data, and an answer in time.
+"""A read-only session with a database: one snapshot of its data, and a time limit for each answer.
 
-The transaction is one that cannot write, where the database knows such, and is rolled back in any case.
+The transaction is read-only where the database has that, and is always rolled back.
 """
 
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ from connectors.errors import ConfigError, SourceError
 
 CONNECT_TIMEOUT_S = 10
 _OF_A_DRIVER = (ValueError, LookupError, ArithmeticError, OSError, EOFError)
-"""What drivers let through when they meet a value, an option or a byte that they did not expect."""
+"""What drivers raise for a value, an option or a byte that they did not expect."""
 
 
 def source_url(place: str | Path) -> URL:
-    """Of a database, or of a SQLite file that is only read. Raises ConfigError, SourceError."""
+    """The URL of a database or of a SQLite file, to be read only. Raises ConfigError, SourceError."""
     if not isinstance(place, Path):
         return database_url(place, "the source")
     return URL.create(
@@ -35,7 +35,8 @@ def source_url(place: str | Path) -> URL:
 
 
 def _sqlite_file(path: Path) -> Path:
-    """What follows a question mark may be options of a URL, or a part of the name; file: is one of SQLite."""
+    """The file that a name means: a question mark may begin options, or be a part of it, and so may
+    `file:`."""
     before_options = Path(str(path).partition("?")[0])
     for file in (path, before_options, before_options.with_name(before_options.name.removeprefix("file:"))):
         if file.is_file():
@@ -45,9 +46,10 @@ def _sqlite_file(path: Path) -> Path:
 
 @contextmanager
 def reading(url: URL, timeout_s: int) -> Iterator[Connection]:
-    """In a transaction that reads. Errors of the database, and of its driver, become errors of ours."""
+    """A connection in a read-only transaction. Errors of the database and its driver become ours."""
     engine = open_engine(url, **_options(url, timeout_s))
     if url.get_backend_name() == "sqlite":
+        # mode=ro still lets a statement write to a temporary or an attached database.
         event.listen(engine, "connect", _refuse_writes)
     try:
         with _connected(engine) as connection:
@@ -84,9 +86,11 @@ def _connected(engine: Engine) -> Connection:
 
 
 def _options(url: URL, timeout_s: int) -> dict[str, Any]:
-    """How a database that says nothing is noticed, and how its values are loaded."""
+    """Options of the driver: how a silent server is noticed, and how values are loaded."""
     backend = url.get_backend_name()
     if backend == "postgresql":
+        # A server that has vanished is noticed after a minute; statement_timeout lives on the server and
+        # cannot end that wait.
         keepalives = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
         encoding = {} if "client_encoding" in url.query else {"client_encoding": "utf8"}
         return {"connect_args": {"connect_timeout": CONNECT_TIMEOUT_S, **keepalives, **encoding}}
@@ -109,10 +113,12 @@ def _begin(connection: Connection, timeout_s: int) -> None:
     if dialect.name == "postgresql":
         if dialect.driver == "psycopg":
             _of_driver("postgresql").load_every_value(connection.connection.driver_connection)
+        # One snapshot: the source is read twice, for its columns and for its rows.
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_s * 1000}")
     elif dialect.name in MYSQL:
         if getattr(dialect, "is_mariadb", False):
+            # The two forks have different names and units for it.
             connection.exec_driver_sql(f"SET SESSION max_statement_time = {timeout_s}")
         else:
             connection.exec_driver_sql(f"SET SESSION max_execution_time = {timeout_s * 1000}")

@@ -1,4 +1,4 @@
-"""How far a growing table was read: a value of its column, compared and lowered by its own kind. Pure."""
+"""The watermark of a growing table: a value of one column, compared and lowered by its type. Pure."""
 
 import json
 import math
@@ -11,11 +11,11 @@ from connectors.errors import ConfigError
 from connectors.sources.values import ServersText, Unusable
 
 Overlap = timedelta | int
-"""How much of what was read is read again: a span of time, or a number of numbers."""
+"""How far below the watermark is read again: a span of time, or a number."""
 
 
 def to_json(value: Any) -> str:
-    """Raises ConfigError for a value that has no order a watermark could follow."""
+    """The stored form of a watermark. Raises ConfigError for a value without a usable order."""
     match value:
         case datetime():
             return json.dumps({"time": value.isoformat()})
@@ -44,14 +44,15 @@ def from_json(stored: str) -> Any:
 
 
 AHEAD = timedelta(days=2)
-"""More than zones and clocks differ: a time beyond it was set by hand, and nothing comes after it."""
+"""More than zones and clocks can differ by. A later time was set by hand, and would hide all rows below
+it."""
 
 
 def highest_of(values: Iterable[Any], known: Any, now: datetime) -> Any:
-    """The highest of the values and what is known; None without a value that has an order.
+    """The highest of the values and of the one known before; None if no value has an order.
 
-    What only a server can write (infinity, BC), a date that does not exist, NaN, and a time in the future
-    would hide the rows that come after them. Raises ConfigError for values that cannot be compared.
+    Infinity, BC, dates that do not exist, NaN and times in the future are left out: as a watermark they would
+    hide the rows that come later. Raises ConfigError for values that cannot be compared.
     """
     latest = (now + AHEAD).date()
     found = list(values)
@@ -74,7 +75,7 @@ def _has_order(value: Any) -> bool:
 
 
 def _refuse_other_text(value: Any) -> None:
-    """Raises ConfigError for text that is not a time; MySQL's zeros say that there is no time."""
+    """Raises ConfigError for text that is not a time. MySQL's zeros pass: they mean no time."""
     if type(value) is str and _time_of(value) is None and not value.startswith("0000-00-00"):
         raise ConfigError("incremental.column: it holds text that is not an ISO time")
 
@@ -87,7 +88,7 @@ def _time_of(text: str) -> datetime | None:
 
 
 def _is_ahead(value: Any, latest: date) -> bool:
-    """By its day, whatever its zone: two days are more than any zone."""
+    """Whether the day of the value is later than `latest`; no zone makes two days of a difference."""
     if isinstance(value, str):
         value = _time_of(value)
     if isinstance(value, datetime):
@@ -96,7 +97,7 @@ def _is_ahead(value: Any, latest: date) -> bool:
 
 
 def lowered(value: Any, by: Overlap) -> Any:
-    """The value from which on is read again.
+    """The value from which the next run reads again.
 
     Raises ConfigError for a value that has no such order, and for an overlap of another kind.
     """
@@ -111,12 +112,12 @@ def lowered(value: Any, by: Overlap) -> Any:
             assert isinstance(by, timedelta)  # noqa: S101 - it was compared above
             return value - timedelta(days=-(-by // timedelta(days=1)))
         return value - by
-    except OverflowError:  # in the year 1 nothing comes before it
+    except OverflowError:  # in the year 1
         return value
 
 
 def _lowered_text(text: str, by: Overlap) -> str:
-    """SQLite keeps times as text, and compares them as such: the form stays."""
+    """The lowered text in the same form: SQLite stores times as text and compares them as text."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

@@ -1,10 +1,10 @@
-"""Which code page text was written in, judged by its words. Pure.
+"""Finds the code page of a text by its words. Pure.
 
-Any byte is a letter in most code pages, so that a wrong one gives no error but other letters: Łukasz becomes
-£ukasz. A page has to earn the words: they decode, are spelt as words are (one script, no symbols inside, no
-capital in the middle), use the letters of a language written in that page, and have its pairs of letters,
-which chardet measures. charset-normalizer, which is there anyway, was tried: on lists of names, which are
-short, it takes German for Big5.
+Most code pages decode any byte, so a wrong one raises no error but gives other letters: Łukasz becomes
+£ukasz. So the words are judged: they must decode, be spelt like words (one script, no symbols inside, no
+capital in the middle), use the letters of a language of that page, and have its pairs of letters, which
+chardet measures. charset-normalizer, which is installed anyway, was tried: on short lists of names it takes
+German for Big5.
 """
 
 import codecs
@@ -16,10 +16,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 MAX_BAD_SHARE = 0.1
-"""Of the words: more that are spelt as none is, and it is another code page."""
+"""The share of misspelt words above which a page is ruled out."""
 RARE_PAGES_NEED = 1.3
 SEVERAL_LANGUAGES = 0.88
-"""What the letters of several languages count, beside those of one."""
+"""The weight of letters from several languages against those of one."""
 
 _WEST, _CENTRE, _TURKEY, _BALTIC = (
     (
@@ -38,7 +38,7 @@ _WEST, _CENTRE, _TURKEY, _BALTIC = (
     ("çğıİöşüâîû", "äöüßé"),
     ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"),
 )
-"""Letters beyond ASCII of a language each."""
+"""The letters beyond ASCII of one language each."""
 
 
 class Page(NamedTuple):
@@ -82,7 +82,7 @@ _USUAL_LEAD_BYTES = {
     "cp932": range(0x81, 0x99),
     "euc_jp": range(0xA1, 0xD0),
 }
-"""Code pages of several bytes a character, and the first bytes of the characters that are in common use."""
+"""Multi-byte code pages, and the first bytes of the characters in common use."""
 _INSIDE_WORDS, _BETWEEN_WORDS = "’‘´·", "–—"
 _AROUND_WORDS = "“”„«»‹›®™©°…¿¡"
 
@@ -90,7 +90,7 @@ _SIGNS = r"(?i)(?<![a-z])[a-z]{1,2}’(?=[a-z])|’(?=(?:s|t|m|d|re|ll|ve)?(?![a
 
 
 class Guess(NamedTuple):
-    """`is_clear` is whether no other page comes near with other words."""
+    """The best page. `is_clear`: no other page comes near it with other words."""
 
     page: str
     is_clear: bool
@@ -98,7 +98,7 @@ class Guess(NamedTuple):
 
 
 def guess_page(tokens: Iterable[bytes]) -> Guess | None:
-    """`tokens` are pieces of text with bytes beyond ASCII, without blanks. None where no page makes words."""
+    """The page of pieces of text that have bytes beyond ASCII and no blanks; None if none gives words."""
     different = list(dict.fromkeys(tokens))
     joined = b"\n".join(different)
     if _has_only_signs(joined):
@@ -124,7 +124,7 @@ def guess_page(tokens: Iterable[bytes]) -> Guess | None:
 
 
 def misspelt(text: str, page: str) -> list[str]:
-    """The words that are spelt as no word is, where this is the right code page."""
+    """The words that would be misspelt if this were the right code page."""
     chosen = next((one for one in PAGES if one.name == page), Page(page))
     return [word for word in words_beyond_ascii(text) if not _is_spelt_well(word, chosen)]
 
@@ -134,14 +134,15 @@ def words_beyond_ascii(text: str) -> list[str]:
 
 
 def _has_only_signs(text: bytes) -> bool:
-    """Whether all that Western Europe's code page finds beyond ASCII is as in £20 or O’Neil."""
+    """Whether everything beyond ASCII is a sign as in £20 or O’Neil, by Western Europe's code page."""
     decoded = text.decode("cp1252", "replace")
     return re.sub(_SIGNS, "", decoded).isascii() and not misspelt(decoded, "cp1252")
 
 
 def _likeness(text: bytes) -> dict[str, float]:
-    """By code page, how much its pairs of letters are those of a language."""
-    import chardet  # its models take a moment to load, and nearly all files are UTF-8
+    """By code page, how much the pairs of letters look like a language."""
+    # Its models take a moment to load, and nearly all files are UTF-8.
+    import chardet
 
     found = chardet.detect_all(text, ignore_threshold=True)
     return {_canonical(one["encoding"]): float(one["confidence"]) for one in found if one["encoding"]}
@@ -156,7 +157,7 @@ def _canonical(name: str) -> str:
 
 
 def _score(text: bytes, page: Page, likeness: float) -> float | None:
-    """None where the bytes are no text of that page."""
+    """How well the page fits; None if the bytes are not text in it."""
     try:
         decoded = text.decode(page.name)
     except UnicodeError:
@@ -175,7 +176,7 @@ def _score(text: bytes, page: Page, likeness: float) -> float | None:
 
 
 def _share_at_home(text: str, page: Page) -> float:
-    """How many of its letters beyond ASCII belong to one language, or to the characters in common use."""
+    """The share of letters beyond ASCII that belong to one language, or to the characters in common use."""
     letters = Counter(letter for letter in text if not letter.isascii() and _category(letter)[0] in "LM")
     count = letters.total()
     if page.name in _USUAL_LEAD_BYTES:
@@ -206,7 +207,7 @@ def _is_spelt_well(word: str, page: Page) -> bool:
 
 
 def _is_eastern(word: str, scripts: set[str]) -> bool:
-    """One script but for Japanese, which mixes its own; no Latin letters between the characters."""
+    """Whether a word has one script (Japanese mixes its own) and no Latin letters between the characters."""
     if scripts & {"CYRILLIC", "GREEK", ""} or (len(scripts) > 1 and scripts & {"LATIN", "HALFWIDTH"}):
         return False
     if scripts <= {"LATIN"}:

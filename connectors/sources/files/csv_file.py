@@ -1,7 +1,7 @@
-"""Contacts in CSV files: text in, text out, a chunk at a time. What a column means is the mapping's matter.
+"""Contacts in CSV files: text in, text out, a chunk at a time.
 
-The csv module in strict mode reads the records: what it will not read is a BadRow, not a guess. Blocks in
-which nothing is odd are left to `plain_csv`, which says the same of them, faster.
+The csv module in strict mode reads the records; what it refuses becomes a BadRow instead of a guess. Blocks
+without anything odd go through `plain_csv`, which gives the same result faster.
 """
 
 import csv
@@ -26,16 +26,18 @@ from connectors.sources.files.header import SEARCHED_ROWS, Header, header_of
 from connectors.sources.files.plain_csv import Blocks, PlainPart, can_be_plain, plain_chunks, read_plain
 from connectors.sources.files.watched import WatchedFile, watched
 from connectors.sources.names import unique_names
-from connectors.sources.records import Record, next_chunk, told_of_nul
+from connectors.sources.records import RawRecord, next_chunk, with_nul_faults
 
-MAX_CELL_CHARS = 16 * 1024 * 1024  # bounds what a quote that is never closed may gather; Kartra takes 255
+MAX_CELL_CHARS = 16 * 1024 * 1024
+"""Bounds what a quote that is never closed may gather; Kartra takes 255 characters."""
 BYTES_A_ROW = 130
-"""Blocks are read as large as a chunk may be."""
+"""The assumed size of a record, by which a block is read as large as a chunk."""
 
 _SEP_LINE = re.compile(r"""[ \t]*(["']?)sep=([^\r\n])\1([ ,;|\t"']*)(?:\r\n|\n|\r)""", re.IGNORECASE)
-"""Excel writes the delimiter on a line of its own; other programs quote it, or fill the line up."""
+"""Excel's line with the delimiter. Other programs quote it, or fill the line up with delimiters."""
 _KIND = "a CSV file"
-_field_size_limit = threading.Lock()  # the csv module has one limit for the whole process
+# csv.field_size_limit is one for the whole process; a second reader must not lower it meanwhile.
+_field_size_limit = threading.Lock()
 
 
 def open_csv(
@@ -112,7 +114,7 @@ class _CsvText:
     def header(self, names: Sequence[str] | None, row: int | None) -> Header:
         """Found among the first records that are not blank, or as the pipeline file says."""
         wanted = SEARCHED_ROWS if row is None else row
-        first: list[Record] = []
+        first: list[RawRecord] = []
         with self._lines(SAMPLE_CHARS) as (lines, _), _long_cells():
             try:
                 for record in self._records(lines):
@@ -121,22 +123,22 @@ class _CsvText:
                         break
             except SourceError:
                 if not first:
-                    raise  # what is below the header is told when it is read
+                    raise
         return header_of(first, self.file.path.name, names, row)
 
     def parts(
         self, names: Sequence[str], header_row: int, chunk_rows: int
-    ) -> Generator[list[Record] | PlainPart]:
-        """Every record behind the header that is not blank. Blank rows and blank lines count as rows.
+    ) -> Generator[list[RawRecord] | PlainPart]:
+        """Every record below the header that is not blank; blank rows and lines count in row numbers.
 
-        Raises SourceError at a quote that is never closed. The rest of the file is inside it then, and a
-        file cut off on its way looks just like that: as a bad row, thousands of contacts would seem gone.
+        Raises SourceError at a quote that is never closed: a file that was cut off looks the same, and as one
+        bad row thousands of contacts would seem to be gone.
         """
         with self._lines(chunk_rows * BYTES_A_ROW) as (lines, blocks):
             records = self._records(lines)
             while lines.row < header_row and next(records, None) is not None:
                 pass
-            odd: list[Record] = []
+            odd: list[RawRecord] = []
             while True:
                 if plain := self._plain_part(lines, blocks, names):
                     if odd:
@@ -154,7 +156,7 @@ class _CsvText:
                     return
 
     def _plain_part(self, lines: "_Lines", blocks: Blocks | None, names: Sequence[str]) -> PlainPart | None:
-        """What is left of a block, if nothing in it is odd; it counts as read then."""
+        """Takes the rest of a block if nothing in it is odd, and marks it as read."""
         if blocks is None or lines.has_given_back or not (block := blocks.rest_not_tried()):
             return None
         table = read_plain(block, self.encoding, names, self.delimiter, self.quotechar)
@@ -164,7 +166,7 @@ class _CsvText:
         row, line = lines.pass_over(table.num_rows)
         return PlainPart(table, row, line)
 
-    def _records(self, lines: "_Lines") -> Iterator[Record]:
+    def _records(self, lines: "_Lines") -> Iterator[RawRecord]:
         """The header and every record that is not blank, as the csv module reads them."""
         reader = csv.reader(lines, delimiter=self.delimiter, quotechar=self.quotechar, strict=True)
         while True:
@@ -177,11 +179,11 @@ class _CsvText:
             if cells is None:
                 return
             if "".join(cells).strip():
-                yield told_of_nul(Record(lines.row, lines.first_line, cells, fault))
+                yield with_nul_faults(RawRecord(lines.row, lines.first_line, cells, fault))
 
     @contextmanager
     def _lines(self, block_bytes: int) -> Iterator[tuple["_Lines", Blocks | None]]:
-        """The text from its beginning, and the blocks behind it where they may be plain."""
+        """The lines of the text, and the blocks they come from if those may be plain."""
         try:
             if can_be_plain(self.encoding, self.delimiter, self.quotechar):
                 with self.file.path.open("rb") as binary:
@@ -279,7 +281,7 @@ class _Lines:
         del self.taken[index + 1 :]
 
 
-def _next_part(parts: Iterator[list[Record] | PlainPart]) -> list[Record] | PlainPart | None:
+def _next_part(parts: Iterator[list[RawRecord] | PlainPart]) -> list[RawRecord] | PlainPart | None:
     with _long_cells():
         return next(parts, None)
 

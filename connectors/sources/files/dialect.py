@@ -1,4 +1,4 @@
-"""How a CSV is written: its delimiter, and where quotes go wrong. Reading it is in `csv_file`."""
+"""Finds the delimiter of a CSV, and where its quotes go wrong. `csv_file` does the reading."""
 
 import re
 from collections import Counter
@@ -10,10 +10,10 @@ LONGEST_NAME = 25
 
 
 def find_delimiter(sample: str, quotechar: str, header_row: int | None = None) -> str:
-    """The one of , ; tab | that the header has and most records repeat as often; `,` for a single column.
+    """The delimiter: the one of , ; tab | that most records have as often as the header does.
 
-    Quoted cells are taken out first, whichever delimiter they stand between, so theirs do not count. A first
-    line with none of them may be a title: then it is the one that most lines have as often.
+    Delimiters inside quoted cells do not count. If the first line has none, it may be a title: then the
+    delimiter is the one that most lines have equally often. A single column counts as delimited by commas.
     """
     if header_row is not None:
         sample = "".join(sample.splitlines(keepends=True)[header_row - 1 :])
@@ -31,7 +31,8 @@ def find_delimiter(sample: str, quotechar: str, header_row: int | None = None) -
 
 
 def end_of_good_cells(record: str, delimiter: str, quotechar: str) -> int:
-    """Where the first cell starts that opens with a quote and does not end with one."""
+    """The start of the first cell that opens with a quote and does not end with one."""
+    # Possessive (*+): a record of megabytes with a wrong quote would otherwise backtrack for minutes.
     cell = rf"(?:{_quoted(quotechar)}|(?!{re.escape(quotechar)})[^{re.escape(delimiter)}\r\n]*+)"
     good = re.match(rf"(?:{cell}{re.escape(delimiter)})*+", record)
     return good.end() if good else 0
@@ -61,7 +62,7 @@ def _lines_without_quoted_cells(sample: str, quotechar: str) -> list[str]:
 
 
 def _is_name(line: str) -> bool:
-    """Whether it looks like the name of a single column of addresses, and not like a title."""
+    """Whether the line looks like the name of a single column of addresses and not like a title."""
     return len(line.strip()) <= LONGEST_NAME and re.search(r"mail|correo|courriel", line, re.I) is not None
 
 

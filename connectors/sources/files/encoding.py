@@ -1,4 +1,4 @@
-"""In which encoding a text file is written, and what is no text at all."""
+"""Finds the encoding of a text file, and refuses files that are not text."""
 
 import codecs
 import io
@@ -14,7 +14,7 @@ from connectors.sources.files.code_pages import guess_page, misspelt, words_beyo
 BLOCK_BYTES = 1024 * 1024
 SAMPLE_BYTES = 64 * 1024
 MAX_TOKENS = 2_000
-"""More words tell no more of an encoding."""
+"""Enough words: more would not tell more of the encoding."""
 MAX_TOKEN_BYTES = 200
 SHOWN_WORDS = 4
 
@@ -48,12 +48,12 @@ _OTHER_TEXT = (
     (r"begin:vcard\b", "a file of vCards"),
     (r"[{\[]\s*(?:[{\"\]}]|$)", "JSON"),
 )
-"""What text begins with, without case, that no table begins with."""
+"""Beginnings, in any case, of texts that are not tables."""
 _TOKEN = re.compile(rb"[^\s,;|\"@<>()]*[\x80-\xff][^\s,;\"<>()]*")
 
 
 class Encoding(NamedTuple):
-    """`words` are a few beyond ASCII as they are read, where the encoding was guessed by them."""
+    """An encoding. `words` are a few words beyond ASCII as it decodes them, if it was guessed."""
 
     name: str
     words: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Encoding(NamedTuple):
 
 @contextmanager
 def open_text(path: Path, encoding: str) -> Iterator[TextIO]:
-    """The text after its byte order mark, if it has one, with line ends as they are."""
+    """The text without its byte order mark, with line ends as they are."""
     with path.open(encoding=encoding, newline="") as handle:
         if handle.read(1) != "\ufeff":
             handle.seek(0)
@@ -69,10 +69,10 @@ def open_text(path: Path, encoding: str) -> Iterator[TextIO]:
 
 
 def encoding_of(path: Path, given: str | None, kind: str) -> Encoding:
-    """The encoding that was given, if the file can be read so, or the one that is found.
+    """The given encoding, if the file can be read in it, or else the one that is found.
 
-    `kind` is what the file is to be: "a CSV file". Raises ConfigError for a name that Python does not know,
-    SourceError for a file that is not text or whose encoding is not clear.
+    `kind` is what the file should be, such as "a CSV file". Raises ConfigError for a name that Python does
+    not know, SourceError for a file that is not text or whose encoding is not clear.
     """
     with path.open("rb") as handle:
         start = handle.read(SAMPLE_BYTES)
@@ -102,17 +102,17 @@ def _refuse_other_kinds(path: Path, start: bytes, kind: str) -> None:
 
 
 def refuse_other_text(path: Path, sample: str, kind: str) -> None:
-    """Raises SourceError for text that is of another kind, by its beginning."""
+    """Raises SourceError if the beginning of the text shows another kind of file."""
     for pattern, other in _OTHER_TEXT:
         if re.match(pattern, sample.lstrip(), re.IGNORECASE):
             raise SourceError(f"{path.name} is {other}, not {kind}")
 
 
 def _found(path: Path, start: bytes) -> Encoding:
-    """UTF by its mark or its NULs, UTF-8 if all bytes are valid in it, or else the code page of its words.
+    """UTF by its mark or its NULs, UTF-8 if all bytes are valid, or else the code page of the words.
 
-    A file that is UTF-8 but for a few damaged bytes is an error: read in a code page, which takes almost any
-    bytes, every accent in it would arrive as two wrong letters.
+    A UTF-8 file with a few damaged bytes is an error: a code page takes almost any bytes, and every accent
+    would arrive as two wrong letters.
     """
     if sure := _encoding_by_mark(start) or _utf_16_by_nuls(start):
         check_encoding(path, sure)
@@ -133,7 +133,7 @@ def _found(path: Path, start: bytes) -> Encoding:
 
 
 def _page(path: Path, tokens: list[bytes], bad_line: int) -> str:
-    """Japanese shows by syllables in a row: their first bytes are no letters in the other code pages."""
+    """The code page of the words. Japanese is tried first: its syllables are no letters in other pages."""
     if _is_shift_jis(path):
         return "cp932"
     # Words in UTF-8 are of another file; what else there is may tell the page of the rest.

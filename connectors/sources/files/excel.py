@@ -1,8 +1,8 @@
 """Contacts in Excel workbooks, as text.
 
-Whole numbers have no `.0` and the zeros and signs of their format, dates are ISO (without an hour where the
-cell has none), true and false are lower case, a formula is the value that was stored last. Everything else is
-as in `values`.
+Whole numbers have no `.0` but the zeros and signs of their format; dates are ISO, without an hour if the cell
+has none; true and false are lower case; a formula is the value that was stored last. Everything else follows
+`values`.
 """
 
 import zipfile
@@ -19,14 +19,14 @@ from connectors.sources.files.header import SEARCHED_ROWS, header_of
 from connectors.sources.files.watched import WatchedFile, watched
 from connectors.sources.files.workbook import Row, Sheet, Workbook, read_workbook
 from connectors.sources.names import unique_names
-from connectors.sources.records import Record, chunks_of, told_of_nul
+from connectors.sources.records import RawRecord, chunks_of, with_nul_faults
 
 _KIND = "an Excel workbook"
 _OTHERS = {".xls": "an old Excel workbook", ".ods": "an OpenDocument sheet", ".xlsb": "a binary workbook"}
 _PASSWORD = "EncryptedPackage".encode("utf-16-le")
 _START_BYTES = 1024 * 1024
 NOTED_ROWS = 1_000
-"""So far from the beginning is looked for cells beside the table."""
+"""The rows that are searched for cells beside the table."""
 
 
 def open_excel(
@@ -37,9 +37,9 @@ def open_excel(
     header_row: int | None = None,
     chunk_rows: int = 20_000,
 ) -> "ExcelSheet":
-    """The sheet of this name, or the first that is not hidden.
+    """The sheet of this name, or the first visible one.
 
-    Raises SourceError for a file that is no workbook, ConfigError for a sheet that is not there.
+    Raises SourceError for a file that is not a workbook, ConfigError for a missing sheet.
     """
     file = watched(path)
     _refuse_other_kinds(file)
@@ -94,7 +94,7 @@ def _opened(file: WatchedFile) -> Iterator[Workbook]:
 
 
 def _refuse_other_kinds(file: WatchedFile) -> None:
-    """By what is in it: a name is easily given."""
+    """Goes by the content, because many files are only named .xlsx."""
     try:
         with file.path.open("rb") as handle:
             start = handle.read(_START_BYTES)
@@ -131,7 +131,7 @@ def _archive_kind(archive: zipfile.ZipFile) -> str:
 
 
 def _chosen(book: Workbook, wanted: str | None, file: str) -> Sheet:
-    """Names are compared as people write them: trimmed, and without case."""
+    """The sheet of the wanted name, compared without case and surrounding blanks."""
     if not book.sheets:
         raise SourceError(f"{file} has no sheet with cells")
     if wanted is None:
@@ -158,7 +158,7 @@ def _sheet_note(book: Workbook, chosen: Sheet, wanted: str | None) -> str:
     return f"{note}, which is hidden" if chosen.is_hidden else note
 
 
-def _notes_beside(records: Sequence[Record], header_row: int, width: int) -> Iterator[str]:
+def _notes_beside(records: Sequence[RawRecord], header_row: int, width: int) -> Iterator[str]:
     rows = [
         str(record.row)
         for record in records
@@ -169,8 +169,8 @@ def _notes_beside(records: Sequence[Record], header_row: int, width: int) -> Ite
         yield f"cells to the right of the header are left out: row {', '.join(rows[:5])}{more}"
 
 
-def _record(row: Row, width: int | None = None) -> Record:
-    """As wide as the header; what stands to the right of it is a note."""
+def _record(row: Row, width: int | None = None) -> RawRecord:
+    """The record of a row, as wide as the header."""
     if width is None:
         width = max(row.cells, default=-1) + 1
     cells, faults = [""] * width, []
@@ -179,10 +179,10 @@ def _record(row: Row, width: int | None = None) -> Record:
             cells[place] = text
             if fault:
                 faults.append((place, fault))
-    return told_of_nul(Record(row.number, row.number, cells, "", tuple(faults)))
+    return with_nul_faults(RawRecord(row.number, row.number, cells, "", tuple(faults)))
 
 
-def _trimmed(record: Record) -> Record:
+def _trimmed(record: RawRecord) -> RawRecord:
     """Without the blank cells at the end, which only carry a format."""
     width = max((place for place, cell in enumerate(record.cells, 1) if cell.strip()), default=0)
     return record._replace(cells=record.cells[:width])

@@ -1,7 +1,7 @@
-"""Which row of a table holds the names of its columns. Pure.
+"""Finds the row with the names of the columns. Pure.
 
-People put titles above a table, and exporters leave the header out. A title line taken for the header makes
-every record invalid; a person taken for the header is lost, and shown where only names of columns are.
+People put titles above a table, and some exporters leave the header out. A title taken for the header would
+make every record invalid; a person taken for it would be lost, and shown as if their data were column names.
 """
 
 import re
@@ -9,21 +9,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from connectors.errors import ConfigError, SourceError
-from connectors.sources.records import Record, named_columns
+from connectors.sources.records import RawRecord, named_columns
 
 SEARCHED_ROWS = 20
 LONGEST_NAME = 60
 SHORT_NAME = 25
-"""A word for mail in a longer text may stand in a title."""
+"""A longer text with a word for mail in it may be a title."""
 
 _ADDRESS = re.compile(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+\.[^\W\d_]{2,}")
 _MAIL_WORD = re.compile(r"mail|correo|courriel|correio|メール|почт|邮|郵|메일", re.IGNORECASE)
 _VALUE = re.compile(r"[\d\s.,:/+()%-]+")
-"""A number, a date, a telephone number: no name of a column."""
+"""Matches numbers, dates and telephone numbers, which are not names of columns."""
 
 
 class Header(NamedTuple):
-    """`row` is the row it stands on, 0 where the names come from the pipeline file alone."""
+    """The names of the columns. `row` is 0 if they come from the pipeline file alone."""
 
     row: int
     columns: tuple[str, ...]
@@ -31,11 +31,11 @@ class Header(NamedTuple):
 
 
 def header_of(
-    records: Sequence[Record], file: str, names: Sequence[str] | None = None, row: int | None = None
+    records: Sequence[RawRecord], file: str, names: Sequence[str] | None = None, row: int | None = None
 ) -> Header:
-    """`records` are the first that are not blank, `names` and `row` what the pipeline file says.
+    """The header among the first records that are not blank; `names` and `row` are from the pipeline file.
 
-    Raises SourceError where there is no header, ConfigError for a row that is none.
+    Raises SourceError if there is no header, ConfigError for a row that cannot be one.
     """
     if names is not None and row is None:
         columns, notes = named_columns(names)
@@ -58,15 +58,15 @@ def header_of(
     return Header(record.row, columns, (*said, *notes))
 
 
-def _on_row(records: Sequence[Record], file: str, row: int) -> Record:
+def _on_row(records: Sequence[RawRecord], file: str, row: int) -> RawRecord:
     for record in records:
         if record.row == row:
             return record
     raise ConfigError(f"{file}: `header_row: {row}` is blank, or not there")
 
 
-def _place(records: Sequence[Record]) -> int:
-    """Of the header: the first record, unless it is a title and a later one clearly is a header."""
+def _place(records: Sequence[RawRecord]) -> int:
+    """The place of the header: the first record, unless it is a title and a later one clearly is a header."""
     first = records[0]
     if first.fault or (_has_mail_word(first) and (_filled(first) > 1 or len(_texts(first)[0]) <= SHORT_NAME)):
         return 0
@@ -81,7 +81,7 @@ def _place(records: Sequence[Record]) -> int:
     return 0
 
 
-def _is_of_names(record: Record) -> bool:
+def _is_of_names(record: RawRecord) -> bool:
     texts = _texts(record)
     return (
         not record.fault
@@ -91,27 +91,27 @@ def _is_of_names(record: Record) -> bool:
     )
 
 
-def _is_of_addresses(record: Record, below: Sequence[Record]) -> bool:
-    """A single column of addresses under a title."""
+def _is_of_addresses(record: RawRecord, below: Sequence[RawRecord]) -> bool:
+    """Whether the record heads a single column of addresses."""
     is_name = _has_mail_word(record) and len(_texts(record)[0]) <= SHORT_NAME
     return is_name and any(map(_holds_address, below[:1]))
 
 
-def _is_above_people(record: Record, below: Sequence[Record]) -> bool:
+def _is_above_people(record: RawRecord, below: Sequence[RawRecord]) -> bool:
     return _has_mail_word(record) or any(map(_holds_address, below))
 
 
-def _holds_address(record: Record) -> bool:
+def _holds_address(record: RawRecord) -> bool:
     return any(_ADDRESS.search(cell) for cell in record.cells)
 
 
-def _has_mail_word(record: Record) -> bool:
+def _has_mail_word(record: RawRecord) -> bool:
     return not _holds_address(record) and any(_MAIL_WORD.search(cell) for cell in record.cells)
 
 
-def _filled(record: Record) -> int:
+def _filled(record: RawRecord) -> int:
     return len(_texts(record))
 
 
-def _texts(record: Record) -> list[str]:
+def _texts(record: RawRecord) -> list[str]:
     return [text for cell in record.cells if (text := cell.strip())]

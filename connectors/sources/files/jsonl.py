@@ -20,17 +20,17 @@ from connectors.sources import Chunk
 from connectors.sources.files.encoding import encoding_of, open_text, refuse_other_text
 from connectors.sources.files.watched import WatchedFile, watched
 from connectors.sources.names import unique_names
-from connectors.sources.records import Record, chunks_of, named_columns, record_of
+from connectors.sources.records import RawRecord, chunks_of, named_columns, record_of
 from connectors.sources.values import cell_of
 
 MAX_DEPTH = 8
-"""Objects deeper inside stay JSON."""
+"""Objects below this depth stay JSON."""
 MAX_COLUMNS = 4_096
 MAX_VALUE_CHARS = 16 * 1024 * 1024
 _BLOCK_CHARS = 64 * 1024
 _KIND = "JSON lines"
 _WHOLE_BELOW = 40
-"""Digits of a whole number that is written with an exponent."""
+"""The most digits to which a whole number with an exponent is written out."""
 
 
 def open_jsonl(path: Path, *, encoding: str | None = None, chunk_rows: int = 20_000) -> "JsonLines":
@@ -84,21 +84,22 @@ class JsonLines:
             yield from chunks_of(records, unique_names(self.columns), self._chunk_rows)
         self._file.refuse_change()
 
-    def _record(self, row: int, line: int, text: str, value: Any) -> Record:
+    def _record(self, row: int, line: int, text: str, value: Any) -> RawRecord:
         if not isinstance(value, dict):
-            return Record(row, line, [text], "not a JSON object")
+            return RawRecord(row, line, [text], "not a JSON object")
         flat = _flat(value)
         return record_of(row, line, [cell_of(flat.get(key, "")) for key in self._keys])
 
 
 class _Number(str):
-    """A number as it is written."""
+    """A number in the digits of the file."""
 
     __slots__ = ()
 
 
 def _begins_an_array(first: list[str]) -> bool:
-    """An array on the first line alone, with others below it, is a line that is no object."""
+    """Whether the file is one array. An array that ends on the first of several lines is a bad line
+    instead."""
     if not first[0].lstrip().startswith("["):
         return False
     return len(first) == 1 or _parsed(first[0].strip()) is None
@@ -116,7 +117,7 @@ def _refuse_documents(path: Path, first: list[str]) -> None:
 
 
 def _parsed(text: str) -> Any:
-    """None for what is not JSON."""
+    """The value; None for text that is not JSON."""
     try:
         return json.loads(text, **_NUMBERS)
     except (ValueError, RecursionError):
@@ -131,7 +132,8 @@ _NUMBERS: dict[str, Any] = {"parse_float": _Number, "parse_int": _Number, "parse
 
 
 def _values(file: WatchedFile, encoding: str, is_array: bool) -> Generator[tuple[int, str, Any]]:
-    """(line, text, value) of every line that is not blank, or element; None where it is not JSON."""
+    """(line, text, value) of every line that is not blank, or of every element; value None if it is not
+    JSON."""
     try:
         with open_text(file.path, encoding) as handle:
             if is_array:
@@ -147,7 +149,7 @@ def _values(file: WatchedFile, encoding: str, is_array: bool) -> Generator[tuple
 
 
 def _elements(file: WatchedFile, handle: TextIO) -> Iterator[tuple[int, str, Any]]:
-    """The elements of an array, one after the other. Raises SourceError where it is damaged."""
+    """The elements of an array, one at a time. Raises SourceError if it is damaged."""
     decoder = json.JSONDecoder(**_NUMBERS)
     buffer, line = "", 1
     at = handle.read(_BLOCK_CHARS)
@@ -162,13 +164,15 @@ def _elements(file: WatchedFile, handle: TextIO) -> Iterator[tuple[int, str, Any
         try:
             value, end = decoder.raw_decode(buffer)
         except (ValueError, RecursionError) as error:
+            # At least doubled: parsing from the start after each small block would take quadratic time.
             more = handle.read(max(_BLOCK_CHARS, len(buffer)))
             if not more or len(buffer) > MAX_VALUE_CHARS or isinstance(error, RecursionError):
                 raise SourceError(f"{file.path.name}, line {line}: the JSON is damaged, or cut off") from None
             buffer += more
             continue
+        # 12 at the end of a block may be the beginning of 123.
         if end == len(buffer) and (more := handle.read(_BLOCK_CHARS)):
-            buffer += more  # a number may go on in the next block
+            buffer += more
             continue
         yield line, buffer[:end], value
         line += buffer[:end].count("\n")
@@ -176,7 +180,7 @@ def _elements(file: WatchedFile, handle: TextIO) -> Iterator[tuple[int, str, Any
 
 
 def _flat(value: dict[str, Any], prefix: str = "", depth: int = 1) -> dict[str, str]:
-    """The cells of an object, by column."""
+    """The cells of an object by column."""
     cells: dict[str, str] = {}
     for key, inner in value.items():
         name = prefix + key.replace("\0", "")

@@ -1,7 +1,7 @@
-"""What a number in a spreadsheet is as text, by the format of its cell. Pure.
+"""The text of a spreadsheet's number, by the format of its cell. Pure.
 
-A format that adds digits or signs (00000 for a postcode, "+"0 for a telephone) is part of the value; one that
-leaves digits out or adds a unit is not. A number that is no date in a format of dates is a number.
+A format that adds digits or signs (00000 for a postcode, "+"0 for a telephone) is a part of the value; one
+that drops digits or adds a unit is not. A number outside the calendar stays a number in a date format.
 """
 
 import re
@@ -13,11 +13,12 @@ from typing import Any
 from connectors.sources.values import text_of
 
 EXACT_BELOW = 1e15
-"""A spreadsheet keeps fifteen digits."""
+"""Spreadsheets keep fifteen digits."""
 TOO_LONG = "holds a number of more than 15 digits, which a spreadsheet rounds: export the column as text"
 _CURRENCIES = re.compile(r"[$€£¥₤₽₹₩]|\b(?:EUR|USD|CHF|GBP|kr|zł)\b")
 _TOKEN = re.compile(r'"([^"]*)"|\\(.)|_.|\*.|([0#?])|([-+()/: ]|[^\w.,%@*"\\])|(.)', re.DOTALL)
 _CONDITION = re.compile(r"\[(<=|>=|<>|<|>|=)(-?[0-9.]+)\]")
+# Built-in formats of East Asian versions of Excel (ECMA-376, 18.8.30), which openpyxl does not list.
 _EASTERN_DATES = {*map(str, range(27, 37)), *map(str, range(50, 59))}
 
 
@@ -42,7 +43,7 @@ class NumberFormat:
             value = float(written)
         except ValueError:
             return written, ""
-        if value - value:  # infinite, or none
+        if value - value:  # infinite or NaN, for which the difference is NaN
             return "", ""
         if (
             self.kind != "number"
@@ -67,13 +68,14 @@ def builtin_format(number: str) -> NumberFormat:
 
 
 def _moment(value: float, kind: str, code: str, is_from_1904: bool) -> str | None:
-    """None for a number that is no day of a calendar."""
+    """The date, time or span; None for a number outside the calendar."""
     dates = _openpyxl().utils.datetime
     epoch = dates.CALENDAR_MAC_1904 if is_from_1904 else dates.CALENDAR_WINDOWS_1900
     if value < 0 and kind == "date":
         return None
+    # Day 0 is before the first day of both calendars: programs write it for an absent date.
     if value == 0 and kind == "date" and re.search("[yd]", code, re.IGNORECASE):
-        return ""  # no day has the number 0: it is what is left of a date that is not there
+        return ""
     try:
         moment = dates.from_excel(value, epoch, timedelta=kind == "span")
     except (ValueError, OverflowError):
@@ -85,7 +87,7 @@ def _moment(value: float, kind: str, code: str, is_from_1904: bool) -> str | Non
 
 @lru_cache(maxsize=65536)
 def _filled(code: str, digits: str) -> str:
-    """The digits in the places that a format has for them; as they are in any other format."""
+    """The digits filled into the places of a format; unchanged for any other format."""
     if digits.startswith("-"):
         return digits
     tokens = _tokens(_section(code, int(digits)))
@@ -106,12 +108,12 @@ def _filled(code: str, digits: str) -> str:
         elif sign == "0":
             text = "0" + text
         else:
-            return digits  # a group that the number is too short for
+            return digits
     return text
 
 
 def _section(code: str, value: int) -> str:
-    """The part of the format that is meant for the value."""
+    """The section of the format that applies to the value."""
     sections = re.findall(r'(?:"[^"]*"|\\.|[^;"\\])+', code)
     for section in sections:
         condition = _CONDITION.search(section)
@@ -133,7 +135,7 @@ def _holds(sign: str, value: int, limit: float) -> bool:
 
 @lru_cache(maxsize=4096)
 def _tokens(section: str) -> tuple[tuple[str, str], ...] | None:
-    """(place or sign, character) of a format that only adds; None of one with a unit or a currency."""
+    """(place or sign, character) of a format that only adds; None for a format with a unit or a currency."""
     tokens: list[tuple[str, str]] = []
     for quoted, escaped, place, sign, other in _TOKEN.findall(section):
         if other:
@@ -153,7 +155,7 @@ def _tokens(section: str) -> tuple[tuple[str, str], ...] | None:
 
 @cache
 def _openpyxl() -> Any:
-    """What knows the formats of Excel: a fifth of a second to import, for whoever has a workbook."""
+    # A fifth of a second to import: only pipelines with a workbook pay for it.
     import openpyxl
 
     return openpyxl

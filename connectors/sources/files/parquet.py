@@ -24,7 +24,7 @@ _KIND = "a Parquet file"
 
 
 def open_parquet(path: Path, *, chunk_rows: int = 20_000) -> "ParquetTable":
-    """Raises SourceError for a file that is none."""
+    """The table of a file. Raises SourceError for one that is not Parquet."""
     file = watched(path)
     with _opened(file) as table:
         columns, notes = named_columns(_flat(table.schema_arrow.empty_table()).column_names)
@@ -61,7 +61,7 @@ def _opened(file: WatchedFile) -> Iterator[parquet.ParquetFile]:
 
 
 def _flat(table: pa.Table) -> pa.Table:
-    """With a column for each part of a structure, and of the structures in it."""
+    """The table with one column for each part of a structure, however deep."""
     while any(pa.types.is_struct(column.type) for column in table.schema):
         table = table.flatten()
     return table
@@ -71,7 +71,7 @@ def _texts(column: pa.Array) -> TextColumn:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        # Nobody has looked yet whether the bytes are text.
+        # Parquet declares text without checking it: the cast back checks the bytes.
         column = column.cast(pa.binary() if pa.types.is_string(column.type) else pa.large_binary())
     is_binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
     if is_binary and not pc.any(pc.match_substring(column, b"\0")).as_py():
@@ -83,9 +83,10 @@ def _texts(column: pa.Array) -> TextColumn:
 
 
 def _values(column: pa.Array) -> Iterator[Any]:
-    """As Python has them; a single precision number as the digits that tell it from its neighbours."""
+    """The values as Python has them. A 32-bit float gets the shortest digits that identify it."""
     if pa.types.is_floating(column.type) and column.type != pa.float64():
         numbers = column.to_numpy(zero_copy_only=False)
+        # as_py() of a 32-bit 0.1 is 0.10000000149011612.
         yield from (float(str(number)) for number in numbers)
         return
     for value in column:

@@ -20,7 +20,7 @@ from pyarrow import csv
 from connectors.sources import Chunk
 
 PLAIN_ENCODINGS = frozenset({"utf-8", "ascii", "cp1252", "cp1250", "iso8859-1", "iso8859-15", "mac-roman"})
-"""By Python's name: a byte below 128 is that character of ASCII, wherever it stands."""
+"""Encodings, by Python's name, in which a byte below 128 is always that ASCII character."""
 
 MIN_BLOCK = 64 * 1024
 MAX_BLOCK = 4 * 1024 * 1024
@@ -31,7 +31,7 @@ _LINE_FEED, _RETURN = ord("\n"), ord("\r")
 
 @dataclass(frozen=True, slots=True)
 class PlainPart:
-    """The records of a block, one for each line, those of blanks too; the first is on that row and line."""
+    """The records of a block, one per line, blank ones too. `row` and `line` are those of the first."""
 
     table: pa.Table
     row: int
@@ -39,7 +39,7 @@ class PlainPart:
 
 
 class Blocks:
-    """Whole lines of a file, a block at a time or one by one; a byte order mark is no part of them."""
+    """The lines of a file without its byte order mark, in blocks of whole lines or one by one."""
 
     def __init__(self, file: BinaryIO, encoding: str, block_bytes: int) -> None:
         self._file, self._encoding = file, encoding
@@ -64,7 +64,7 @@ class Blocks:
         return self._lines.popleft().decode(self._encoding)
 
     def rest_not_tried(self) -> bytes:
-        """What is left of the block at hand or, after its end, the next; nothing if it was given before."""
+        """The rest of the current block or else the next one; empty if it was given before."""
         if not self._block and not self._lines:
             self._load()
         if self._is_tried:
@@ -73,7 +73,7 @@ class Blocks:
         return self._block or b"".join(self._lines)
 
     def leave(self) -> None:
-        """Nothing more is wanted of the block at hand."""
+        """Skips the rest of the current block."""
         self._block = b""
         self._lines.clear()
 
@@ -92,7 +92,7 @@ class Blocks:
 
 
 def can_be_plain(encoding: str, delimiter: str, quotechar: str) -> bool:
-    """Whether blocks of such a text are worth a look."""
+    """Whether blocks of such a text can be plain at all."""
     name = codecs.lookup(encoding).name
     return name in PLAIN_ENCODINGS and delimiter.isascii() and quotechar.isascii()
 
@@ -100,9 +100,10 @@ def can_be_plain(encoding: str, delimiter: str, quotechar: str) -> bool:
 def read_plain(
     block: bytes, encoding: str, names: Sequence[str], delimiter: str, quotechar: str
 ) -> pa.Table | None:
-    """The records of a block of whole lines, one for each line; None where anything in it is odd."""
+    """The records of a block, one per line; None if anything in it is odd."""
+    # A line of megabytes is left to the csv module, which bounds it; pyarrow would strip a byte order mark.
     if len(block) > 2 * MAX_BLOCK or b"\0" in block or block.startswith(codecs.BOM_UTF8):
-        return None  # a line of megabytes, a mark that pyarrow would take away
+        return None
     returns = block.count(b"\r")
     if returns and returns != block.count(b"\r\n"):  # one byte is counted much faster than two
         return None
@@ -141,7 +142,7 @@ def plain_chunks(part: PlainPart, chunk_rows: int) -> Iterator[Chunk]:
 
 
 def _not_blank(table: pa.Table) -> npt.NDArray[np.bool_] | None:
-    """None where all records say something."""
+    """Which records are not blank; None for all of them."""
     first = pc.equal(pc.utf8_trim(table.column(0), characters=_WHITE), "")
     if not pc.any(first).as_py():
         return None
@@ -153,7 +154,7 @@ def _not_blank(table: pa.Table) -> npt.NDArray[np.bool_] | None:
 
 
 def _quotes_enclose_cells(block: bytes, delimiter: str, quotechar: str) -> bool:
-    """Every quote opens a cell, closes it, or stands in one twice."""
+    """Whether every quote opens or closes a cell, or is doubled inside one."""
     data = np.frombuffer(block, dtype=np.uint8)
     if block.count(quotechar.encode()) == 0:
         return True

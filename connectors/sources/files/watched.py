@@ -1,4 +1,4 @@
-"""Files on a disk: found with a helpful message or not at all, and watched for changes while read."""
+"""Files on disk: a missing one gets a helpful message, and one that changes while it is read is refused."""
 
 import difflib
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from connectors.errors import SourceError, SyncError
 
 @dataclass(frozen=True, slots=True)
 class WatchedFile:
-    """A file as it was when it was found; `version` changes when it is written to or replaced."""
+    """A file as it was found. `version` changes if it is written to or replaced."""
 
     path: Path
     version: tuple[int, ...]
 
     def refuse_change(self) -> None:
-        """Raises SourceError where the name stands for something else by now."""
+        """Raises SourceError if the file was changed or replaced meanwhile."""
         try:
             changed = _version(self.path) != self.version
         except OSError as error:
@@ -30,13 +30,16 @@ class WatchedFile:
 
     @contextmanager
     def read_as(self, kind: str) -> Iterator[None]:
-        """Whatever a library makes of a damaged file becomes a SourceError: "an Excel workbook" is a kind."""
+        """Turns whatever a library raises for a damaged file into a SourceError; `kind` is "an Excel
+        workbook", say."""
         try:
             yield
         except SyncError:
             raise
         except MemoryError as error:
             raise SourceError(f"{self.path.name} does not fit into the memory") from error
+        # Parsers of binary formats raise almost anything for a damaged file: KeyError, struct.error, their
+        # own.
         except Exception as error:
             if isinstance(error, OSError) and error.strerror:
                 raise self.unreadable(error) from error
@@ -47,7 +50,7 @@ class WatchedFile:
 
 
 def watched(path: Path) -> WatchedFile:
-    """Raises SourceError where there is no file of that name, with the names near it."""
+    """The file. Raises SourceError if there is none, with the nearest names."""
     _refuse_other_than_file(path)
     try:
         return WatchedFile(path, _version(path))

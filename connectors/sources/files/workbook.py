@@ -1,9 +1,9 @@
-"""An Excel workbook (.xlsx, .xlsm) as its parts of XML say it, a row at a time and in flat memory.
+"""Reads Excel workbooks (.xlsx, .xlsm) from their XML parts, a row at a time and in constant memory.
 
-Only what contacts need is read: sheets, cells, shared texts and number formats. So a font, a chart or the
-name of an author that a program wrote wrongly is no reason to refuse contacts, and the strict form of the
-standard, which has other namespaces, is read as the usual one. openpyxl reads all of a file or nothing, and
-cannot tell a formula without a result from a blank cell; what it knows of formats and dates is used.
+Only sheets, cells, shared texts and number formats are read. So a font, a chart or an author that a program
+wrote wrongly does not refuse contacts, and the strict form of the standard, which has other namespaces, is
+read like the usual one. openpyxl reads all of a file or nothing, and cannot tell a formula without a result
+from a blank cell; its knowledge of formats and dates is used.
 """
 
 import posixpath
@@ -41,7 +41,7 @@ class Sheet(NamedTuple):
 
 
 class Row(NamedTuple):
-    """`cells` are (text, fault) by column, from 0; those that are not there are blank."""
+    """`cells` are (text, fault) by column, counted from 0; absent ones are blank."""
 
     number: int
     cells: dict[int, tuple[str, str]]
@@ -55,7 +55,7 @@ class Workbook:
     sheets: list[Sheet] = field(default_factory=list)
     is_from_1904: bool = False
     is_uncalculated: bool = False
-    """Whether the program that wrote it left all results to the one that opens it."""
+    """Whether the program that wrote it left all results to be calculated on opening."""
     _formats: list[NumberFormat] = field(default_factory=list)
     _texts: list[str] = field(default_factory=list)
     _parts: dict[str, str] = field(default_factory=dict)
@@ -78,14 +78,16 @@ class Workbook:
     def parsed(
         self, part: str, start: Start, end: End = lambda _: None, text: Text | None = None
     ) -> Iterator[None]:
-        """Parses a part of the archive, and pauses after each block."""
+        """Parses a part of the archive, yielding after each block."""
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartElementHandler = lambda name, attributes: start(_local(name), attributes)
         parser.EndElementHandler = lambda name: end(_local(name))
         parser.CharacterDataHandler = text
+        # Entities of a DOCTYPE could expand without end (billion laughs).
         parser.StartDoctypeDeclHandler = _refuse_doctype
         info = self.archive.getinfo(self._parts[part.lower()])
+        # A small archive can unpack to terabytes.
         if info.file_size > MAX_PART_BYTES:
             raise SourceError(f"{Path(self.archive.filename or '').name} is too large when it is unpacked")
         with self.archive.open(info) as source:
@@ -103,7 +105,7 @@ class Workbook:
 
 
 def read_workbook(archive: zipfile.ZipFile) -> Workbook:
-    """Raises KeyError for an archive that is no workbook, expat.ExpatError for a damaged one."""
+    """The workbook in an archive. Raises KeyError if it is none, expat.ExpatError if it is damaged."""
     book = Workbook(archive)
     book._parts = {name.lower().lstrip("/"): name for name in archive.namelist()}
     root = next(
@@ -141,7 +143,7 @@ def _relations(book: Workbook, part: str, folder: str) -> dict[str, tuple[str, s
 
 
 def _read_sheets(book: Workbook, part: str, relations: dict[str, tuple[str, str]]) -> None:
-    """Sheets of cells alone: a chart has none."""
+    """Notes the sheets with cells; sheets of charts are left out."""
 
     def start(name: str, attributes: Attributes) -> None:
         if name == "workbookPr":
@@ -179,7 +181,7 @@ def _read_formats(book: Workbook, part: str) -> None:
 
 
 def _read_texts(book: Workbook, part: str) -> None:
-    """The texts that cells share, without the reading aids of Japanese."""
+    """Reads the texts that cells share, without phonetic guides (rPh), which Japanese names have."""
     parts: list[str] = []
     aids = 0
     is_text = False
@@ -205,7 +207,7 @@ def _read_texts(book: Workbook, part: str) -> None:
 
 
 class _SheetReader:
-    """Handlers that gather the rows of a sheet."""
+    """Parser handlers that collect the rows of a sheet."""
 
     def __init__(self, book: Workbook) -> None:
         self.rows: list[Row] = []
@@ -232,6 +234,7 @@ class _SheetReader:
             self._aids += 1
         elif name == "row":
             number = attributes.get("r", "")
+            # The attribute r is optional for rows and cells: without it each follows the one before.
             self._row = int(number) if number.isdigit() else self._row + 1
             self._column, self._cells = -1, {}
 
@@ -277,7 +280,7 @@ def _word(error: str) -> str:
 
 
 def _column_of(reference: str) -> int:
-    """A1 is 0; -1 for what is no reference."""
+    """The column of a reference: A1 is 0; -1 if it is no reference."""
     column = 0
     for letter in reference:
         if not "A" <= letter <= "Z":
