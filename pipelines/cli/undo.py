@@ -208,12 +208,13 @@ def _counted(label: str, counts: Sequence[tuple[str, int]], words: str) -> Itera
 
 
 def _lead_json(lead: LeadPlan, *, show: bool) -> dict[str, Any]:
-    lines = [(mask_text(what), why) for what, why in lines_of(lead)]
     return {
         "key": lead.key if show else mask_address(lead.key),
         "created": lead.created,
-        "takes_back": [what for what, why in lines if not why],
-        "stays": [{"what": what, "why": why} for what, why in lines if why],
+        "takes_back": [mask_text(what) for what in lines_of(lead)],
+        "stays": [
+            {"kind": one.kind, "name": mask_text(one.name), "why": one.why} for one in lead.taking.stays
+        ],
     }
 
 
@@ -221,7 +222,9 @@ def _lead_lines(leads: Sequence[dict[str, Any]]) -> Iterator[str]:
     for lead in leads:
         yield lead["key"]
         yield from (f"  {what}" for what in lead["takes_back"])
-        yield from (f"  stays: {one['what']} ({_STAYS[one['why']]})" for one in lead["stays"])
+        for one in lead["stays"]:
+            named = _named(Stays(one["kind"], one["name"], one["why"]))
+            yield f"  stays: {named} ({_STAYS[one['why']]})"
 
 
 def _json(result: UndoResult, leads: list[dict[str, Any]] | None) -> dict[str, Any]:

@@ -360,14 +360,12 @@ def _named(config: PipelineConfig, store: Store, name: str) -> RunToUndo:
     return (exact or found)[0]
 
 
-def lines_of(lead: LeadPlan) -> Iterator[tuple[str, str]]:
-    """(what, why it stays; empty where it is taken back) of a lead, by names and without values."""
+def lines_of(lead: LeadPlan) -> Iterator[str]:
+    """What is taken back from a lead, by names and without values."""
     change = lead.taking.change
     if change.email:
-        yield "e-mail address to its old one", ""
+        yield "e-mail address to its old one"
     for name in (*change.fields, *change.custom_fields):
-        yield f"field {name} to its old value", ""
+        yield f"field {name} to its old value"
     for step in change.steps:
-        yield f"{step.cmd} {step.label}", ""
-    for one in lead.taking.stays:
-        yield f"{one.kind} {one.name}".strip(), one.why
+        yield f"{step.cmd} {step.label}"

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from tests.campaigns.tally import Tally
 
-CAMPAIGNS = ("crash", "faults", "refusals", "limiter", "model", "pulls", "operations")
+CAMPAIGNS = ("crash", "faults", "refusals", "limiter", "model", "pulls", "operations", "undo")
 COLUMNS = {
     "campaign": "campaign",
     "faults": "faults injected",
