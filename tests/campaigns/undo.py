@@ -18,7 +18,7 @@ from typing import Any
 
 from connectors.kartra.sandbox import Faults, Sandbox
 from connectors.kartra.sandbox.account import SandboxLead
-from tests.campaigns.contacts import LISTS, TAGS, account
+from tests.campaigns.contacts import BEFORE, LISTS, TAGS, account
 from tests.campaigns.crash import KILLED, WRITES
 from tests.campaigns.runs import (
     DONE,
@@ -140,6 +140,7 @@ def _before_us(scenario: Scenario) -> None:
         lead.tags.update(chance.sample(["Old", *TAGS], 2))
         lead.lists.update({name: chance.random() < 0.6 for name in chance.sample(LISTS, 1)})
         lead.custom_fields["note"] = "theirs"
+        lead.date_joined = BEFORE
         lead.score = chance.choice((0, 7))
 
 
