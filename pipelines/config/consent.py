@@ -1,4 +1,4 @@
-"""Who may be mailed: the proof that people agreed, and what the words of a status mean."""
+"""Who may be mailed: the proof of consent, and the meaning of words in a status column."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -21,14 +21,14 @@ from pipelines.config.scalars import (
 
 
 class ConsentConfig(Section):
-    """The proof that these people agreed: a column that says so, or your word for all of them."""
+    """The proof that these people agreed: a column, or your word for all of them."""
 
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": ["column", "accepted"]}, {"required": ["attested"]}]}
     )
 
     column: Column | None = None
-    """The column that holds the answer."""
+    """The column with each person's answer."""
     accepted: tuple[Text, ...] = ()
     """The answers that count as consent; every other record is blocked."""
     attested: Text | None = None
@@ -63,7 +63,7 @@ def _allowed(value: object) -> object:
 
 
 class OptOutConfig(Section):
-    """What the words of a column say of who may be mailed, where that is unknown, or other than it seems."""
+    """The meaning of a status column's words, where the program cannot know it or gets it wrong."""
 
     column: Column
     """The column of the source."""
@@ -73,7 +73,7 @@ class OptOutConfig(Section):
         Cells | Literal["any"],
         read_by(_allowed, {"anyOf": [{"enum": ["any"]}, {"type": "array", "items": TEXT}, VARIABLE]}),
     ] = ()
-    """Words of people who may be mailed; any: nothing in the column says anything about mail."""
+    """Words of people who may be mailed; any: the column says nothing about mail."""
 
 
 def _declares_something(opt_outs: object) -> Iterator[Fault]:
@@ -98,7 +98,7 @@ def _words(value: object) -> set[str]:
 
 
 def _opt_outs(value: object) -> object:
-    """One map, or a list of them."""
+    """One map may be written instead of a list of one."""
     return [value] if isinstance(value, Mapping) else value
 
 

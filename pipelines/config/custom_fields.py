@@ -1,6 +1,6 @@
-"""Custom fields in a pipeline file: where their values come from, and how one is made that the account lacks.
+"""Custom fields in a pipeline file: their values, and how a field that the account lacks is created.
 
-What Kartra would refuse of a new field (§5.4) is a fault of the file, told before any call.
+A new field that Kartra would refuse (§5.4) is a fault of the file, reported before any call.
 """
 
 import re
@@ -44,7 +44,8 @@ def _options(value: object) -> object:
         return value
     if not isinstance(value, list | tuple):
         raise wrong("a list of options is expected, or from_source")
-    return _NAMES.validate_python(value)  # here, so that no branch of a union speaks
+    # Checked here: as branches of a union, pydantic would report the faults of every branch.
+    return _NAMES.validate_python(value)
 
 
 def _listed_once(options: object) -> Iterator[Fault]:
@@ -59,7 +60,7 @@ def _listed_once(options: object) -> Iterator[Fault]:
 
 
 class NewField(Section):
-    """A custom field that is created in the account where that lacks it. `type` None: a text."""
+    """A custom field to be created if the account lacks it. `type` None: a text."""
 
     type: Annotated[CustomFieldType, one_of(CustomFieldType)] | None = None
     """input_field, text_area, drop_down, radio_button or checkbox."""
@@ -70,12 +71,12 @@ class NewField(Section):
         ),
         also(_listed_once),
     ] = ()
-    """What can be chosen, two or more; from_source: what the first load has. Kartra lets nobody add to them
-    later but by hand."""
+    """The options, two or more; from_source: the values of the first load. Later options can only be added by
+    hand in Kartra."""
 
 
 def _new_field(value: object) -> NewField | None:
-    """`true`, `false`, a type alone, or a map. None: it is not created."""
+    """The field of `true`, a type or a map; None for `false`."""
     if not isinstance(value, Mapping):
         word = plain_text(value)
         if word.lower() in ("true", "false"):
@@ -96,7 +97,7 @@ def _new_field(value: object) -> NewField | None:
 
 
 def _misfits(value: Mapping[str, object]) -> Iterator[Fault]:
-    """Options that do not go with the type."""
+    """Faults of options that do not fit the type."""
     kind, options = value.get("type"), value.get("options")
     if kind is None and value.keys() <= {"type", "options"}:
         yield ("type",), absent(f"missing; one of {', '.join(_TYPES)}")
@@ -129,7 +130,7 @@ class WrittenField(Value):
 
 
 def custom_field_of(value: object, info: ValidationInfo) -> Value:
-    """As `value_of`, with `create` beside it."""
+    """Like `value_of`, with `create` in the same map."""
     if not isinstance(value, Mapping) or "create" not in value:
         return value_of(value, info)
     faults: list[InitErrorDetails] = []
@@ -153,7 +154,7 @@ def custom_field_of(value: object, info: ValidationInfo) -> Value:
 
 
 def can_be_created(load: Mapping[str, object]) -> Iterator[Fault]:
-    """Faults of those names in a raw load section under which Kartra makes no custom field."""
+    """Faults of names in a raw load section that Kartra would not accept for a custom field."""
     fields = load.get("custom_fields")
     for name, value in fields.items() if isinstance(fields, Mapping) else ():
         own = value.get("create") if isinstance(value, Mapping) else None

@@ -1,4 +1,4 @@
-"""A YAML file with the place of each value, so that an error can say where it is."""
+"""A YAML file with the position of each value, so that an error can name line and column."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,13 +22,13 @@ SECRET_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-)?\}")
 URL_WITH_PASSWORD = re.compile(
     r"^(?:jdbc:)?[A-Za-z][A-Za-z0-9+.-]*://(?:[^/\s:@]*:(?!\$\{)[^@/\s]+@|\S*[?&](?:password|passwd|pwd|sslpassword)=(?!\$\{).)"
 )
-"""A URL as it stands in the file, with a password that is no variable."""
+"""A URL with a password written out instead of a variable."""
 
 
 class Document:
     """One pipeline file as dicts, lists, text and None, with the position of every key and value.
 
-    `faults` are those that the text itself has; checking the data is for others, who skip what is `settled`.
+    `faults` are those of the text itself. Whoever checks the data skips the places in `settled`.
     """
 
     def __init__(self, path: Path, variables: Mapping[str, str]) -> None:
@@ -36,7 +36,7 @@ class Document:
         self.settled: set[Where] = set()
         self.secret_variables: dict[Where, str] = {}
         self.variables_used: dict[Where, list[str]] = {}
-        """The names of the variables whose values stand in a value, but for those of `secret_variables`."""
+        """The variables that each value is made from, without those of `secret_variables`."""
         self._path = path
         self._visited = 0
         self._variables = variables
@@ -51,7 +51,7 @@ class Document:
         self.data: dict[str, object] = self._mapping(root, ())
 
     def known(self, where: Where) -> Where:
-        """The longest beginning of `where` that stands in the file."""
+        """The longest prefix of `where` that is in the file."""
         while where not in self._values:
             where = where[:-1]
         return where
@@ -86,7 +86,7 @@ class Document:
         return values
 
     def _count(self, node: yaml.Node) -> None:
-        """What an alias stands for counts as often as it is named. Raises ConfigError."""
+        """Counts a node each time an alias repeats it. Raises ConfigError."""
         self._visited += 1
         if self._visited > MAX_NODES:
             raise config_error(self._path, [fault_at(node.start_mark, (), TOO_MANY)])
@@ -100,6 +100,7 @@ class Document:
             if first is not key:
                 text = f"this key stands twice, first on line {first.start_mark.line + 1}"
                 self.faults.append(fault_at(key.start_mark, (*where, key.value), text))
+        # << comes last: a key of the map itself goes before one of a merged map.
         for base in self._merged(node, where):
             self._count(base)
             for key, value in self._pairs(base, where):
@@ -121,7 +122,9 @@ class Document:
                 self.faults.append(fault_at(key.start_mark, where, "a key is expected here"))
             elif "${" in text:
                 self.faults.append(fault_at(key.start_mark, where, "a key cannot contain a variable"))
-            elif colon and key.style is None and _is_none(value):  # {app_id:abc}: the rest may be a secret
+            # In {app_id:abc} the whole is one key, and what follows the colon may be a secret: only the name
+            # is shown.
+            elif colon and key.style is None and _is_none(value):
                 text = "a space is missing after the colon"
                 self.faults.append(fault_at(key.start_mark, (*where, name), text))
                 self.settled.add((*where, name))

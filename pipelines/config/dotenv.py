@@ -25,7 +25,7 @@ ENVIRONMENT = "the environment"
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """`given` are the environment's, which go before those of the .env."""
+    """The variables of the environment (`given`), which take precedence, and those of the .env (`beside`)."""
 
     given: Mapping[str, str]
     beside: Mapping[str, str]
@@ -36,7 +36,7 @@ class Variables:
         return {**self.beside, **self.given}
 
     def place_of(self, name: str) -> str:
-        """Where its value is from, as a message has it; "" where it has none."""
+        """The origin of a variable's value, for a message; "" if it has no value."""
         if self.given.get(name):
             return ENVIRONMENT
         named = name not in self.given and self.beside.get(name)

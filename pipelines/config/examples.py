@@ -1,4 +1,4 @@
-"""`examples`: records with the lead that is expected of them."""
+"""`examples`: records with the leads expected of them."""
 
 from typing import Annotated
 
@@ -8,10 +8,10 @@ from pipelines.config.scalars import TEXT, Section, Text, cell_text, read_by, tr
 
 
 class ExpectConfig(Section):
-    """What has to come of a record; only what is named counts."""
+    """The lead expected of a record; only what is named is compared."""
 
     sent: Annotated[bool, read_by(truth, {"enum": [True, False, "true", "false"]})] = True
-    """false: it is blocked, or becomes no lead."""
+    """false: the record is blocked or rejected."""
     fields: dict[Text, Annotated[str, read_by(cell_text, TEXT)]] = Field(default={})
     """Lead field: value; email is one of them."""
     custom_fields: dict[Text, Annotated[str, read_by(cell_text, TEXT)] | tuple[Text, ...]] = Field(default={})
@@ -23,16 +23,16 @@ class ExpectConfig(Section):
     sequences: tuple[Text, ...] | None = None
     """All its sequences, in any order."""
     untag: tuple[Text, ...] | None = None
-    """All tags that it is not to have."""
+    """All tags to be removed from it."""
     unsubscribe: tuple[Text, ...] | None = None
-    """All lists that it is not to be on."""
+    """All lists it is to be taken off."""
     unsubscribe_from_sequences: tuple[Text, ...] | None = None
-    """All sequences that it is not to be in."""
+    """All sequences to be ended for it."""
 
 
 class ExampleConfig(Section):
     """A unit test of the mapping, played by `kartra-sync check`."""
 
     given: dict[Text, Annotated[str, read_by(cell_text, TEXT)]]
-    """Column: cell. Columns that are not named are blank."""
+    """Column: cell. Other columns are blank."""
     expect: ExpectConfig

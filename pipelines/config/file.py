@@ -1,7 +1,7 @@
 """Reads a pipeline file: YAML whose scalars stay text, variables, and every fault with its position.
 
-What may stand in the file is in `config`. No message carries a value: it may be a secret, or have come from
-the environment.
+The models of `config` say what a file may hold. No message shows a value, because it may be a secret or come
+from the environment.
 """
 
 from collections.abc import Mapping
@@ -29,13 +29,14 @@ def read_pipeline(path: Path, environ: Mapping[str, str]) -> PipelineConfig:
     document = Document(path, variables.all)
     data = document.data
     errors: list[ErrorDetails] = []
-    if "path" in data:  # a field of the model, but not of the file
+    if "path" in data:  # a field of the model that no file may set
         errors.append(ErrorDetails(type="extra_forbidden", loc=("path",), msg="", input=None))
     here = path.absolute()
     config = None
     try:
         config = PipelineConfig.model_validate(data | {"path": here}, context={"folder": here.parent})
     except ValidationError as error:
+        # Without the input: pydantic would quote the value in its message.
         errors += error.errors(include_url=False, include_context=False, include_input=False)
     faults = _faults(document, errors)
     if faults or config is None:
@@ -45,7 +46,8 @@ def read_pipeline(path: Path, environ: Mapping[str, str]) -> PipelineConfig:
 
 
 def _refuse_address_of_another(document: Document, variables: Variables) -> None:
-    """An address that stands in the file itself is what this file is about, wherever credentials are from."""
+    """Checks an address that comes from a variable; one written into the file itself is meant by its
+    author."""
     credentials = list(document.secret_variables.values())
     for name in document.variables_used.get(("kartra", "url"), ()):
         refuse_address_of_another(variables, name, credentials, _WAY_OUT)
@@ -61,7 +63,8 @@ def require_credentials(config: PipelineConfig) -> Credentials:
     missing = [key for key in SECRETS if not values.get(key)]
     if not missing:
         return Credentials(**values)
-    document = Document(config.path, {})  # again, because a config keeps no positions
+    # Read again, because a config keeps no positions.
+    document = Document(config.path, {})
     faults = []
     for key in missing:
         where = ("kartra", key)
@@ -80,16 +83,18 @@ WORDS = {
     "tuple_type": "a list is expected",
     "string_type": "text is expected",
 }
-"""Pydantic's own error types in our words; `config` has words for all others."""
+"""Pydantic's own error types in our words; the models phrase all others themselves."""
 MISSING = ("missing", "absent")
 
 
 def _faults(document: Document, errors: list[ErrorDetails]) -> list[Fault]:
-    """All faults but their consequences: a misspelt key is neither missing, nor is wrong what it holds."""
+    """All faults without their consequences: a misspelt key is reported once, not as a missing one as
+    well."""
     schema = PipelineConfig.model_json_schema() if errors else {}
     faults = list(document.faults)
     refused: set[Where] = set()
     meant = set(document.settled)
+    # Unknown keys first: a key that was probably meant is not reported as missing afterwards.
     for error in sorted(errors, key=lambda error: error["type"] in MISSING):
         text = WORDS.get(error["type"], error["msg"])
         is_name = error["loc"][-1] == "[key]"

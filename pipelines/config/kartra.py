@@ -62,15 +62,15 @@ class KartraConfig(Section):
     api_password: Secret | None = None
     """The API password, from the environment: ${KARTRA_API_PASSWORD}."""
     account: Annotated[Text | None, Field(max_length=64)] = None
-    """A name of the account for people: every verb shows it."""
+    """A name of the account for people, shown by every verb."""
     mode: Annotated[Mode, one_of(Mode)] = "live"
     """Whether the App is live; Test mode rewrites stored addresses to @kartra.com."""
     calls_per_second: Annotated[float, number_between(1, 20)] = 20
-    """Calls a second for the App as a whole, 1 to 20."""
+    """Calls a second, 1 to 20, for all processes that use the App."""
     timeout_s: Annotated[float, number_between(1, 300)] = 30
     """How long to wait for an answer, in seconds."""
     settle_s: Annotated[float, number_between(1, 600)] = 10
-    """How long effects of a call without an answer may take to show up, in seconds: Kartra says "in a few
+    """How long the effects of an unanswered call may take to show, in seconds; Kartra says "in a few
     moments". Only what does not show by then is sent again."""
     workers: Annotated[Literal["auto"] | int, number_between(1, 64, whole=True, word="auto")] = "auto"
     """Calls in flight; auto follows the rate and the latency."""

@@ -1,8 +1,9 @@
-"""The load section of a pipeline file: what one may write, what it means, and our words for what is wrong.
+"""The load section of a pipeline file.
 
-Shorthands (`key: email`, `5%`) are read here, one parser beside its JSON Schema; every scalar may arrive as
-text. No message carries a value, because it may have come from the environment. Sources are in `sources`,
-consent in `consent`, what is asked for in `wishes`; reading the file, positions and variables in `file`.
+Shorthands such as `key: email` are parsed here, each parser beside its JSON Schema; every scalar may arrive
+as text. No message shows a value, because it may come from the environment. Sources are in `sources`, consent
+in
+`consent`, wishes in `wishes`; `file` reads the file with its positions and variables.
 """
 
 import re
@@ -82,7 +83,7 @@ class KeyColumn(Section):
 
 class KeyConfig(Section):
     column: str | None
-    """None: the address is the key."""
+    """None if the address is the key."""
 
 
 def _key(value: object) -> KeyConfig:
@@ -107,7 +108,7 @@ def _on_removed(value: object) -> object:
 
 
 class Duplicates(Section):
-    """Which record counts when several have the same key; `column` orders them for `newest`."""
+    """Which of several records with one key counts; `column` orders them for `newest`."""
 
     how: DuplicateRule = "last"
     column: str | None = None
@@ -176,24 +177,24 @@ Strictness = Literal["error", "warn", "ignore"]
 
 
 class ContractConfig(Section):
-    """What happens when the columns that the mapping sees are not those the pipeline knows."""
+    """What happens if columns are missing or new."""
 
     missing: Annotated[Strictness, one_of(Strictness)] = "error"
-    """A column that the pipeline names is not there. warn, ignore: what needs it is left as it is in Kartra;
-    address, key, consent and newest: cannot do without theirs in any case."""
+    """A column that the pipeline names is missing. warn, ignore: what needs it stays as it is in Kartra; the
+    columns of address, key, consent and newest: are always needed."""
     extra: Annotated[Strictness, one_of(Strictness)] = "ignore"
-    """A column is there that the pipeline does not name."""
+    """The source has a column that the pipeline does not name."""
     unused: tuple[Text, ...] = ()
-    """Columns that are known, though the mapping does not read them."""
+    """Expected columns that the mapping does not read."""
 
 
 class LoadConfig(Section):
     """Sends contacts to Kartra."""
 
     source: Annotated[SourceConfig, BeforeValidator(source_config, json_schema_input_type=WRITTEN_SOURCE)]
-    """Where the contacts are; one source."""
+    """Where the contacts come from: one source."""
     only: dict[Text, Choice] = Field(default={})
-    """Which records are loaded: {Plan: [pro, team], Left: {blank: true}}. The others are not of this load."""
+    """Which records are loaded: {Plan: [pro, team], Left: {blank: true}}. The others are left out."""
     transform: (
         Annotated[
             TransformConfig,
@@ -201,34 +202,34 @@ class LoadConfig(Section):
         ]
         | None
     ) = None
-    """module:function, a Python file beside this one: takes the records as a DataFrame, a chunk at a time,
-    and returns what the mapping is to see."""
+    """module:function in a Python file beside this one. It takes the records as a DataFrame, a chunk at a
+    time, and returns those that the mapping reads."""
     contract: ContractConfig = Field(default_factory=ContractConfig)
-    """Columns that come and go: {missing: error, extra: warn}."""
+    """What happens if columns are missing or new: {missing: error, extra: warn}."""
     key: Annotated[
         KeyConfig,
         BeforeValidator(_key, json_schema_input_type=Annotated[Any, WithJsonSchema(_EMAIL)] | KeyColumn),
     ]
-    """What makes a record and a lead the same person: email, or {column: customer_id}."""
+    """What identifies a person: email, or {column: customer_id}, which survives a change of address."""
     fields: LeadFields
     """Lead field: column of the source, "{First} {Last}", or {column, do: [steps]}. email is needed."""
     custom_fields: dict[Text, CustomField] = Field(default={})
-    """Identifier of a custom field: column of the source, or {column, do, split}; with create beside it, as
-    {type: drop_down, options: [S, M, L]}, it is made where the account lacks it."""
+    """Identifier of a custom field: column of the source, or {column, do, split}. With create, such as
+    {type: drop_down, options: [S, M, L]}, a field that the account lacks is created."""
     create_custom_fields: Annotated[bool, read_by(truth, {"enum": [True, False, "true", "false"]})] = False
-    """Whether custom fields that the account lacks are created, as texts where nothing else is said."""
+    """Whether custom fields that the account lacks are created, as texts unless create says otherwise."""
     tags: Names = ()
-    """Tags every lead gets; {column, split} takes names from a column, "Plan {Plan}" makes them of one."""
+    """Tags for every lead; {column, split} takes names from a column, "Plan {Plan}" builds them from one."""
     lists: Names = ()
     """Lists every lead is subscribed to; {column, split} takes names from a column."""
     sequences: Annotated[tuple[SequenceConfig, ...], also(listed_once)] = ()
     """Sequences every lead is subscribed to; {name: {column: Course}} takes the name from a column."""
     untag: Names = ()
-    """Tags that leads are not to have, whoever gave them: names or columns, as in tags."""
+    """Tags to remove from leads, whoever gave them: names or columns, as in tags."""
     unsubscribe: Names = ()
-    """Lists that leads are not to be on, whoever put them there: names or columns, as in lists."""
+    """Lists to take leads off, whoever put them on: names or columns, as in lists."""
     unsubscribe_from_sequences: Names = ()
-    """Sequences that leads are not to be in, whoever started them: names or columns."""
+    """Sequences to end for leads, whoever started them: names or columns."""
     points: (
         Annotated[
             PointsConfig,
@@ -253,31 +254,32 @@ class LoadConfig(Section):
         read_by(_on_removed, _REMOVALS),
         also(listed_once),
     ] = ()
-    """What happens to a lead that is gone from the source: ignore, or a list. Only what we gave is taken."""
+    """What happens to a lead that left the source: ignore, or a list. Only what we gave is taken back."""
     on_gone: Annotated[OnGone, one_of(OnGone)] = "report"
     """What happens to a lead of ours that is gone from Kartra: report (refused), recreate, forget."""
     on_drift: Annotated[OnDrift, one_of(OnDrift)] = "report"
-    """What happens to what somebody changed in Kartra of what we sent, once a look has found it."""
+    """What happens to values that were changed in Kartra after we sent them, once `drift` or a pull finds
+    them."""
     blank: Annotated[Blank, one_of(Blank)] = "ignore"
     """What an empty cell does."""
     duplicates: Annotated[Duplicates, read_by(_duplicates, _DUPLICATES)] = Field(default_factory=Duplicates)
     """Which record counts when several have the same key: first, last, newest:<column>, merge, error."""
     consent: Annotated[ConsentConfig, also(proves_consent)]
-    """The proof that these people agreed."""
+    """The proof that these people agreed to be mailed."""
     opt_out: OptOuts = ()
-    """What words of a status mean that are not known: {column: Status, blocked: [gone], allowed: [vip]}."""
+    """The meaning of words in a status column: {column: Status, blocked: [gone], allowed: [vip]}."""
     examples: tuple[ExampleConfig, ...] = ()
-    """Records and what has to come of them: [{given: {…}, expect: {…}}]."""
+    """Tests of the mapping: records and the leads expected of them: [{given: {…}, expect: {…}}]."""
     suppress: tuple[
         Annotated[SuppressConfig, BeforeValidator(_suppress, json_schema_input_type=WRITTEN_SUPPRESS)], ...
     ] = ()
-    """People who are not sent whatever the source says: unsubscribed, bounced, complained elsewhere."""
+    """People who are never sent: lists of those who unsubscribed, bounced or complained elsewhere."""
     guards: GuardsConfig = Field(default_factory=GuardsConfig)
     """What stops a run."""
 
 
 def fits_together(load: object) -> Iterator[Fault]:
-    """What only two keys of a load section show."""
+    """Faults that only two keys of a load section show together."""
     if not isinstance(load, Mapping):
         return
     yield from can_be_created(load)

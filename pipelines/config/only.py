@@ -23,10 +23,10 @@ _SCHEMA = {
 
 
 class ChoiceConfig(Section):
-    """The cells of a column whose records are loaded; all that is said has to hold."""
+    """The condition on one column; all of its parts must hold."""
 
     one_of: tuple[str, ...] | None = None
-    """The cell is one of these, without regard to case."""
+    """The cell is one of these, in any case."""
     none_of: tuple[str, ...] | None = None
     """The cell is none of these."""
     blank: bool | None = None

@@ -1,6 +1,6 @@
-"""What a pipeline file says of operations: one row, one operation, each carried out once.
+"""The operations section: one row, one operation, each carried out once.
 
-Which parameters an operation takes stands in `TAKES`; what they may be, `operations` checks row by row.
+`TAKES` has the parameters of each operation; the room `operations` checks their values row by row.
 """
 
 from collections.abc import Iterator, Mapping
@@ -50,12 +50,12 @@ class Do(StrEnum):
 
 
 MONEY = frozenset({Do.REFUND, Do.CANCEL, Do.PAUSE, Do.UNPAUSE, Do.EDIT})
-"""What moves money now or later: it needs a person's word, and its lead is compared first."""
+"""Operations that move money now or later: a person has to agree, and the lead is compared first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """Exactly one parameter of each group in `needs`; those in `may` can be left out."""
+    """The parameters of an operation: exactly one of each group in `needs`, and any of `may`."""
 
     needs: tuple[tuple[str, ...], ...]
     may: tuple[str, ...] = ()
@@ -134,13 +134,13 @@ class Parameters(Section):
 
     @property
     def given(self) -> dict[str, Value]:
-        """By the names of a pipeline file."""
+        """The given parameters, by their name in a pipeline file."""
         named = {field.alias or name: getattr(self, name) for name, field in type(self).model_fields.items()}
         return {name: value for name, value in named.items() if value is not None}
 
 
 class LeadColumn(Section):
-    """Whose operation it is: the column with the lead's address, or with Kartra's number of it."""
+    """The column that names the lead of an operation: its address, or Kartra's number."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["email"]}, {"required": ["id"]}]})
 
@@ -162,7 +162,7 @@ def _names_lead(lead: object) -> Iterator[Fault]:
 
 
 def _do(value: object, info: ValidationInfo) -> Value:
-    """A word of `Do`, or where each row has one."""
+    """A word of `Do`, or the value that gives each row's word."""
     if isinstance(value, Mapping | Value):
         return one_value(value, info)
     word = plain_text(value)
@@ -188,7 +188,7 @@ def _total(value: object) -> Decimal:
 
 
 class OperationGuards(Section):
-    """What stops a run before the first operation, or on the way."""
+    """Limits that stop a run before the first operation or on the way."""
 
     max_rows: Annotated[int, number_between(0, 999_999, whole=True)] = 10_000
     """The most operations the source may ask for, those of earlier runs included."""
@@ -217,7 +217,7 @@ class OperationsConfig(Section):
     """Does one thing per row, once: refunds, changes of subscriptions, points, bookings, tags."""
 
     source: Annotated[SourceConfig, BeforeValidator(source_config, json_schema_input_type=WRITTEN_SOURCE)]
-    """Where the rows are; one source."""
+    """Where the rows come from: one source."""
     do: Annotated[
         Value,
         BeforeValidator(
@@ -230,9 +230,9 @@ class OperationsConfig(Section):
     ]
     """The operation, or {column: What} where each row names its own."""
     key: Annotated[str, read_by(_key, TEXT)]
-    """The column that makes a row unique, for good: an operation under a known key is never done again."""
+    """The column that identifies a row for good: an operation is never done twice under one key."""
     lead: Annotated[LeadColumn, also(_names_lead)]
-    """Whose it is: {email: column} or {id: column}. Money of somebody else is not touched."""
+    """The lead: {email: column} or {id: column}. Money of any other lead is not touched."""
     parameters: Parameters
     """Parameter of the operation: column, "{Template}", {constant: …} or {column, do: [steps]}."""
     guards: OperationGuards = Field(default_factory=OperationGuards)
@@ -242,19 +242,19 @@ class OperationsConfig(Section):
 
     @property
     def word(self) -> Do | None:
-        """The operation, where all rows have the same."""
+        """The operation if it is the same for all rows."""
         return Do(self.do.constant) if self.do.constant in _WORDS and not self.do.do else None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        for fault in (_told_apart(self), _overwrites(self)):
+        for fault in (_misfit(self), _overwrites(self)):
             if fault:
                 raise wrong(fault)
         return self
 
 
-def _told_apart(operations: OperationsConfig) -> str:
-    """What one operation for all rows lacks, or does not take."""
+def _misfit(operations: OperationsConfig) -> str:
+    """The parameter that the operation of all rows lacks or does not take, as a message."""
     if operations.word is None:
         return ""
     takes, given = TAKES[operations.word], operations.parameters.given.keys()
@@ -270,7 +270,7 @@ def _told_apart(operations: OperationsConfig) -> str:
 
 
 def _overwrites(operations: OperationsConfig) -> str:
-    """Results that would be read as the next source, or in its place."""
+    """A message if the results would be read as the source of the next run."""
     path = getattr(operations.source.options, "path", None)
     if operations.results is None or not isinstance(path, Path):
         return ""

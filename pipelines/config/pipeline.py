@@ -44,7 +44,7 @@ def _state(value: object, info: ValidationInfo) -> Path:
 
 
 def files_of(section: object) -> Iterator[Path]:
-    """Every path in a section, however deep."""
+    """Every path in a section, at any depth."""
     if isinstance(section, Path):
         yield section
     elif isinstance(section, BaseModel):
@@ -108,7 +108,7 @@ class PipelineConfig(Section):
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
-        """The state and the results have files of their own."""
+        """State and results must not be files that the pipeline uses otherwise."""
         faults = []
         kept: dict[tuple[str, ...], Path] = {("state",): self.state}
         if self.operations is not None and self.operations.results is not None:
@@ -125,19 +125,19 @@ class PipelineConfig(Section):
         return self
 
     def needs_load(self) -> LoadConfig:
-        """What the pipeline loads. Raises ConfigError where it loads nothing."""
+        """The load section. Raises ConfigError if there is none."""
         if self.load is None:
             raise ConfigError(f"{self.path}: this pipeline loads nothing; it has no `load`")
         return self.load
 
     def needs_operations(self) -> OperationsConfig:
-        """What the pipeline does row by row. Raises ConfigError where it has no such part."""
+        """The operations section. Raises ConfigError if there is none."""
         if self.operations is None:
             raise ConfigError(f"{self.path}: this pipeline has no `operations`")
         return self.operations
 
     def needs_pull(self) -> PullConfig:
-        """What the pipeline pulls. Raises ConfigError where it pulls nothing."""
+        """The pull section. Raises ConfigError if there is none."""
         if self.pull is None:
             raise ConfigError(f"{self.path}: this pipeline pulls nothing; it has no `pull`")
         return self.pull

@@ -1,4 +1,4 @@
-"""`pull`: which tables are filled, where, and of whose leads."""
+"""`pull`: which tables are filled, where, and with whose leads."""
 
 import re
 from collections.abc import Mapping
@@ -107,12 +107,12 @@ class PullConfig(Section):
     leads: Annotated[RosterConfig, BeforeValidator(_roster, json_schema_input_type=WRITTEN_ROSTER)] = Field(
         default=RosterConfig(), json_schema_extra={"default": {"state": True}}
     )
-    """Whose profiles and sales. Kartra lists no leads: who was once on the roster stays on it."""
+    """Whose profiles and sales are pulled. Kartra cannot list its leads, so the roster only ever grows."""
     refresh_after: Period = Field(default=timedelta(days=1), json_schema_extra={"default": "1d"})
-    """A lead pulled more recently than that is not asked for again: 30m, 12h, 1d."""
+    """How long a pulled lead counts as fresh: 30m, 12h, 1d."""
     max_calls: Annotated[int, number_between(1, 999_999_999, whole=True)] = 50_000
-    """The most calls of one pull; what is left waits for the next, the stalest first."""
+    """The most calls of one pull. The stalest leads go first, the rest waits for the next pull."""
     time_zone: Annotated[str, read_by(_zone, TEXT)] = "EST"
     """The zone of Kartra's times: EST (UTC-5 all year), or one with summer time such as America/New_York."""
     zone: Annotated[str, read_by(_zone, TEXT)] = "UTC"
-    """Whose calendar the months and weeks of reports follow: UTC, EST as Kartra shows it, Europe/Vienna."""
+    """The zone of months and weeks in reports: UTC, EST as Kartra shows it, Europe/Vienna."""

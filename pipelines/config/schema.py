@@ -1,6 +1,7 @@
-"""The JSON Schema of a pipeline file, for editors. What a key is for stands in the text under it.
+"""The JSON Schema of a pipeline file, for editors. The text under each field describes its key.
 
-pydantic could read those texts itself, each time a model is made: a tenth of every verb's start.
+The texts are read from the source here. pydantic could do that as well, but each time a model is made, which
+is a tenth of every verb's start.
 """
 
 import ast
@@ -43,7 +44,7 @@ def _models(base: type[Section]) -> Iterator[type[Section]]:
 
 
 def _texts(model: type) -> dict[str, str]:
-    """By field what is written under it."""
+    """The text under each field."""
     if not issubclass(model, Section):
         return {}
     return _texts_of(inspect.getfile(model)).get(model.__name__, {})
@@ -51,7 +52,7 @@ def _texts(model: type) -> dict[str, str]:
 
 @cache
 def _texts_of(file: str) -> dict[str, dict[str, str]]:
-    """By class."""
+    """The texts of a file by class and field."""
     tree = ast.parse(Path(file).read_text(encoding="utf-8"))
     classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
     return {one.name: dict(_pairs(one)) for one in classes}

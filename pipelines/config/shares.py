@@ -1,4 +1,4 @@
-"""A limit as one writes it: a share such as 5%, or a number."""
+"""A limit in a pipeline file: a share such as 5%, or a number."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pipelines.config.scalars import VARIABLE, read_by, wrong
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A limit, as a fraction of the whole or as a count; one of the two is None."""
+    """A limit as a fraction of the whole or as a count; the other one is None."""
 
     fraction: float | None = None
     count: int | None = None
@@ -21,10 +21,11 @@ class Share:
         return self.fraction is not None and self.fraction >= 1
 
     def exceeded(self, part: int, whole: int) -> bool:
-        """Exact: 29 of 100 does not exceed 29%, which binary floats would deny."""
+        """Whether `part` of `whole` is over the limit."""
         if self.is_whole:
             return False
         if self.fraction is not None:
+            # In binary floats 0.29 * 100 is less than 29.
             return part > Decimal(str(self.fraction)) * whole
         return self.count is not None and part > self.count
 

@@ -1,4 +1,4 @@
-"""Where a pipeline file says that records come from: one kind of source, and the options of that kind."""
+"""Sources in a pipeline file: one kind, and the options of that kind."""
 
 import codecs
 import re
@@ -76,7 +76,7 @@ def _place(value: object, info: ValidationInfo) -> Path | str:
 
 
 def _listed(value: object) -> object:
-    """One word may stand for a list of it."""
+    """A single word may be written instead of a list of one."""
     return value if isinstance(value, list | tuple) or value is None else (value,)
 
 
@@ -92,10 +92,10 @@ HeaderRow = Annotated[int, number_between(1, 1_000_000, whole=True)]
 
 
 class SourceOptions(Section):
-    """What a pipeline file may say of a source of one kind; editors show the docstring of the kind."""
+    """The options of one kind of source; editors show the docstring of the kind."""
 
     blanks: Annotated[tuple[Text, ...], BeforeValidator(_listed)] = ()
-    """Words that say there is nothing, as [N/A, none, "-"]: such a cell is blank. NULL always is."""
+    """Words that mean blank, such as [N/A, none, "-"]. NULL always does."""
 
 
 class CsvOptions(SourceOptions):
@@ -204,7 +204,7 @@ class SourceConfig(Section):
 
 
 def written_source(name: str, description: str, **more: Any) -> type[Section]:
-    """The model of what one writes: a key for each kind, of which one is given, and `more` beside it."""
+    """The model for editors: one key for each kind, of which one is given, and the fields of `more`."""
     kinds: dict[str, Any] = {
         kind: (
             (AnyText | options if _is_file(kind) else options) | None,
@@ -237,7 +237,7 @@ def source_config(value: object, info: ValidationInfo) -> SourceConfig:
 
 
 def _written(kind: str, value: object) -> Any:
-    """A file may be named by its path alone."""
+    """The options as a map: a file may be written as its path alone."""
     return value if isinstance(value, Mapping) or not _is_file(kind) else {"path": value}
 
 

@@ -1,7 +1,7 @@
-"""The files that pipelines read or keep. Nobody may write over them, whatever was agreed to.
+"""The files that pipelines read or keep, which no verb may overwrite, whatever a person agreed to.
 
-Other pipelines beside are known by their text alone: they are spared also while they cannot be read, because
-a variable of theirs is not set, say.
+Other pipelines in the folder are searched as text, so that their files are protected even while they cannot
+be read, for example because a variable is not set.
 """
 
 import glob
@@ -24,10 +24,10 @@ _BESIDE_SQLITE = re.compile(r"-(wal|shm|journal)$")
 def refuse_used(
     targets: Iterable[Path], config: PipelineConfig | None = None, more: Iterable[Path] = ()
 ) -> None:
-    """Raises ConfigError where one of the files to be written is one that a pipeline reads or keeps.
+    """Raises ConfigError if a pipeline reads or keeps one of the files to be written.
 
-    Asked are the pipeline itself, the pipelines in its folder, in this one and beside the target; `more` is
-    read as well.
+    Checked are the pipeline itself and the pipelines in its folder, in the current one and beside the target;
+    `more` are further files that are in use.
     """
     written = [target.absolute() for target in targets]
     folders = {Path.cwd(), *(target.parent for target in written)}
@@ -44,7 +44,7 @@ def refuse_used(
 
 
 def _used(config: PipelineConfig | None, folders: Iterable[Path]) -> Iterator[tuple[Path, str]]:
-    """Each file, or pattern of files, and the name of the pipeline file that is about it."""
+    """(file or pattern, name of the pipeline file that uses it)."""
     if config is not None:
         for path in files_of(config):
             yield path, config.path.name
@@ -55,7 +55,7 @@ def _used(config: PipelineConfig | None, folders: Iterable[Path]) -> Iterator[tu
 
 
 def _named_in(file: Path) -> Iterator[Path]:
-    """The pipeline file itself, and whatever in it may be the name of a file."""
+    """The pipeline file itself, and every value in it that may be the name of a file."""
     try:
         root = compose(file)
     except ConfigError:
@@ -70,7 +70,7 @@ def _named_in(file: Path) -> Iterator[Path]:
 
 
 def _texts(root: yaml.Node) -> Iterator[str]:
-    """Every value, once however many aliases name it."""
+    """Every value, once for all aliases of it."""
     waiting, seen = [root], set()
     while waiting:
         node = waiting.pop()
@@ -86,7 +86,8 @@ def _texts(root: yaml.Node) -> Iterator[str]:
 
 
 def _is_one_of(target: Path, used: Path) -> bool:
-    """Whether it is that file by this name or another, or would be found by that pattern."""
+    """Whether the target is that file, under any name, or matches that pattern."""
+    # Writing over contacts.db-wal destroys contacts.db as well.
     bare = target.with_name(_BESIDE_SQLITE.sub("", target.name))
     if fnmatch(str(bare), str(used)):
         return True

@@ -1,7 +1,7 @@
-"""How a pipeline file says what a value is: a column, a constant or a template, and steps that shape it.
+"""Values in a pipeline file: a column, a constant or a template, and the steps that shape it.
 
-The steps are a small, closed set; nothing of a pipeline file is ever evaluated. What they do stands in
-`values`.
+The steps are a small, closed set; nothing in a pipeline file is ever evaluated. `contacts.values` carries
+them out.
 """
 
 import re
@@ -33,12 +33,13 @@ from pipelines.config.scalars import (
 from pipelines.words.countries import country_code
 
 PLACEHOLDER = re.compile(r"\{\{|\}\}|(?<!\$)\{([^{}]+)\}")
-"""`{Column}` in a template; `{{` and `}}` are braces. `${…}` is text: it had its chance as a variable."""
+"""`{Column}` in a template; `{{` and `}}` are braces. `${…}` is text: variables were replaced before."""
 
 
 def _date_format(value: object) -> str:
     text = plain_text(value)
     try:
+        # A form that loses the day, the month or the year does not read this day back.
         sample = datetime(2027, 10, 16, tzinfo=UTC)
         read = datetime.strptime(sample.strftime(text), text)  # noqa: DTZ007 - only the day is compared
     except ValueError:
@@ -62,7 +63,7 @@ def _date_formats(value: object) -> object:
 
 
 def _characters(value: object) -> str:
-    """Text that may be a space or a line end."""
+    """Text that may consist of blanks and line ends."""
     return value if isinstance(value, str) and value else plain_text(value)
 
 
@@ -93,24 +94,24 @@ Zone = Annotated[str, read_by(_zone, TEXT)]
 
 
 class WordStep(Section):
-    """A step that needs nothing but its name, and is written as that."""
+    """A step without parameters, written as its name."""
 
     word: Literal["lower", "upper", "title", "first", "last", "time_zone"]
     """Its name."""
 
 
 class StripStep(Section):
-    """Takes characters off both ends."""
+    """Removes characters from both ends."""
 
     strip: Characters
     """The characters, as one text."""
 
 
 class SplitStep(Section):
-    """Makes several values of one."""
+    """Splits one value into several."""
 
     split: Characters
-    """What separates them; csv: they stand as in a CSV, in quotes where needed; json: they are a list."""
+    """The separator; csv: the cell is a CSV of its own, with quotes; json: the cell is a list in JSON."""
 
 
 class ReplaceStep(Section):
@@ -121,10 +122,10 @@ class ReplaceStep(Section):
 
 
 class DefaultStep(Section):
-    """What stands for a blank."""
+    """Fills in a blank."""
 
     default: Text
-    """The text that stands for a blank."""
+    """The text that replaces a blank."""
 
 
 class MapStep(Section):
@@ -133,7 +134,7 @@ class MapStep(Section):
     map: dict[Text, CellText]
     """{value: other}, without regard to case."""
     otherwise: Else = Field("reject", alias="else")
-    """What becomes of other values: reject (the record is not sent), keep, blank."""
+    """What happens to other values: reject (the record is not sent), keep, blank."""
 
 
 class DateStep(Section):
@@ -143,39 +144,39 @@ class DateStep(Section):
         tuple[Annotated[str, read_by(_date_format, TEXT)], ...],
         BeforeValidator(_date_formats, json_schema_input_type=AnyText | list[AnyText]),
     ]
-    """How it is written, such as %d.%m.%Y, or a list of such forms; any: found out."""
+    """The form in the source, such as %d.%m.%Y, or a list of forms; any: recognised automatically."""
     day_first: Annotated[bool, read_by(truth, {"enum": [True, False, "true", "false"]})] | None = None
-    """Of a date found out: whether 3/4/2027 is in April. Left out, such a date is refused."""
+    """For any: whether 3/4/2027 is in April. Without it such a date is refused."""
     to: Annotated[str, read_by(_written_format, TEXT)] = "%Y-%m-%d"
-    """How it is to be written."""
+    """The form in Kartra."""
     zone: Zone | None = None
     """The time zone of moments that name none."""
     to_zone: Zone | None = None
-    """The time zone they are to be written in."""
+    """The time zone to convert them to."""
     otherwise: Else = Field("reject", alias="else")
-    """What becomes of what is no date: reject, keep, blank."""
+    """What happens to a value that is not a date: reject, keep, blank."""
 
 
 class CountryStep(Section):
-    """A country by its name in many languages or its code, in one form."""
+    """Writes a country, given by code or by name in many languages, in one form."""
 
     country: Annotated[CountryForm, one_of(CountryForm)]
     """name (in English), code (DE), code3 (DEU)."""
     otherwise: Else = Field("reject", alias="else")
-    """What becomes of what is no country: reject, keep, blank."""
+    """What happens to a value that is not a country: reject, keep, blank."""
 
 
 class PhoneStep(Section):
     """A part of a telephone number."""
 
     phone: Annotated[PhonePart, one_of(PhonePart)]
-    """number (without the code of the country), country_code (49), +country_code, international."""
+    """number (without the country code), country_code (49), +country_code, international."""
     region: Annotated[str, read_by(_region, TEXT)] | None = None
-    """Where numbers without such a code are: DE, or the name of a country."""
+    """The country of numbers without a country code: DE, or its name."""
     country: Column | None = None
-    """The column that tells it, by name or code; region counts where that is blank or no country."""
+    """The column with the country of each number; region applies where it is blank or not a country."""
     otherwise: Else = Field("reject", alias="else")
-    """What becomes of what is no number: reject, keep, blank."""
+    """What happens to a value that is not a telephone number: reject, keep, blank."""
 
 
 class NameStep(Section):
@@ -230,14 +231,14 @@ def _step(value: object, info: ValidationInfo) -> ValueStep:
 
 
 def _template(value: object) -> str:
-    """With the names of its columns in one form."""
+    """The template with the names of its columns in one form."""
     return PLACEHOLDER.sub(
         lambda match: f"{{{column_name(match[1])}}}" if match[1] else match[0], plain_text(value)
     )
 
 
 class Value(Section):
-    """A value: from a column, a constant or a template, and what is done to it, step by step."""
+    """A value: a column, a constant or a template, and the steps that shape it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -250,9 +251,10 @@ class Value(Section):
     constant: Text | None = None
     """The same for every record."""
     template: Annotated[str, read_by(_template, TEXT)] | None = None
-    """Text with columns in it, as "{First} {Last}"; blank where all of them are."""
+    """Text with columns in it, such as "{First} {Last}"; blank if all of them are."""
     split: Characters | None = None
-    """What separates several values in one cell; csv: they stand as in a CSV, in quotes; json: as a list."""
+    """The separator of several values in one cell; csv: a CSV of its own, with quotes; json: a list in
+    JSON."""
     do: tuple[
         Annotated[ValueStep, BeforeValidator(_step, json_schema_input_type=_AnyWord | MapOfStep)], ...
     ] = ()
@@ -260,7 +262,7 @@ class Value(Section):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns it is made from."""
+        """The columns that the value is made from."""
         own = () if self.column is None else (self.column,)
         named = PLACEHOLDER.findall(self.template or "")
         of_steps = (step.country for step in self.do if isinstance(step, PhoneStep) and step.country)
@@ -268,7 +270,7 @@ class Value(Section):
 
     @property
     def is_several(self) -> bool:
-        """Whether it gives several values."""
+        """Whether it gives several values instead of one."""
         several = self.split is not None
         for step in self.do:
             several = isinstance(step, SplitStep) or (several and not _picks_one(step))

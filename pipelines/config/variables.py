@@ -12,10 +12,10 @@ _SCHEME = re.compile(r"(?:jdbc:)?[A-Za-z][A-Za-z0-9+._-]*://")
 
 
 def with_variables(text: str, value_of: Callable[[re.Match[str]], str]) -> str:
-    """The text with each variable replaced by what `value_of` says of its match.
+    """The text with each variable replaced by what `value_of` gives for its match.
 
-    In the user and the password of a URL the value is quoted: an @ or a slash in it is a part of it there,
-    and a blank or a line end around it is none.
+    In the user and password of a URL the value is percent-encoded, because an @ or a slash would end it, and
+    stripped of the blanks and line ends that files of secrets have.
     """
     start, stop = _user_of(text)
 
@@ -34,7 +34,7 @@ def with_variables(text: str, value_of: Callable[[re.Match[str]], str]) -> str:
 
 
 def _user_of(text: str) -> tuple[int, int]:
-    """From where to where the user and the password of a URL stand, as it is written."""
+    """Start and end of the user and password in a URL, before variables are replaced."""
     scheme = _SCHEME.match(text)
     if scheme is None:
         return 0, 0

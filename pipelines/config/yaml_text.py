@@ -1,4 +1,5 @@
-"""The text of a pipeline file as nodes of YAML with their places, within bounds, or what is wrong with it.
+"""Parses the text of a pipeline file to YAML nodes with positions, within bounds, or says what is wrong with
+it.
 
 A file of kilobytes can stand for gigabytes: aliases of aliases, brackets in brackets. So there are bounds,
 far beyond what a person writes.
@@ -17,7 +18,7 @@ from pipelines.words.nearest import nearest
 
 MAX_BYTES = 1024 * 1024
 MAX_NODES = 50_000
-"""Keys and values, those that an alias repeats counted each time."""
+"""The bound of keys and values; an alias counts each time it repeats them."""
 MAX_DEPTH = 64
 MAX_FAULTS = 100
 Where = tuple[str | int, ...]
@@ -87,7 +88,7 @@ def shown_path(path: Path) -> str:
 
 
 class _Bounded(yaml.SafeLoader):
-    """Stops at what stands for too much, before it is built."""
+    """A loader that stops at too many or too deep nodes before it builds them."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
