@@ -1,8 +1,8 @@
-"""E-mail addresses as people write them, found in a cell and brought to one form: a person has one key. Pure.
+"""Finds the e-mail address in a cell and brings it to one form, so that a person has one key. Pure.
 
-What stands around an address is taken off: `Ann <ann@example.org>`, `mailto:`, quotes, bullets, brackets,
-comments, a spreadsheet's apostrophe, characters that nobody sees. What is left has to be one address: of
-several nobody can say whose record it is, and one that begins with a mark such as = or # is nobody's.
+Everything around the address is removed: `Ann <ann@example.org>`, `mailto:`, quotes, bullets, brackets,
+comments, a spreadsheet's apostrophe, invisible characters. Exactly one address must remain: with several,
+nobody can say whose record it is, and one that begins with a mark such as = or # is not an address.
 """
 
 import re
@@ -20,7 +20,7 @@ MAX_ADDRESS = 254
 """RFC 5321, section 4.5.3.1.3, less the angle brackets."""
 
 PLAIN_ADDRESS = r"[a-z0-9_][a-z0-9_+-]*(?:\.[a-z0-9_+-]+)*@([a-z0-9.-]+)"
-"""What nearly all addresses are like: before the @ nothing can be wrong, and nothing becomes another."""
+"""The form of nearly all addresses. Its local part is always valid and already normal."""
 _PLAIN_ADDRESS = re.compile(PLAIN_ADDRESS)
 
 SEVERAL = 'several e-mail addresses in one cell; two steps take the first: do: [{split: ";"}, first]'
@@ -36,23 +36,23 @@ _IN_ANGLES = re.compile(r"<([^<>]*@[^<>]*)>")
 _BETWEEN = re.compile(r"[\s,;|、]+|\]\(")
 _SEVERAL_IN_ONE = re.compile(r"[/&]+")
 _STRAY = "'\"`´‘’‚‛“”„‟«»‹›*•·▪●◦‣∙–—…<>()[],;:\\"
-"""Typography around an address, and what none holds; an apostrophe inside, as in o'neil, is not at an end."""
+"""Characters that are stripped from the ends of an address. An apostrophe inside, as in o'neil, stays."""
 _STRAY_BEHIND = _STRAY + ".!?"
 _QUERY = re.compile(r"(@[\w.%-]+)\?[^\s<>()\[\]]*")
-"""What a link may have behind an address: `?subject=Hello`."""
+"""The query of a mailto link: `?subject=Hello`."""
 
 
 class InvalidAddressError(ValueError):
-    """Its text says what is wrong, without the address."""
+    """An unusable address; the text says why, without showing it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a cell may hold as addresses, each once, and the words beside them."""
+    """The possible addresses of a cell, each once, and the words beside them."""
 
     candidates: tuple[str, ...]
     words: str
-    """The words that no name before angle brackets and no comment explains."""
+    """The words that are neither a name before angle brackets nor a comment."""
     beside: str
     """All words beside the addresses."""
 
@@ -60,8 +60,8 @@ class _Found:
 def normal_address(cell: str) -> str:
     """The one address of a cell: lower case, NFC, the domain in its ASCII form (IDNA).
 
-    Raises InvalidAddressError. Syntax only: whether a domain exists is the mail server's business. `.test`
-    passes, for rehearsals.
+    Raises InvalidAddressError. Only the syntax is checked, not whether the domain exists. `.test` is allowed,
+    for rehearsals.
     """
     text = normal_cell(cell).lower()
     if not text:
@@ -82,9 +82,9 @@ def normal_address(cell: str) -> str:
 
 
 def addresses_in(cell: str) -> tuple[str, ...]:
-    """Every address in a cell, in the form that `normal_address` gives, also those behind stray marks.
+    """Every address in a cell in its normal form, even behind stray marks.
 
-    For lists of people who must not be sent, where one too many does no harm.
+    For lists of people who must not be sent: there one too many does no harm.
     """
     normal: dict[str, None] = {}
     for candidate in _found_in(normal_cell(cell).lower()).candidates:
@@ -97,7 +97,7 @@ def addresses_in(cell: str) -> tuple[str, ...]:
 
 
 def is_address(cell: str) -> bool:
-    """Whether a cell holds one address and nothing but what may stand around it."""
+    """Whether a cell holds exactly one address, with nothing else that matters."""
     try:
         normal_address(cell)
     except InvalidAddressError:
@@ -106,12 +106,12 @@ def is_address(cell: str) -> bool:
 
 
 def words_beside(cell: str) -> str:
-    """What a cell says beside its addresses: a name, a comment, a remark."""
+    """The words of a cell beside its addresses: a name, a comment, a remark."""
     return _found_in(normal_cell(cell).lower()).beside
 
 
 def normal_key(key: str, *, by_address: bool) -> str:
-    """A sync key as a person types it, in the form the state knows."""
+    """A sync key that a person typed, in the form of the state."""
     if not by_address:
         return normal_cell(key)
     try:
@@ -122,7 +122,7 @@ def normal_key(key: str, *, by_address: bool) -> str:
 
 @lru_cache(maxsize=4096)
 def is_normal_domain(domain: str) -> bool:
-    """Asked once for all who have an address there: what is before the @ makes no difference to it."""
+    """Whether a domain is valid and in its normal form. Cached, because many people share a domain."""
     address = f"a@{domain}"
     try:
         return _validated(address) == address
@@ -131,7 +131,7 @@ def is_normal_domain(domain: str) -> bool:
 
 
 def _found_in(text: str) -> _Found:
-    """`text` in lower case."""
+    """The possible addresses of a text in lower case."""
     text = _QUERY.sub(r"\1", visible(text).translate(_FULL_WIDTH))
     if "&" in text:
         text = unescape(text).lower()
@@ -151,7 +151,7 @@ def _found_in(text: str) -> _Found:
 
 
 def _pieces(token: str) -> Iterator[str]:
-    """Addresses with no more than a slash between them."""
+    """Splits a token in which addresses are joined by a slash."""
     yield from _SEVERAL_IN_ONE.split(token) if token.count("@") > 1 else (token,)
 
 
@@ -163,8 +163,8 @@ def _trimmed(candidate: str) -> str:
 
 
 def _validated(text: str) -> str:
-    """The normal form of what is to be an address, without anything around it. Raises InvalidAddressError."""
-    # Only now: verbs that look at the state alone need none of it, and it takes as long as all they do.
+    """The normal form of a bare address. Raises InvalidAddressError."""
+    # `status` needs none of it, and the import takes as long as everything else that verb does.
     from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
 
     local, at, domain = text.rpartition("@")
@@ -182,6 +182,7 @@ def _validated(text: str) -> str:
         raise InvalidAddressError(_what_is_wrong(text))
     if len(validated.ascii_domain.rpartition(".")[2]) == 1:
         raise InvalidAddressError("not an e-mail address: the domain ends in a single letter")
+    # RFC 5321 lets the local part differ by case, but no provider of note does, and Kartra does not.
     return f"{validated.local_part}@{validated.ascii_domain}".lower()
 
 

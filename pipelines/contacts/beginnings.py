@@ -1,7 +1,7 @@
-"""Which cells of a column may begin with one of many phrases, by their first bytes. Pure.
+"""Finds the cells that may begin with one of many phrases, by their first four bytes. Pure.
 
-A pattern for all phrases takes longer to compile than a chunk takes to read; four bytes of each cell and a
-table are enough to put nearly all cells aside. What is left is looked at one by one.
+A regular expression of all phrases takes longer to compile than a chunk takes to read. A table over the first
+four bytes rules out nearly all cells; the rest is checked one by one.
 """
 
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from pipelines.contacts.text_columns import Flags, bytes_of, offsets_of
 
-_LOOKED_AT = 4
+_HEAD_BYTES = 4
 _NOTHING, _OPEN, _FOREIGN = 0, 27, 28
-"""Classes of bytes beside the 26 letters: no phrase goes on so; anything may follow; another script."""
+"""Classes of bytes beside the 26 letters: in no phrase; anything may follow; another script."""
 _CLASSES = 29
 _OTHER_SCRIPTS = (*range(0xD0, 0xD2), *range(0xE3, 0xEA))
 """First bytes of Cyrillic, Japanese and Chinese in UTF-8."""
@@ -34,14 +34,14 @@ def _class_of_bytes() -> npt.NDArray[np.int32]:
 _CLASS = _class_of_bytes()
 _PAIRS = np.arange(1 << 16)
 _TWO_CLASSES = (_CLASS[_PAIRS & 0xFF] * _CLASSES + _CLASS[_PAIRS >> 8]).astype(np.int32)
-"""Of two bytes that are read as one number, of which the first is the lower half."""
+"""The combined class of two bytes that are read as one little-endian number."""
 
 
 class Beginnings:
-    """Phrases in lower case, of letters alone; those in the Latin alphabet without accents."""
+    """A set of phrases, of lower-case letters only; those in the Latin alphabet have no accents."""
 
     def __init__(self, phrases: Iterable[str]) -> None:
-        shape = (_CLASSES,) * _LOOKED_AT
+        shape = (_CLASSES,) * _HEAD_BYTES
         may = np.zeros(shape, dtype=np.bool_)
         may[_OPEN] = True
         foreign = {self._code(text) for text in _SPACES_THERE}
@@ -49,7 +49,7 @@ class Beginnings:
             if not phrase.isascii():
                 foreign |= {self._code(phrase), self._code(phrase.upper())}
                 continue
-            letters = [ord(one) - ord("a") + 1 for one in phrase[:_LOOKED_AT]]
+            letters = [ord(one) - ord("a") + 1 for one in phrase[:_HEAD_BYTES]]
             may[tuple(letters)] = True
             for length in range(1, len(letters)):
                 may[(*letters[:length], _OPEN)] = True
@@ -57,13 +57,13 @@ class Beginnings:
         self._foreign = np.array(sorted(foreign), dtype=np.uint32)
 
     def may_begin(self, cells: pa.StringArray) -> Flags:
-        """Which cells may begin with one of them: every one that does, and few others.
+        """Which cells may begin with a phrase: all that do, and few others.
 
-        Of a cell with fewer bytes those of the next one are taken: that finds a few more.
+        A shorter cell is read together with the bytes of the next one, which finds a few more.
         """
         offsets, text = offsets_of(cells), bytes_of(cells)
         begin, end = int(offsets[0]), int(offsets[-1])
-        padded = np.zeros(end - begin + _LOOKED_AT, dtype=np.uint8)
+        padded = np.zeros(end - begin + _HEAD_BYTES, dtype=np.uint8)
         padded[: end - begin] = text[begin:end]
         words = np.ndarray((end - begin + 1,), dtype="<u4", buffer=padded, strides=(1,))
         heads = words[offsets[:-1] - begin]

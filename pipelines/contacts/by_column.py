@@ -1,8 +1,8 @@
-"""Maps many records at once, as `pipelines.contacts.mapping` maps one, at a tenth of the price. Pure.
+"""Maps many records at once, with the result of `mapping` at a tenth of the price. Pure.
 
-A part that is more than a cell (tags, consent, steps) is asked once for all records that are alike in its
-columns. A record whose address is not a plain one, or with anything that cannot be used, is left to the
-mapping of one record, which says what is wrong with it.
+A part that is more than a cell (tags, consent, steps) is evaluated once for all records that agree in its
+columns. A record with an address that is not plain, or with anything unusable, is left to the mapping of
+single records, which says what is wrong.
 """
 
 from collections import Counter
@@ -46,14 +46,14 @@ _T = TypeVar("_T")
 Places = npt.NDArray[np.intp]
 
 _NOTHING_STANDS_THERE = '"custom_fields":{},"email":"","fields":{}'
-"""In the JSON of a lead without address and fields."""
+"""The part of a lead's JSON that changes from record to record, as it is without address and fields."""
 _BEGINNINGS = Beginnings(BEGINNINGS)
 _PLAIN_ADDRESS = f"^(?:{PLAIN_ADDRESS})$"
 
 
 @dataclass(frozen=True, slots=True)
 class MappedColumns:
-    """What records of a chunk map to; the lists have an item for each of `places`, in their order."""
+    """The result for a chunk; the lists have one item for each of `places`, in that order."""
 
     places: Places
     keys: list[str]
@@ -63,7 +63,7 @@ class MappedColumns:
     shapes: list[bytes]
     blocked: list[str | None]
     unclear: Counter[tuple[str, str]]
-    """(column, word) of records that may be sent, and a word of a status that nobody knows."""
+    """(column, word) of unknown status words in records that may be sent."""
 
 
 NONE_MAPPED = MappedColumns(np.zeros(0, dtype=np.intp), [], [], [], [], [], [], Counter())
@@ -71,13 +71,13 @@ NONE_MAPPED = MappedColumns(np.zeros(0, dtype=np.intp), [], [], [], [], [], [], 
 
 @dataclass(frozen=True, slots=True)
 class _Asked(Generic[_T]):
-    """What a part says of each distinct record (None: unusable), and which of these each record is."""
+    """The value of a part for each distinct record (None: unusable), and which of them each record has."""
 
     said: list[_T | None]
     which: Places
 
     def texts(self, say: Callable[[_T], str | None]) -> pa.StringArray:
-        """What `say` makes of it for each record; null where that is nothing."""
+        """The text that `say` makes of each record's value, or null."""
         texts = [None if one is None else say(one) for one in self.said]
         return pa.array(texts, pa.string()).take(pa.array(self.which))
 
@@ -90,7 +90,7 @@ class _Asked(Generic[_T]):
 
 @dataclass(frozen=True, slots=True)
 class _Standings:
-    """Of each record why it may not be sent, and whether because its person opted out."""
+    """Why each record may not be sent, and whether its person opted out."""
 
     blocked: pa.StringArray
     has_opted_out: Flags
@@ -117,16 +117,16 @@ class ColumnMapper:
         self._read = read_columns(load, columns)
 
     def marked(self, columns: Columns, count: int) -> Flags:
-        """Which of so many records say in a column that is not read that their person opted out."""
+        """Which records opt out in a column that the mapping does not read."""
         return marked_records(columns, self._parts.standings, self._read, count)
 
     def map(self, columns: Columns, rows: npt.NDArray[np.int64]) -> MappedColumns:
-        """What it makes of those records that need no closer look."""
+        """Maps the records that need no closer look."""
         return _Chunk(self._load, columns, rows).mapped(self._parts) if len(rows) else NONE_MAPPED
 
 
 class _Chunk:
-    """The records of one chunk. Whoever finds that some cannot be used takes them out of `usable`."""
+    """The records of one chunk. Each part takes those that it cannot use out of `_usable`."""
 
     def __init__(self, load: LoadConfig, columns: Columns, rows: npt.NDArray[np.int64]) -> None:
         self._columns, self._rows = columns, rows

@@ -1,4 +1,4 @@
-"""Columns that hold what nobody should hand on: numbers of payment cards, passwords. Pure."""
+"""Refuses columns of payment card numbers and passwords. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,13 +9,13 @@ from pipelines.config.load import LoadConfig
 from pipelines.contacts.columns import used_columns
 from pipelines.contacts.normalise import normal_cell
 
-LOOKED_AT = 1_000
-"""Records of the first chunk. A CSV begins with one of about as many; that of a query may have 20,000."""
+CHECKED_RECORDS = 1_000
+"""The records of the first chunk that are checked: enough, where a query's chunk has 20,000."""
 SECRET_NAMES = re.compile(
     r"card.?(number|no\b|nr\b)|kreditkarte|credit.?card|\bcv[vc]2?\b|passwor|passwd|user_pass\b|\bssn\b|\biban\b",
     re.IGNORECASE,
 )
-"""Names of columns that are left out of a first pipeline whatever they hold."""
+"""Names of columns that a first pipeline leaves out, whatever they hold."""
 _ISSUERS = re.compile(
     r"4[0-9]{12}(?:[0-9]{3}){0,2}"  # Visa
     r"|(?:5[1-5]|2[2-7])[0-9]{14}"  # Mastercard
@@ -26,7 +26,7 @@ _ISSUERS = re.compile(
 
 
 def is_card_number(value: str) -> bool:
-    """Whether it has the length, the beginning and the check digit of one."""
+    """Whether a value has the length, the prefix and the check digit of a card number."""
     digits = re.sub(r"[ -]", "", value)
     return _ISSUERS.fullmatch(digits) is not None and _luhn(digits)
 
@@ -34,7 +34,7 @@ def is_card_number(value: str) -> bool:
 def without_secrets(chunks: Iterable[Chunk], load: LoadConfig) -> Iterator[Chunk]:
     """The chunks, if no column that the mapping reads holds card numbers in the first records of them.
 
-    Raises ConfigError otherwise: they must not stand in an address book.
+    Raises ConfigError otherwise, because card numbers do not belong into an address book.
     """
     for number, chunk in enumerate(chunks):
         if number == 0:
@@ -46,7 +46,7 @@ def _refuse_card_numbers(chunk: Chunk, load: LoadConfig) -> None:
     for place, column in used_columns(load):
         if column not in chunk.frame.columns:
             continue
-        cells = [text for cell in chunk.frame[column].head(LOOKED_AT) if (text := normal_cell(cell))]
+        cells = [text for cell in chunk.frame[column].head(CHECKED_RECORDS) if (text := normal_cell(cell))]
         if sum(map(is_card_number, cells)) * 2 > len(cells):
             raise ConfigError(
                 f'{place}: the column "{column}" holds card numbers. They are not sent, and nothing else was:'

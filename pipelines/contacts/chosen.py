@@ -1,4 +1,4 @@
-"""Which records of a chunk belong to a load. Pure."""
+"""Picks the records of a chunk that `only` chooses. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,7 +12,8 @@ from pipelines.contacts.text_columns import Flags
 
 
 def chosen(chunk: Chunk, only: Mapping[str, ChoiceConfig]) -> Chunk:
-    """The records that `only` is for. A row that could not be read stays: nobody knows whose it is."""
+    """The chunk without the records that `only` leaves out. Unreadable rows stay, so that they are
+    reported."""
     if not only or not len(chunk.frame):
         return chunk
     is_chosen = np.ones(len(chunk.frame), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""A chunk of the source becomes what is staged of it: leads, and rejects with the reason. Pure."""
+"""Maps a chunk of the source to leads, and to rejects with a reason. Pure."""
 
 import json
 import math
@@ -28,9 +28,9 @@ _record_text = json.JSONEncoder(ensure_ascii=False).encode
 
 @dataclass(frozen=True, slots=True)
 class MappedChunk:
-    """What is staged of a chunk of `count` records: not those that are known.
+    """The leads and rejects of a chunk of `count` records; unchanged records are in neither.
 
-    `originals`: from which row on, and what `pipelines.contacts.originals` packed of those that have no text.
+    `originals` is the first row, and the packed original texts of the staged rows that carry none.
     `held_back` counts the reasons of records that may not be sent, `unclear` (column, word) of statuses.
     """
 
@@ -52,13 +52,13 @@ class ChunkMapper:
         own_columns: tuple[str, ...],
         forgotten: Forgotten | None,
     ) -> None:
-        """`own_columns`: those of the source itself, where `columns` are what a hook made of them."""
+        """`own_columns` are the columns of the source itself, `columns` those after a hook."""
         self._map_record = mapper(load, columns)
         self._columns = ColumnMapper(load, columns)
         self._own_columns, self._forgotten = own_columns, forgotten
 
     def map(self, chunk: Chunk, hashes: bytes, is_new: npt.NDArray[np.bool_] | None) -> MappedChunk:
-        """`hashes`: those of all its records, one behind the other; `is_new`: which to map, None for all."""
+        """`hashes` are those of all records, concatenated; `is_new` says which to map, None means all."""
         count = len(chunk.frame) + len(chunk.bad_rows)
         if is_new is not None and not is_new.any() and not chunk.bad_rows:
             return MappedChunk(count, [], [], None)
@@ -75,11 +75,11 @@ class ChunkMapper:
         return MappedChunk(count, staged, rejects, originals, held_back, unclear)
 
     def marked(self, chunk: Chunk) -> npt.NDArray[np.bool_]:
-        """Which records of its frame say in a column that is not read that their person opted out."""
+        """Which records opt out in a column that the mapping does not read."""
         columns = text_columns(chunk.frame)
         if columns is not None:
             return self._columns.marked(columns, len(chunk.frame))
-        return np.ones(len(chunk.frame), dtype=np.bool_)  # such a chunk is rare: it is mapped each time
+        return np.ones(len(chunk.frame), dtype=np.bool_)  # rare, so it is simply mapped each time
 
     def _by_columns(
         self,
@@ -88,7 +88,8 @@ class ChunkMapper:
         left: npt.NDArray[np.bool_],
         unclear: Counter[tuple[str, str]],
     ) -> tuple[list[StagedRow], tuple[int, bytes] | None]:
-        """Maps what can be mapped by columns and takes it out of `left`; with the originals of it, packed."""
+        """Maps the records that can be mapped by columns, and takes them out of `left`. Also their packed
+        originals."""
         columns = text_columns(chunk.frame)
         originals = columns if chunk.originals is None else text_columns(chunk.originals)
         if columns is None or originals is None:
@@ -151,7 +152,7 @@ class ChunkMapper:
 def records_of(
     frame: pd.DataFrame, chosen: npt.NDArray[np.bool_] | None = None
 ) -> Iterator[tuple[int, int, Record]]:
-    """(place, row, record) of all of a frame, or of those that are chosen."""
+    """(place, row, record) of a frame, or of the chosen records."""
     places = list(range(len(frame))) if chosen is None else np.flatnonzero(chosen).tolist()
     if len(places) < len(frame):
         frame = frame.iloc[places]
@@ -167,28 +168,30 @@ def _by_place(frame: pd.DataFrame, chosen: npt.NDArray[np.bool_] | None) -> dict
 
 
 def _texts(column: pd.Series) -> list[str]:
-    """By pyarrow, where it holds them: pandas makes each a text by itself, at ten times the price."""
+    """The cells of a column as str."""
     if isinstance(column.dtype, pd.ArrowDtype):
+        # pandas would convert each cell by itself, at ten times the price.
         texts: list[str] = pa.array(column).to_pylist()
         return texts
     return column.to_list()
 
 
 def _unless_forgotten(record: Staged, forgotten: Forgotten) -> Staged:
-    """A forgotten person is not sent, whatever else the source says of them, and not written down."""
+    """Blocks a forgotten person, whatever the source says of them, and drops the record's text."""
     if not forgotten.holds(record.key, json.loads(record.wish)["email"]):
         return record
+    # The highest rank: no other record of the key may speak for this person.
     return record._replace(rank=math.inf, blocked=REASON, record="")
 
 
 def _without_forgotten(reject: Reject, forgotten: Forgotten) -> Reject:
-    """A record that maps to no lead has no key: any of its cells may be that of a forgotten person."""
+    """Drops the text of a reject that may be about a forgotten person: any cell may be their key."""
     if reject.record is None or not forgotten.holds_one_of(cells_of(reject.record)):
         return reject
     return replace(reject, record=None)
 
 
 def _bad_row(bad: BadRow, columns: tuple[str, ...]) -> Reject:
-    """Its record is a pair, the header and the cells, because they do not fit each other."""
+    """A reject whose record is the pair (header, cells), because the two do not fit each other."""
     record = json.dumps([columns, bad.cells], ensure_ascii=False)
     return Reject(bad.row, bad.line, "invalid", bad.reason, record=record)

@@ -1,4 +1,4 @@
-"""Does a source have the columns that a pipeline file names? Pure."""
+"""Checks that a source has the columns that a pipeline file names. Pure."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ INDISPENSABLE = (
     "load.duplicates",
     "load.only",
 )
-"""Places of the mapping whose columns have to be there, whatever the contract says."""
+"""Keys of the mapping whose columns must exist, whatever the contract says."""
 
 
 def check_used(used: Sequence[tuple[str, str]], columns: tuple[str, ...]) -> None:
@@ -39,7 +39,7 @@ def check_used(used: Sequence[tuple[str, str]], columns: tuple[str, ...]) -> Non
             )
         elif column not in names:
             near = None if holds_address else nearest(column, names)
-            # Where no column is known the header is not shown: it may be somebody's row.
+            # If no column matches, the header is not shown: it may be a person's record.
             hint = f'; did you mean "{near}"?' if near else others
             problems.append(f'{place}: the source has no column "{column}"{hint}')
     if problems:
@@ -48,7 +48,7 @@ def check_used(used: Sequence[tuple[str, str]], columns: tuple[str, ...]) -> Non
 
 @contextmanager
 def naming_file(file_name: str) -> Iterator[None]:
-    """Every line of a ConfigError raised inside begins with the name of the pipeline file."""
+    """Puts the name of the pipeline file before every line of a ConfigError raised inside."""
     try:
         yield
     except ConfigError as error:
@@ -70,7 +70,7 @@ def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:
 
 
 def needed_columns(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """As `used_columns`, without what is missing and may be."""
+    """Like `used_columns`, without missing columns that the contract allows to be missing."""
     names = unique_names(columns)
     for place, column in used_columns(load):
         if column in names or load.contract.missing == "error" or place in INDISPENSABLE:

@@ -1,4 +1,4 @@
-"""Columns of a source that come and go: what a pipeline file wants to be done about them. Pure."""
+"""Compares the columns of a source with those that the pipeline file expects. Pure."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ from pipelines.contacts.columns import used_columns
 
 
 def contract_notes(load: LoadConfig, columns: tuple[str, ...]) -> list[str]:
-    """What a person should know of columns that are missing or new. Raises ConfigError where that stops it.
+    """Remarks on columns that are missing or new. Raises ConfigError if the contract makes that an error.
 
-    `columns` are those of a source that has what the mapping cannot do without, so they are a header.
+    `columns` include those that the mapping needs, so they really are a header and fit for messages.
     """
     contract = load.contract
     columns = tuple(unique_names(columns))

@@ -1,4 +1,4 @@
-"""Unit tests of a mapping that stand in its pipeline file: a record, and what has to come of it. Pure."""
+"""Plays the examples of a pipeline file: unit tests of its mapping. Pure."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,9 +12,9 @@ from pipelines.contacts.wishes import WISHES
 
 
 def broken_examples(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[str]:
-    """A line for everything that the mapping does not do as an example says; other columns are blank there.
+    """A line for each difference between an example and the mapping; columns it does not name are blank.
 
-    Values in these lines are those of the pipeline file. Raises ConfigError as `mapper` does.
+    Values in these lines come from the pipeline file. Raises ConfigError as `mapper` does.
     """
     map_record = mapper(load, columns)
     for number, example in enumerate(load.examples):
@@ -50,7 +50,7 @@ def _differences(expect: ExpectConfig, result: Mapped | Invalid) -> Iterator[str
 
 
 def _names_of(lead: DesiredLead) -> dict[str, list[str]]:
-    """By the key of a load section that asks for them."""
+    """The names of a lead by the key of the load section that asks for them."""
     given = {wish.collection: wish.names(lead) for wish in WISHES}
     gone = {key: [name for kind, name in lead.unwanted if kind == wish] for wish, key in TAKEN_BY.items()}
     return {**given, **gone}

@@ -1,13 +1,13 @@
-"""What a record says in the columns that the mapping reads, as one hash: the same hash maps to the same lead.
+"""Hashes a record by the columns that the mapping reads: records with equal hashes map to equal leads.
 
-The byte form, version 1: the cells in UTF-8 in the order of `Fingerprint.columns`, a NUL between two; a cell
-holds none, because a record with one is no record. Over it BLAKE2b of 16 bytes, personalised with VERSION and
-salted with the fingerprint. So two hashes are equal where a cell, the mapping and its code are, and other
-versions of any of them agree on none: what was kept is then of no use, and no harm.
+The byte form, version 1: the cells in UTF-8 in the order of `Fingerprint.columns`, with a NUL in between; no
+cell holds one, because such a record is refused. The hash is BLAKE2b of 16 bytes, personalised with VERSION
+and salted with the fingerprint. So hashes agree only if cells, mapping and code do. After a change of any of
+them the kept hashes match nothing, which costs time but does no harm.
 
-The fingerprint is made of everything that a mapping depends on beside the record: the columns, the load
-section but what only says where records come from and what stops a run, the code and the libraries that map,
-and who asked to be forgotten.
+The fingerprint covers everything a mapping depends on beside the record: the columns, the load section
+without the keys that only say where records come from and what stops a run, the code and libraries that map,
+and the people who asked to be forgotten.
 """
 
 import json
@@ -35,22 +35,23 @@ HASH_BYTES = 16
 _MARK = b"\0\0"
 
 NOT_MAPPED = frozenset({"source", "only", "guards", "suppress", "examples", "on_removed", "on_drift"})
-"""Keys of the load section that make no difference to what a record maps to."""
+"""Keys of the load section that do not change what a record maps to."""
 MAPPING_ROOMS = ("config", "contacts", "words")
 """The rooms of `pipelines` that the mapping imports: a test asks that it imports no others."""
+# pandas and pyarrow are not among them: they move cells and decide nothing.
 LIBRARIES = ("babel", "email-validator", "idna", "nameparser", "phonenumbers", "python-dateutil")
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Under what a hash was made; `columns` are those that are read."""
+    """The conditions under which a hash was made; `columns` are those that are read."""
 
     columns: tuple[str, ...]
     digest: bytes
 
 
 def fingerprint(load: LoadConfig, columns: tuple[str, ...], forgotten: Forgotten | None) -> Fingerprint:
-    """`columns` are those of the source."""
+    """The fingerprint of a mapping for a source with these columns."""
     read = tuple(sorted(read_columns(load, columns).intersection(unique_names(columns))))
     section = load.model_dump_json(exclude=set(NOT_MAPPED))
     everyone = sorted(forgotten.hashes) if forgotten else []
@@ -59,9 +60,10 @@ def fingerprint(load: LoadConfig, columns: tuple[str, ...], forgotten: Forgotten
 
 
 def raw_hashes(frame: pd.DataFrame, under: Fingerprint, marked: npt.NDArray[np.bool_] | None = None) -> bytes:
-    """The hashes of all records of a chunk, one behind the other.
+    """The hashes of all records of a chunk, concatenated.
 
-    `marked` records say something in a column that is not read: they have other hashes than without it.
+    `marked` records opt out in a column that the mapping does not read. Their hashes differ, so that an
+    opting out counts as a change.
     """
     start = blake2b(digest_size=HASH_BYTES, salt=under.digest, person=VERSION)
     hashes = []
@@ -80,7 +82,7 @@ def _joined(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[bytes]:
         return [b""] * len(frame)
     try:
         cells = [pa.array(frame[column], type=pa.string()).cast(pa.binary()) for column in columns]
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON may hold and UTF-8 may not
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can hold and UTF-8 cannot
         texts = zip(*(frame[column] for column in columns), strict=True)
         return ["\0".join(record).encode("utf-8", "surrogatepass") for record in texts]
     joined: list[bytes] = pc.binary_join_element_wise(*cells, b"\0").to_pylist()
@@ -89,7 +91,7 @@ def _joined(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[bytes]:
 
 @cache
 def _code() -> str:
-    """The modules and libraries that map: another version of any of them may map differently."""
+    """A text that changes with every module and library that maps."""
     code = blake2b(digest_size=16)
     for module in mapping_modules():
         code.update(module.name.encode() + b"\0" + module.read_bytes() + b"\0")
@@ -98,7 +100,7 @@ def _code() -> str:
 
 
 def mapping_modules() -> Iterator[Path]:
-    """The modules of ours that can change what a record maps to, in a fixed order."""
+    """Our modules that can change what a record maps to, in a fixed order."""
     rooms = Path(__file__).parents[1]
     for room in MAPPING_ROOMS:
         yield from sorted((rooms / room).rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Who asked to be forgotten, as salted hashes: enough to know such a person again, not to name one. Pure."""
+"""People who asked to be forgotten, as salted hashes: enough to recognise them, not to name them. Pure."""
 
 import json
 import re
@@ -27,12 +27,12 @@ class Forgotten:
         return any(hash_name(self.salt, name) in self.hashes for name in names)
 
     def holds_one_of(self, cells: Iterable[str]) -> bool:
-        """Whether a record with these cells may be one of theirs: a cell, or an address in one."""
+        """Whether a cell, or an address in one, belongs to a forgotten person."""
         return self.holds(*names_in(cells))
 
 
 def hash_name(salt: bytes, name: str) -> bytes:
-    """BLAKE2b, keyed with the salt of the state file, of a key or an address in its normal form."""
+    """The hash of a key or an address in its normal form: BLAKE2b keyed with the salt of the state file."""
     return blake2b(name.encode(), key=salt, digest_size=HASH_BYTES).digest()
 
 
@@ -52,7 +52,7 @@ def names_in(cells: Iterable[str]) -> Iterator[str]:
         yield text
         if "@" in text:
             yield text.lower()
-            # Also what is no address by its syntax: somebody may have been forgotten under it.
+            # Invalid addresses as well: an earlier version may have accepted and forgotten one.
             yield from (found.strip(".'").lower() for found in _ADDRESS.findall(text))
         if not text.isascii() or "@" in text or "%40" in text or "&" in text:
             yield from addresses_in(text)

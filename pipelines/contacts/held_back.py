@@ -1,4 +1,4 @@
-"""What people are told of records that may not be sent, and of statuses that nobody knows. Pure."""
+"""Messages about records that may not be sent, and about unknown status words. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ def held_back_lines(held_back: Counter[str]) -> Iterator[str]:
 
 
 def unclear_lines(unclear: Mapping[tuple[str, str], int]) -> Iterator[str]:
-    """A line for each column whose words are not known, with what to write in the pipeline file."""
+    """A line for each column with unknown words, and what to write into the pipeline file."""
     for column, words in unclear_words(unclear).items():
         shown = [f'"{word}" ({count:,})' for word, count in words.most_common(WORDS_SHOWN)]
         more = f" and {len(words) - WORDS_SHOWN:,} more" if len(words) > WORDS_SHOWN else ""
@@ -29,7 +29,7 @@ def unclear_lines(unclear: Mapping[tuple[str, str], int]) -> Iterator[str]:
 
 
 def unclear_words(unclear: Mapping[tuple[str, str], int]) -> dict[str, Counter[str]]:
-    """By column the words, with how many records have each."""
+    """The words of each column, with how many records have them."""
     by_column: dict[str, Counter[str]] = {}
     for (column, word), count in unclear.items():
         by_column.setdefault(column, Counter())[word] += count

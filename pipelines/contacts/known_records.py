@@ -1,6 +1,6 @@
-"""Which records of a source are known to be just as Kartra acknowledged them, by their raw hashes.
+"""Finds the records that are unchanged since Kartra acknowledged them, by their raw hashes.
 
-17 bytes a record, also while they are sorted: a million are compared in a second.
+It takes 17 bytes a record, even while sorting; a million records are compared in a second.
 """
 
 import sys
@@ -12,24 +12,25 @@ import numpy.typing as npt
 from pipelines.contacts.fingerprint import HASH_BYTES
 
 _BUCKETS = 1 << 16
-"""By the first two bytes of a hash; hashes are spread evenly, so that of 10 million 150 are in each."""
+"""Buckets by the first two bytes of a hash. Hashes spread evenly: of 10 million, 150 are in each."""
 
 _SEEN, _SHARED, _LEFT_OUT = 1, 2, 4
-"""Marks of a record: it has come again, it is not the only one of its key, it is not known any more."""
+"""Marks of a hash: its record came again; its key has another record; it counts as unknown."""
 
 _Places = npt.NDArray[np.intp]
 _Flags = npt.NDArray[np.bool_]
 
 
 class KnownRecords:
-    """Hashes that were kept, and which of them came again. A hash that is left out is not known any more."""
+    """The kept hashes, and which of them came again. A hash that was left out counts as unknown."""
 
     def __init__(self, hashes: bytearray) -> None:
-        """`hashes`: one behind the other, in any order; they are sorted in place."""
+        """`hashes` are concatenated, in any order; they are sorted in place."""
         whole = np.frombuffer(hashes, dtype=f"S{HASH_BYTES}")
         whole.sort()
         halves = whole.view(np.uint64)
-        if sys.byteorder == "little":  # as numbers they have the same order
+        if sys.byteorder == "little":
+            # Sorted as bytes; as big-endian numbers they have the same order.
             halves.byteswap(inplace=True)
         self._high, self._low = halves[::2], halves[1::2]
         self._starts = _starts(self._high)
@@ -43,7 +44,8 @@ class KnownRecords:
         return int(np.count_nonzero(self._marks & _SEEN))
 
     def see(self, hashes: bytes) -> _Flags:
-        """Which of these are known; they have come again. Those that came before are shared."""
+        """Which of these hashes are known. They are marked as seen, and as shared if they were seen
+        before."""
         if not len(self):
             return np.zeros(len(hashes) // HASH_BYTES, dtype=np.bool_)
         places, is_known = self._find(hashes)
@@ -54,7 +56,7 @@ class KnownRecords:
         return is_known
 
     def share(self, hashes: Sequence[bytes]) -> None:
-        """Those of these that have come again are not the only ones of their key."""
+        """Marks hashes that came again as shared: their key has a second record."""
         if not hashes or not len(self):
             return
         places, is_known = self._find(b"".join(hashes))
@@ -66,7 +68,7 @@ class KnownRecords:
         self._marks[places[is_known]] |= _LEFT_OUT
 
     def leave_out_shared(self) -> bool:
-        """Leaves out those that are shared; nothing has come yet then. False where there are none."""
+        """Leaves out the shared hashes and starts anew, as if none had been seen. False if there are none."""
         is_shared = (self._marks & _SHARED) != 0
         if not is_shared.any():
             return False
@@ -75,7 +77,7 @@ class KnownRecords:
         return True
 
     def unseen(self) -> Iterator[bytes]:
-        """Those that have not come, in order."""
+        """The hashes that have not come again, in order."""
         for start in range(0, len(self), 100_000):
             part = slice(start, start + 100_000)
             yield from self._hashes(np.flatnonzero((self._marks[part] & _SEEN) == 0) + start)
@@ -86,20 +88,21 @@ class KnownRecords:
         return [joined[start : start + HASH_BYTES] for start in range(0, len(joined), HASH_BYTES)]
 
     def _find(self, hashes: bytes) -> tuple[_Places, _Flags]:
-        """The place of each, and whether it is known; where it is not, the place says nothing."""
+        """The place of each hash, and whether it is known; the place of an unknown one means nothing."""
         halves = np.frombuffer(hashes, dtype=">u8").reshape(-1, 2)
         high = halves[:, 0].astype(np.uint64)
-        order = np.argsort(high)  # asked in order, the search stays in the processor's cache
+        # Searched in order, the lookups stay within the cache of the processor.
+        order = np.argsort(high)
         places = np.empty(len(high), dtype=np.intp)
         places[order] = self._search(high[order])
-        # Of two hashes that share their first half one is not found: its record is mapped, as a new one is.
+        # Of two kept hashes with the same first half one is never found: its record is mapped like a new one.
         is_known = (self._high[places] == high) & (self._low[places] == halves[:, 1])
         return places, is_known & ((self._marks[places] & _LEFT_OUT) == 0)
 
     def _search(self, high: npt.NDArray[np.uint64]) -> _Places:
-        """The first place of each first half, or one beside where it would be; there is at least one place.
+        """The place of each first half, or a place beside where it would be.
 
-        Twice as fast as np.searchsorted at 10 million: most of its steps miss the processor's cache.
+        Twice as fast as np.searchsorted at 10 million, most of whose steps miss the processor's cache.
         """
         bucket = (high >> np.uint64(48)).astype(np.intp)
         first, end = self._starts[bucket], self._starts[bucket + 1]
@@ -112,7 +115,7 @@ class KnownRecords:
 
 
 def _starts(high: npt.NDArray[np.uint64]) -> _Places:
-    """Where each bucket starts, and where the last one ends."""
+    """The start of each bucket, and the end of the last one."""
     counts = np.zeros(_BUCKETS, dtype=np.intp)
     for start in range(0, len(high), 100_000):
         part = (high[start : start + 100_000] >> np.uint64(48)).astype(np.intp)

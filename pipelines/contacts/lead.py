@@ -11,15 +11,14 @@ from hashlib import blake2b
 from typing import Any, Literal
 
 Origin = Literal["created", "adopted", "skipped"]
-
-
+"""How Kartra came to have a lead: by us, before us, or before us and left alone."""
 Record = Mapping[str, str]
 """The cells of one record by the name of their column."""
 CustomValue = str | tuple[str, ...]
 """Text, or the labels of the options chosen in a checkbox field (in the source's order)."""
 
 Unwanted = tuple[str, str]
-"""What a lead is not to have, as ("tags", "VIP"), ("lists", "News") or ("sequences", "Onboarding")."""
+"""Something to be taken from a lead: ("tags", "VIP"), ("lists", "News") or ("sequences", "Onboarding")."""
 
 DIGEST_VERSION = b"1"
 """Part of every digest: raise it when the byte form below changes."""
@@ -27,7 +26,7 @@ DIGEST_VERSION = b"1"
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """Points a lead is to have been given in all; they go after `expiration_days` (0: never)."""
+    """The total of points to give to a lead; they expire after `expiration_days` (0: never)."""
 
     amount: int
     expiration_days: int = 0
@@ -44,11 +43,11 @@ class CalendarClass:
 
 @dataclass(frozen=True, slots=True)
 class DesiredLead:
-    """What one record asks for. A field that is absent is left alone; one that is "" is cleared.
+    """What one record asks for. An absent field is left alone, one that is "" is cleared.
 
-    `silent` names the collections ("tags", "lists") of which the record says nothing (a blank cell, no
-    mapping): what was given there earlier is not taken back. `unwanted` is to be taken off whoever gave it;
-    nothing in it is wished for by the same lead.
+    `silent` names the collections ("tags", "lists") that the record does not mention (a blank cell, no
+    mapping): what was given there earlier is not taken back. `unwanted` is taken off, whoever gave it; the
+    same lead wishes for nothing in it.
     """
 
     email: str
@@ -63,14 +62,13 @@ class DesiredLead:
     unwanted: frozenset[Unwanted] = frozenset()
 
     def to_json(self) -> str:
-        """The byte form that is hashed: sorted keys, sorted names, no spaces, UTF-8.
-
-        Points, calendars and what is unwanted stand in it only where they are asked for.
-        """
+        """The byte form that is hashed: sorted keys, sorted names, no spaces, UTF-8."""
         points = [self.points.amount, self.points.expiration_days] if self.points else None
         calendars = sorted([one.calendar, one.name, one.starting_at] for one in self.calendars)
         return _dump(
             {
+                # Later additions to this form are absent when empty: the digests of leads without them stay
+                # the same, and so no lead is sent again after an update.
                 **({"points": points} if points else {}),
                 **({"calendars": calendars} if calendars else {}),
                 **({"unwanted": sorted(self.unwanted)} if self.unwanted else {}),
@@ -105,13 +103,13 @@ class DesiredLead:
 class Snapshot:
     """What Kartra acknowledged of a lead we sent or adopted.
 
-    `kept` holds what stays as Kartra has it, as ("fields", "city") or ("lists", "News"): a value that
-    was there before us under `existing: fill_blanks`, a tag or list a lead had before us, a list its
-    person has left. `tags`, `lists` and `points` are what we gave, `taken` the lists we took back,
-    `sequences` all the lead was ever in.
+    `kept` holds what stays as Kartra has it, such as ("fields", "city") or ("lists", "News"): a value from
+    before us under `existing: fill_blanks`, a tag or list that the lead had before us, a list that its person
+    has left. `tags`, `lists` and `points` are what we gave, `taken` the lists we took back, `sequences` all
+    that the lead was ever in.
 
     `unwanted` is what the record wants gone and Kartra acknowledged to be gone: it is not asked for again
-    while the record says the same. `unproven` holds what was sent once and may have landed or not, as
+    while the record says the same. `unproven` holds what was sent and may have landed or not, such as
     ("sequences", "Onboarding"): it is not sent again before a person has said which.
     """
 
@@ -173,9 +171,10 @@ def digest(lead_json: str) -> bytes:
 
 
 def digests(lead_jsons: Iterable[str]) -> list[bytes]:
-    """The digest of each."""
+    """The digests of many leads."""
     start, found = blake2b(DIGEST_VERSION, digest_size=16), []
     for lead_json in lead_jsons:
+        # Hashing the version once and copying the state is faster than digest() for a million leads.
         one = start.copy()
         one.update(lead_json.encode())
         found.append(one.digest())
@@ -183,9 +182,9 @@ def digests(lead_jsons: Iterable[str]) -> list[bytes]:
 
 
 def shape(lead: DesiredLead) -> bytes:
-    """The same for leads that differ in nothing but their address and what stands in their fields.
+    """A hash that is equal for leads that differ only in their address and in the values of their fields.
 
-    A custom field that is filled in one of them is filled in all.
+    Such leads need the same calls, and have the same custom fields filled.
     """
     filled = {name: "" for name, value in lead.custom_fields.items() if value}
     return digest(replace(lead, email="", fields={}, custom_fields=filled).to_json())

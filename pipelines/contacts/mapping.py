@@ -1,4 +1,4 @@
-"""One record becomes one desired lead, or a reason why not. Pure: sees no file, clock, account or state."""
+"""Maps one record to a desired lead, or to a reason why not. Pure: sees no file, clock, account or state."""
 
 import math
 from collections.abc import Callable
@@ -23,9 +23,9 @@ from pipelines.contacts.values import UnusableError, reader
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A record with its sync key. `blocked` is why it may not be sent, `unclear` as of its Standing.
+    """A mapped record with its sync key. `blocked` says why it may not be sent; `unclear` is its Standing's.
 
-    `rank` decides between records of one key: the highest speaks for the person.
+    Of several records with one key the one with the highest `rank` counts.
     """
 
     key: str
@@ -37,16 +37,16 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """A record that cannot become a lead. Its `key`, where that can be read, is still in the source."""
+    """A record that cannot become a lead. Its `key`, if readable, still counts as present in the source."""
 
     reason: str
     key: str | None = None
 
 
 def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int], Mapped | Invalid]:
-    """The mapping of `load` for a source with these columns; takes a record and its row number.
+    """The mapping of `load` for a source with these columns: a function of a record and its row number.
 
-    Raises ConfigError where the mapping names a column that the source lacks or has twice.
+    Raises ConfigError if the mapping names a column that the source lacks or has twice.
     """
     parts = parts_of(load, columns)
     clears = load.blank == "clear"
@@ -84,9 +84,9 @@ def mapper(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record, int]
 
 
 def parts_of(load: LoadConfig, columns: tuple[str, ...]) -> Parts:
-    """For a source with these columns. What needs one that is not among them is not asked for.
+    """The parts of a mapping for a source with these columns; parts that need a missing one are left out.
 
-    Raises ConfigError where the mapping names a column that the source lacks or has twice.
+    Raises ConfigError if the mapping names a column that the source lacks or has twice.
     """
     check_used(list(needed_columns(load, columns)), columns)
     newest = load.duplicates.column if load.duplicates.how == "newest" else None
@@ -110,7 +110,7 @@ def parts_of(load: LoadConfig, columns: tuple[str, ...]) -> Parts:
 
 
 def rank(load: LoadConfig, row: int, changed: float | None, standing: Standing) -> float:
-    """Who opted out in one record has opted out in all of their key."""
+    """The rank of a record among those of its key. An opting out ranks highest, so that it always counts."""
     if standing.has_opted_out:
         return math.inf
     if changed is not None:
@@ -119,7 +119,7 @@ def rank(load: LoadConfig, row: int, changed: float | None, standing: Standing) 
 
 
 def read_columns(load: LoadConfig, columns: tuple[str, ...]) -> frozenset[str]:
-    """Every column, by its name in a frame, that makes a difference to what a record maps to."""
+    """Every column, by its name in a frame, that can change what a record maps to."""
     used = {column for place, column in used_columns(load) if place != "load.only"}
     return frozenset(used) | Standings(load, columns).named
 
@@ -144,7 +144,8 @@ def _key(column: str) -> Part[str]:
 
 
 def _instant(column: str, record: Record) -> float:
-    """A date or a number as something to compare; blank is the oldest. Without a zone, UTC is taken."""
+    """A date or a number as a comparable value. A blank is the oldest; a time without a zone counts as
+    UTC."""
     cell = normal_cell(record[column])
     if not cell:
         return -math.inf

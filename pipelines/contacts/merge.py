@@ -1,4 +1,4 @@
-"""Merges the records of one key to one lead."""
+"""Merges the records of one key into one lead. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,9 @@ from pipelines.contacts.wishes import WISHES, wanted
 
 
 def merge_leads(earlier: DesiredLead, later: DesiredLead) -> DesiredLead:
-    """Two records of one key under `duplicates: merge`: later values win, blanks do not, names add up.
+    """The lead of two records under `duplicates: merge`: later values win unless blank, names add up.
 
-    Where one asks for a name and the other wants it gone, the later one counts.
+    If one record asks for a name and the other wants it gone, the later one counts.
     """
     asked: dict[str, Any] = {
         wish.collection: wish.merged(

@@ -1,7 +1,7 @@
-"""Which records say that a person opted out, and which lack consent. Pure.
+"""Finds the records of people who opted out, and those without consent. Pure.
 
-Every column can say it, also one that nothing else reads. Where the name of a column tells what it is about,
-each of its cells is judged; in the others only cells that begin as an opting out does are looked at.
+Every column can say it, even one that nothing else reads. If the name of a column shows its subject, all of
+its cells are judged; in other columns only the cells that begin like an opting out are.
 """
 
 import re
@@ -26,9 +26,9 @@ _WORDS_IN_ADDRESS = Header(Kind.STATUS)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether a record's person opted out, and why it may not be sent, if that is so.
+    """Whether the person of a record opted out, and why it may not be sent.
 
-    `unclear`: of one that may be sent (column, word) where a status has a word that nobody knows.
+    `unclear` has (column, word) of unknown status words, if the record may be sent.
     """
 
     has_opted_out: bool = False
@@ -38,7 +38,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a cell says: `no` is the reason to hold its record back, `unclear` a word that nobody knows."""
+    """What a cell says: `no` is the reason to hold its record back, `unclear` an unknown status word."""
 
     no: str | None = None
     unclear: str | None = None
@@ -52,10 +52,10 @@ NOTHING_SAID = Said()
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What the cells of a column say.
+    """Judges the cells of a column.
 
-    Where it `is_scanned`, only those for which `may_begin` holds; of `sentences`, which are as many as
-    people, only those with a part that says something (`MAY_PLEAD`) or that may begin so.
+    If it `is_scanned`, only the cells for which `may_begin` holds; of `sentences`, which are as many as
+    people, only those that hold such a phrase (`MAY_PLEAD`) or may begin with one.
     """
 
     say: Callable[[str], Said]
@@ -64,7 +64,7 @@ class Judge:
 
 
 class Standings:
-    """How the records of a source with these columns stand to being mailed."""
+    """Whether the people in a source with these columns may be mailed."""
 
     def __init__(self, load: LoadConfig, columns: tuple[str, ...]) -> None:
         self.judges: Mapping[str, Judge] = dict(_judges(load, columns))
@@ -74,7 +74,7 @@ class Standings:
 
     @property
     def named(self) -> frozenset[str]:
-        """The columns of which every cell makes a difference."""
+        """The columns in which every cell counts."""
         consent = {self.consent} if self.consent is not None else set()
         whole = {name for name, judge in self.judges.items() if not judge.is_scanned and not judge.sentences}
         return frozenset(whole | consent)
@@ -87,6 +87,7 @@ class Standings:
                 continue
             said = judge.say(cell)
             if said.no is not None:
+                # The first no is enough; a status that nobody knows elsewhere does not matter any more.
                 return Standing(has_opted_out=True, blocked=said.no)
             if said.unclear is not None:
                 unclear.append((column, said.unclear))
@@ -97,7 +98,7 @@ class Standings:
         return Standing(unclear=tuple(unclear))
 
     def refused(self, cell: str) -> str | None:
-        """Why a cell of the column of consent is none; None where it is, or where there is no such column."""
+        """Why a cell of the consent column gives no consent; None if it does, or without such a column."""
         word = normal_cell(cell).casefold()
         if self.consent is None or word in self._accepted:
             return None
@@ -113,7 +114,7 @@ class Standings:
 
 
 def _judges(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[tuple[str, Judge]]:
-    """In the order of the columns; those that say nothing of mail are left out."""
+    """The judges in the order of the columns; columns that say nothing of mail have none."""
     declared = {one.column: one for one in load.opt_out}
     names = {value.column for name, value in load.fields.items() if name != "email"}
     for column in unique_names(columns):
@@ -143,7 +144,8 @@ def _said(column: str, header: Header, cell: str) -> Said:
 
 
 def _declared(column: str, header: Header, one: OptOutConfig) -> Callable[[str], Said]:
-    """By the words of the pipeline file; where it lists one sort alone, other words are of the other sort."""
+    """A judge by the words of the pipeline file. If it lists one sort only, all other words are of the
+    other."""
     blocked = {normal_cell(word).casefold() for word in one.blocked}
     allowed = {normal_cell(word).casefold() for word in one.allowed}
 
@@ -160,7 +162,7 @@ def _declared(column: str, header: Header, one: OptOutConfig) -> Callable[[str],
 
 
 def shown(word: str) -> str:
-    """A word of a cell as it may be told: short, a date without its day, addresses masked."""
+    """A word of a cell in a form fit for messages: shortened, dates left out, addresses masked."""
     word = normal_cell(word).casefold()
     if _DATE.fullmatch(word):
         return "a date"

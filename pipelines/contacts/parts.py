@@ -1,4 +1,4 @@
-"""Parts of a mapping: each reads few columns and gives a piece of a lead."""
+"""The parts of a mapping: each reads a few columns and gives one piece of a lead."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ PartT = TypeVar("PartT", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[PartT]):
-    """What is made of some columns of a record and of nothing else. `read` may raise UnusableError.
+    """A value that depends on these columns of a record alone. `read` may raise UnusableError.
 
-    `is_cell`: it is the cell of its only column, as `normal_cell` gives it.
+    `is_cell`: the value is the normal cell of its only column.
     """
 
     columns: tuple[str, ...]
@@ -25,16 +25,16 @@ class Part(Generic[PartT]):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that a mapping makes of a record. What cannot be read is reported in this order."""
+    """All parts of a mapping. Faults are reported in this order."""
 
     key: Part[str] | None
-    """None: the address is."""
+    """None if the address is the key."""
     address: Part[str]
-    """As it is written."""
+    """The address as the source writes it."""
     changed: Part[float] | None
     """The rank under `duplicates: newest`."""
     fields: Mapping[str, Part[str]]
     custom_fields: Mapping[str, Part[CustomValue]]
     asked: Part[DesiredLead]
-    """The lead without its address and what stands in its fields."""
+    """The lead without its address and the values of its fields."""
     standings: Standings

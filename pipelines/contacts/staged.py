@@ -1,18 +1,18 @@
-"""A record on its way into the staging table, or among the rejects."""
+"""A record on its way to the staging table or to the rejects."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 StagedRow = tuple[int, int, str, float, bytes, str, str | None, str | None, bytes, bytes]
-"""The values of a Staged, in its order."""
+"""The values of a Staged in its order."""
 
 
 class Staged(NamedTuple):
-    """A record as it goes into the staging table, in the order of its columns.
+    """A row of the staging table, in the order of its columns.
 
-    `record` is its original text as JSON, None where that stands in the originals; `raw` is its hash in the
-    columns that the mapping reads, `shape` that of its lead (see `pipelines.contacts.lead`).
+    `record` is the original text as JSON, None if the packed originals have it; `raw` is the hash of the
+    columns that the mapping reads, `shape` that of the lead (see `pipelines.contacts.lead`).
     """
 
     row: int
@@ -40,15 +40,15 @@ class Staged(NamedTuple):
         raw: Iterable[bytes],
         shape: Iterable[bytes],
     ) -> Iterator[StagedRow]:
-        """Many records from their columns, as plain tuples: a Staged of each takes as long as mapping it."""
+        """Rows from their columns, as plain tuples: making a Staged of each takes as long as mapping it."""
         return zip(row, line, key, rank, digest, wish, blocked, record, raw, shape, strict=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that did not become a lead. `record` is its original text as JSON, if there is any.
+    """A record that did not become a lead. `record` is its original text as JSON, if there is one.
 
-    A `key` that could be read is still in the source: its lead has not gone.
+    A `key` that could be read still counts as present in the source, so that its lead is not removed.
     """
 
     row: int

@@ -51,42 +51,42 @@ def chosen_of(columns: Columns, chosen: Flags) -> Columns:
 
 
 def normal_texts(cells: pa.StringArray) -> pa.StringArray:
-    """Each as `normal_cell` gives it."""
+    """The cells in the form of `normal_cell`."""
     return _replaced(cells, _odd_cells(cells, _IS_ODD), normal_cell)
 
 
 def normal_in_json(cells: pa.StringArray) -> pa.StringArray:
-    """The same as they stand in JSON, without the quotes around them."""
+    """The normal cells escaped for JSON, without quotes around them."""
     return _replaced(cells, _odd_cells(cells, _IS_ODD_IN_JSON), lambda cell: _in_json(normal_cell(cell)))
 
 
 def are_filled(cells: pa.StringArray) -> Flags:
-    """Which are not blank."""
+    """Which cells are not blank."""
     offsets = offsets_of(cells)
     return np.asarray(offsets[1:] > offsets[:-1])
 
 
 def members(name: str, texts: pa.StringArray, is_member: Flags) -> pa.StringArray:
-    """Of an object in JSON the member of that name, for texts as `normal_in_json` gives them; else null."""
+    """The member `"name":"text"` of a JSON object for each text of `normal_in_json`; null where not
+    `is_member`."""
     every = pc.binary_join_element_wise(f'{to_json(name)}:"', texts, '"', "")
     return every if is_member.all() else pc.if_else(pa.array(is_member), every, NO_TEXT)
 
 
 def joined(parts: Sequence[pa.StringArray], count: int) -> pa.StringArray:
-    """All that is not null of each of `count` records, with a comma between."""
+    """For each of `count` records its parts that are not null, joined by commas."""
     if not parts:
         return pa.array([""] * count, pa.string())
     first, *others = parts
     is_bare = reduce(pc.and_, (part.is_null() for part in parts))
-    if pc.any(
-        is_bare
-    ).as_py():  # the kernel gives nothing at all for a record without any (narwhals-dev/narwhals 3965)
+    # With nothing but nulls in a record the kernel gives null instead of "" (narwhals-dev/narwhals 3965).
+    if pc.any(is_bare).as_py():
         first = pc.if_else(is_bare, "", first)
     return pc.binary_join_element_wise(first, *others, ",", null_handling="skip")
 
 
 def records_in_json(columns: Columns) -> list[str]:
-    """Each record as an object, its cells as they are."""
+    """Each record as a JSON object with its original cells."""
     pieces: list[str | pa.StringArray] = []
     for name, cells in columns.items():
         before = '", ' if pieces else "{"
@@ -106,7 +106,7 @@ def _in_json(text: str) -> str:
 
 
 def _replaced(cells: pa.StringArray, chosen: Flags, by: Callable[[str], str]) -> pa.StringArray:
-    """The chosen cells by what `by` makes of them."""
+    """Replaces the chosen cells by what `by` makes of them."""
     if not chosen.any():
         return cells
     which = pa.array(chosen)
@@ -116,7 +116,7 @@ def _replaced(cells: pa.StringArray, chosen: Flags, by: Callable[[str], str]) ->
 
 
 def _odd_cells(cells: pa.StringArray, is_odd: Flags) -> Flags:
-    """Those with an odd byte, those with a space at an end, and those with a mark before them."""
+    """Which cells hold an odd byte, have a space at an end, or begin with a spreadsheet's mark."""
     offsets, text = offsets_of(cells), bytes_of(cells)
     starts, ends = offsets[:-1], offsets[1:]
     odd = np.zeros(len(cells), dtype=np.bool_)
@@ -131,7 +131,7 @@ def _odd_cells(cells: pa.StringArray, is_odd: Flags) -> Flags:
 
 
 def offsets_of(cells: pa.StringArray) -> npt.NDArray[np.int32]:
-    """Where each cell begins in `bytes_of`, and where the last one ends."""
+    """The start of each cell in `bytes_of`, and the end of the last one."""
     whole = np.frombuffer(cells.buffers()[1], dtype=np.int32)
     return whole[cells.offset : cells.offset + len(cells) + 1]
 

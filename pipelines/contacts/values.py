@@ -1,7 +1,7 @@
-"""What a value of the mapping is for one record: its column, constant or template, shaped step by step. Pure.
+"""Reads a value of the mapping off a record: a column, constant or template, shaped step by step. Pure.
 
-A blank goes through every step untouched but `default`. A step that cannot make sense of a value says so,
-unless its `else` keeps or blanks it.
+A blank passes every step untouched except `default`. A step that cannot make sense of a value raises
+UnusableError, unless its `else` keeps or blanks the value.
 """
 
 import csv
@@ -37,13 +37,13 @@ Read = Callable[[Record], CustomValue]
 
 
 class UnusableError(ValueError):
-    """Its text says what is wrong with the record, without its values."""
+    """A record that cannot be used; the text says why, without its values."""
 
 
 def reader(value: Value) -> Read:
-    """How to read it off a record: "" where it is blank, a tuple where it is several.
+    """A function that reads the value off a record: "" if blank, a tuple if several.
 
-    What it gives raises UnusableError for a record of which a step can make no sense.
+    It raises UnusableError if a step can make no sense of the record.
     """
     origin = _origin(value)
     first = () if value.split is None else (SplitStep(split=value.split),)
@@ -61,10 +61,10 @@ def reader(value: Value) -> Read:
 
 
 def split_cell(cell: str, separator: str, origin: str = "the cell") -> tuple[str, ...]:
-    """`csv` as a separator: the cell is a CSV of its own, names with commas in quotes; `json`: it is a list.
+    """The values of a cell. With the separator `csv` it is a CSV of its own, with `json` a list in JSON.
 
-    A list in JSON, as arrays of a source are written, is several values whatever the separator. `origin` is
-    what an UnusableError says it is about.
+    A JSON list, as arrays of a source are written, is split whatever the separator. `origin` is named in an
+    UnusableError.
     """
     pieces = listed(cell)
     if pieces is None and separator == "json" and cell:
@@ -75,21 +75,21 @@ def split_cell(cell: str, separator: str, origin: str = "the cell") -> tuple[str
 
 
 def listed(cell: str) -> list[str] | None:
-    """The texts and numbers of a list in JSON, None for any other cell."""
+    """The elements of a JSON list of texts and numbers; None for any other cell."""
     if not (cell.startswith("[") and cell.endswith("]")):
         return None
     try:
         several = json.loads(cell, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return None
-    known = {True: "true", False: "false", None: ""}
+    words = {True: "true", False: "false", None: ""}
     if not all(isinstance(one, str | bool | None) for one in several):
         return None
-    return [one if isinstance(one, str) else known[one] for one in several]
+    return [one if isinstance(one, str) else words[one] for one in several]
 
 
 def _cells_of(cell: str, origin: str) -> list[str]:
-    """The cells of a CSV in a cell, on all of its lines."""
+    """The cells of a CSV inside a cell, over all of its lines."""
     try:
         rows = list(csv.reader(io.StringIO(cell, newline=""), skipinitialspace=True))
     except csv.Error:
@@ -108,7 +108,7 @@ def _origin(value: Value) -> Callable[[Record], str]:
 
 
 def _template(template: str) -> Callable[[Record], str]:
-    """Blank where all its columns are; what a blank column leaves is no double space."""
+    """A function that fills the template: blank if all columns are, without double spaces for blank ones."""
     names = [name for name in PLACEHOLDER.findall(template) if name]
 
     def filled(record: Record) -> str:
@@ -198,7 +198,7 @@ _FAULTS: dict[type[ValueStep], str] = {
     PhoneStep: "does not hold a telephone number of a known country",
     WordStep: "does not hold a known time zone",
 }
-"""The message for a text of which a step can make no sense; of the words only time_zone can get there."""
+"""The message of each step that can fail; of the WordSteps only time_zone can."""
 
 
 def _fault_message(step: ValueStep, value: Value) -> str:
@@ -210,7 +210,7 @@ def _describe(value: Value) -> str:
 
 
 def _titled(text: str) -> str:
-    """As names are written: O'Neil, Anne-Marie; not Don'T. A word in both cases, as McDonald, stays so."""
+    """Title case for names: O'Neil, Anne-Marie, not Don'T. A word in mixed case, such as McDonald, stays."""
     return re.sub(r"[^\W\d_]+(?:['\u2019][^\W\d_]{1,2}\b)?", lambda word: _title_word(word[0]), text)
 
 
@@ -225,5 +225,5 @@ def _replaced(text: str, replacements: Mapping[str, str]) -> str:
 
 
 def distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    """In the order of their first occurrence."""
+    """The texts without repetitions, in the order of their first occurrence."""
     return tuple(dict.fromkeys(texts))

@@ -1,4 +1,4 @@
-"""What can be asked for a lead beside its fields: one row for each wish, with all that is known of it. Pure.
+"""What can be asked for a lead beside its fields: one row for each kind of wish, with all its rules. Pure.
 
 Whoever handles wishes takes what it knows of them from here: the diff and its opposite, the compiled call,
 the read-back, the names that an account has to have, what a plan says of automations, drift, adoption, the
@@ -33,21 +33,22 @@ from pipelines.config.wishes import TAKEN_BY
 from pipelines.contacts.lead import DesiredLead, Points, Snapshot, Unwanted
 
 OnceOnly = Literal["sequences", "points", "calendars"]
-"""The wishes of which each gives something anew: those that are `once_only` below."""
+"""The wishes that are `once_only` below: giving one again has a second effect."""
 
 Cause = tuple[str, str]
-"""A command and what it is to give, as ("calendar_subscribe", "Webinar: Tuesday"); "" for the lead itself."""
+"""A command and what it gives: ("calendar_subscribe", "Webinar: Tuesday"); "" for the lead itself."""
 
 StepEffect = tuple[str, str]
-"""A collection of a snapshot and what of it, as ("sequences", "Onboarding") or ("points", "+10")."""
+"""A collection of a snapshot and an element of it: ("sequences", "Onboarding") or ("points", "+10")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One action behind the profile. `name` is that of a tag, list, sequence or calendar, or how many points.
+    """One action of a call after the profile. `name` is a tag, list, sequence or calendar, or a number of
+    points.
 
-    `at` is the step of a sequence, the class of a calendar, the days that points last; `when` the start of
-    the class.
+    `at` is the step of a sequence, the class of a calendar or the days that points last; `when` is the start
+    of the class.
     """
 
     cmd: str
@@ -61,27 +62,27 @@ class Step:
 
     @property
     def label(self) -> str:
-        """What tells it from other steps of its command, in words for people."""
+        """What distinguishes it from other steps of its command, in words for people."""
         return _OF_COMMAND[self.cmd][1].label(self)
 
     @property
     def cause(self) -> Cause:
-        """What Kartra may refuse, whoever it is for."""
+        """What Kartra may refuse for every lead alike."""
         return self.cmd, self.label
 
     @property
     def effect(self) -> StepEffect:
-        """The collection of a snapshot it changes, and what of it."""
+        """The element of a snapshot that it changes."""
         return self.wish.collection, self.label
 
     @property
     def takes(self) -> bool:
-        """Whether the lead is to be without it."""
+        """Whether the step takes something away."""
         taking = self.wish.takes
         return taking is not None and taking.cmd == self.cmd
 
     def action(self) -> Action:
-        """As Kartra's command."""
+        """The step as a command of Kartra."""
         return _OF_COMMAND[self.cmd][1].action(self)
 
 
@@ -91,7 +92,7 @@ def _name(step: Step) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of Kartra's that gives or takes, and how a step of it is written and named."""
+    """A command that gives or takes, how a step becomes an action of it, and how the step is named."""
 
     cmd: str
     action: Callable[[Step], Action]
@@ -111,42 +112,43 @@ class Wish:
     """All that is known of one kind of wish."""
 
     collection: str
-    """Where it stands: the key of the load section, and the field of a lead and of a snapshot."""
+    """The key of the load section, and the field of a lead and of a snapshot."""
     one: str
-    """What one of it is called in messages."""
+    """The word for one element in messages."""
     wanted: Callable[[DesiredLead, Snapshot], Iterator[Step]]
-    """The steps that would give all that is asked for, whether the lead has it or not."""
+    """The steps that give all that is asked for, whether the lead has it or not."""
     gives: Command
     takes: Command | None = None
     corrects: Command | None = None
     """Lowers an amount that was given; its label is a negative number."""
 
     once_only: bool = False
-    """It is something new each time, so it is never given twice: what may have landed is parked until proven.
-    Otherwise the lead has it or not, and what we gave goes when it is no longer asked for."""
+    """Giving it again has a second effect, so it is given once, and parked if nobody knows whether it landed.
+    Otherwise the lead has it or not, and what we gave is taken back when it is no longer asked for."""
     is_amount: bool = False
-    """A number is kept of it, not names."""
+    """The snapshot keeps a number of it instead of names."""
     can_be_left: bool = False
-    """Its person may leave it in Kartra, and then is not put back; the profile shows it as inactive."""
+    """A person can leave it in Kartra; the profile then shows it as inactive, and the lead is not put
+    back."""
     listed_as: InventoryName | None = None
-    """The account's list of all its names: one that is not in it is told before anything is sent."""
+    """The account's list of all its names. A name that is not in it is reported before anything is sent."""
     triggers: bool = True
     """Automations of an account commonly wait for it."""
     is_imported: bool = False
     """Kartra's own import of leads carries it."""
 
     in_profile: Callable[[LeadProfile], Collection[str]] = _no_names
-    """The names that stand in a profile, also of what the lead has left."""
+    """The names in a profile, including those that the lead has left."""
     has_left: Callable[[LeadProfile, str], bool] = lambda _profile, _name: False
-    """Whether it stands in the profile as something the lead has left."""
+    """Whether the profile shows that the lead has left it."""
     proof: Callable[[Step, LeadProfile, int | None], bool | None] | None = None
-    """Whether a profile proves a step, by the score before it where it was read; None where it cannot. Left
-    out: it is proven by what stands in the profile."""
+    """Whether a profile proves a step, by the score before it if that was read; None if it cannot. Left out:
+    the names in the profile prove it."""
     merged: Callable[[Any, Any, Collection[str]], Any] = _as_later
-    """What two records of one person ask for together: that of the earlier one, that of the later one, and
-    the names that the later one wants to be gone."""
+    """What two records of one person ask for together: by the earlier one, the later one, and the names that
+    the later one wants gone."""
     elements: Callable[[LoadConfig], Iterable[object]] | None = None
-    """The names and values in the load section; left out: those listed under its key."""
+    """The names and values in the load section. Left out: those listed under its key."""
     when_gone: str = ""
     """What became of it, in words for people, where we gave it and it is not there any more."""
     when_missing: str = ""
@@ -238,7 +240,7 @@ def _book(step: Step) -> Action:
 
 
 def _by_score(step: Step, profile: LeadProfile, before: int | None) -> bool | None:
-    """A score that changed otherwise meanwhile proves nothing."""
+    """Whether the score changed by exactly these points; another difference proves nothing."""
     if before is None or profile.score is None:
         return None
     if profile.score == before:
@@ -345,11 +347,11 @@ WISHES = (
         when_missing="not in the sequence",
     ),
 )
-"""In the order of a call's actions; sequences come last, so that no mail has begun where a call stops."""
+"""All wishes in the order of a call's actions. Sequences come last: where a call stops, no mail has begun."""
 
 WISH: Mapping[str, Wish] = {wish.collection: wish for wish in WISHES}
 KEPT_UP = tuple(wish for wish in WISHES if not wish.once_only)
-"""The lead has them or not; what we gave goes when it is asked for no longer."""
+"""Wishes that a lead has or has not; what we gave is taken back when it is no longer asked for."""
 ONCE_ONLY = tuple(wish for wish in WISHES if wish.once_only)
 _NOTHING = Snapshot(email="")
 _OF_COMMAND = {

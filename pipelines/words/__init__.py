@@ -1,1 +1,1 @@
-"""Words that are looked up: countries, near matches."""
+"""Word lists and word matching: countries, opting out, near matches."""

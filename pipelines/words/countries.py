@@ -1,4 +1,4 @@
-"""Countries by their names in many languages and their codes, from Unicode's CLDR. Pure."""
+"""Finds countries by their code or by their name in many languages, from Unicode's CLDR. Pure."""
 
 import re
 import unicodedata
@@ -38,14 +38,15 @@ OTHER_NAMES = {
     **dict.fromkeys(("virgin islands british",), "VG"),
     **dict.fromkeys(("virgin islands us",), "VI"),
 }
-"""Names in English exports that CLDR has in another form."""
+"""Names in English exports that CLDR does not have in this form."""
 SHARED_NAMES = frozenset(("korea", "congo", "virgin islands"))
-"""What stands before the comma for more than one country; elsewhere what is behind it tells nothing."""
+"""Names that several countries share before the comma ("Korea, Republic of"); elsewhere the rest is
+dropped."""
 NO_COUNTRIES = frozenset(("EU", "EZ", "QO", "UN", "ZZ"))
 
 
 def country_code(text: str) -> str | None:
-    """Its two letters (ISO 3166-1), from a name or a code of two, three letters or three digits."""
+    """The two-letter code (ISO 3166-1) of a name, or of a code of two or three letters or three digits."""
     word = text.strip().upper()
     if len(word) == 2 and word in _english():
         return word
@@ -81,27 +82,27 @@ def _babel() -> ModuleType:
 
 @cache
 def _english() -> dict[str, str]:
-    """Two letters: the name. Without regions such as the European Union."""
+    """Names in English by two-letter code, without regions such as the European Union."""
     letters = _letters().keys() - NO_COUNTRIES
     return {code: name for code, name in _babel().Locale("en").territories.items() if code in letters}
 
 
 @cache
 def _codes() -> dict[str, str]:
-    """Three letters or digits, and what is commonly written for two: the two letters."""
+    """Two-letter codes by those of three letters or digits, and by common variants such as UK."""
     aliases = _babel().get_global("territory_aliases")
     return {alias: codes[0] for alias, codes in aliases.items() if len(codes) == 1}
 
 
 @cache
 def _letters() -> dict[str, str]:
-    """Two letters: three letters."""
+    """Three-letter codes by two-letter code."""
     return {code: alias for alias, code in _codes().items() if re.fullmatch("[A-Z]{3}", alias)}
 
 
 @cache
 def _by_name() -> dict[str, str]:
-    """A name that two languages give to two countries belongs to the first of LANGUAGES."""
+    """Two-letter codes by folded name. A name with two meanings counts in the first of LANGUAGES."""
     names = dict(OTHER_NAMES)
     for language in LANGUAGES:
         for code, name in _babel().Locale(language).territories.items():
@@ -111,7 +112,7 @@ def _by_name() -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    """Without case, dots, accents, articles: "The U.S.A." is "usa"."""
+    """The name without case, dots, accents and article: "The U.S.A." is "usa"."""
     letters = unicodedata.normalize("NFKD", name.casefold())
     plain = re.sub(r"[.'’()\u0300-\u036f]", "", letters).replace("&", " and ")
     return re.sub(r"^the ", "", re.sub(r"[\s,-]+", " ", plain).strip())

@@ -1,4 +1,4 @@
-"""Words without regard to case, accents, marks between them and the way they are run together. Pure."""
+"""Brings headers and cells to plain words, whatever their case, accents and punctuation. Pure."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def folded(text: str) -> str:
-    """`HasOptedOutOfEmail`, `EMAIL_BLACKLISTED` and `Désabonné(e)` as words with one space between."""
+    """The words of `HasOptedOutOfEmail`, `EMAIL_BLACKLISTED` or `Désabonné(e)`, one space between each."""
     if not text.isascii():
         parts = unicodedata.normalize("NFKD", text.translate(_LETTERS))
         text = "".join(one for one in parts if not unicodedata.combining(one))

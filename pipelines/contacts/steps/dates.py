@@ -1,4 +1,4 @@
-"""Dates as people and databases write them, in the form asked for. Pure."""
+"""Rewrites dates, as people and databases write them, in another form. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ def rewritten_date(
     zone: str | None,
     to_zone: str | None,
 ) -> str | None:
-    """None for what is no date in any of `forms`, or, where there are none, could be two dates.
+    """The date in the form `to`; None if it has none of `forms`, or without forms could be two dates.
 
-    A moment without a zone is one of `zone`, and stays as it is where that is None.
+    A moment without a zone is in `zone`; without that, it is not converted.
     """
     moment = _in_forms(text, forms) if forms else _found_out(text, day_first)
     if moment is None:
@@ -61,7 +61,7 @@ def _found_out(text: str, day_first: bool | None) -> datetime | None:
 
 
 def _parsed(text: str, *, day_first: bool) -> list[datetime]:
-    """One date, or several where something is left out."""
+    """The date, or two different ones if the text leaves a part out."""
     try:
         return [
             date_parser.parse(text, default=sample, dayfirst=day_first, tzinfos=_offset_s)
@@ -72,12 +72,12 @@ def _parsed(text: str, *, day_first: bool) -> list[datetime]:
 
 
 def numeric_offset_s(_name: str | None, offset_s: int | None) -> int | None:
-    """For dateutil's `tzinfos`: names of zones mean another thing on every machine; numbers do not."""
+    """For dateutil's `tzinfos`: takes numeric offsets only, because zone names differ between machines."""
     return offset_s
 
 
 def _offset_s(name: str | None, offset_s: int | None) -> int | None:
-    """Most short names of zones mean several; raises ValueError for them."""
+    """For dateutil's `tzinfos`: raises ValueError for short zone names, most of which mean several zones."""
     if name is not None and offset_s is None and name.upper() not in ("UTC", "GMT", "Z"):
         raise ValueError(name)
     return 0 if name is not None and offset_s is None else offset_s

@@ -13,7 +13,7 @@ def shape_of(step: NameStep) -> Shape:
 
 
 def name_part(part: Literal["title", "first", "middle", "last", "suffix"], text: str) -> str:
-    """ "" where the name has no such part. "Smith, Ann" is read as "Ann Smith"."""
+    """The part of a full name, or "". "Smith, Ann" is read as "Ann Smith"."""
     name = HumanName(text)
     match part:
         case "title":

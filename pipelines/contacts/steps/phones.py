@@ -33,10 +33,10 @@ def _region(step: PhoneStep) -> Callable[[Record], str | None]:
 def phone_part(
     part: Literal["number", "country_code", "+country_code", "international"], text: str, region: str | None
 ) -> str | None:
-    """None for what is no number, or does not say its country where `region` does not, either.
+    """The part of a number; None if it is none, or if neither it nor `region` gives the country.
 
-    `region`: ISO 3166-1, two letters. 00 before a country's code is read as + everywhere. Of a number that is
-    none of its region, and is one with + before it, the + was lost.
+    `region` is ISO 3166-1, two letters. 00 before a country code is read as + everywhere. A number that is
+    not valid in its region but would be with a + in front has lost its +.
     """
     number = _number(text, region)
     if number is None:
@@ -54,10 +54,10 @@ def phone_part(
 
 
 def _number(text: str, region: str | None) -> PhoneNumber | None:
-    """A number with its country's code is taken where its length is possible: new ones come up everywhere.
+    """The number in a text.
 
-    To write a code before one that has none it has to be valid there: else a number is made that is not
-    somebody's, or somebody else's.
+    With a country code its length has to be possible, because new ranges appear everywhere. Without one it
+    has to be valid in the region before a code is added: else it would become nobody's or somebody else's.
     """
     if _has_words(text):
         return None
@@ -76,7 +76,7 @@ def _number(text: str, region: str | None) -> PhoneNumber | None:
 
 
 def _begins_with_its_code(digits: str, region: str | None) -> bool:
-    """Whether a number begins with the code of its country, and lacks the 0 that others of it begin with."""
+    """Whether a number begins with its country code and lacks the trunk prefix (0) of its country."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region or "")
     if metadata is None or not metadata.national_prefix or digits.startswith(metadata.national_prefix):
         return False
@@ -84,7 +84,7 @@ def _begins_with_its_code(digits: str, region: str | None) -> bool:
 
 
 def _has_words(text: str) -> bool:
-    """Letters that are neither keys of a telephone, as in 1-800-FLOWERS, nor before an extension."""
+    """Whether it holds letters other than telephone keys (1-800-FLOWERS) and those of an extension."""
     number = _EXTENSION.sub("", text)
     return any(map(str.isalpha, number)) and not phonenumbers.is_alpha_number(number)
 
@@ -97,5 +97,5 @@ def _parsed(text: str, region: str | None) -> PhoneNumber | None:
 
 
 def _has_whole_length(number: PhoneNumber) -> bool:
-    """Not one that can be dialled in its town alone."""
+    """Whether the number is complete, and not one for calls within a town."""
     return phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE

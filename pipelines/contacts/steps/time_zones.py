@@ -1,4 +1,4 @@
-"""Names of time zones, from the time zone database and, by Unicode's CLDR, from Windows. Pure."""
+"""Names of time zones: those of the time zone database, and of Windows by Unicode's CLDR. Pure."""
 
 import re
 from functools import cache
@@ -15,7 +15,7 @@ def shape_of(_step: WordStep) -> Shape:
 
 
 def time_zone(text: str) -> str | None:
-    """The name in the time zone database, from that name without case, or from the one Windows has."""
+    """The name in the time zone database, given in any case or as Windows has it."""
     return _zones().get(re.sub(r"\s+", "_", text.casefold()))
 
 
