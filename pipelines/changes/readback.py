@@ -95,7 +95,7 @@ def after_unknown(
 
 
 def _never_carried_out(change: Change, known: Snapshot, flags: Sequence[bool | None], age: timedelta) -> bool:
-    """Whether a call left no trace. A list alone is none, if its person had the time to leave it again.
+    """Whether a call left no trace. A list alone is none: its person may have joined it, or left it again.
 
     Neither is taking away what the lead may never have had.
     """
@@ -104,11 +104,11 @@ def _never_carried_out(change: Change, known: Snapshot, flags: Sequence[bool | N
     telling = [
         (step, flag)
         for step, flag in zip(change.steps, flags[len(head) :], strict=True)
-        if not step.takes or step.effect in ours
+        if flag is not None and (not step.takes or step.effect in ours)
     ]
-    traces = [flag for step, flag in telling if step.takes or not step.wish.can_be_left]
-    shown = any(head) or any(flag for _, flag in telling)
-    return not shown and (age < JUST_NOW or False in (*head, *traces))
+    traces = [*head, *(flag for step, flag in telling if step.takes or not step.wish.can_be_left)]
+    shown = any(traces) if traces else any(flag for _, flag in telling)
+    return not shown and (age < JUST_NOW or False in traces)
 
 
 def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Snapshot:

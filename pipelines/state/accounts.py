@@ -26,10 +26,12 @@ class KnownScope:
     file: str | None
     has_leads: bool
     has_operations: bool
+    has_unknown: bool = False
+    """Whether a call of it has no outcome: what it did is nowhere else yet."""
 
     @property
     def is_used(self) -> bool:
-        return self.has_leads or self.has_operations
+        return self.has_leads or self.has_operations or self.has_unknown
 
 
 class Accounts:
@@ -60,6 +62,7 @@ class Accounts:
                 row["file"],
                 bool(row["has_leads"]),
                 bool(row["has_operations"]),
+                bool(row["has_unknown"]),
             )
             for row in self._queries.scopes()
         ]

@@ -194,7 +194,12 @@ def _recognised(
                 f" ({found.describe()}): going on with what is known"
             )
             return Standing(account, config.pipeline, config.kartra.mode, (note,))
-    ours = [account for account, scope in latest.items() if scope.pipeline == config.pipeline]
+    file = str(config.path.resolve())
+    ours = [
+        account
+        for account, scope in latest.items()
+        if config.pipeline == scope.pipeline or file == scope.file  # its name may be another one, too
+    ]
     if not ours:  # a new pipeline in an account of its own
         return Standing(account_of(config), config.pipeline, config.kartra.mode)
     found = evidence[ours[0]]
@@ -202,9 +207,14 @@ def _recognised(
     raise GuardError(
         f"{config.pipeline} is known in another account than these credentials open"
         f"{'' if is_other else ', or nobody can tell'} ({found.describe()}): nothing was sent."
-        f" If it is the same account: kartra-sync state take-over {config.path.name}."
+        f" If it is the same account: kartra-sync state take-over {config.path.name}"
+        f"{_from(config, latest[ours[0]])}."
         f" If it is another one, to begin anew in it: run {config.path.name} --new-account"
     )
+
+
+def _from(config: PipelineConfig, scope: KnownScope) -> str:
+    return "" if scope.pipeline == config.pipeline else f" --from {scope.pipeline}"
 
 
 def _placed(

@@ -40,7 +40,9 @@ def note_of_twin(store: Store, config: PipelineConfig) -> str | None:
     """
     files = (scope.file for scope in store.accounts.scopes() if scope.pipeline == config.pipeline)
     came_from = next((file for file in files if file), None)
-    twin = twin_of(config, _read(Path(came_from))) if came_from else None
+    if came_from is None or Path(came_from).resolve() == config.path.resolve():
+        return None
+    twin = twin_of(config, _read(Path(came_from)))
     return f"the run before came from another file. {twin_message(config, twin)}" if twin else None
 
 

@@ -14,7 +14,10 @@ ON CONFLICT (credentials) DO UPDATE SET
 -- Every scope, with whether something was done under it; the one that ran last first.
 SELECT scope_id, pipeline, account, mode, file,
        EXISTS (SELECT 1 FROM leads WHERE leads.scope_id = scopes.scope_id) AS has_leads,
-       EXISTS (SELECT 1 FROM operations WHERE operations.scope_id = scopes.scope_id) AS has_operations
+       EXISTS (SELECT 1 FROM operations WHERE operations.scope_id = scopes.scope_id) AS has_operations,
+       EXISTS (SELECT 1 FROM outbox
+               WHERE outbox.scope_id = scopes.scope_id
+                 AND state = 'sent' AND state <> 'settled') AS has_unknown  -- as the partial index says it
 FROM scopes
 ORDER BY (SELECT max(started_at) FROM runs WHERE runs.scope_id = scopes.scope_id) DESC, scope_id DESC;
 
@@ -45,7 +48,9 @@ UPDATE runs SET pipeline = :pipeline WHERE scope_id = :scope_id;
 SELECT scope_id FROM scopes
 WHERE pipeline = :pipeline AND account = :account AND mode = :mode
   AND NOT EXISTS (SELECT 1 FROM leads WHERE leads.scope_id = scopes.scope_id)
-  AND NOT EXISTS (SELECT 1 FROM operations WHERE operations.scope_id = scopes.scope_id);
+  AND NOT EXISTS (SELECT 1 FROM operations WHERE operations.scope_id = scopes.scope_id)
+  AND NOT EXISTS (SELECT 1 FROM outbox
+                  WHERE outbox.scope_id = scopes.scope_id AND state = 'sent' AND state <> 'settled');
 
 -- name: shared(other_scope)$
 -- How many staged records have the key of a lead that another scope knows.

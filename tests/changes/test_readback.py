@@ -354,3 +354,15 @@ def test_a_list_alone_leaves_no_trace_so_its_person_may_have_left_it(minutes: in
     now = SENT_AT + timedelta(minutes=minutes)
     after, _ = after_unknown(diff_lead(wish, TAKEN), wish, TAKEN, PROFILE, "update", SENT_AT, now)
     assert (("lists", "News") in after.kept) is left
+
+
+@pytest.mark.parametrize(("city", "left"), [("Leeds", False), ("Oslo", True)])
+def test_a_list_that_its_person_joined_is_no_trace_of_a_call_that_never_arrived(
+    city: str, left: bool
+) -> None:
+    wish = replace(BACK, lists=("News", "Offers"))
+    taken = replace(TAKEN, taken=frozenset({"News", "Offers"}))
+    profile = replace(PROFILE, fields={"city": city}, lists={"News": True, "Offers": False})
+    now = SENT_AT + timedelta(minutes=1)
+    after, _ = after_unknown(diff_lead(wish, taken), wish, taken, profile, "update", SENT_AT, now)
+    assert (("lists", "Offers") in after.kept) is left

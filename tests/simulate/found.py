@@ -1,0 +1,18 @@
+"""Lives that once violated something, as plans: a seed plays another life once the drawing has changed."""
+
+from tests.simulate.plan import Day, Plan
+
+FOUND = {
+    "what only open calls know goes with a pipeline that is renamed": Plan(
+        seed=289,
+        leads=3,
+        by_number=True,
+        scoring=True,
+        locks=False,
+        days=(
+            Day(edits=False, kill_at=56, gap_s=20.0),
+            Day(edits=False, gap_s=20.0, before="rotate the key"),
+            Day(gap_s=3.0, before="rename"),
+        ),
+    ),
+}

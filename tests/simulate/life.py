@@ -1,0 +1,529 @@
+"""One life: days of edits, runs, crashes and hands, calm runs at the end, and what must hold."""
+
+import logging
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from connectors.errors import SyncError
+from connectors.kartra.sandbox.account import Account, SandboxLead
+from connectors.kartra.sandbox.emulator import Emulator, ReceivedCall
+from connectors.kartra.sandbox.options import SandboxOptions
+from pipelines.changes.diff import resolve
+from pipelines.config.file import read_pipeline
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.errors import GuardError, LockedError
+from pipelines.state.file import copy_state
+from pipelines.state.store import Store
+from pipelines.verbs.identity import find, take_over
+from pipelines.verbs.run import RunResult, run_pipeline
+from tests.simulate import money
+from tests.simulate.hub import Hub
+from tests.simulate.machine import Host, Process
+from tests.simulate.network import Server, Weather
+from tests.simulate.people import LISTS, TAGS, People, Person, new_account, problems, twice
+from tests.simulate.plan import Day, Plan
+
+SETTLE_S, TIMEOUT_S = 10, 30
+CALM_RUNS = 8
+PIPELINE = """\
+pipeline: {name}
+kartra:
+  url: {url}
+  app_id: ${{KARTRA_APP_ID}}
+  api_key: ${{KARTRA_API_KEY}}
+  api_password: ${{KARTRA_API_PASSWORD}}
+  mode: {mode}
+  calls_per_second: {rate}
+  settle_s: {settle}
+  timeout_s: {timeout}
+state: state.db
+"""
+LOAD = """\
+load:
+  source: {{csv: contacts.csv}}
+  key: {key}
+  fields: {{email: Email, first_name: First, city: City}}
+  custom_fields: {{note: Note, size: Size}}
+  tags: [Imported, {{column: Tags, split: ";"}}]
+  lists: [News, {{column: Lists, split: ";"}}]
+  sequences: [{{name: Onboarding, step: 1}}]
+{more}  consent: {{column: Consent, accepted: ["yes"]}}
+  guards: {{max_removed: 100%, max_edited: 100%, max_failed: 100%}}
+"""
+
+
+@dataclass
+class Lived:
+    """What a life was. `violations` has to be empty."""
+
+    plan: Plan
+    violations: list[str] = field(default_factory=list)
+    runs: int = 0
+    kills: int = 0
+    faults: int = 0
+    events: int = 0
+    calls: int = 0
+    refused: int = 0
+    hours: float = 0.0
+    met: Counter[str] = field(default_factory=Counter)
+    trace: list[str] = field(default_factory=list)
+
+
+class Life:
+    """Plays a plan."""
+
+    def __init__(self, plan: Plan, folder: Path, *, trace: bool = False) -> None:
+        self.plan = plan
+        self.folder = folder
+        self.hub = Hub(plan.chance("order"), trace=[] if trace else None)
+        self.lived = Lived(plan, met=self.hub.met)
+        self.people = People(plan.chance("people"), plan.leads, plan.by_number, plan.test_mode)
+        if plan.has_wrong_clock:
+            for person in self.people.people.values():
+                person.unclear = {"Imported", "News", *TAGS, *LISTS}
+        self.account: Account = new_account()
+        self.bank = money.Bank(plan, self.account) if plan.kind == "money" else None
+        options = SandboxOptions(
+            mode="test" if plan.test_mode else "live",
+            clock_offset_s=plan.server_ahead_s,
+            **dict(plan.options),
+        )
+        emulator = Emulator(self.account, options, now=lambda: self.hub.now)
+        self.server = Server(self.hub, plan.chance("network"), emulator, on_call=self._on_call)
+        self.hosts = [
+            Host("one", self.hub, plan.ahead_s, plan.drift),
+            Host("two", self.hub, 0.0, 0.0),
+        ]
+        self.hands = plan.chance("hands")
+        self.name, self.url = "sim", "https://app.kartra.com/api"
+        self.key = self.account.api_key
+        self._numbers = 0
+        self._asked: tuple[str, str] = ("", "")
+        self._config: PipelineConfig
+        self._is_meanwhile = False
+        self._is_in_step = False
+        (folder / "p.yaml").write_text(self._pipeline(), encoding="utf-8")
+
+    # --- the whole of it
+
+    def play(self) -> Lived:
+        lived = self.lived
+        try:
+            if self.bank is None:
+                self.people.put_before(self.account, self.plan.known_before)
+            if not self.plan.locks:
+                (self.folder / f"state.db-{self.name}.lock").mkdir()
+            for number, day in enumerate(self.plan.days):
+                self._day(number, day)
+            self._calm()
+        except AssertionError as error:
+            self._violated(f"{type(error).__name__}: {error}")
+        lived.events, lived.faults = self.hub.events, self.server.injected
+        lived.calls, lived.refused = len(self.server.sent), self.server.refused
+        lived.hours = (self.hub.seconds - 1000.0) / 3600
+        lived.trace = self.hub.trace or []
+        return lived
+
+    def _violated(self, sentence: str) -> None:
+        self.hub.note(f"VIOLATED: {sentence}")
+        self.lived.violations.append(sentence)
+
+    # --- a day
+
+    def _day(self, number: int, day: Day) -> None:
+        self._pass(day.gap_s)
+        self._before(day)
+        for _ in range(day.hands):
+            self._by_hand()
+        if day.edits:
+            (self.bank or self.people).edit(self.account)
+            self._is_in_step = False
+        self._write()
+        self.server.weather = Weather(
+            dict(day.weather),
+            up_s=(0.05, 0.05 + day.jitter_s),
+            down_s=(0.05, 0.05 + day.jitter_s),
+        )
+        started = self.hub.seconds
+        first = self._begin(self.hosts[0], day)
+        running = [first]
+        if day.stop_after_s is not None:
+            first.stop_at = started + day.stop_after_s
+            self.hub.met["a person stops a run"] += 1
+        if day.pause is not None:
+            after, seconds = day.pause
+            self.hub.after(after, lambda: first.pause(seconds) if not first.is_gone else None)
+        if day.second_after_s is not None:
+            self.hub.after(day.second_after_s, lambda: running.append(self._begin(self.hosts[1], Day())))
+            waits_until = started + day.second_after_s
+        else:
+            waits_until = started
+        for place in range(day.hands_meanwhile):
+            self.hub.after(1.0 + 2.0 * place, self._meanwhile)
+        if day.jump_s:
+            self.hub.after(2.0, lambda: self._jump(day.jump_s))
+        if day.neighbour:
+            self._neighbour(running)
+        self.hub.run(lambda: self.hub.seconds >= waits_until and all(one.is_gone for one in running))
+        for process in running:
+            self._ended(process)
+        self._check_twice()
+        self._check_rate(started, day)
+
+    def _begin(self, host: Host, day: Day) -> Process:
+        self._numbers += 1
+        process = Process(
+            f"process {self._numbers}",
+            host,
+            self.server.connect,
+            kill_at=day.kill_at,
+            kill_at_point=day.kill_point,
+        )
+        self.hub.note(f"{process.name} begins on {host.name}")
+        process.start(self._run)
+        self.lived.runs += 1
+        return process
+
+    def _run(self, process: Process) -> RunResult:
+        return run_pipeline(
+            self.config(),
+            approved=True,
+            stopping=process.is_stopping,
+            world=process.world(),
+        )
+
+    def config(self) -> PipelineConfig:
+        """Read anew only when something in it has changed: that takes longer than many a run."""
+        asked = (self._pipeline(), self.key)
+        if asked != self._asked:
+            self._asked, self._config = asked, read_pipeline(self.folder / "p.yaml", self._environ())
+        return self._config
+
+    def _environ(self) -> dict[str, str]:
+        return {
+            "KARTRA_APP_ID": self.account.app_id,
+            "KARTRA_API_KEY": self.key,
+            "KARTRA_API_PASSWORD": self.account.api_password,
+        }
+
+    def _ended(self, process: Process) -> None:
+        """What became of a run; what may not become of one."""
+        met = self.hub.met
+        if process.died_at:
+            self.lived.kills += 1
+            self._is_in_step = False
+            return
+        error, result = process.error, process.result
+        process.end()
+        self._is_in_step = error is None and result.status == "succeeded"
+        if error is not None:
+            self.hub.note(f"{process.name} raised {type(error).__name__}: {error}")
+            met[f"not begun: {type(error).__name__}"] += 1
+            if isinstance(error, GuardError) and "take-over" in str(error):
+                self._say_that_it_is_the_same()
+            if not isinstance(error, SyncError):
+                self._violated(f"a run raised {type(error).__name__}: {error}")
+            return
+        self.hub.note(f"{process.name}: {result.status} {result.message or ''} {dict(result.summary.leads)}")
+        met[f"a run is {result.status}"] += 1
+        if result.error is not None:
+            met[f"ended by {type(result.error).__name__}"] += 1
+        if "add up" in (result.message or ""):
+            self._violated(f"the counters do not add up: {result.message}")
+        if result.status == "failed" and "own" in (result.message or "")[:40]:
+            self._violated(str(result.message))
+
+    def _say_that_it_is_the_same(self) -> None:
+        """A person knows the account, and what the pipeline was called before."""
+        self.hub.met["a person says that the account is the same"] += 1
+        with Store(self.folder / "state.db") as store:
+            known = [scope.pipeline for scope in store.accounts.scopes() if scope.is_used]
+        take_over(self.config(), self.name if self.name in known else known[0])
+
+    # --- before a day
+
+    def _pass(self, seconds: float) -> None:
+        """Time passes, and what was under way ends."""
+        until = self.hub.seconds + seconds
+        self.hub.at(until, lambda: None)
+        self.hub.run(lambda: self.hub.seconds >= until)
+
+    def _before(self, day: Day) -> None:
+        state, backup = self.folder / "state.db", self.folder / "backup.db"
+        if day.before and not state.exists():
+            return
+        match day.before:
+            case "back up":
+                backup.unlink(missing_ok=True)
+                copy_state(state, backup)
+            case "restore" if backup.exists():
+                for left in self.folder.glob("state.db*"):
+                    if left.is_file():
+                        left.unlink()
+                shutil.copy(backup, state)
+                self.hub.met["an older backup is restored"] += 1
+                for person in self.people.people.values():
+                    person.blurred |= {"News", "Customers", "Partners"}
+                    person.own_tags |= {"VIP", "Blog", "Customer", "Imported"}
+            case "rotate the key":
+                self.key = self.account.api_key = f"KEY{self._numbers:05}"
+                self.hub.met["the key is renewed"] += 1
+            case "rename":
+                self.name = f"sim-{self._numbers}"
+                if not self.plan.locks:
+                    (self.folder / f"state.db-{self.name}.lock").mkdir(exist_ok=True)
+                self.hub.met["the pipeline is renamed"] += 1
+            case "respell":
+                self.url = "https://APP.kartra.com:443/api/"
+                self.hub.met["the URL is spelled otherwise"] += 1
+        if day.before:
+            self.hub.note(f"before: {day.before}")
+        (self.folder / "p.yaml").write_text(self._pipeline(), encoding="utf-8")
+
+    def _pipeline(self) -> str:
+        plan = self.plan
+        head = PIPELINE.format(
+            name=self.name,
+            url=self.url,
+            mode="test" if plan.test_mode else "live",
+            rate=plan.calls_per_second,
+            settle=SETTLE_S,
+            timeout=TIMEOUT_S,
+        )
+        if self.bank is not None:
+            return head + self.bank.section
+        more = ""
+        more += "  points: {column: Points}\n" if plan.scoring else ""
+        more += "  calendars: [{name: Webinar, class: Tuesday}]\n" if plan.booking else ""
+        more += "  on_removed: [untag, unsubscribe]\n" if plan.removing else ""
+        return head + LOAD.format(key="{column: Id}" if plan.by_number else "email", more=more)
+
+    def _write(self) -> None:
+        if self.bank is not None:
+            self.bank.write(self.folder / "operations.csv")
+        else:
+            self.people.write(self.folder / "contacts.csv")
+
+    # --- what people do
+
+    def _living(self) -> list[tuple[Person, SandboxLead]]:
+        found = (
+            (person, self.people.lead_of(self.account, person)) for person in self.people.people.values()
+        )
+        return [(person, lead) for person, lead in found if lead is not None and not lead.deleted]
+
+    def _meanwhile(self) -> None:
+        self._is_meanwhile = True
+        self._by_hand()
+        self._is_meanwhile = False
+
+    def _by_hand(self) -> None:
+        if self.bank is not None:
+            return
+        living = self._living()
+        what = self.hands.choice(("leave", "leave", "join", "tag", "city", "make"))
+        if what == "make":
+            absent = [
+                person
+                for person in self.people.present()
+                if self.people.lead_of(self.account, person) is None
+            ]
+            if absent:
+                person = self.hands.choice(absent)
+                joined = (self.hub.now - timedelta(hours=5)).strftime("%Y-%m-%d %H:%M:%S")
+                lead = self.people.make_by_hand(self.account, person, joined)
+                self.hub.met["somebody makes a lead that the source has, too"] += 1
+                self.hub.note(f"by hand: {lead.email if lead else ''} is made")
+            return
+        if not living:
+            return
+        person, lead = self.hands.choice(living)
+        unsure = self._is_meanwhile or self._has_unknown(person)
+        if what == "leave":
+            on = sorted(name for name, is_on in lead.lists.items() if is_on)
+            if not on:
+                return
+            name = self.hands.choice(on)
+            lead.lists[name] = False
+            person.left.add(name)
+            person.own_lists.discard(name)
+            self.hub.met["a person leaves a list" + (" while a call is unknown" if unsure else "")] += 1
+        elif what == "join":
+            name = self.hands.choice(self.account.lists)
+            if lead.lists.get(name):
+                return
+            came_back = name in person.left
+            lead.lists[name] = True
+            person.left.discard(name)
+            person.own_lists.add(name)
+            person.blurred.add(name)
+            self.hub.met["a person comes back to a list" if came_back else "a person joins a list"] += 1
+        elif what == "tag":
+            name = "By hand"
+            lead.tags.add(name)
+            person.own_tags.add(name)
+        else:
+            if not self._is_in_step:
+                return
+            lead.fields["city"] = person.city_by_hand = f"By hand {self._numbers}"
+        if unsure and what == "leave":
+            person.blurred.add(name)
+        self.hub.note(f"by hand: {lead.email} {what} {name if what != 'city' else ''}")
+
+    def _has_unknown(self, person: Person) -> bool:
+        """Whether nobody knows what became of the last call for somebody's lead."""
+        state = self.folder / "state.db"
+        if not state.exists():
+            return False
+        with closing(sqlite3.connect(state)) as connection:
+            rows = connection.execute("SELECT count(*) FROM outbox WHERE state = 'sent'").fetchone()
+        return bool(rows[0]) or person.is_away
+
+    def _jump(self, seconds: float) -> None:
+        self.hosts[0].jump(seconds)
+        self.hub.met["the clock jumps during a run"] += 1
+
+    def _neighbour(self, running: list[Process]) -> None:
+        """A program elsewhere that uses the same App, 8 calls a second for a while."""
+        self.hub.met["another program uses the App"] += 1
+        admits = self.server.emulator._limit.admits
+        limit = self.server.emulator.options.calls_per_second
+
+        def call(left: int) -> None:
+            admits(self.account.app_id, self.hub.seconds, limit)
+            if left and not all(one.is_gone for one in running):
+                self.hub.after(0.125, lambda: call(left - 1))
+
+        self.hub.after(0.0, lambda: call(100))
+
+    # --- what is looked at
+
+    def _on_call(self, call: ReceivedCall, fate: str) -> None:
+        """As it arrives: its intent has to be in the state, and a person's no is kept."""
+        self.hub.met["late effect after its sender had given up" if fate == "late on the way" else ""] += 1
+
+    def _check_twice(self) -> None:
+        found = self.bank.twice() if self.bank is not None else twice(self.people, self.account)
+        for sentence in found:
+            self._violated(f"twice: {sentence}")
+
+    def _check_rate(self, started: float, day: Day) -> None:
+        """No host lets more calls go than a second may have."""
+        for host in self.hosts:
+            sent = [at for at, name in self.server.sent if name == host.name and at >= started - 2.0]
+            limit = self.plan.calls_per_second
+            for earlier, later in zip(sent, sent[limit:], strict=False):
+                if later - earlier < 1.0:
+                    self._violated(f"over the window: {limit + 1} calls left {host.name} in a second")
+                    break
+
+    # --- the end
+
+    def _calm(self) -> None:
+        """Runs without faults until nothing is owed; then all has to be as wished."""
+        self.server.weather = Weather()
+        self._pass(7200.0)
+        if self.hub.chance.random() < 0.5 and self.bank is None:
+            self.people.edit(self.account)
+            self._write()
+        last: RunResult | None = None
+        for place in range(CALM_RUNS):
+            before = len(self.server.sent)
+            process = self._begin(self.hosts[0], Day())
+            self.hub.run(lambda process=process: process.is_gone)
+            self._ended(process)
+            self._check_twice()
+            if (
+                isinstance(process.error, LockedError) and place < 2
+            ):  # its holder is dead since less than 2 min
+                self._pass(200.0)
+                continue
+            if isinstance(process.error, GuardError) and place < 2:  # a person has said which account it is
+                continue
+            if process.error is not None:
+                self._violated(f"a calm run raised {type(process.error).__name__}: {process.error}")
+                return
+            last = process.result
+            touched = self._heal()
+            self._pass(60.0)
+            if len(self.server.sent) == before and not touched:
+                break
+        else:
+            self._violated(
+                f"not done after {CALM_RUNS} calm runs: {last and last.status} {last and last.message}"
+            )
+        if last is not None and last.status not in ("succeeded", "partial"):
+            self._violated(f"the last calm run is {last.status}: {last.message}")
+        found = (
+            self.bank.problems(self)
+            if self.bank is not None
+            else problems(self.people, self.account, self.plan)
+        )
+        for sentence in found:
+            self._violated(sentence)
+
+    def _heal(self) -> bool:
+        """A person says what became of what is parked, and changes a row that something in front refused."""
+        touched = False
+        config = self.config()
+        with Store(config.state) as store:
+            find(config, store, ask=False)
+            if self.bank is not None:
+                return self.bank.heal(store, self.hub)
+            for parked in store.refusals.parked(config.pipeline):
+                touched = True
+                known = store.leads.get(parked.key)
+                unproven = {" ".join(effect): effect for effect in known.snapshot.unproven} if known else {}
+                if known is None or parked.what not in unproven:
+                    self.hub.met[f"rejected at the end: {(parked.reason or '')[:60]}"] += 1
+                    self._touch(parked.key)
+                    continue
+                self.hub.met["something is parked until a person says what became of it"] += 1
+                lead = self.account.leads.get(known.snapshot.lead_id or "")
+                has_landed = lead is not None and parked.what in _shown(lead)
+                after = resolve(known.snapshot, [unproven[parked.what]], landed=has_landed)
+                store.refusals.resolve(parked.key, replace(known, snapshot=after))
+        if touched:
+            self._write()
+        return touched
+
+    def _touch(self, key: str) -> None:
+        for person in self.people.people.values():
+            if key in (person.row["Id"], person.row["Email"]):
+                self.people.touch(person)
+
+
+def _shown(lead: SandboxLead) -> set[str]:
+    shown = {f"calendars {calendar}: {name}" for _, calendar, name in lead.calendar_log}
+    shown |= {f"sequences {name}" for name, _ in lead.sequence_starts}
+    shown |= {f"points {change.points:+d}" for change in lead.points_log}
+    return shown
+
+
+def live(plan: Plan, *, trace: bool = False) -> Lived:
+    """Plays a plan in a folder of its own."""
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory(dir=room(), prefix="kartra-simulate-") as name:
+        (Path(name) / "state.db").write_bytes(_empty_state())
+        return Life(plan, Path(name), trace=trace).play()
+
+
+@cache
+def _empty_state() -> bytes:
+    """Of the newest schema: making it takes longer than many a run."""
+    with tempfile.TemporaryDirectory(dir=room()) as name:
+        path = Path(name) / "state.db"
+        Store(path).close()
+        return path.read_bytes()
+
+
+def room() -> str | None:
+    """Memory, where there is a file system in it: many small states are written."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None

@@ -1,0 +1,163 @@
+"""What a life is to be: drawn from a seed, as a value, so that a smaller one can be tried in its place."""
+
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from tests.simulate.network import FATES
+
+LIMITED = {"a firewall answers 403", "a proxy answers 407"}
+"""What refuses a row in two runs makes a reject of it: those do not last."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """One run, or two at once, with what happens before it and to it."""
+
+    edits: bool = True
+    hands: int = 0
+    """How many things people do in the account before it."""
+    hands_meanwhile: int = 0
+    weather: tuple[tuple[str, float], ...] = ()
+    jitter_s: float = 0.0
+    kill_at: int | None = None
+    kill_point: str | None = None
+    stop_after_s: float | None = None
+    pause: tuple[float, float] | None = None
+    """After so many seconds, for so many."""
+    second_after_s: float | None = None
+    """Another process begins the same so much later."""
+    neighbour: bool = False
+    """A program of another host uses the same App meanwhile."""
+    jump_s: float = 0.0
+    """Of this host's clock, meanwhile."""
+    gap_s: float = 3600.0
+    """Before it."""
+    before: str = ""
+    """back up, restore, rotate the key, rename the pipeline, go live."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One life. Parts of it draw from seeds of their own, so that one can be left out without the others."""
+
+    seed: int
+    kind: str = "load"
+    """load, or money: refunds and points by hand of operations."""
+    leads: int = 20
+    known_before: int = 0
+    by_number: bool = False
+    scoring: bool = False
+    booking: bool = False
+    removing: bool = True
+    test_mode: bool = False
+    locks: bool = True
+    """Whether the file system keeps locks."""
+    ahead_s: float = 0.0
+    drift: float = 0.0
+    server_ahead_s: float = 0.0
+    calls_per_second: int = 20
+    options: tuple[tuple[str, Any], ...] = ()
+    days: tuple[Day, ...] = field(default_factory=tuple)
+
+    def chance(self, part: str) -> Random:
+        return Random(f"{self.seed}:{part}")
+
+    @property
+    def has_wrong_clock(self) -> bool:
+        """Whether whose creation a lead was may be told wrongly: what the lead got with it then stays."""
+        off_s = max(abs(self.ahead_s - self.server_ahead_s), *(abs(day.jump_s) for day in self.days))
+        return off_s > 200
+
+    @property
+    def has_restore(self) -> bool:
+        return any(day.before == "restore" for day in self.days)
+
+
+def plan_of(seed: int) -> Plan:
+    """The life of a seed."""
+    chance = Random(f"{seed}:plan")
+    days = tuple(_day(chance, number) for number in range(chance.choice((3, 4, 5, 6))))
+    plan = Plan(
+        seed,
+        kind="money" if chance.random() < 0.25 else "load",
+        leads=chance.randint(20, 28),
+        known_before=chance.choice((0, 0, 2, 5)),
+        by_number=chance.random() < 0.5,
+        scoring=chance.random() < 0.6,
+        booking=chance.random() < 0.15,
+        removing=chance.random() < 0.7,
+        test_mode=chance.random() < 0.15,
+        locks=chance.random() < 0.8,
+        ahead_s=chance.choice((0.0, 0.0, 0.0, 90.0, -200.0, 700.0, -4000.0, 34_560_000.0)),
+        drift=chance.choice((0.0, 0.0, 1e-4, -1e-4)),
+        server_ahead_s=chance.choice((0.0, 0.0, 0.0, 5.0, -310.0, 600.0)),
+        calls_per_second=chance.choice((20, 20, 20, 20, 7)),
+        options=tuple(_options(chance).items()),
+        days=days,
+    )
+    if plan.has_restore:
+        plan = replace(plan, scoring=False, booking=False)
+    return plan
+
+
+def _options(chance: Random) -> dict[str, Any]:
+    return {
+        "chain_errors": chance.choice(("flat", "nested")),
+        "wording": chance.choice(("current", "older")),
+        "lone_actions": chance.choice(("actions", "actions", "flat", "fragment")),
+        "integer_types": chance.random() < 0.3,
+        "effect_delay_s": chance.choice((0.0, 0.0, 0.8, 2.5)),
+        "php_lists": chance.random() < 0.2,
+        "unsubscribe_type": chance.choice(("101", "102")),
+    }
+
+
+def _day(chance: Random, number: int) -> Day:
+    day = Day(
+        edits=number > 0,
+        hands=chance.choice((0, 1, 3)) if number else 0,
+        hands_meanwhile=chance.choice((0, 0, 0, 2)),
+        weather=_weather(chance),
+        jitter_s=chance.choice((0.0, 0.0, 0.03, 0.1, 1.0)),
+        gap_s=chance.choice((1.0, 3.0, 20.0, 3600.0, 86_400.0)),
+    )
+    what = chance.random()
+    if what < 0.45:
+        day = replace(day, kill_at=chance.choice((chance.randint(1, 40), chance.randint(1, 260))))
+        if chance.random() < 0.3:
+            day = replace(day, kill_point=chance.choice(POINTS))
+    elif what < 0.52:
+        day = replace(day, stop_after_s=chance.uniform(0.1, 12.0))
+    elif what < 0.60:
+        day = replace(day, pause=(chance.uniform(0.1, 6.0), chance.choice((3.0, 45.0, 150.0, 4000.0))))
+    if chance.random() < 0.15:
+        day = replace(day, second_after_s=chance.choice((0.0, 0.3, 2.0, 130.0, 200.0)))
+    if chance.random() < 0.1:
+        day = replace(day, neighbour=True)
+    if chance.random() < 0.12:
+        day = replace(day, jump_s=chance.choice((-7200.0, -400.0, 400.0, 7200.0, 34_560_000.0)))
+    if number and chance.random() < 0.15:
+        day = replace(
+            day, before=chance.choice(("back up", "restore", "rotate the key", "rename", "respell"))
+        )
+    return day
+
+
+POINTS = (
+    "before a commit",
+    "after a commit",
+    "a permit was given",
+    "before a call leaves",
+    "after a call left",
+    "an answer came",
+    "answers are taken up",
+)
+
+
+def _weather(chance: Random) -> tuple[tuple[str, float], ...]:
+    if chance.random() < 0.3:
+        return ()
+    count = chance.choice((1, 2, 4))
+    share = chance.choice((0.02, 0.05, 0.1, 0.25)) / count
+    return tuple((fate, share) for fate in chance.sample(list(FATES), count))

@@ -1,0 +1,71 @@
+"""The simulation, a few seconds of it, and the lives that once failed.
+
+`python -m tests.simulate` plays as many as wished; CI plays a minute of new seeds.
+"""
+
+from random import Random
+
+import pytest
+
+from tests.simulate.found import FOUND
+from tests.simulate.hub import Hub
+from tests.simulate.life import live
+from tests.simulate.network import FATES
+from tests.simulate.plan import Plan, plan_of
+from tests.simulate.shrink import kind_of, shrunk
+from tests.simulate.situations import SITUATIONS, never_met
+
+LIVES = 8
+
+
+def test_nothing_is_violated_in_lives_of_any_kind() -> None:
+    lived = [live(plan_of(seed)) for seed in range(LIVES)]
+    assert [one.violations for one in lived] == [[]] * LIVES
+    assert sum(one.runs for one in lived) > 4 * LIVES
+    assert sum(one.kills for one in lived) > 0
+    assert sum(one.faults for one in lived) > 0
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_a_life_once_found_stays_mended(name: str) -> None:
+    assert live(FOUND[name]).violations == []
+
+
+def test_a_seed_plays_the_same_life_again() -> None:
+    one, other = live(plan_of(3), trace=True), live(plan_of(3), trace=True)
+    assert [_without_ids(line) for line in one.trace] == [_without_ids(line) for line in other.trace]
+
+
+def _without_ids(line: str) -> str:
+    """A run's id has a part that is nobody's."""
+    return line.partition("(run ")[0]
+
+
+def test_a_failing_life_is_made_smaller_and_goes_on_failing() -> None:
+    def fails(plan: Plan) -> str | None:
+        return (
+            "lead1@example.org: lost" if plan.leads >= 3 and any(day.kill_at for day in plan.days) else None
+        )
+
+    plan = next(plan for plan in map(plan_of, range(100)) if fails(plan) and len(plan.days) > 3)
+    small = shrunk(plan, fails)
+    assert (small.leads, len(small.days), small.options) == (3, 1, ())
+    assert kind_of("lead1@example.org: 3 points") == kind_of("lead22@example.org: 14 points")
+
+
+def test_what_is_at_once_happens_in_the_order_of_the_seed() -> None:
+    def order(seed: int) -> list[int]:
+        hub, seen = Hub(Random(seed)), list[int]()
+        for number in range(6):
+            hub.after(1.0, lambda number=number: seen.append(number))
+        hub.run()
+        return seen
+
+    assert order(1) == order(1)
+    assert len({tuple(order(seed)) for seed in range(10)}) > 5
+
+
+def test_every_situation_has_one_name() -> None:
+    assert len(set(SITUATIONS)) == len(SITUATIONS)
+    assert {f"fate: {fate}" for fate in FATES} <= set(SITUATIONS)
+    assert next(never_met(live(plan_of(0)).met)) in SITUATIONS
