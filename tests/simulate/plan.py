@@ -69,16 +69,12 @@ class Plan:
         off_s = max(abs(self.ahead_s - self.server_ahead_s), *(abs(day.jump_s) for day in self.days))
         return off_s > 200
 
-    @property
-    def has_restore(self) -> bool:
-        return any(day.before == "restore" for day in self.days)
-
 
 def plan_of(seed: int) -> Plan:
     """The life of a seed."""
     chance = Random(f"{seed}:plan")
     days = tuple(_day(chance, number) for number in range(chance.choice((3, 4, 5, 6))))
-    plan = Plan(
+    return Plan(
         seed,
         kind="money" if chance.random() < 0.25 else "load",
         leads=chance.randint(20, 28),
@@ -96,9 +92,6 @@ def plan_of(seed: int) -> Plan:
         options=tuple(_options(chance).items()),
         days=days,
     )
-    if plan.has_restore:
-        plan = replace(plan, scoring=False, booking=False)
-    return plan
 
 
 def _options(chance: Random) -> dict[str, Any]:

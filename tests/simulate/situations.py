@@ -32,6 +32,7 @@ SITUATIONS = (
     "a call is refused because of the App's other calls",
     "the clock jumps during a run",
     "an older backup is restored",
+    "a newer copy is put in the place of an older one",
     "the key is renewed",
     "the pipeline is renamed",
     "the URL is spelled otherwise",
