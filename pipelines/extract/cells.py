@@ -37,8 +37,10 @@ _FAULTS = (
     (re.compile(_ERRORS), "holds an error of a spreadsheet, such as #REF!"),
 )
 _ANY_FAULT = rf"^\s*(?:{_ROUNDED}|{_HASHES}|{_ERRORS})\s*$"
-_SIGNS_OF_FAULTS = (b"E+", b"e+", b"#", b"Err:")
-"""One of them is in each such cell."""
+_SIGNS_OF_FAULTS = ((b"+", b"E+"), (b"+", b"e+"), (b"#", b"#"), (b":", b"Err:"))
+_SIGNS_OF_BLANKS = ((b"L", b"NULL"), (b"\\", rb"\N"), (b"#", b"#N"))
+"""One of the second is in each such cell. The first is a byte of it that most columns lack: one byte is
+looked for ten times faster than several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,9 @@ def cleaned(chunks: Iterable[Chunk], blanks: Sequence[str] = ()) -> Iterator[Chu
         for name in chunk.frame.columns:
             cells = chunk.frame[name]
             text = _text_of(cells)
-            if any(sign in text for sign in _SIGNS_OF_FAULTS):
+            if _has_sign(text, _SIGNS_OF_FAULTS):
                 faults += _faults(str(name), cells)
-            if words or any(word.encode() in text for word in ALWAYS_BLANK):
+            if words or _has_sign(text, _SIGNS_OF_BLANKS):
                 changed |= _blanked(str(name), cells, words)
         if changed:
             # assigned at once: pandas would copy the others for each column
@@ -97,6 +99,10 @@ def cleaned(chunks: Iterable[Chunk], blanks: Sequence[str] = ()) -> Iterator[Chu
         blank = {(row, name) for name, cells in changed.items() for row in cells.index[cells == ""]}
         faults = [fault for fault in faults if (fault.row, fault.column) not in blank]
         yield replace(chunk, faults=(*chunk.faults, *faults)) if faults else chunk
+
+
+def _has_sign(text: bytes, signs: Sequence[tuple[bytes, bytes]]) -> bool:
+    return any(byte in text and sign in text for byte, sign in signs)
 
 
 def _text_of(cells: pd.Series) -> bytes:
