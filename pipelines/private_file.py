@@ -1,15 +1,21 @@
 """Files that hold people's data: readable by their owner alone, from the start."""
 
 import os
+import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from connectors.errors import ConfigError
+from connectors.own_files import create_anew, keep_owner, make_folder
+
+_ASIDE = ".export-"
+_LEFT_S = 86_400.0
 
 
 @contextmanager
@@ -51,11 +57,20 @@ def create_private(path: Path) -> TextIO:
 def written_aside(folder: Path) -> Iterator[Path]:
     """A folder for files that are not whole yet, on the same disk, gone at the end. Raises ConfigError."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as aside:
+        make_folder(folder)
+        _sweep(folder)
+        with tempfile.TemporaryDirectory(prefix=_ASIDE, dir=folder) as aside:
             yield Path(aside)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def _sweep(folder: Path) -> None:
+    """What an export left that was killed: a day later nobody writes there any more."""
+    for left in folder.glob(f"{_ASIDE}*"):
+        with suppress(OSError):
+            if left.is_dir() and not left.is_symlink() and time.time() - left.stat().st_mtime > _LEFT_S:
+                shutil.rmtree(left)
 
 
 def refuse_existing(paths: Iterable[Path]) -> None:
@@ -76,8 +91,9 @@ def replaced_private(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
     path = path.resolve()  # a link stays one
     part = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _opened(part, encoding) as handle:
+        make_folder(path.parent)
+        with os.fdopen(create_anew(part), "w", encoding=encoding, newline="") as handle:
+            keep_owner(handle.fileno(), path)
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -94,7 +110,7 @@ def refuse_unwritable(path: Path) -> None:
     if path.is_dir():
         raise ConfigError(f"{path}: cannot be written: it is a folder")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:

@@ -36,6 +36,7 @@ from connectors.databases.engines import message_of, open_engine
 from connectors.databases.readable import Readable
 from connectors.databases.urls import database_url
 from connectors.errors import ConfigError, RefusedValueError, TablesError
+from connectors.own_files import PRIVATE_FILE, close_to_the_world, make_folder
 
 _BUSY_TIMEOUT_S = 30
 
@@ -289,8 +290,9 @@ def _prepare_file(path: Path, *, create: bool) -> None:
     if not create and not path.exists():
         raise TablesError(f"{path}: does not exist yet; kartra-sync run creates it")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        make_folder(path.parent)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE_FILE))
+        close_to_the_world(path)
     except OSError as error:
         raise TablesError(f"{path}: cannot be used for tables: {error.strerror}") from error
 

@@ -7,6 +7,7 @@ import click
 
 from connectors.errors import ConfigError
 from connectors.kartra.transport import KARTRA_URL
+from connectors.own_files import write_text
 from pipelines.cli.inspect import QUERY, SHEET
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
@@ -64,7 +65,7 @@ def init(
     sandbox = sandbox_here(Path.cwd())
     text = pipeline_text(draft, name, attested, sandbox or KARTRA_URL)
     try:
-        file.write_text(text, encoding="utf-8")
+        write_text(file, text)
     except OSError as error:
         raise ConfigError(f"{file}: cannot be written: {error.strerror}") from error
     platform = draft.preset.name if draft.preset else None

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from connectors.own_files import write_text
+
 NAME = ".kartra-sandbox"
 ANSWERS_WITHIN_S = 1.0
 
@@ -21,7 +23,7 @@ def begun() -> Iterator[Callable[[str], None]]:
 
     def begin(url: str) -> None:
         with suppress(OSError):
-            place.write_text(f"{url}\n", encoding="utf-8")
+            write_text(place, f"{url}\n")
             left.append(url)
 
     try:

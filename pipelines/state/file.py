@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from connectors.clock import utc_now
+from connectors.own_files import make_folder
 from pipelines.errors import StateError
 from pipelines.state.database import copy_into
 
@@ -60,8 +61,7 @@ def refuse_network(path: Path) -> None:
 def create_private(path: Path) -> None:
     """The file, readable by its owner alone from the start; SQLite gives its side files the same mode."""
     try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True, mode=0o700)
+        make_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         path.chmod(0o600)
     except OSError as error:
