@@ -113,6 +113,19 @@ class Tables:
 
     # --- statements
 
+    def wipe(self) -> None:
+        """In SQLite: the file is written anew without what was deleted. Raises TablesError."""
+        if self.dialect != "sqlite":
+            return
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("VACUUM"))
+                is_read = connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).one()[0]
+        except DBAPIError as error:
+            raise TablesError(f"{self.name}: {message_of(error, self._engine.url)}") from error
+        if is_read:
+            raise TablesError(f"{self.name}: another program is reading it")
+
     def render(self, template: str, **more: object) -> str:
         """A statement for this database, from a template as in `dialects`."""
         return render(template, self.dialect, **more)

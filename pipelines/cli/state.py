@@ -108,6 +108,10 @@ def forget(words: tuple[str, ...], *, yes: bool, as_json: bool) -> None:
         "Kartra's own lead: delete it in Kartra",
         "the source: its row is not sent any more, delete it there",
         *(f"the backup {one}" for one in gone.backups),
+        *(f"{one}: delete it, or have it written again" for one in gone.files),
+        *(["what other people's records in the state say: a note with the address, say"] * gone.is_named),
+        *(f"files of {one}, perhaps: there are too many to look through" for one in gone.unread),
+        *([f"the database server {gone.server}, until it cleans up, and its backups"] * bool(gone.server)),
         "copies made elsewhere",
     ]
     if as_json:
@@ -118,6 +122,7 @@ def forget(words: tuple[str, ...], *, yes: bool, as_json: bool) -> None:
                 "pipelines": gone.pipelines,
                 "erased": gone.rows,
                 "backups": [str(one) for one in gone.backups],
+                "files": [str(one) for one in gone.files],
                 "still_held_by": still,
             }
         )

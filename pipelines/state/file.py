@@ -3,7 +3,7 @@
 import glob
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
@@ -28,7 +28,6 @@ containers see a folder of their own host, and where they cannot share memory SQ
 
 PART = ".part"
 """How the name of a copy ends that is being written, or was when its program was killed."""
-_SEARCHED_BYTES = 1 << 20
 
 
 def network_file_system(path: Path, mounts: Iterable[tuple[str, str]]) -> str | None:
@@ -115,28 +114,6 @@ def backups_beside(state: Path) -> list[Path]:
     """Copies of the state in its own folder, by the names this program gives them; cut off ones too."""
     found = state.parent.glob(f"{glob.escape(state.name)}.*backup*")
     return sorted(file for file in found if file.is_file())
-
-
-def holds_any(file: Path, names: Iterable[str]) -> bool:
-    """Whether one of the names stands in the bytes of a file, in any case of ASCII letters.
-
-    A file that cannot be read may hold everybody.
-    """
-    wanted = [name.encode().lower() for name in names]
-    overlap = max(map(len, wanted), default=1) - 1
-    try:
-        return any(name in piece for piece in _pieces(file, overlap) for name in wanted)
-    except OSError:
-        return True
-
-
-def _pieces(file: Path, overlap: int) -> Iterator[bytes]:
-    before = b""
-    with file.open("rb") as handle:
-        while read := handle.read(_SEARCHED_BYTES):
-            piece = before + read.lower()
-            yield piece
-            before = piece[len(piece) - overlap :]
 
 
 def _flush(path: Path) -> None:

@@ -42,12 +42,7 @@ class Forgetting:
             if running := self._runs.running():
                 pipeline, holder = running[0]
                 raise LockedError(f"{holder.message(pipeline)}: nobody was forgotten")
-            for same_person in (
-                self._queries.addresses_of,
-                self._queries.keys_of,
-                self._queries.operation_keys_of,
-            ):
-                names |= {row["name"] for row in same_person(names=_json(names))}
+            names = self._all_names(names)
             salt = self._salt()
             now = self._database.timestamp()
             self._queries.add([{"hash": hash_name(salt, name), "now": now} for name in names])
@@ -60,6 +55,13 @@ class Forgetting:
                 "operations": self._queries.forget_operations(names=_json(names)),
             }
         return Erased(names, rows)
+
+    def _all_names(self, names: frozenset[str]) -> frozenset[str]:
+        """Every key and address of the person, however many changes of address lie between."""
+        same_person = (self._queries.addresses_of, self._queries.keys_of, self._queries.operation_keys_of)
+        while more := {row["name"] for ask in same_person for row in ask(names=_json(names))} - names:
+            names |= more
+        return names
 
     def _forget_rejects(self, names: frozenset[str]) -> int:
         found = [

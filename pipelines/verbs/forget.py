@@ -1,17 +1,22 @@
 """`state forget`: a person's data leaves the state and the pulled tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from connectors.databases.tables import tables_url
 from connectors.errors import ConfigError, TablesError
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.addresses import InvalidAddressError, normal_address
 from pipelines.contacts.normalise import normal_cell
 from pipelines.errors import StateError
-from pipelines.state.file import backups_beside, holds_any
+from pipelines.state.file import backups_beside
 from pipelines.state.store import Store
 from pipelines.tables.warehouse import Warehouse
+from pipelines.verbs.left_behind import files_near, holds_any, whole_exports, written_forms
+
+TELLING = 8
+"""A key without an @ that is shorter stands in many a file and names nobody there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,14 @@ class ForgottenPerson:
     pipelines: list[str]
     rows: dict[str, int]
     backups: list[Path]
+    files: list[Path] = field(default_factory=list)
+    """Other files near the pipeline that name the person, the sources apart."""
+    unread: list[Path] = field(default_factory=list)
+    """Folders with more files than were looked through."""
+    is_named: bool = False
+    """Whether the state itself still names the person, in what other people's records say."""
+    server: str | None = None
+    """The server of the tables, which keeps what was deleted until it cleans up."""
 
 
 def forget(config: PipelineConfig, key: str) -> ForgottenPerson:
@@ -42,8 +55,21 @@ def forget(config: PipelineConfig, key: str) -> ForgottenPerson:
                 " again once this is mended"
             ) from error
     rows = dict(erased.rows) | _erase_pulled(config, erased.names)
-    backups = [file for file in backups_beside(config.state) if holds_any(file, erased.names)]
-    return ForgottenPerson(config.state, pipelines, rows, backups)
+    wanted = written_forms(erased.names)
+    telling = written_forms({name for name in erased.names if "@" in name or len(name) >= TELLING})
+    backups = backups_beside(config.state)
+    files, unread = files_near(config, leaving_out=backups)
+    into = config.pull.into if config.pull else None
+    return ForgottenPerson(
+        config.state,
+        pipelines,
+        rows,
+        [file for file in backups if holds_any(file, wanted)],
+        whole_exports([file for file in files if holds_any(file, telling)]),
+        unread,
+        is_named=bool(telling) and holds_any(config.state, telling),
+        server=tables_url(into).host if isinstance(into, str) and "://" in into else None,
+    )
 
 
 def _erase_pulled(config: PipelineConfig, names: frozenset[str]) -> dict[str, int]:
@@ -52,7 +78,11 @@ def _erase_pulled(config: PipelineConfig, names: frozenset[str]) -> dict[str, in
         return {}
     try:
         with Warehouse(config.pull.into, create=False) as warehouse:
-            return warehouse.erase(sorted(names)) if warehouse.is_there() else {}
+            if not warehouse.is_there():
+                return {}
+            rows = warehouse.erase(sorted(names))
+            warehouse.tables.wipe()
+            return rows
     except TablesError as error:
         if isinstance(config.pull.into, Path) and not config.pull.into.exists():
             return {}

@@ -21,20 +21,41 @@ INSERT INTO forgotten_salt (only, salt) VALUES (1, :salt);
 SELECT json_extract(snapshot, '$.email') AS name FROM leads
 WHERE key IN (SELECT value FROM json_each(:names))
 UNION
-SELECT json_extract(wish, '$.email') FROM outbox
-WHERE key IN (SELECT value FROM json_each(:names)) AND json_extract(wish, '$.email') IS NOT NULL
-UNION
-SELECT json_extract(change, '$.email') FROM outbox
-WHERE key IN (SELECT value FROM json_each(:names)) AND json_extract(change, '$.email') IS NOT NULL;
+SELECT given.email FROM (
+    SELECT key, json_extract(wish, '$.email') AS email FROM outbox
+    UNION
+    SELECT key, json_extract(change, '$.email') FROM outbox
+    UNION
+    SELECT key, json_extract(was, '$.email') FROM outbox
+    UNION
+    SELECT key, json_extract(became, '$.email') FROM outbox
+) AS given
+WHERE given.key IN (SELECT value FROM json_each(:names)) AND given.email IS NOT NULL
+  AND NOT EXISTS ( -- it was given up, and is somebody else's now
+    SELECT 1 FROM leads AS other
+    WHERE json_extract(other.snapshot, '$.email') = given.email AND other.key NOT IN (given.email, given.key)
+      AND other.key NOT IN (SELECT value FROM json_each(:names))
+  );
 
 -- name: keys_of(names)
 -- The keys that have one of the given addresses (a JSON array) in this file, in any pipeline. One row each.
 SELECT key AS name FROM leads
 WHERE json_extract(snapshot, '$.email') IN (SELECT value FROM json_each(:names))
 UNION
-SELECT key FROM outbox
-WHERE json_extract(wish, '$.email') IN (SELECT value FROM json_each(:names))
-   OR json_extract(change, '$.email') IN (SELECT value FROM json_each(:names));
+SELECT given.key FROM (
+    SELECT key, json_extract(wish, '$.email') AS email FROM outbox
+    UNION
+    SELECT key, json_extract(change, '$.email') FROM outbox
+    UNION
+    SELECT key, json_extract(was, '$.email') FROM outbox
+    UNION
+    SELECT key, json_extract(became, '$.email') FROM outbox
+) AS given
+WHERE given.email IN (SELECT value FROM json_each(:names))
+  AND NOT EXISTS ( -- who had it before is not who has it now
+    SELECT 1 FROM leads AS other
+    WHERE json_extract(other.snapshot, '$.email') = given.email AND other.key NOT IN (given.email, given.key)
+  );
 
 -- name: operation_keys_of(names)
 -- Keys of the operations of the given people (a JSON array of keys and addresses), in every pipeline.
