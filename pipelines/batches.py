@@ -1,4 +1,4 @@
-"""Many things, some at a time."""
+"""Splits an iterable into lists of limited size."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """As `itertools.batched`, which Python has from 3.12 on."""
+    """Like `itertools.batched` of Python 3.12."""
     waiting = iter(items)
     while batch := list(islice(waiting, size)):
         yield batch

@@ -12,7 +12,7 @@ class LockedError(SyncError):
 
 
 class LeaseLostError(LockedError):
-    """Another process took the lease over: what is not committed belongs to it now."""
+    """Another process took the lease over and owns everything that is not committed."""
 
 
 class GuardError(SyncError):
@@ -24,7 +24,7 @@ class StalePlanError(SyncError):
 
 
 class SurroundingsError(SyncError):
-    """The machine has refused something: there is no space, no right, no memory, no such folder."""
+    """The machine refused something: no space, no permission, no memory, no such folder."""
 
     def __init__(self, cause: OSError | MemoryError) -> None:
         super().__init__(_message(cause))

@@ -1,4 +1,4 @@
-"""Files that hold people's data: readable by their owner alone, from the start."""
+"""Files with people's data: only their owner can read them, from the first moment."""
 
 import os
 import shutil
@@ -22,8 +22,8 @@ _LEFT_S = 86_400.0
 def open_private(path: Path | None, encoding: str = "utf-8") -> Iterator[TextIO]:
     """A text file to write, for the csv module; None is stdout.
 
-    A file takes the place of one that was there when it is whole, and not before; a device or a pipe is
-    written to as it is. Raises ConfigError where it cannot be.
+    A file replaces an existing one only when it is complete; a device or a pipe is written directly. Raises
+    ConfigError if that fails.
     """
     if path is None:
         yield sys.stdout
@@ -38,6 +38,7 @@ def open_private(path: Path | None, encoding: str = "utf-8") -> Iterator[TextIO]
 @contextmanager
 def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
     try:
+        # Not open() and chmod: for a moment others could read it.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.fchmod(descriptor, 0o600)
@@ -55,7 +56,7 @@ def create_private(path: Path) -> TextIO:
 
 @contextmanager
 def written_aside(folder: Path) -> Iterator[Path]:
-    """A folder for files that are not whole yet, on the same disk, gone at the end. Raises ConfigError."""
+    """A temporary folder on the same disk, for files that are not complete yet. Raises ConfigError."""
     try:
         make_folder(folder)
         _sweep(folder)
@@ -74,7 +75,7 @@ def _sweep(folder: Path) -> None:
 
 
 def refuse_existing(paths: Iterable[Path]) -> None:
-    """Raises ConfigError where one of the files is there."""
+    """Raises ConfigError if one of the files exists."""
     there = [str(path) for path in paths if path.is_file() or path.is_dir()]
     if there:
         more = f" and {len(there) - 1:,} more" if len(there) > 1 else ""
@@ -83,12 +84,11 @@ def refuse_existing(paths: Iterable[Path]) -> None:
 
 @contextmanager
 def replaced_private(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
-    """A text file that takes the place of `path` when it is whole, on disk, and not before.
+    """A text file that replaces `path` only when it is complete and on disk.
 
-    What a program left that was killed meanwhile is overwritten. Raises ConfigError where it cannot be
-    written.
+    Leftovers of a killed program are overwritten. Raises ConfigError if it cannot be written.
     """
-    path = path.resolve()  # a link stays one
+    path = path.resolve()  # so that a link stays a link
     part = path.with_name(f".{path.name}.part")
     try:
         make_folder(path.parent)
@@ -96,6 +96,7 @@ def replaced_private(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
             keep_owner(handle.fileno(), path)
             yield handle
             handle.flush()
+            # Without it a power loss after the rename can leave an empty file in the place of the old one.
             os.fsync(handle.fileno())
         part.replace(path)
     except OSError as error:
@@ -106,7 +107,7 @@ def replaced_private(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
 
 
 def refuse_unwritable(path: Path) -> None:
-    """Before work whose results shall stand there. Raises ConfigError."""
+    """Raises ConfigError if no file can be written there. Asked before long work."""
     if path.is_dir():
         raise ConfigError(f"{path}: cannot be written: it is a folder")
     try:

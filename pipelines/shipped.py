@@ -1,4 +1,4 @@
-"""Where `sql/` and `configs/` are: beside the packages in a checkout, inside them in the wheel."""
+"""Finds `sql/` and `configs/`: beside the packages in a checkout, inside them in the wheel."""
 
 from pathlib import Path
 

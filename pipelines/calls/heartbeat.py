@@ -15,7 +15,7 @@ class Heartbeat:
         self._clock = clock
         self._beaten_at = -math.inf
 
-    def look_alive(self) -> None:
+    def beat_when_due(self) -> None:
         if self._clock.monotonic() - self._beaten_at > HEARTBEAT_S:
             self._beat()
             self._beaten_at = self._clock.monotonic()

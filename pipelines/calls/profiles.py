@@ -14,7 +14,7 @@ GONE = {LEAD_DELETED: "deleted", NO_LEAD_READ: "unknown"}
 
 
 def first_found(client: Sender, reads: Sequence[Call]) -> Answer:
-    """In a worker: the answer to the first call that Kartra does not refuse, else to the last one."""
+    """The answer to the first call that Kartra does not refuse, else to the last one. Runs in a worker."""
     answer = client.send(reads[0])
     for call in reads[1:]:
         if answer.effect is not Effect.REFUSED:
@@ -24,9 +24,9 @@ def first_found(client: Sender, reads: Sequence[Call]) -> Answer:
 
 
 def read_lead(client: Sender, reads: Sequence[Call]) -> ProfileRead | None:
-    """In a worker; the first call that finds the lead counts.
+    """The lead by the first call that finds it, None without a usable answer. Runs in a worker.
 
-    None without a usable answer. Raises FatalApiError where no lead may be read.
+    Raises FatalApiError if no lead may be read.
     """
     read = None
     for call in reads:

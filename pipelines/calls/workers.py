@@ -1,7 +1,7 @@
-"""Workers call, one thread commits: the loop of everything that calls Kartra.
+"""The loop of everything that calls Kartra: workers call, one thread commits.
 
-The thread that owns the store launches jobs, takes up what they bring and goes on from there. A task goes on
-only after what its last call brought was taken up, so that a kill wastes at most the calls in flight.
+The thread that owns the store launches jobs and commits their results. A task goes on only after the result
+of its last call was committed, so that a kill loses at most the calls in flight.
 """
 
 import heapq
@@ -26,17 +26,17 @@ Given = TypeVar("Given")
 
 Job = Callable[[], Given]
 Launch = Callable[[list[Task]], list[tuple[Task, Job[Given]]]]
-"""What a worker is to do for these tasks, with each as it is from now on; a task without a call is left out.
-What has to be committed before a call leaves is committed when this returns."""
+"""Gives the jobs of tasks, with each task as it is from now on; a task without a call is left out. Whatever
+has to be committed before the calls leave is committed when this returns."""
 Take = Callable[[list[tuple[Task, Future[Given]]]], None]
-"""Takes up what workers brought since the last time, in the order in which they did."""
+"""Takes the results of finished jobs, in the order in which they finished."""
 
 LOOK_UP_EVERY_S = 0.5
-"""How long the loop waits for workers before it looks whether a stop was asked for."""
+"""How long the loop waits for workers before it checks for a stop."""
 
 
 def width_of(kartra: KartraConfig, client: Sender) -> int:
-    """Calls in flight: rate times latency, and a few that wait for their permit."""
+    """The number of calls in flight: rate times latency, and a few that wait for a permit."""
     if kartra.workers != "auto":
         return kartra.workers
     return min(MAX_WORKERS, math.ceil(kartra.calls_per_second * client.counts.latency_s) + 4)
@@ -45,8 +45,8 @@ def width_of(kartra: KartraConfig, client: Sender) -> int:
 class Workers(Generic[Task, Given]):
     """One loop: `launch` gives jobs for tasks, `take` what became of them, and which tasks go on.
 
-    `failure` is what stopped it early. Once no further call may leave, what is in flight is still taken up,
-    as far as it ends in time; the tasks that are left are dropped.
+    `failure` is what stopped it early. Once no further call may leave, calls in flight are still collected if
+    they end in time; the remaining tasks are dropped.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class Workers(Generic[Task, Given]):
         is_used_up: Callable[[], bool] = lambda: False,
         first_alone: bool = False,
     ) -> None:
-        """`is_used_up`: no further call is to leave, though nobody asked for a stop. `first_alone`: while
-        nothing was sent yet the first job is alone, so that a bad credential costs one call."""
+        """`is_used_up` says that no further call should leave although nobody asked for a stop. `first_alone`
+        sends the first call of a client alone, so that a bad credential costs one call."""
         self._run = run
         self._launch = launch
         self._take = take
@@ -79,16 +79,16 @@ class Workers(Generic[Task, Given]):
         return self.failure is not None or self._run.stopping()
 
     def fail(self, error: SyncError) -> None:
-        """Stop: no further call leaves. The first reason stays."""
+        """Stops: no further call leaves. The first error is kept."""
         self.failure = self.failure or error
         self._run.halt()
 
     def expect(self, total: int) -> None:
-        """So many tasks are to be settled, for people who look on."""
+        """Sets the number of tasks that the progress counts up to."""
         self._settled, self._total = 0, total
 
     def work(self, tasks: Iterable[Task]) -> None:
-        """Do all tasks, and those that they become."""
+        """Does all tasks, and those that they turn into."""
         coming = iter(tasks)
         pool = self._run.pool()
         try:
@@ -101,25 +101,28 @@ class Workers(Generic[Task, Given]):
             while self._flying and self._run.clock.monotonic() < deadline:
                 self._collect(pool, 0.2)
         finally:
+            # After a stop nobody waits for calls that do not end; their intents are open and the next run
+            # settles them.
             self._ready.clear()
             self._waiting.clear()
             self._flying.clear()
-            pool.close()  # after a stop nobody waits for what is silent
+            pool.close()
 
     def again(self, task: Task, delay_s: float = 0.0) -> None:
-        """A task goes on, after a while."""
+        """Puts a task back, after a delay."""
         if delay_s <= 0:
             self._ready.append(task)
         else:
             at = self._run.clock.monotonic() + delay_s
+            # The ticket keeps tasks of one moment in order: tasks themselves cannot be compared.
             heapq.heappush(self._waiting, (at, next(self._ticket), task))
 
     def settle(self, count: int = 1) -> None:
-        """So many tasks are done, for people who look on."""
+        """Counts tasks as settled in the progress."""
         self._settled += count
 
     def _launch_some(self, pool: Pool, coming: Iterator[Task]) -> None:
-        """Let go what may leave now."""
+        """Launches as many tasks as may leave now."""
         while self._waiting and self._waiting[0][0] <= self._run.clock.monotonic():
             self._ready.append(heapq.heappop(self._waiting)[2])
         while self._may_launch and (batch := self._next(coming, self._room)):
@@ -132,14 +135,14 @@ class Workers(Generic[Task, Given]):
 
     @property
     def _room(self) -> int:
-        """How many jobs more may be in flight."""
+        """How many more jobs may be in flight."""
         if self._is_first_alone:
             self._is_first_alone = not self._run.client.counts.sent
         width = 1 if self._is_first_alone else width_of(self._run.config.kartra, self._run.client)
         return width - len(self._flying)
 
     def _next(self, coming: Iterator[Task], count: int) -> list[Task]:
-        """The next tasks, at most so many; those that go on come first."""
+        """The next `count` tasks at most; tasks that were put back come first."""
         batch: list[Task] = []
         while len(batch) < count:
             if self._ready:
@@ -162,7 +165,7 @@ class Workers(Generic[Task, Given]):
             ended = []
         if ended:
             self._take([(self._flying.pop(future), future) for future in ended])
-        self._heart.look_alive()
+        self._heart.beat_when_due()
         if self._total:
             self._run.show(self._settled, self._total)
 
@@ -174,9 +177,9 @@ def call_each(
     width: Callable[[], int],
     pool: Callable[[], Pool] = Threads,
 ) -> Iterator[tuple[Task, Given]]:
-    """What `do` gives for each, in the order of the items; at most `width` are under way.
+    """The result of `do` for each item, in their order; at most `width` run at a time.
 
-    Raises what `do` raises, after what came before; nothing further is begun then.
+    An exception of `do` is raised in its turn; nothing further is begun then.
     """
     coming = iter(items)
     crew = pool()

@@ -1,4 +1,4 @@
-"""What a profile says before a call leaves: what its person has left, who stands in its place. Pure."""
+"""What a profile shows before a call leaves: what its person left, and which lead took its place. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,10 +13,10 @@ from pipelines.contacts.wishes import KEPT_UP, ONCE_ONLY, WISH, StepEffect, Wish
 
 
 def left_by_its_person(change: Change, snapshot: Snapshot, profile: LeadProfile) -> frozenset[StepEffect]:
-    """What a change would take back and its person has left before.
+    """The effects that a change would take back but that the person has already left.
 
-    Taken back by us and by its person looks the same afterwards, so this is the last time it can be told. A
-    list that we took back ourselves shows as left, too, and says nothing of its person.
+    Afterwards nobody can tell our taking back from the person's leaving, so this is the last chance. A list
+    that we took back ourselves also shows as left, and says nothing about its person.
     """
     return frozenset(
         step.effect
@@ -29,7 +29,7 @@ def left_by_its_person(change: Change, snapshot: Snapshot, profile: LeadProfile)
 
 
 def kept_as_left(snapshot: Snapshot, left: Iterable[StepEffect], desired: DesiredLead | None) -> Snapshot:
-    """The lead stays off it for good, however our own wish for it comes and goes."""
+    """The snapshot of a lead that stays off what its person left, even if the source wishes for it later."""
     left = frozenset(left)
     parts: dict[str, Any] = {
         wish.collection: wish.given(snapshot) - {name for kind, name in left if kind == wish.collection}
@@ -41,10 +41,10 @@ def kept_as_left(snapshot: Snapshot, left: Iterable[StepEffect], desired: Desire
 
 
 def found_again(desired: DesiredLead, known: Snapshot, profile: LeadProfile, existing: Existing) -> Snapshot:
-    """The lead that has the address of one whose number is gone: merged into it, or made anew.
+    """The snapshot of the lead that now has the address of one whose number is gone (merged or made anew).
 
-    What its person has been given once is not given again; what we gave and it still has is ours to take
-    back; what was left stays left.
+    What the person was given once is not given again; what we gave and the lead still has can be taken back;
+    what was left stays left.
     """
     adopted = adopt(desired, profile, "fill_blanks" if existing == "fill_blanks" else "update")
     kept = set(adopted.kept) | {(kind, name) for kind, name in known.kept if _can_be_left(kind)}
@@ -69,7 +69,7 @@ def found_again(desired: DesiredLead, known: Snapshot, profile: LeadProfile, exi
 
 
 def unproven_of(change: Change) -> frozenset[StepEffect]:
-    """What an open try gives that may have landed on a lead that nobody can look at any more."""
+    """The effects of an open try that may have landed on a lead that can no longer be read."""
     return frozenset(step.effect for step in change.steps if step.wish.once_only and not step.takes)
 
 

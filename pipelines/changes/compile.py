@@ -1,4 +1,4 @@
-"""One change becomes one call: the profile first, then tags, lists, sequences, chained. Pure."""
+"""Compiles a change to one call: the profile first, then tags, lists and sequences, chained. Pure."""
 
 import json
 
@@ -11,7 +11,7 @@ from pipelines.contacts.wishes import Step
 
 
 def compile_change(change: Change, snapshot: Snapshot | None, inventory: Inventory) -> Call:
-    """The call of a change. A known lead is named by its id, which survives a changed address.
+    """The call of a change. A known lead is named by its id, because an address may change.
 
     Only one of id and email is ever sent: with both, Kartra follows the id (§10.7).
     """
@@ -39,7 +39,7 @@ def compile_change(change: Change, snapshot: Snapshot | None, inventory: Invento
 
 
 def change_to_json(change: Change) -> str:
-    """What an open try is to effect, as the outbox keeps it."""
+    """The form in which the outbox keeps the change of an open try."""
     return json.dumps(
         {
             "create": change.create,

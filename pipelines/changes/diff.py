@@ -11,10 +11,10 @@ from pipelines.contacts.wishes import KEPT_UP, ONCE_ONLY, WISH, WISHES, Cause, S
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one call has to effect. Its parts stand in the order of the call's actions.
+    """What one call is meant to effect, in the order of the call's actions.
 
     Sequences come last: where a call stops at a failure, no mail has been started yet. `score` is the lead's
-    before the call, where points are in it; None if nobody looked.
+    score before a call with points; None if it was not read.
     """
 
     create: bool = False
@@ -49,8 +49,8 @@ class Change:
     def needs_read(self) -> bool:
         """Whether the lead has to be read before the call leaves.
 
-        Points are proven by the score before and after; who has left a list stays off it, and once we took it
-        back that can be seen no more. A new lead has none of it.
+        Points are proven by the score before and after. And a lead that has left a list must stay off it,
+        which does not show any more once we took the list back. A new lead has neither.
         """
         return not self.create and (self.gives_points or self.takes_what_can_be_left)
 
@@ -59,13 +59,14 @@ class Change:
 
 
 def diff_lead(desired: DesiredLead, snapshot: Snapshot | None) -> Change:
-    """The change that turns `snapshot` into `desired`; None is a lead Kartra does not have from us."""
+    """The change that turns `snapshot` into `desired`; None is a lead that we have not sent yet."""
     if snapshot is None:
         return Change(
             create=True,
             email=desired.email,
             fields={name: value for name, value in desired.fields.items() if value},
             custom_fields={name: value for name, value in desired.custom_fields.items() if value},
+            # Not against an empty snapshot: a new lead has nothing that could be taken away.
             steps=_steps(desired, created_lead(desired)),
         )
     return Change(
@@ -86,17 +87,17 @@ def diff_lead(desired: DesiredLead, snapshot: Snapshot | None) -> Change:
 
 
 def created_lead(desired: DesiredLead) -> Snapshot:
-    """A lead only just created: it has nothing of what the record wants gone."""
+    """The snapshot of a lead just created: everything that its record wants gone is absent."""
     return Snapshot(email=desired.email, unwanted=desired.unwanted)
 
 
 def remembered(snapshot: Snapshot, desired: DesiredLead | None) -> Snapshot:
-    """The snapshot as it is kept: what the record does not want gone any more may be wanted gone anew."""
+    """The snapshot to keep: what the record no longer wants gone can be wanted gone again later."""
     return replace(snapshot, unwanted=snapshot.unwanted & (desired.unwanted if desired else frozenset()))
 
 
 def theirs(desired: DesiredLead, snapshot: Snapshot | None) -> frozenset[Unwanted]:
-    """What the record wants gone anew and we never gave: nothing tells that the account has such a name."""
+    """What the record newly wants gone and we never gave: the account may not even have such a name."""
     if snapshot is None:
         return desired.unwanted
     anew = desired.unwanted - snapshot.unwanted
@@ -104,7 +105,7 @@ def theirs(desired: DesiredLead, snapshot: Snapshot | None) -> frozenset[Unwante
 
 
 def removal(snapshot: Snapshot, on_removed: Sequence[str]) -> Change:
-    """What is taken from a lead whose contact has gone from the source: only what we gave."""
+    """The change for a lead whose contact left the source: takes back what we gave and nothing else."""
     return Change(
         steps=tuple(
             Step(wish.takes.cmd, name)
@@ -116,7 +117,7 @@ def removal(snapshot: Snapshot, on_removed: Sequence[str]) -> Change:
 
 
 def apply_change(snapshot: Snapshot, change: Change, done: Sequence[bool]) -> Snapshot:
-    """The snapshot after those actions of `change` that are `done`; one flag per command, in order."""
+    """The snapshot after the actions of `change` that are `done`; one flag per command, in order."""
     flags = list(done)
     if change.writes_profile and flags.pop(0):
         snapshot = replace(
@@ -137,7 +138,7 @@ def resolve(snapshot: Snapshot, effects: Iterable[StepEffect], *, landed: bool) 
 
 
 def unproven_wishes(desired: DesiredLead, snapshot: Snapshot) -> list[str]:
-    """What the record asks for that may have landed already and is not proven: `sequences Onboarding`."""
+    """The wishes of a record that may have landed already, unproven: `sequences Onboarding`."""
     return sorted(
         f"{collection} {label}"
         for collection, label in snapshot.unproven
@@ -146,13 +147,13 @@ def unproven_wishes(desired: DesiredLead, snapshot: Snapshot) -> list[str]:
 
 
 def causes_of(change: Change) -> list[Cause]:
-    """(command, label) per action; the profile has none."""
+    """(command, label) of each action; the label of the profile is ""."""
     head = [(change.commands[0], "")] if change.writes_profile else []
     return head + [step.cause for step in change.steps]
 
 
 def without(change: Change, names: Collection[Cause]) -> Change:
-    """The change without some of its actions; a creation without its profile is nothing."""
+    """The change without some of its actions; without its profile a creation is empty."""
     if not names:
         return change
     if change.writes_profile and (change.commands[0], "") in names:
@@ -164,7 +165,7 @@ def without(change: Change, names: Collection[Cause]) -> Change:
 
 
 def remaining(change: Change, proven: Sequence[bool]) -> Change:
-    """What an answer left open: one flag per command says what needs no other proof."""
+    """The change without the actions that are proven; one flag per command."""
     flags = list(proven)
     if change.writes_profile and flags.pop(0):
         change = replace(change, create=False, email=None, fields={}, custom_fields={})
@@ -173,12 +174,12 @@ def remaining(change: Change, proven: Sequence[bool]) -> Change:
 
 
 def first_only(change: Change) -> Change:
-    """The first action alone: where a chain failed and does not say where, each is sent by itself."""
+    """The first action alone. After a chain failed without saying where, each action is sent by itself."""
     return replace(change, steps=() if change.writes_profile else change.steps[:1])
 
 
 def landed_commands(change: Change, owed: Change, unproven: Collection[StepEffect]) -> list[str]:
-    """The commands of a change that are neither owed any more nor unproven."""
+    """The commands of a change that are neither still owed nor unproven."""
     still = set(causes_of(owed)) if owed else set()
     still_steps: set[Step] = set(owed.steps)
     landed = [
@@ -192,9 +193,9 @@ def landed_commands(change: Change, owed: Change, unproven: Collection[StepEffec
 
 
 def same_value(one: CustomValue, other: CustomValue) -> bool:
-    """Whether two values of a custom field are the same. Options have neither order nor case.
+    """Whether two values of a custom field are the same, whatever the order and case of options.
 
-    Several values in a text field stand there as one text, joined.
+    Several values in a text field are compared as one joined text.
     """
     if isinstance(one, tuple) or isinstance(other, tuple):
         return _labels(one) == _labels(other) or joined(one) == joined(other)
@@ -202,19 +203,22 @@ def same_value(one: CustomValue, other: CustomValue) -> bool:
 
 
 def joined(value: CustomValue) -> str:
-    """As a text field takes it."""
+    """The value as a text field stores it."""
     return value if isinstance(value, str) else "; ".join(value)
 
 
 def _steps(desired: DesiredLead, snapshot: Snapshot) -> tuple[Step, ...]:
     kept_up = [(*_taken(wish, desired, snapshot), *_owed(wish, desired, snapshot)) for wish in KEPT_UP]
+    # Everything that takes away comes before what begins: a lead leaves one sequence before it enters the
+    # next.
     taken = [_taken(wish, desired, snapshot) for wish in ONCE_ONLY]
     owed = [_owed(wish, desired, snapshot) for wish in ONCE_ONLY]
     return tuple(chain.from_iterable((*kept_up, *taken, *owed)))
 
 
 def _owed(wish: Wish, desired: DesiredLead, snapshot: Snapshot) -> list[Step]:
-    """What is asked for and the lead neither has from us, nor keeps as it is, nor may have got already."""
+    """The wishes that the lead does not have from us, does not keep from before, and cannot have got
+    unproven."""
     given, others = wish.given(snapshot), snapshot.kept | snapshot.unproven
     return [
         step
@@ -224,7 +228,7 @@ def _owed(wish: Wish, desired: DesiredLead, snapshot: Snapshot) -> list[Step]:
 
 
 def _taken(wish: Wish, desired: DesiredLead, snapshot: Snapshot) -> list[Step]:
-    """What we gave and is asked for no longer, and what is to go whoever gave it."""
+    """The steps that take away: what we gave and nobody asks for any more, and what is unwanted."""
     if wish.takes is None:
         return []
     gone = {name for kind, name in desired.unwanted - snapshot.unwanted if kind == wish.collection}
@@ -234,7 +238,7 @@ def _taken(wish: Wish, desired: DesiredLead, snapshot: Snapshot) -> list[Step]:
 
 
 def why_parked(unproven: Sequence[str]) -> str:
-    """The message for a person whom a lead waits for."""
+    """The message for the person who has to decide."""
     return (
         f"{', '.join(unproven)}: sent once, not proven to have landed. Look it up in Kartra, then tell"
         " kartra-sync resolve"
@@ -242,7 +246,7 @@ def why_parked(unproven: Sequence[str]) -> str:
 
 
 def _after(snapshot: Snapshot, effects: Iterable[tuple[StepEffect, bool]]) -> Snapshot:
-    """The snapshot after these effects; the flag says of each whether it gave."""
+    """The snapshot after these effects; the flag of each says whether it gave or took."""
     names = {wish.collection: set(wish.given(snapshot)) for wish in WISHES if not wish.is_amount}
     amounts = {wish.collection: getattr(snapshot, wish.collection) for wish in WISHES if wish.is_amount}
     unwanted, kept, taken = set(snapshot.unwanted), set(snapshot.kept), set(snapshot.taken)
@@ -255,7 +259,8 @@ def _after(snapshot: Snapshot, effects: Iterable[tuple[StepEffect, bool]]) -> Sn
             unwanted.discard((collection, label))
         else:
             unwanted.add((collection, label))
-            if wish.once_only:  # who was in one is never put into it again
+            if wish.once_only:
+                # It stays in the snapshot: a lead that was in a sequence is never put into it again.
                 continue
             names[wish.collection].discard(label)
             if not wish.can_be_left:

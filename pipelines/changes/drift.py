@@ -1,4 +1,4 @@
-"""How a lead in Kartra differs from what Kartra acknowledged of it, and what comes of that. Pure."""
+"""Finds how a lead in Kartra differs from what Kartra acknowledged, and decides what follows. Pure."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,19 +13,19 @@ from pipelines.contacts.lead import CustomValue, Snapshot
 from pipelines.contacts.wishes import KEPT_UP, WISH
 
 Decision = Literal["", "left", "keep", "restore", "again"]
-"""What comes of it: nothing; it stays, because its person left; it stays, as `on_drift: keep` says; the next
-run sends it again; it came back after that, and stays."""
+"""What follows: nothing; it stays, because its person left; it stays, by `on_drift: keep`; the next run sends
+it again; it came back after that, and stays."""
 
 
 _AHEAD = ("left", "keep", "restore")
-"""With these the snapshot says what Kartra has, so that comparing them does not show it any more."""
+"""Decisions after which the snapshot agrees with Kartra, so that a comparison shows no drift any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One thing that somebody changed in Kartra, named as in a snapshot: ("fields", "city"), ("tags", "VIP").
+    """One thing that was changed in Kartra, named as in a snapshot: ("fields", "city"), ("tags", "VIP").
 
-    Beside those ("email", "") and ("lead", "deleted"). `value` is what Kartra has now of a field or address.
+    Also ("email", "") and ("lead", "deleted"). `value` is what Kartra now has of a field or address.
     """
 
     kind: str
@@ -49,10 +49,10 @@ class Drift:
 
 
 def find_drift(snapshot: Snapshot, profile: LeadProfile) -> Iterator[Drift]:
-    """What Kartra acknowledged and does not show any more. What is kept as Kartra has it does not drift.
+    """What Kartra acknowledged and no longer shows. What is kept as Kartra has it cannot drift.
 
-    Sequences and points move by themselves, and what the profile lacks, or has in a form that nobody can
-    read, proves nothing.
+    Sequences and points change by themselves; parts that the profile lacks or that cannot be read prove
+    nothing.
     """
     if profile.email and not same_address(snapshot.email, profile.email):
         yield Drift("email", "", profile.email)
@@ -73,10 +73,10 @@ def find_drift(snapshot: Snapshot, profile: LeadProfile) -> Iterator[Drift]:
 def decided(
     snapshot: Snapshot, profile: LeadProfile, before: Sequence[Drift], on_drift: OnDrift
 ) -> tuple[Snapshot, tuple[Drift, ...]]:
-    """The snapshot after a look, and all that is drift now; `before` is what the look before this one found.
+    """The snapshot after a comparison, and all drift known then; `before` is what the last comparison found.
 
-    A list its person has left stays left under every setting. What was restored once and is just as it was
-    is Kartra's own form of the value, or an automation's work: it is not sent a second time.
+    A list that its person left stays left under every setting. A value that was restored once and came back
+    is Kartra's own form of it, or an automation's work: it is not sent a second time.
     """
     found: list[Drift] = [
         one
@@ -101,7 +101,8 @@ def _decision(drift: Drift, on_drift: OnDrift) -> Decision:
 
 
 def _after(snapshot: Snapshot, drift: Drift, decision: Decision) -> Snapshot:
-    """With `restore` the snapshot says what Kartra has, so that the wish differs from it."""
+    """The snapshot after a decision. For `restore` it takes over Kartra's value, so that the wish differs
+    from it."""
     if decision in ("", "again"):
         return snapshot
     if decision in ("left", "keep"):
@@ -120,7 +121,7 @@ def _after(snapshot: Snapshot, drift: Drift, decision: Decision) -> Snapshot:
 
 
 def _still_stands(drift: Drift, snapshot: Snapshot, profile: LeadProfile) -> bool:
-    """Whether nothing was sent since it was decided, and Kartra shows it as it did then."""
+    """Whether nothing was sent since the decision, and Kartra still shows the same."""
     match drift.kind:
         case "email":
             return snapshot.email == drift.value == profile.email

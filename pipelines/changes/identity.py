@@ -1,9 +1,9 @@
-"""Whether an account is the one that was known under other credentials. Pure.
+"""Decides whether new credentials open an account that is known already. Pure.
 
-A renewed key, another spelling of the URL or another `mode:` must not make everything new; another client's
-account must not be taken for a known one. Numbers of leads and transactions are an account's own: a known
-lead that is read back under its number with its address is a proof. Names of tags and lists are none, because
-agencies copy them from account to account.
+A renewed key, another spelling of the URL or another `mode:` must not make everything new, and another
+client's account must not be mistaken for a known one. Numbers of leads and transactions belong to one
+account: a known lead that is read back under its number with its address proves the account. Names of tags
+and lists prove nothing, because agencies copy them between accounts.
 """
 
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ENOUGH_TO_REFUTE = 3
-"""Known leads or names that have to be absent altogether before an account is taken for another one."""
+"""How many known leads or names must be absent before an account counts as another one."""
 
 
 class Verdict(StrEnum):
@@ -22,9 +22,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was found of what is known: counts of things read back by number, and names listed by the account.
+    """What was found of the known things: counts of those read back by number, and names in the account's
+    lists.
 
-    `matched`: there, and as known. `differing`: there, but of somebody else. `absent`: not there.
+    `matched`: exists as known. `differing`: exists, but belongs to somebody else. `absent`: does not exist.
     """
 
     matched: int = 0
@@ -43,7 +44,7 @@ class Evidence:
 
     @property
     def verdict(self) -> Verdict:
-        """People change an address and delete leads, so one that matches outweighs as many that do not."""
+        """The verdict. People change addresses and delete leads, so one match outweighs one that differs."""
         if self.matched:
             return Verdict.SAME if self.matched >= self.differing else Verdict.UNSURE
         if self.differing + self.absent >= ENOUGH_TO_REFUTE:
@@ -53,7 +54,7 @@ class Evidence:
         return Verdict.UNSURE
 
     def describe(self) -> str:
-        """The evidence in words, without a name of anybody."""
+        """The evidence in words, without personal data."""
         said = []
         if self.asked:
             said.append(f"{self.matched} of {self.asked} known leads are there as they are known")
@@ -63,5 +64,6 @@ class Evidence:
 
 
 def names_of(*inventories: Collection[str]) -> frozenset[str]:
-    """Names of several inventories as one set, apart by kind: a tag and a list may share a name."""
+    """The names of several inventories in one set, marked by kind, because a tag and a list may share a
+    name."""
     return frozenset(f"{number} {name}" for number, names in enumerate(inventories) for name in names)

@@ -1,4 +1,4 @@
-"""What an account has by name, and what a wish asks for that it lacks. Pure."""
+"""The names that an account has, and the names that a wish needs and the account lacks. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -23,7 +23,7 @@ NOTHING: frozenset[Unwanted] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What Kartra listed. `fresh` is false where the lists come from an earlier run."""
+    """What Kartra listed. `fresh` is false if the lists come from an earlier run."""
 
     tags: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
@@ -31,18 +31,18 @@ class Inventory:
     custom_fields: Mapping[str, CustomFieldDefinition] = field(default_factory=dict)
     fresh: bool = True
     unlisted: frozenset[str] = frozenset()
-    """What the App may not list, and so may exist whatever its name is."""
+    """The kinds that the App may not list; any name of them may exist."""
 
     @classmethod
     def of(cls, contents: Mapping[InventoryName, Any], *, fresh: bool) -> "Inventory":
-        """From what `read_inventory` gave, by kind."""
+        """The inventory of lists as `read_inventory` returned them, by kind."""
         return cls(
             tags=frozenset(contents.get("tags") or ()),
             lists=frozenset(contents.get("lists") or ()),
             sequences=frozenset(contents.get("sequences") or ()),
             custom_fields={
-                known["identifier"]: CustomFieldDefinition(**known)
-                for known in contents.get("custom_fields", ())
+                listed["identifier"]: CustomFieldDefinition(**listed)
+                for listed in contents.get("custom_fields", ())
             },
             fresh=fresh,
             unlisted=frozenset(kind for kind, content in contents.items() if content is None),
@@ -50,19 +50,19 @@ class Inventory:
 
     @property
     def note(self) -> str | None:
-        """What a person should know of names that cannot be compared."""
+        """A remark on names that cannot be compared, or None."""
         if not self.unlisted:
             return None
         kinds = " and ".join(sorted(self.unlisted))
         return f"the App may not list {kinds} (262): their names are not compared before they are sent"
 
     def has_room_for(self, identifier: str) -> bool:
-        """Whether a custom field of that name may be created: names that differ in case alone are taken."""
+        """Whether a custom field of that name can be created. Names that differ only in case are taken."""
         taken = {known.casefold() for known in self.custom_fields}
         return identifier.casefold() not in taken
 
     def wire_value(self, identifier: str, value: CustomValue) -> str | tuple[str, ...]:
-        """A custom value as Kartra takes it: option ids instead of labels. KeyError where it has none."""
+        """A custom value as Kartra takes it: option ids instead of labels. KeyError for an unknown label."""
         definition = self.custom_fields[identifier]
         if not value or definition.type not in commands.CHOICE_TYPES:
             return joined(value)
@@ -73,7 +73,7 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Missing:
-    """One thing that is wished for and does not exist: `tag "Importd"`, with what is near."""
+    """A name that is wished for and does not exist, such as `tag "Importd"`, with the nearest one."""
 
     what: str
     near: str | None = None
@@ -88,9 +88,9 @@ def missing_in(
     theirs: Collection[Unwanted] = NOTHING,
     creatable: Mapping[str, NewField] = MappingProxyType({}),
 ) -> Iterator[Missing]:
-    """What this change needs and the account does not have.
+    """The names that a change needs and the account lacks.
 
-    What is taken away need not exist, but for `theirs`: a name that only the record tells may be misspelt.
+    What is taken away need not exist, except `theirs`: a name that only the record knows may be misspelt.
     """
     given = [step.effect for step in change.steps if not step.takes and step.wish.listed_as]
     for collection, name in (*given, *sorted(theirs)):
@@ -115,7 +115,7 @@ def missing_in(
 
 @lru_cache(maxsize=1024)
 def _near(name: str, known: frozenset[str]) -> str | None:
-    """Looked for once: a misspelt tag is missed by as many leads as have it."""
+    """The nearest name. Cached, because every lead with a misspelt tag misses it."""
     return nearest(name, known)
 
 
@@ -124,7 +124,7 @@ def needs_inventory(change: Change) -> bool:
 
 
 def _as_created(identifier: str, new: NewField) -> CustomFieldDefinition | None:
-    """With its options, where the pipeline file tells them: Kartra has given them no ids yet."""
+    """The field as it will be created, if the file lists its options; Kartra has not given them ids yet."""
     if new.type is None or new.options == "from_source":
         return None
     return CustomFieldDefinition(identifier, new.type, dict.fromkeys(new.options, ""))
@@ -145,7 +145,7 @@ def _missing_options(definition: CustomFieldDefinition, value: CustomValue) -> I
 
 
 def _option_id(definition: CustomFieldDefinition, label: str) -> str:
-    """By the label as it is; failing that by the only one that differs in case alone."""
+    """The id of an option by its label, or by the only label that differs just in case."""
     if label in definition.options:
         return definition.options[label]
     alike = [option for known, option in definition.options.items() if known.casefold() == label.casefold()]
@@ -155,7 +155,7 @@ def _option_id(definition: CustomFieldDefinition, label: str) -> str:
 
 
 def missing_message(missing: Counter[Missing]) -> str:
-    """One line per thing the account lacks."""
+    """A message with one line for each missing name."""
     shown = sorted(missing)[:MISSING_SHOWN]
     lines = [f"  {thing} ({missing[thing]:,} leads)" for thing in shown]
     if len(missing) > len(shown):

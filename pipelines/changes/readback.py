@@ -1,4 +1,4 @@
-"""What a lead's profile proves: which actions of an open try landed, and what a lead had before us. Pure."""
+"""What a lead's profile proves: which actions of an open try landed, what the lead had before us. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,18 +16,19 @@ from pipelines.contacts.wishes import KEPT_UP, ONCE_ONLY, WISH, WISHES, StepEffe
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 CLOCKS_WRONG = timedelta(hours=26)
-"""A clock that is set wrong, its zone included, is hardly further off."""
+"""More than a wrong clock is off, its time zone included."""
 JUST_NOW = timedelta(minutes=15)
-"""Nobody joins a list through us and leaves it again within so little time; later somebody may have."""
+"""Within this time nobody joins a list through us and leaves it again; later they may have."""
 
 TEST_DOMAIN = "kartra.com"
-"""Test mode stores the part before the @ with this domain (§2.2)."""
+"""Test mode replaces the domain of every address with this one (§2.2)."""
 
 
 def reads_of(snapshot: Snapshot, mode: Mode) -> Iterator[Call]:
-    """How a known lead is read: by its id; while nobody has seen that, by its address.
+    """The calls that read a known lead: by its id, or by its address as long as the id is unknown.
 
-    Such a lead was taken over, and an import does not rewrite addresses: as it stands comes first.
+    A lead without an id was taken over after an import, which does not rewrite addresses even in Test mode:
+    so the plain address comes first.
     """
     if snapshot.lead_id:
         yield get_lead(id=snapshot.lead_id)
@@ -38,15 +39,15 @@ def reads_of(snapshot: Snapshot, mode: Mode) -> Iterator[Call]:
 
 
 def test_address(email: str) -> str:
-    """As Test mode stores it."""
+    """The address as Test mode stores it."""
     return f"{email.rpartition('@')[0]}@{TEST_DOMAIN}"
 
 
 def landed(change: Change, profile: LeadProfile) -> tuple[bool | None, ...]:
-    """Per command of the change whether the profile shows its effect; None where it cannot prove it.
+    """Whether the profile shows the effect of each command; None where no profile can prove it.
 
-    Bookings of calendars are in no profile (§6.2). Points are proven by the score before and
-    after; one that changed otherwise meanwhile proves nothing.
+    No profile shows bookings of calendars (§6.2). Points are proven by the score before and after, unless it
+    changed otherwise meanwhile.
     """
     head = (_profile_landed(change, profile),) if change.writes_profile else ()
     return (*head, *(step.wish.landed(step, profile, change.score) for step in change.steps))
@@ -61,10 +62,10 @@ def after_unknown(
     sent_at: datetime,
     now: datetime,
 ) -> tuple[Snapshot, Origin | None]:
-    """The snapshot a profile proves after a try without an answer, and the origin where it is a new lead.
+    """The snapshot that a profile proves after an unanswered try, and the origin of a new lead.
 
-    `sent_at` is the intent of a creation: a lead that had joined before it was there before us, and
-    Kartra refused to create it, with all that was chained to it.
+    `sent_at` is when the creation was intended. A lead that joined before that existed before us: Kartra then
+    refused the creation and everything chained to it.
     """
     flags = landed(change, profile)
     unproven = frozenset(
@@ -76,7 +77,9 @@ def after_unknown(
         ours = joined_after(profile.joined, sent_at)
         if not (flags[0] if ours is None else ours):
             adopted = adopt(desired, profile, existing)
-            if ours is False:  # what it shows is ours, if a clock is wrong: it is not given again
+            # By the clocks the lead is not ours. A wrong clock is rare, but then all it shows is ours and
+            # must not be given again.
+            if ours is False:
                 unproven = (
                     _may_be_given(change, flags) if _is_recent(profile.joined, sent_at) else frozenset()
                 )
@@ -85,19 +88,22 @@ def after_unknown(
     known = snapshot or created_lead(desired)
     after = apply_change(known, change, [bool(flag) for flag in flags])
     after = replace(after, unproven=known.unproven | unproven)
-    if change.create:  # as it is now: somebody may have edited it since
+    if change.create:
+        # The values as they are now: somebody may have edited the lead since it was created.
         after = replace(after, **_values(desired, profile))
     left = _left(desired, profile)
-    if _never_carried_out(change, known, flags, now - sent_at):  # inactive is how we left them
+    if _never_carried_out(change, known, flags, now - sent_at):
+        # The call never ran, so a list that we took back before is inactive because of us.
         left -= {("lists", name) for name in known.taken}
     after = replace(after, lead_id=profile.id or after.lead_id, kept=after.kept | left)
     return after, "created" if change.create else None
 
 
 def _never_carried_out(change: Change, known: Snapshot, flags: Sequence[bool | None], age: timedelta) -> bool:
-    """Whether a call left no trace. A list alone is none: its person may have joined it, or left it again.
+    """Whether a call left no trace in the profile.
 
-    Neither is taking away what the lead may never have had.
+    A list proves nothing, because its person may have joined it or left it again, and neither does the absence
+    of something that the lead may never have had.
     """
     head = flags[: len(flags) - len(change.steps)]
     ours = {(wish.collection, name) for wish in KEPT_UP for name in wish.given(known)}
@@ -112,7 +118,7 @@ def _never_carried_out(change: Change, known: Snapshot, flags: Sequence[bool | N
 
 
 def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Snapshot:
-    """The snapshot of a lead that Kartra had before us, as far as the record speaks of it."""
+    """The snapshot of a lead that Kartra had before us, limited to what the record mentions."""
     values = _values(desired, profile)
     absent = frozenset((kind, name) for kind, name in desired.unwanted if not WISH[kind].shows(profile, name))
     kept = {(wish.collection, name) for wish in KEPT_UP for name in wish.in_profile(profile)}
@@ -133,7 +139,7 @@ def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Sna
 
 
 def _values(desired: DesiredLead, profile: LeadProfile) -> dict[str, Any]:
-    """What the profile has where the record has a wish."""
+    """The values of the profile in the fields that the record mentions."""
     return {
         "fields": {name: profile.fields.get(name, "") for name in desired.fields},
         "custom_fields": {name: profile.custom_fields.get(name, "") for name in desired.custom_fields},
@@ -141,26 +147,28 @@ def _values(desired: DesiredLead, profile: LeadProfile) -> dict[str, Any]:
 
 
 def joined_after(joined: datetime | None, sent_at: datetime) -> bool | None:
-    """Whether a lead joined after an intent; None where its clock leaves that open.
+    """Whether a lead joined after an intent; None if its clock leaves that open.
 
-    Kartra writes EST and does not say whether its summer knows daylight saving (§8.5):
-    for an hour a lead may seem younger than it is.
+    Kartra writes EST and does not say whether that has daylight saving time (§8.5): a lead may seem an hour
+    younger than it is.
     """
     if joined is None:
         return None
     age = joined.replace(tzinfo=EST) - sent_at
+    # An hour off in summer can only make a lead seem younger, so the older side is certain.
     if age < -CLOCKS_DIFFER:
         return False
     return None if CLOCKS_DIFFER < age < timedelta(hours=1) - CLOCKS_DIFFER else True
 
 
 def _is_recent(joined: datetime | None, sent_at: datetime) -> bool:
-    """Whether a clock that is wrong could make a lead of ours seem to have joined before its intent."""
+    """Whether a wrong clock could explain that the lead seems to have joined before our intent."""
     return joined is not None and joined.replace(tzinfo=EST) - sent_at > -CLOCKS_WRONG
 
 
 def _may_be_given(change: Change, flags: Sequence[bool | None]) -> frozenset[StepEffect]:
-    """What is given again each time, and is not disproven. A profile keeps names, no amounts."""
+    """The effects that must not be given twice and are not disproven. A profile shows names but no
+    amounts."""
     steps = zip(change.steps, flags[len(flags) - len(change.steps) :], strict=True)
     return frozenset(
         step.effect
@@ -170,7 +178,7 @@ def _may_be_given(change: Change, flags: Sequence[bool | None]) -> frozenset[Ste
 
 
 def _left(desired: DesiredLead, profile: LeadProfile) -> frozenset[tuple[str, str]]:
-    """What is asked for and the person has left: it stays in the profile, inactive."""
+    """The wishes that the person has left: the profile keeps them as inactive."""
     return frozenset(
         (wish.collection, name)
         for wish in WISHES
@@ -192,5 +200,5 @@ def _profile_landed(change: Change, profile: LeadProfile) -> bool:
 
 
 def same_address(sent: str, stored: str) -> bool:
-    """Whether they are one, as Test mode may have stored it."""
+    """Whether the stored address is the sent one, also as Test mode stores it."""
     return stored.lower() in (sent, test_address(sent))

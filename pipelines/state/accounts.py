@@ -1,4 +1,4 @@
-"""Accounts under every credentials they were met with, and whose scopes they are."""
+"""Accounts by all credentials they were ever reached with, and their scopes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pipelines.state.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`account` is the hash by which all that is known names it; `name` is for people."""
+    """An account: the hash under which the state keeps everything of it, and a name for people."""
 
     account: str
     name: str | None = None
@@ -17,7 +17,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class KnownScope:
-    """A pipeline in an account and mode; `file` is where it was last run from, absent of versions before."""
+    """A pipeline in an account and mode. `file` is where it last ran from; early versions did not note it."""
 
     scope_id: int
     pipeline: str
@@ -35,7 +35,7 @@ class KnownScope:
 
 
 class Accounts:
-    """What this state knows of accounts, whichever pipeline."""
+    """The accounts of all pipelines of this state."""
 
     def __init__(self, database: Database) -> None:
         self._database, self._queries = database, database.queries("accounts")
@@ -45,14 +45,14 @@ class Accounts:
         return None if row is None else Account(row["account"], row["name"])
 
     def keep(self, credentials: str, account: str, name: str | None) -> None:
-        """From here on these credentials are those of this account."""
+        """Notes that these credentials open this account."""
         with self._database.transaction():
             self._queries.keep(
                 credentials=credentials, account=account, name=name, now=self._database.timestamp()
             )
 
     def scopes(self) -> list[KnownScope]:
-        """Those that ran last come first."""
+        """All scopes; the one that ran last comes first."""
         return [
             KnownScope(
                 row["scope_id"],
@@ -77,10 +77,10 @@ class Accounts:
         return [row["transaction_id"] for row in rows]
 
     def move(self, scope: KnownScope, *, pipeline: str, mode: str) -> None:
-        """What a scope knows is known under another name or mode from now on, its runs included."""
+        """Moves everything of a scope, its runs included, to another name or mode."""
         with self._database.transaction():
             unused = self._queries.unused(pipeline=pipeline, account=scope.account, mode=mode)
-            if unused is not None:  # it changes places with the other: its name must be free
+            if unused is not None:  # swap the two: the name has to be free for a moment
                 self._queries.move(scope_id=unused, pipeline="", mode=scope.mode)
             self._move(scope.scope_id, pipeline, mode)
             if unused is not None:
@@ -91,7 +91,7 @@ class Accounts:
         self._queries.move_runs(scope_id=scope_id, pipeline=pipeline)
 
     def shared(self, scope_id: int, others: Sequence[KnownScope]) -> dict[str, int]:
-        """By pipeline, how many staged records have the key of a lead that it knows."""
+        """How many staged records have the key of a lead of each other pipeline."""
         found = {
             other.pipeline: self._queries.shared(other_scope=other.scope_id)
             for other in others
@@ -101,5 +101,5 @@ class Accounts:
 
 
 def is_left(scope: KnownScope) -> bool:
-    """Whether nobody can say that its file is still there: it may have been renamed."""
+    """Whether the pipeline file of a scope is gone or unknown: it may have been renamed."""
     return scope.file is None or not Path(scope.file).exists()

@@ -1,4 +1,4 @@
-"""Taking over leads that Kartra has already, without sending them."""
+"""Takes over leads that Kartra already has, without sending them."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -11,7 +11,7 @@ from pipelines.state.scope import Scope
 ADOPTED_AT_ONCE = 1_000
 
 Standing = Literal["new", "known", "changed", "unknown", "shared", "not_imported"]
-"""How a staged lead stands before it is taken over: see `decide` in `sql/state/adoption.sql`."""
+"""What a staged lead is before it is taken over; `decide` in `sql/state/adoption.sql` has the rules."""
 
 
 class Adoption:
@@ -22,10 +22,10 @@ class Adoption:
         self._queries = database.queries("adoption")
 
     def decide(self, *, by_address: bool, only_imported: bool) -> Counter[Standing]:
-        """How the staged leads stand before they are taken over, counted.
+        """Counts the staged leads by their standing.
 
-        `by_address`: the address is the key, so no two records share one. `only_imported`: of those that
-        Kartra does not have, only what `export-import` wrote and as it wrote it is new.
+        `by_address`: the address is the key, so no two records share one. `only_imported`: only leads that
+        `export-import` wrote, and that are unchanged since, count as new.
         """
         self._queries.create_adopting()
         self._queries.create_sharing()
@@ -36,9 +36,9 @@ class Adoption:
         return Counter({row["standing"]: row["leads"] for row in self._queries.standings()})
 
     def take_over(self, owed: Collection[OnceOnly]) -> Iterator[int]:
-        """Acknowledge the new leads as their records are, but for what is `owed`; each step a transaction.
+        """Acknowledges the new leads as their records are, without what is `owed`; one transaction per step.
 
-        Gives how many leads were taken over, step by step. What was taken over before is left as it is.
+        Yields how many leads each step took over. Leads that were taken over before stay as they are.
         """
         after = ""
         while (until := self._queries.range(after=after, count=ADOPTED_AT_ONCE)) is not None:
@@ -62,10 +62,10 @@ class Adoption:
             after = rows[-1]["key"]
 
     def give_up(self, key: str) -> None:
-        """A lead that was taken over is not in Kartra: it is new again."""
+        """Makes a lead new again that was taken over and turned out not to be in Kartra."""
         self._queries.give_up(scope_id=self._scope.scope_id, key=key)
 
     def give_up_all(self) -> int:
-        """Forget what was taken over and never sent to; gives how many leads."""
+        """Forgets the leads that were taken over and never sent to; returns how many."""
         with self._database.transaction():
             return int(self._queries.give_up_all(scope_id=self._scope.scope_id))

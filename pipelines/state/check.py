@@ -1,4 +1,4 @@
-"""Whether the pages of a state are whole: looked at in a thread, beside other work."""
+"""Checks the pages of a state in a thread, beside other work."""
 
 import threading
 from pathlib import Path
@@ -8,29 +8,29 @@ from pipelines.state.database import Pages
 
 
 class StateCheck:
-    """A check that has begun."""
+    """A check in progress."""
 
     def __init__(self, path: Path) -> None:
         """Raises StateError."""
         self._path = path
         self._error: StateError | None = StateError(f"{path}: cannot be used as state: it was not checked")
         self._pages = Pages(path)
-        self._thread = threading.Thread(target=self._look, name="state check", daemon=True)
+        self._thread = threading.Thread(target=self._check, name="state check", daemon=True)
         self._thread.start()
 
     def wait(self) -> None:
-        """Until it is known. Raises StateError where the state is damaged, each time it is asked."""
+        """Waits for the result. Raises StateError if the state is damaged, each time it is called."""
         self._thread.join()
         if self._error is not None:
             raise self._error
 
     def stop(self) -> None:
-        """For whoever has no more use for the answer."""
+        """Ends the check without its result."""
         while self._thread.is_alive():
             self._pages.interrupt()
             self._thread.join(0.01)  # an interrupt before the statement began is lost
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         try:
             damage = self._pages.damage()
         except StateError as error:

@@ -1,10 +1,10 @@
-"""Times as the state keeps them: ISO 8601 in UTC."""
+"""The stored form of times: ISO 8601 in UTC."""
 
 import uuid
 from datetime import datetime, timedelta
 
 CLOCKS_DIFFER = timedelta(minutes=5)
-"""How far apart the clocks of two machines may be before a time counts as wrong."""
+"""How far the clocks of two machines may differ before a time counts as wrong."""
 
 
 def instant(stored: str) -> datetime:
@@ -12,10 +12,11 @@ def instant(stored: str) -> datetime:
 
 
 def is_fresh(at: datetime | None, since: datetime, now: datetime) -> bool:
-    """Not before `since`. A time later than now was written by a wrong clock, and counts as never."""
+    """Whether `at` is not before `since`. A time in the future came from a wrong clock and counts as
+    never."""
     return at is not None and since <= at <= now + CLOCKS_DIFFER
 
 
 def new_run_id(now: datetime) -> str:
-    """Sorts by time, says when: 20261123T101500-3f2a9c."""
+    """An id that sorts by time: 20261123T101500-3f2a9c."""
     return f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"

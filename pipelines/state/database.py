@@ -1,8 +1,9 @@
-"""The database behind the state: the one module that knows its driver. What stands in it, the parts know.
+"""The database behind the state: the one module that knows its driver. The parts of the store know its
+content.
 
 One database belongs to one thread. WAL with synchronous=FULL: what a transaction has committed survives a
-power loss (0.2 ms a commit, measured). Whatever goes wrong is a StateError, without the statement and without
-what it was given: that is people's data.
+power loss (0.2 ms a commit, measured). Every failure becomes a StateError without the statement and its
+parameters, which are people's data.
 """
 
 import math
@@ -27,17 +28,17 @@ from pipelines.shipped import ROOT
 FOLDER = ROOT / "sql" / "state"
 MIGRATIONS = FOLDER / "migrations"
 BATCH = 1_000
-"""How many rows are read, or written, at a time."""
+"""The rows that are read or written at a time."""
 STREAMED = 20 * BATCH
 BUSY_TIMEOUT_S = 30
 SCARCE_BYTES = 1 << 20
-"""With less than this on its disk a failed write is taken to lack space."""
+"""If the disk has less free space than this, a failed write counts as lack of space."""
 KEPT_STATEMENTS = 256
 """Compiled statements that are kept: more than there are named queries."""
 
 
 class Row(Protocol):
-    """A row of an answer: its columns by name or by place."""
+    """A row of a result; its columns are reached by name or by place."""
 
     def __getitem__(self, column: str | int, /) -> Any: ...
     def keys(self) -> Iterable[str]: ...
@@ -56,17 +57,17 @@ class Queries:
         self._database, self._subject = database, subject
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Asked once for each name: files are read when something is wanted of them."""
+        """The query of this name, kept as an attribute: a file is read when its first query is called."""
         query = partial(getattr(_load(self._subject), name), self._database)
         setattr(self, name, query)
         return query
 
 
 class Database:
-    """A state, open. It is of the newest schema after `migrate`."""
+    """An open state. After `migrate` it has the newest schema."""
 
     def __init__(self, path: Path | None, clock: Clock = SYSTEM_CLOCK) -> None:
-        """`path` None is a database in memory, for looking without leaving a file. Raises StateError."""
+        """`path` None is a database in memory, for verbs that must not leave a file. Raises StateError."""
         self.path, self.clock = path, clock
         _refuse_foreign_journal(path)
         self.is_together = self._has_begun = False
@@ -94,7 +95,7 @@ class Database:
         return Queries(self, subject)
 
     def timestamp(self) -> str:
-        """This moment, as it is kept."""
+        """The present moment in the stored form."""
         return self.clock.now().isoformat()
 
     # --- transactions
@@ -121,9 +122,9 @@ class Database:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What is done within is one transaction, committed at the end; after an exception nothing of it is.
+        """Makes all transactions within one, committed at the end, or rolled back after an exception.
 
-        It begins with the first change, and should be short: other processes wait for it.
+        It begins with the first change, and should be short, because other processes wait for it.
         """
         self.is_together = True
         try:
@@ -138,7 +139,7 @@ class Database:
             self.is_together = self._has_begun = False
 
     def _roll_back(self) -> None:
-        with suppress(StateError):  # a full disk has ended the transaction already
+        with suppress(StateError):  # after a full disk SQLite has rolled back by itself
             self.change("ROLLBACK")
 
     # --- statements
@@ -150,14 +151,14 @@ class Database:
             raise self._failed(error) from error
 
     def change(self, sql: str, parameters: Any = ()) -> int:
-        """How many rows were changed."""
+        """Runs a statement; returns how many rows it changed."""
         try:
             return self._connection.execute(sql, parameters).rowcount
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
     def change_many(self, sql: str, rows: Iterable[Any]) -> None:
-        """Tuples go many to a statement: while it runs, other threads have the interpreter."""
+        """Runs a statement for many rows: mappings one by one, tuples many at a time."""
         try:
             if "?" in sql:
                 self._insert(sql, iter(rows))
@@ -170,6 +171,7 @@ class Database:
         one = sql.rstrip(";\n")
         _, _, placeholders = one.rpartition("VALUES ")
         while part := list(islice(rows, BATCH)):
+            # One statement for many rows: while SQLite works on it, the other threads have the interpreter.
             many = one + f", {placeholders}" * (len(part) - 1)
             self._connection.execute(many, tuple(chain.from_iterable(part)))
 
@@ -184,7 +186,7 @@ class Database:
             raise self._failed(error) from error
 
     def define(self, name: str, function: Callable[[int], str | None]) -> None:
-        """A function that statements may call."""
+        """Defines a function that statements may call."""
         self._connection.create_function(name, 1, function)
 
     # --- the whole of it
@@ -194,9 +196,9 @@ class Database:
         return self._version() == len(_migrations())
 
     def migrate(self, keep_copy: Callable[[int], None]) -> None:
-        """To the newest schema. `keep_copy` is called before one of an older version is changed.
+        """Migrates to the newest schema. `keep_copy` is called before an older one is changed.
 
-        Nobody writes meanwhile: this connection holds the lock.
+        This connection holds the write lock meanwhile, so the copy is complete.
         """
         migrations = _migrations()
         with self.transaction():
@@ -214,7 +216,7 @@ class Database:
                 self.change(f"PRAGMA user_version = {number}")
 
     def damage(self) -> list[str]:
-        """What SQLite finds wrong with the file. Tells no values."""
+        """The damage that SQLite finds in the file, without values."""
         found = [row[0] for row in self.rows("PRAGMA integrity_check") if row[0] != "ok"]
         orphans = self.rows('SELECT "table", count(*) AS found FROM pragma_foreign_key_check GROUP BY 1')
         return found + [f"{row['found']:,} rows of {row['table']} belong to nothing" for row in orphans]
@@ -237,25 +239,27 @@ class Database:
         return 0, 0
 
     def erase_what_is_deleted(self) -> None:
-        """From here on what is deleted is overwritten with zeros."""
+        """From now on deleted content is overwritten with zeros."""
+        # Deleted rows otherwise stay readable in free pages until these are used again.
         self.rows("PRAGMA secure_delete = ON")
 
     def wipe(self) -> None:
-        """Write the file anew without what was ever deleted, and empty its journal.
+        """Rewrite the file without anything that was ever deleted, and empty its journal.
 
-        Raises StateError where that cannot be done now; it may be asked for again.
+        Raises StateError if that is not possible now; it can be tried again.
         """
         self.change("VACUUM")
         if not self.empty_journal():
             raise StateError(f"{self.path}: another program is reading it")
 
     def empty_journal(self) -> bool:
-        """Whether everything stands in the file itself now: not while others read it."""
+        """Moves the journal into the file. False while another process reads it."""
         (done,) = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
         return not done[0]
 
     def _prepare(self) -> None:
         self.change("PRAGMA foreign_keys = ON")
+        # The staging tables of a million contacts do not belong into memory.
         self.change("PRAGMA temp_store = FILE")
         if self.path is not None:
             mode = self.rows("PRAGMA journal_mode = WAL")[0][0]
@@ -264,6 +268,7 @@ class Database:
                     f"{self.path}: cannot be used as state: its file system does not let processes share"
                     f" memory (journal mode {mode}); put `state:` on a local disk"
                 )
+            # An intent must survive a power loss before its call leaves; NORMAL could lose the last commits.
             self.change("PRAGMA synchronous = FULL")
 
     def _version(self) -> int:

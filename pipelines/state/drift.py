@@ -1,4 +1,4 @@
-"""What looks at leads in Kartra found that we did not put there."""
+"""What comparisons with Kartra found that we did not put there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pipelines.state.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Comparable:
-    """A lead as it was acknowledged, to be compared with Kartra; `found`: JSON of the last look."""
+    """A lead as acknowledged, to be compared with Kartra. `found` is the JSON of the last comparison."""
 
     key: str
     snapshot: Snapshot
@@ -32,7 +32,7 @@ class Drifted:
 
 
 class Drift:
-    """The looks at the leads of a scope."""
+    """The comparisons of the leads of a scope."""
 
     def __init__(self, database: Database, scope: Scope) -> None:
         self._database, self._scope = database, scope
@@ -41,7 +41,7 @@ class Drift:
     def comparable(
         self, settled_before: datetime, looked_before: datetime, *, after: str = ""
     ) -> list[Comparable]:
-        """Leads with nothing under way that nobody looked at since, at most `BATCH`, by key."""
+        """Leads without open calls that were not compared since, at most `BATCH`, by key."""
         rows = self._queries.comparable(
             scope_id=self._scope.scope_id,
             settled_before=settled_before.isoformat(),
@@ -53,7 +53,7 @@ class Drift:
         return [_comparable(row) for row in rows]
 
     def comparable_lead(self, lead_id: str, settled_before: datetime) -> list[Comparable]:
-        """Our leads with this number of Kartra's, if nothing is under way for them."""
+        """Our leads with this number of Kartra's, if they have no open calls."""
         rows = self._queries.comparable_lead(
             scope_id=self._scope.scope_id,
             lead_id=lead_id,
@@ -63,7 +63,7 @@ class Drift:
         return [_comparable(row) for row in rows]
 
     def keep(self, lead: Comparable, snapshot: Snapshot, found: str) -> None:
-        """What a look at a lead found, and its snapshot after that; nothing if it was changed meanwhile."""
+        """Keeps what a comparison found and the snapshot after it, unless the lead changed meanwhile."""
         fixed = {"scope_id": self._scope.scope_id, "key": lead.key}
         with self._database.transaction():
             if snapshot == lead.snapshot or self._queries.take(
@@ -72,7 +72,7 @@ class Drift:
                 self._queries.keep(**fixed, now=self._database.timestamp(), found=found)
 
     def found(self) -> list[Drifted]:
-        """By key."""
+        """The drifted leads by key."""
         return [Drifted(**row) for row in self._queries.found(scope_id=self._scope.scope_id)]
 
 

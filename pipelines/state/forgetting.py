@@ -1,4 +1,4 @@
-"""Erasing a person, and knowing again who was erased."""
+"""Erases a person, and recognises people who were erased."""
 
 import json
 import secrets
@@ -13,21 +13,21 @@ from pipelines.state.runs import Runs
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """A person that was forgotten: under which names, and how many rows went, by table."""
+    """A forgotten person: their names, and how many rows were erased, by table."""
 
     names: frozenset[str] = field(repr=False)
     rows: Mapping[str, int]
 
 
 class Forgetting:
-    """Who was forgotten, in all pipelines of this file."""
+    """The forgotten people of all pipelines of this file."""
 
     def __init__(self, database: Database, runs: Runs) -> None:
         self._database, self._runs = database, runs
         self._queries = database.queries("forgetting")
 
     def forgotten(self) -> Forgotten | None:
-        """Who was forgotten, in all pipelines of this file; None when nobody was."""
+        """The forgotten people of all pipelines of this file; None if there are none."""
         hashes = self._queries.forgotten()
         return Forgotten(self._salt(), frozenset(row["hash"] for row in hashes)) if hashes else None
 
@@ -74,7 +74,7 @@ class Forgetting:
         return len(found)
 
     def _salt(self) -> bytes:
-        """The key of the hashes of this file, made when the first person is forgotten."""
+        """The salt of this file's hashes, made when the first person is forgotten."""
         kept = self._queries.salt()
         if kept is not None:
             return bytes(kept)

@@ -1,4 +1,4 @@
-"""The leads that stand in the files for Kartra's own import."""
+"""The leads in the files for Kartra's own import."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pipelines.state.scope import Scope
 class Importable:
     """A staged lead that may go into a file for Kartra's own import.
 
-    `refused` is why Kartra refused this very wish before, `snapshot` what it has of the lead from us.
+    `refused` says why Kartra refused this very wish before, `snapshot` what Kartra has from us.
     """
 
     row: int
@@ -58,12 +58,12 @@ class Imports:
         self._queries.create_importing()
 
     def add(self, leads: Sequence[tuple[str, bytes]]) -> None:
-        """(key, digest) of leads that Kartra does not have and that stand in a file."""
+        """Notes leads, as (key, digest), that are in a file and not in Kartra."""
         with self._database.transaction():
             self._queries.add([{"key": key, "digest": digest} for key, digest in leads])
 
     def keep(self) -> None:
-        """What was added is what the files hold."""
+        """Replaces the content of the last files by what was added."""
         with self._database.transaction():
             self._queries.clear(scope_id=self._scope.scope_id)
             self._queries.keep(scope_id=self._scope.scope_id)

@@ -1,4 +1,4 @@
-"""Whether the state can be used: what no run leaves behind, and texts that cannot be read."""
+"""Checks whether a state makes sense: rows that no run leaves behind, and texts that cannot be read."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -9,18 +9,18 @@ TextKind = Literal["snapshot", "wish", "change", "summary", "inventory", "record
 
 
 class Integrity:
-    """What can be wrong with a state that opens."""
+    """The checks of a state that opens."""
 
     def __init__(self, database: Database) -> None:
         self._database, self._queries = database, database.queries("integrity")
 
     def damage(self) -> list[str]:
-        """What the database finds wrong with its file, and what no run leaves behind. Tells no values."""
+        """Damage of the file, and rows that no run leaves behind, without values."""
         misfits = self._queries.misfits()
         return self._database.damage() + [f"{row['found']:,} {row['what']}" for row in misfits]
 
     def texts(self, kind: TextKind) -> Iterator[str]:
-        """Every JSON text of a kind that the file holds."""
+        """Every JSON text of a kind in the file."""
         texts = {
             "snapshot": self._queries.snapshots_cursor,
             "wish": self._queries.wishes_cursor,

@@ -1,4 +1,4 @@
-"""Names and custom fields of an account, as Kartra listed them last."""
+"""The names and custom fields of an account as Kartra last listed them."""
 
 import json
 from datetime import datetime
@@ -15,7 +15,7 @@ class Inventories:
         self._database, self._queries = database, database.queries("inventories")
 
     def get(self, account: str, kind: str) -> tuple[datetime, Any] | None:
-        """When Kartra listed this kind of thing last, and the list."""
+        """When Kartra last listed this kind, and the list."""
         row = self._queries.get(account=account, kind=kind)
         return None if row is None else (instant(row["read_at"]), json.loads(row["content"]))
 

@@ -1,4 +1,4 @@
-"""Snapshots: what Kartra acknowledged, by key, and the hashes of the records that ask for just that."""
+"""Snapshots of what Kartra acknowledged, by key, and the hashes of records that ask for just that."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pipelines.state.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What is known of a lead once an answer came. An empty digest: something is still owed."""
+    """The state of a lead after an answer. An empty digest means that something is still owed."""
 
     snapshot: Snapshot
     origin: Origin
@@ -21,7 +21,7 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class LeadState:
-    """What is known of a key in one account and mode; `snapshot` is JSON."""
+    """The state of a key in one account and mode; `snapshot` is JSON."""
 
     mode: str
     lead_id: str | None
@@ -40,7 +40,7 @@ class Leads:
         self._queries = database.queries("leads")
 
     def get(self, key: str) -> Acknowledged | None:
-        """What is known of one lead of this scope."""
+        """The state of one lead of this scope."""
         row = self._queries.get(scope_id=self._scope.scope_id, key=key)
         if row is None:
             return None
@@ -48,7 +48,7 @@ class Leads:
         return Acknowledged(snapshot, row["origin"], row["digest"], row["removed_at"] is not None)
 
     def acknowledge(self, key: str, acknowledged: Acknowledged) -> None:
-        """Inside a transaction."""
+        """Writes the state of a lead; inside a transaction."""
         self._queries.acknowledge(
             scope_id=self._scope.scope_id,
             key=key,
@@ -62,7 +62,7 @@ class Leads:
         )
 
     def mark_same(self, wishes: Sequence[tuple[str, bytes, Snapshot]]) -> None:
-        """(key, digest, snapshot) of wishes that ask for nothing new."""
+        """Notes wishes, as (key, digest, snapshot), that ask for nothing new."""
         with self._database.transaction():
             self._queries.mark_same(
                 [
@@ -81,18 +81,18 @@ class Leads:
         return int(self._queries.count(scope_id=self._scope.scope_id))
 
     def owner_of(self, lead_id: str, email: str = "") -> str | None:
-        """The key whose lead has this id in Kartra, or this address while nobody knows its id."""
+        """The key whose lead has this id, or this address as long as its id is unknown."""
         owner: str | None = self._queries.owner_of(
             scope_id=self._scope.scope_id, lead_id=lead_id, email=email
         )
         return owner
 
     def drop(self, key: str, lead_id: str | None) -> None:
-        """A lead that Kartra does not know is new again; one that was taken over may have no number."""
+        """Drops a lead that Kartra does not have; one that was taken over may have no number."""
         self._queries.drop(scope_id=self._scope.scope_id, key=key, lead_id=lead_id)
 
     def learn_id(self, key: str, lead_id: str) -> None:
-        """Kartra's number of a lead, unless it is that of another one."""
+        """Notes Kartra's number of a lead, unless another lead has it."""
         self._queries.learn_id(scope_id=self._scope.scope_id, key=key, lead_id=lead_id)
 
     def states_of_key(self, pipeline: str, key: str) -> list[LeadState]:
@@ -116,28 +116,28 @@ class Leads:
     # --- records that are known from the run before, and need not be mapped
 
     def raw_hashes(self) -> bytearray:
-        """The hashes of all records that are just as Kartra acknowledged them, one behind the other."""
+        """The hashes of all records that are as Kartra acknowledged them, concatenated."""
         hashes = bytearray()
         for part in self._queries.raw_hashes_cursor(scope_id=self._scope.scope_id):
             hashes += b"".join(row[0] for row in part)
         return hashes
 
     def raw_hashes_of_staged(self) -> Iterator[list[bytes]]:
-        """Those of keys that are staged, some at a time."""
+        """The hashes of staged keys, in parts."""
         for part in self._queries.raw_hashes_of_staged_cursor(scope_id=self._scope.scope_id):
             yield [row[0] for row in part]
 
     def raw_hashes_of_suppressed(self) -> Iterator[bytes]:
-        """Those of keys that are suppressed addresses."""
+        """The hashes of keys that are suppressed addresses."""
         rows = self._queries.raw_hashes_of_suppressed(scope_id=self._scope.scope_id)
         return (row["raw"] for row in rows)
 
     def keep_raw_hashes(self) -> None:
-        """Staged records that are just as acknowledged are known to the next run."""
+        """Keeps the hashes of staged records that are as acknowledged, for the next run."""
         with self._database.transaction():
             self._queries.keep_raw_hashes(scope_id=self._scope.scope_id)
 
 
 def snapshot_of(row: Mapping[str, Any]) -> Snapshot | None:
-    """Of a row that a lead was joined to."""
+    """The snapshot in a row that may have a lead joined to it."""
     return Snapshot.from_json(row["snapshot"], lead_id=row["lead_id"]) if row["snapshot"] else None

@@ -1,9 +1,9 @@
-"""Who runs a pipeline now: one load at a time.
+"""The lease of a pipeline: one process at a time runs it.
 
-A lease is a row in the state and a lock that the operating system keeps on a file beside it. The lock is
-what counts: it ends with its process however that dies, it crosses host names and namespaces of process ids,
-and no clock can make it old. Where a file system keeps no locks, and for rows of versions that took none, the
-process behind the row and its heartbeat have to do.
+A lease is a row in the state and a lock of the operating system on a file beside it. The lock decides: it
+ends with its process however that dies, it holds across host names and namespaces of process ids, and no
+clock can make it old. Where a file system has no locks, and for rows of versions that took none, the process
+behind the row and its heartbeat decide.
 """
 
 import errno
@@ -21,18 +21,18 @@ from connectors.clock import SYSTEM_CLOCK, Clock
 
 HEARTBEAT_S = 5.0
 DEAD_AFTER = timedelta(minutes=2)
-"""A holder without a lock whose process cannot be looked up, and that was silent for this long, is dead."""
+"""A holder without a lock counts as dead after this silence, if its process cannot be looked up."""
 _PROBED_FOR_S = 0.3
-"""How long a lock is asked for: a process that only looks whether it is free takes it for a moment."""
+"""How long a lock is tried for: a process that only checks it holds it for a moment."""
 _WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL})
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process that holds a lease. `process_started` tells a recycled pid from the process itself.
+    """A process that holds a lease. `process_started` distinguishes it from a later process with its pid.
 
-    `namespace` is where its pid means something; empty where that is unknown. `by_lock`: it holds the lock of
-    the lease as well, so that whether it lives is asked of the lock.
+    `namespace` is where its pid is valid, empty if unknown. `by_lock`: it also holds the lock, which then
+    says whether it is alive.
     """
 
     run_id: str
@@ -45,14 +45,15 @@ class Holder:
     by_lock: bool = False
 
     def message(self, pipeline: str) -> str:
-        """That it runs this pipeline, since when and where."""
+        """The message that it runs this pipeline, since when and where."""
         return (
             f"{pipeline} has been running since {self.taken_at:%Y-%m-%d %H:%M:%S} UTC in process"
             f" {self.pid} on {self.host} (run {self.run_id})"
         )
 
     def is_alive(self, now: datetime) -> bool:
-        """For a holder without a lock. A heartbeat of the future is that of a clock that was wrong: none."""
+        """Whether a holder without a lock is alive. A heartbeat in the future came from a wrong clock and is
+        void."""
         beats = -DEAD_AFTER < now - self.heartbeat_at < DEAD_AFTER
         if self.host != socket.gethostname() or self.namespace not in ("", _namespace()):
             return beats
@@ -60,6 +61,7 @@ class Holder:
             process = psutil.Process(self.pid)
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
+            # A pid is reused; the start time is compared with some slack, because its source is rounded.
             return abs(process.create_time() - self.process_started) < 1.0
         except psutil.NoSuchProcess:
             return False
@@ -74,17 +76,18 @@ def this_process(run_id: str, now: datetime) -> Holder:
 
 
 class LeaseLock:
-    """The lock of one pipeline's lease. It belongs to this process until `release`, or until it dies."""
+    """The lock of one pipeline's lease. This process keeps it until `release`, or until it dies."""
 
     def __init__(self, state: Path | None, pipeline: str, clock: Clock = SYSTEM_CLOCK) -> None:
-        """A state in memory (None) is its process's alone, and has none."""
+        """A state in memory (None) belongs to its process alone and has no lock."""
         self._clock = clock
-        beside = state and state.resolve()  # one state, reached by a link and without, has one lock
+        # Resolved, so that a state that is reached through a link has the same lock.
+        beside = state and state.resolve()
         self._path = beside and beside.with_name(f"{beside.name}-{pipeline}.lock")
         self._descriptor: int | None = None
 
     def take(self) -> bool | None:
-        """Whether it is ours now; None where the file system keeps no locks."""
+        """Tries to take the lock; None if the file system has no locks."""
         if self._descriptor is not None:
             return True
         deadline = self._clock.monotonic() + _PROBED_FOR_S
@@ -97,7 +100,7 @@ class LeaseLock:
         return self._descriptor is not None
 
     def is_held(self) -> bool | None:
-        """Whether any process holds it, this one included; None as for `take`."""
+        """Whether any process holds the lock, this one included; None as for `take`."""
         if self._descriptor is not None:
             return True
         taken = self.take()
@@ -106,9 +109,10 @@ class LeaseLock:
         return None if taken is None else not taken
 
     def release(self) -> None:
-        """The file goes while it is locked: whoever waits for it sees that it is another one by then."""
+        """Gives up the lock and removes its file."""
         if self._descriptor is not None and self._path is not None:
             with suppress(OSError):
+                # Removed while it is still locked: whoever waits notices that it is another file by then.
                 self._path.unlink()
             os.close(self._descriptor)
             self._descriptor = None
@@ -119,13 +123,13 @@ class LeaseLock:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
-            return None  # a folder that can only be read: whoever writes there holds no lock either
+            return None  # a read-only folder: no other process can hold a lock there either
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(descriptor, self._path):
                 self._descriptor, descriptor = descriptor, -1
                 return True
-            return False  # somebody deleted the file meanwhile: what was locked is not there any more
+            return False  # the file was removed meanwhile: a lock on it keeps nobody out
         except BlockingIOError:
             return False
         except OSError as error:
@@ -144,7 +148,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _namespace() -> str:
-    """Where this process's id means something: the boot and, on Linux, the namespace of process ids."""
+    """Where the id of this process is valid: the boot and, on Linux, the namespace of process ids."""
     parts = []
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())

@@ -1,4 +1,4 @@
-"""Staged leads that nothing is known of, set apart: many at a first load, and of few shapes."""
+"""Staged leads that are new: a first load has many, but of few shapes, and plans them by shape."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,20 +11,20 @@ from pipelines.state.staging import Difference
 
 
 class NewLeads:
-    """New leads of what was staged, from `set_apart` on."""
+    """The new leads among what was staged, after `set_apart`."""
 
     def __init__(self, database: Database, scope: Scope) -> None:
         self._database, self._scope = database, scope
         self._queries = database.queries("new_leads")
 
     def set_apart(self) -> None:
-        """From here on `Staging.differences` has them no more."""
+        """Sets the new leads apart: `Staging.differences` leaves them out from now on."""
         with self._database.transaction():
             self._queries.find(scope_id=self._scope.scope_id)
             self._queries.find_shapes()
 
     def shapes(self) -> Iterator[tuple[int, Difference]]:
-        """The new leads that were set apart, one of each shape, with how many there are. Read in batches."""
+        """(count, lead): one new lead of each shape, with the number of its kind. Read in batches."""
         after = 0
         while rows := self._queries.shapes(after=after, count=BATCH):
             for row in rows:
@@ -32,7 +32,7 @@ class NewLeads:
             after = rows[-1]["row"]
 
     def leads(self) -> Iterator[Difference]:
-        """All new leads that were set apart, in the order of the source. Read in batches."""
+        """All new leads in the order of the source. Read in batches."""
         after = 0
         while rows := self._queries.leads(after=after, count=BATCH):
             for row in rows:
@@ -40,7 +40,7 @@ class NewLeads:
             after = rows[-1]["row"]
 
     def values(self, custom_field: str) -> Iterator[tuple[CustomValue, int]]:
-        """What new leads are to have there, and how many of them. Read in batches."""
+        """The values of a custom field in new leads, with how many have each. Read in batches."""
         with self._database.transaction():
             self._queries.clear_values()
             self._queries.find_values(identifier=custom_field)
@@ -52,7 +52,7 @@ class NewLeads:
             after = rows[-1]["place"]
 
     def enqueue(self, run_id: str) -> Iterator[int]:
-        """The changes of all new leads that were set apart; gives how many, for each transaction."""
+        """Plans the changes of all new leads; yields how many each transaction added."""
         after = 0
         while (until := self._queries.range(after=after, count=20 * BATCH)) is not None:
             with self._database.transaction():

@@ -1,4 +1,4 @@
-"""Changes that are written down: planned, sent, settled."""
+"""The outbox: changes that are planned, sent and settled."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an entry ended. `done` says what was effected, by command names; `cause` what was refused of it."""
+    """How an entry ended. `done` lists the commands that took effect, `cause` the one that was refused."""
 
     name: str
     type: str | None = None
@@ -60,7 +60,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """What was done with a key, and when; `done` says what was effected, by command names."""
+    """What was done with a key, and when. `done` lists the commands that took effect."""
 
     mode: str
     run_id: str
@@ -76,7 +76,7 @@ class JournalEntry:
 
 
 class Outbox:
-    """The outbox of a scope, and the journal of what became of each entry."""
+    """The outbox of a scope, and the journal of its entries."""
 
     def __init__(self, database: Database, scope: Scope) -> None:
         self._database, self._scope = database, scope
@@ -86,7 +86,7 @@ class Outbox:
         self._rejects = Rejects(database)
 
     def enqueue(self, run_id: str, changes: Sequence[Mapping[str, Any]]) -> None:
-        """Planned changes: (key, kind, row, line, digest) each."""
+        """Adds planned changes: (key, kind, row, line, digest) each."""
         with self._database.transaction():
             fixed = {"run_id": run_id, "scope_id": self._scope.scope_id}
             self._queries.enqueue([{**fixed, **change} for change in changes])
@@ -134,14 +134,14 @@ class Outbox:
                 self._leads.acknowledge(entry.key, acknowledged)
 
     def withdraw(self, entry_id: int) -> None:
-        """The call was proven never to have been executed."""
+        """Takes the intent back: its call was proven never to have been executed."""
         with self._database.transaction():
             self._queries.withdraw(entry_id=entry_id)
 
     def disprove(self, entry: Entry, gone_id: str | None = None) -> None:
-        """Kartra does not know its lead: it is new again, and the entry owed again.
+        """Makes a lead new again that Kartra does not have; its entry is owed again.
 
-        `gone_id` is the number it was known by; one that was taken over may have none.
+        `gone_id` is the number it was known by; a lead that was taken over may have none.
         """
         with self._database.transaction():
             self._queries.withdraw(entry_id=entry.entry_id)
@@ -149,7 +149,7 @@ class Outbox:
             self._leads.drop(entry.key, gone_id)
 
     def barred_before(self, entry: Entry, barrier: str) -> str | None:
-        """The barrier, if it is what the same wish was put off for in an earlier run."""
+        """The barrier, if the same wish was deferred because of it in an earlier run."""
         scope_id = self._scope.scope_id
         found = self._queries.barred_before(
             scope_id=scope_id, key=entry.key, digest=entry.digest, entry_id=entry.entry_id, barrier=barrier
@@ -164,7 +164,7 @@ class Outbox:
         *,
         run_id: str,
     ) -> None:
-        """Outcome, snapshot and reject of an entry, in one transaction."""
+        """Writes outcome, snapshot and reject of an entry, in one transaction."""
         with self._database.transaction():
             if acknowledged is not None:
                 self._leads.acknowledge(entry.key, acknowledged)
@@ -188,19 +188,20 @@ class Outbox:
                 self._refusals.drop(entry.key)
 
     def drop_planned(self) -> None:
-        """What was planned by a run that died, and never sent."""
+        """Drops what a run that died had planned and never sent."""
         self._queries.drop_planned(scope_id=self._scope.scope_id)
 
     def prune(self) -> None:
-        """The journal is kept for a while, not for ever."""
+        """Drops journal entries that are older than `JOURNAL_KEPT`."""
         self._queries.prune(before=(self._database.clock.now() - JOURNAL_KEPT).isoformat())
 
     def defer(self, run_id: str) -> None:
-        """What this run planned and did not send waits for the next one."""
+        """Defers to the next run what this one planned and did not send."""
         self._queries.defer(scope_id=self._scope.scope_id, run_id=run_id, now=self._database.timestamp())
 
     def outcomes(self, run_id: str) -> dict[tuple[str, str], int]:
-        """Entries of a run by (kind, outcome), after `defer`. Without an outcome yet is deferred, too."""
+        """The entries of a run by (kind, outcome), after `defer`. Those without an outcome count as
+        deferred."""
         rows = self._queries.outcomes(run_id=run_id)
         return {(row["kind"], row["outcome"]): row["entries"] for row in rows}
 
@@ -209,7 +210,7 @@ class Outbox:
         return self._queries.is_unknown(scope_id=self._scope.scope_id, key=key) is not None
 
     def journal(self, pipeline: str, key: str) -> list[JournalEntry]:
-        """What was done with a key of a pipeline lately, the newest first."""
+        """The recent journal of a key, newest first."""
         return [JournalEntry(**row) for row in self._queries.journal(pipeline=pipeline, key=key)]
 
 

@@ -97,7 +97,7 @@ class Refusals:
         return [Refusal(**row) for row in self._queries.of_key(pipeline=pipeline, key=key)]
 
     def parked(self, pipeline: str) -> list[Parked]:
-        """The oldest first."""
+        """The refused wishes and unproven effects, oldest first."""
         return [Parked(**row) for row in self._queries.parked(pipeline=pipeline)]
 
     def resolve(self, key: str, known: Acknowledged | None) -> bool:

@@ -24,7 +24,7 @@ class Rejects:
         self._database, self._queries = database, database.queries("rejects")
 
     def add(self, run_id: str, rejects: Sequence[Reject]) -> None:
-        """Records that did not get through; inside a transaction."""
+        """Adds records that did not get through; inside a transaction."""
         self._queries.add(
             [
                 {
@@ -41,39 +41,39 @@ class Rejects:
         )
 
     def add_staged(self, run_id: str, row: int, kind: str, type: str | None, reason: str) -> None:  # noqa: A002
-        """A staged lead that Kartra refused, or that is parked."""
+        """Adds a staged lead that Kartra refused or that is parked."""
         self._queries.add_staged(
             [{"run_id": run_id, "row": row, "kind": kind, "type": type, "reason": reason}]
         )
 
     def add_parked(self, run_id: str, row: int, type: str | None, reason: str) -> None:  # noqa: A002
-        """A staged lead that is not sent again because it was refused before."""
+        """Adds a staged lead that is not sent again because it was refused before."""
         self.add_staged(run_id, row, "parked", type, reason)
 
     def leave_out(self, run_id: str, left_out: Sequence[tuple[int, str]]) -> None:
-        """(row, reason) of staged records as rejects."""
+        """Adds staged records, as (row, reason), that are left out."""
         with self._database.transaction():
             fixed = {"run_id": run_id, "kind": "invalid", "type": None}
             self._queries.add_staged([{**fixed, "row": row, "reason": reason} for row, reason in left_out])
 
     def add_losers(self, run_id: str) -> None:
-        """Staged records that do not speak for their key; inside a transaction."""
+        """Adds the duplicates that do not count; inside a transaction."""
         self._queries.add_losers(run_id=run_id)
 
     def add_blocked(self, run_id: str) -> None:
-        """Staged records that may not be sent; inside a transaction."""
+        """Adds staged records that may not be sent; inside a transaction."""
         self._queries.add_blocked(run_id=run_id)
 
     def take_back(self, run_id: str | None, *, kept: int) -> None:
-        """All of a run but the first; inside a transaction."""
+        """Drops the rejects of a run except the first `kept`; inside a transaction."""
         self._queries.take_back(run_id=run_id, kept=kept)
 
     def prune(self, pipeline: str) -> None:
-        """They are kept for the last runs of a pipeline; inside a transaction."""
+        """Drops the rejects of all but the last runs of a pipeline; inside a transaction."""
         self._queries.prune(pipeline=pipeline)
 
     def count(self, run_id: str | None) -> int:
-        """How many rejects a run has up to now."""
+        """How many rejects a run has so far."""
         return int(self._queries.count(run_id=run_id))
 
     def of_run(self, run_id: str) -> Iterator[Reject]:

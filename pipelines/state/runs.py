@@ -1,4 +1,4 @@
-"""Runs and leases: who runs a pipeline now, and how each run ended."""
+"""Runs and leases: which process runs a pipeline now, and how each run ended."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pipelines.state.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as it was noted; `summary` is JSON, absent while it goes on and where it died."""
+    """A run. `summary` is JSON, absent while the run goes on and if it died."""
 
     run_id: str
     pipeline: str
@@ -30,7 +30,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many entries have no outcome, leads something unproven, wishes were refused; and known leads."""
+    """Counts of entries without an outcome, of leads with unproven effects, of refused wishes, and of
+    leads."""
 
     unknown: int
     parked: int
@@ -49,13 +50,13 @@ class Runs:
         self._locks: dict[str, LeaseLock] = {}
 
     def take_lease(self, pipeline: str, holder: Holder) -> Holder | None:
-        """Take the lease for `holder`, or say who holds it. A dead holder's lease is taken over."""
+        """Takes the lease for `holder`, or returns who has it. A dead holder's lease is taken over."""
         lock = self._lock(pipeline)
         was_ours = lock.is_ours
         taken = lock.take()
         with self._database.transaction():
             current = self._stored(pipeline)
-            if taken is False:  # locked, and its row is still to come
+            if taken is False:  # its holder has the lock and has not written its row yet
                 return current or replace(holder, run_id="of which nothing is known yet")
             if current and (was_ours if current.by_lock else current.is_alive(self._database.clock.now())):
                 if taken and not was_ours:
@@ -74,7 +75,7 @@ class Runs:
         return None
 
     def holder(self, pipeline: str) -> Holder | None:
-        """Who runs this pipeline now; a dead holder is nobody."""
+        """The process that runs this pipeline now; None if the holder is dead."""
         holder = self._stored(pipeline)
         if holder is None:
             return None
@@ -98,13 +99,14 @@ class Runs:
             raise _lost(run_id)
 
     def release_lease(self, run_id: str) -> None:
-        """The row first: whoever gets the lock finds nobody in it."""
+        """Gives the lease up."""
+        # The row goes before the lock: whoever gets the lock finds no holder in it.
         if self._queries.release_lease(run_id=run_id):
             for lock in self._locks.values():
                 lock.release()
 
     def close(self) -> None:
-        """Give up the locks of a store that is closed."""
+        """Gives up all locks."""
         for lock in self._locks.values():
             lock.release()
 
@@ -133,7 +135,7 @@ class Runs:
         return [(pipeline, holder) for pipeline in self._leased() if (holder := self.holder(pipeline))]
 
     def dead_leases(self) -> list[str]:
-        """Pipelines whose run ended without a word; the next one takes over."""
+        """Pipelines whose run died; the next run takes the lease over."""
         return [pipeline for pipeline in self._leased() if not self.holder(pipeline)]
 
     def _leased(self) -> list[str]:
@@ -170,7 +172,7 @@ class Runs:
             self.release_lease(run_id)
 
     def last(self, pipeline: str | None, count: int) -> list[Run]:
-        """The newest first; of all pipelines where none is named."""
+        """The last runs, newest first; of all pipelines if none is named."""
         return [Run(**row) for row in self._queries.last(pipeline=pipeline, count=count)]
 
     def waiting(self, pipeline: str) -> Waiting:

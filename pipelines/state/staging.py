@@ -1,4 +1,4 @@
-"""The source of one run in temporary tables, and how it differs from what was acknowledged."""
+"""The records of one run in temporary tables, and their difference from what was acknowledged."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from pipelines.state.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A staged lead that is not as Kartra acknowledged it; `refused` is why it was refused before."""
+    """A staged lead that differs from what Kartra acknowledged; `refused` says why it was refused before."""
 
     row: int
     line: int
@@ -32,7 +32,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class AddressMove:
-    """A staged lead that is to have an address; `held` is the one it gives up, None for a new lead."""
+    """A staged lead whose address changes: `held` is the address it gives up, None for a new lead."""
 
     key: str
     row: int
@@ -42,7 +42,7 @@ class AddressMove:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A record whose key stands in the source more than once; `wish` is JSON."""
+    """A record whose key occurs more than once in the source; `wish` is JSON."""
 
     key: str
     row: int
@@ -51,7 +51,7 @@ class Duplicate:
 
 
 class Staging:
-    """What a run read. After `begin` chunks are added; `end` and `settle` deal with duplicates."""
+    """The records of a run. `begin`, then `add` for each chunk, then `end` and `settle` for duplicates."""
 
     def __init__(self, database: Database, scope: Scope) -> None:
         self._database, self._scope = database, scope
@@ -62,7 +62,7 @@ class Staging:
         self._unpacked: Mapping[int, str] = {}
 
     def begin(self, unpack: Callable[[bytes], Mapping[int, str]] = lambda _: {}) -> None:
-        """`unpack`: how what `add` is given as originals becomes records as JSON, by their row."""
+        """`unpack` turns the packed originals given to `add` into JSON records by row."""
         self._has_known = False
         self._unpack, self._unpacked = unpack, {}
         self._database.define("original_of", self._original_of)
@@ -80,7 +80,8 @@ class Staging:
         self._queries.index_blocked()
 
     def begin_again(self, run_id: str | None, rejects: int) -> None:
-        """An empty staging table, and of the run's rejects the first: the source is read once more."""
+        """Empties the staging table and keeps the first `rejects` of the run: the source is read once
+        more."""
         with self._database.transaction():
             self._queries.drop_staged()
             self._create_staged()
@@ -89,7 +90,7 @@ class Staging:
             self._rejects.take_back(run_id, kept=rejects)
 
     def suppress(self, addresses: Sequence[str], reason: str) -> None:
-        """Addresses that must not be sent in this run."""
+        """Notes addresses that must not be sent in this run."""
         with self._database.transaction():
             self._queries.suppress([{"address": address, "reason": reason} for address in addresses])
 
@@ -100,9 +101,9 @@ class Staging:
         run_id: str | None,
         originals: tuple[int, bytes] | None = None,
     ) -> None:
-        """One chunk of the source. Rejects are kept where there is a run to keep them for.
+        """Adds one chunk of the source. Rejects are kept only for a run, not for a plan.
 
-        `originals`: from which row on, and what `pipelines.contacts.originals` packed.
+        `originals` is the first row, and what `pipelines.contacts.originals` packed.
         """
         with self._database.transaction():
             if originals is not None:
@@ -114,14 +115,14 @@ class Staging:
                 self._rejects.add(run_id, rejects)
 
     def _original_of(self, row: int) -> str | None:
-        """For SQL: a staged record that stands in the originals."""
+        """A staged record from the packed originals, called by SQL."""
         if row not in self._unpacked:
             packed = self._queries.originals_of(row=row)
             self._unpacked = {} if packed is None else self._unpack(packed)
         return self._unpacked.get(row)
 
     def end(self) -> int:
-        """Find the records that do not speak for their key; gives how many they are."""
+        """Finds the losers, the records that do not count for their key; returns how many there are."""
         with self._database.transaction():
             self._queries.block_suppressed()
             self._queries.index_keys()
@@ -129,7 +130,7 @@ class Staging:
         return int(self._queries.count_losers())
 
     def duplicate_groups(self) -> Iterator[list[Duplicate]]:
-        """The records of each key that stands in the source more than once.
+        """The records of each key that occurs more than once in the source.
 
         Read in batches: their wishes may be written meanwhile.
         """
@@ -140,7 +141,8 @@ class Staging:
             after = rows[-1]["key"]
 
     def settle(self, merged: Iterable[Mapping[str, Any]], run_id: str | None) -> int:
-        """Write back what was merged (see `merge` in the SQL), drop the losers; counts the blocked."""
+        """Writes back merged wishes (see `merge` in the SQL) and drops the losers; returns how many are
+        blocked."""
         with self._database.transaction():
             for wish in merged:
                 self._queries.merge(**wish)
@@ -151,7 +153,8 @@ class Staging:
         return int(self._queries.count_blocked())
 
     def count_unchanged(self) -> tuple[int, int]:
-        """Staged leads that are as acknowledged, and those left alone because Kartra had them before us."""
+        """How many staged leads are as acknowledged, and how many are left alone because Kartra had them
+        before."""
         counted = self._queries.count_unchanged(scope_id=self._scope.scope_id)
         return counted["unchanged"], counted["skipped"]
 
@@ -159,7 +162,7 @@ class Staging:
         """Staged leads that differ from their snapshot, in the order of the source. Read in batches."""
         counted = self._queries.count_new()
         if counted["new"] == counted["not_blocked"]:
-            return  # all were set apart: there is nothing to compare
+            return  # all are new leads, which were set apart
         after = 0
         while rows := self._queries.differences(scope_id=self._scope.scope_id, after=after, count=BATCH):
             for row in rows:
@@ -177,7 +180,7 @@ class Staging:
             after = rows[-1]["row"]
 
     def address_moves(self) -> list[AddressMove]:
-        """Leads whose address changes, and new leads that are to have one of the addresses given up."""
+        """Leads whose address changes, and new leads that take one of the addresses given up."""
         scope_id = self._scope.scope_id
         moves = [AddressMove(**row) for row in self._queries.address_moves(scope_id=scope_id)]
         if not moves:
@@ -187,7 +190,7 @@ class Staging:
         return [*moves, *(AddressMove(held=None, **row) for row in takers)]
 
     def removed(self) -> Iterator[tuple[str, Snapshot]]:
-        """(key, snapshot) of leads whose contact has gone from the source."""
+        """(key, snapshot) of leads whose contact left the source."""
         fixed = {"scope_id": self._scope.scope_id, "has_known": self._has_known, "count": BATCH}
         after = ""
         while rows := self._queries.removed(**fixed, after=after):
@@ -196,7 +199,8 @@ class Staging:
             after = rows[-1]["key"]
 
     def note_unseen(self, unseen: Iterable[bytes]) -> None:
-        """Known records were not staged; these of them have not come. Who came has not gone."""
+        """Notes the known records that did not come. Known records that came were not staged, and are not
+        gone."""
         self._has_known = True
         with self._database.transaction():
             self._queries.note_unseen((raw,) for raw in unseen)

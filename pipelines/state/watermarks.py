@@ -1,4 +1,4 @@
-"""Up to where an incremental source was read."""
+"""Watermarks: how far incremental sources were read."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from pipelines.state.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """Up to where a query was read; `highest` is JSON, `full_at` when it was last read as a whole."""
+    """How far a query was read; `highest` is JSON, `full_at` when it was last read completely."""
 
     source: bytes
     highest: str

@@ -121,7 +121,7 @@ def _compare(run: RunContext, found: DriftFound, compared_before: datetime, max_
         else:
             found.leads += 1
             check.compare(lead, read)
-        heart.look_alive()
+        heart.beat_when_due()
         run.show(found.leads + found.failed, total)
     found.is_cut = found.leads + found.failed >= max_calls and next(waiting, None) is not None
     if not found.is_cut and not run.stopping():

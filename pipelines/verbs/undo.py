@@ -232,7 +232,7 @@ class _Planner:
             self._plan_one(lead, read)
             if len(self._wishes) >= BATCH:
                 self._write()
-            heart.look_alive()
+            heart.beat_when_due()
             between()
             context.show(plan.changed, 0)
         self._write()

@@ -89,7 +89,7 @@ class Work:
 
     def between(self) -> None:
         """To be called between steps: says that the work is alive. Raises StoppedError."""
-        self._heart.look_alive()
+        self._heart.beat_when_due()
         if self.context.stopping():
             raise StoppedError("stopped")
 
