@@ -102,8 +102,8 @@ def after_unknown(
 def _never_carried_out(change: Change, known: Snapshot, flags: Sequence[bool | None], age: timedelta) -> bool:
     """Whether a call left no trace in the profile.
 
-    A list proves nothing, because its person may have joined it or left it again, and neither does the absence
-    of something that the lead may never have had.
+    A list proves nothing, because its person may have joined it or left it again, and neither does the
+    absence of something that the lead may never have had.
     """
     head = flags[: len(flags) - len(change.steps)]
     ours = {(wish.collection, name) for wish in KEPT_UP for name in wish.given(known)}
