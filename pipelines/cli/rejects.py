@@ -1,12 +1,14 @@
-"""The verb `rejects`: who did not get through in the last run, on screen or as a file to load again."""
+"""The verb `rejects`: who did not get through in a run, on screen or as a file to load again."""
 
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import click
 
+from connectors.privacy import mask_address
+from pipelines.cli.exits import DONE, PARTIAL
 from pipelines.cli.files import read_file, target_of
 from pipelines.cli.options import FILE, REPLACE, common
 from pipelines.cli.output import print_json, print_json_rows
@@ -16,10 +18,17 @@ from pipelines.verbs.rejects import rejects_of, write_rejects
 
 ROWS_OF_A_TABLE = 1_000
 """A longer list is printed as several tables, whose columns are not as wide all the way."""
+KINDS = ("invalid", "refused", "held back", "held_back", "duplicate", "blocked")
 
 
 @click.command(epilog="Example:  kartra-sync rejects newsletter.yaml --csv again.csv")
 @click.argument("file", type=FILE)
+@click.option("--run", metavar="RUN", help="Of this run: its number or the beginning of it. Else the last.")
+@click.option("--kind", type=click.Choice(KINDS), metavar="KIND", help="Only these, such as invalid.")
+@click.option(
+    "--new-only", is_flag=True, help="Only who was not among the rejects before; 0 if there is none."
+)
+@click.option("--show", is_flag=True, help="Show keys; without it they are masked.")
 @click.option(
     "--csv",
     "csv_file",
@@ -29,25 +38,63 @@ ROWS_OF_A_TABLE = 1_000
 )
 @REPLACE
 @common
-def rejects(file: Path, *, csv_file: str | None, replace: bool, as_json: bool) -> None:
-    """Who did not get through in the last run: row, kind and reason."""
+def rejects(
+    file: Path,
+    *,
+    run: str | None,
+    kind: str | None,
+    new_only: bool,
+    show: bool,
+    csv_file: str | None,
+    replace: bool,
+    as_json: bool,
+) -> int:
+    """Who did not get through in a run: row, kind and reason, since when and how often.
+
+    Refused: by Kartra. Invalid: the record cannot be used. Held back: a person has to act. A mended file of
+    --csv is loaded by kartra-sync retry.
+    """
     config = read_file(file)
+    word = kind.replace(" ", "_") if kind else None
+
+    def found() -> Iterator[dict[str, Any]]:
+        return rejects_of(config, run, word, new_only=new_only)
+
     if csv_file is not None:
-        _write(config, csv_file, replace=replace, as_json=as_json)
-        return
-    rows = ({name: value for name, value in row.items() if name != "record"} for row in rejects_of(config))
+        _write(config, found, csv_file, replace=replace, as_json=as_json)
+        return DONE
+    told = (_told(row, show=show) for row in found())
+    first = next(told, None)
+    rows: Iterator[dict[str, Any]] = told if first is None else chain([first], told)
     if as_json:
         print_json_rows("rejects", rows)
+    elif first is None:
+        click.echo("nothing new since the run before" if new_only else "none")
     else:
         _print(rows)
+    return PARTIAL if new_only and first is not None else DONE
 
 
-def _write(config: PipelineConfig, csv_file: str, *, replace: bool, as_json: bool) -> None:
+def _told(row: Mapping[str, Any], *, show: bool) -> dict[str, Any]:
+    told = {name: value for name, value in row.items() if name != "record"}
+    if told["key"] is not None and not show:
+        told["key"] = mask_address(told["key"])
+    return told
+
+
+def _write(
+    config: PipelineConfig,
+    found: Callable[[], Iterator[dict[str, Any]]],
+    csv_file: str,
+    *,
+    replace: bool,
+    as_json: bool,
+) -> None:
     if as_json and csv_file == "-":
         raise click.UsageError("--csv needs a file with --json")
     source = (config.load or config.needs_operations()).source
     target = target_of(csv_file, config, replace=replace)
-    count = write_rejects(lambda: rejects_of(config), target, source)
+    count = write_rejects(found, target, source)
     if as_json:
         print_json({"written": count, "file": csv_file})
     else:
@@ -57,8 +104,6 @@ def _write(config: PipelineConfig, csv_file: str, *, replace: bool, as_json: boo
 def _print(rows: Iterable[Mapping[str, Any]]) -> None:
     left = iter(rows)
     page = list(islice(left, ROWS_OF_A_TABLE))
-    if not page:
-        click.echo("none")
     while page:
         print_table(rejects_table(page))
         page = list(islice(left, ROWS_OF_A_TABLE))

@@ -38,6 +38,9 @@ from pipelines.verbs.twins import refuse_twins
     "--restored", is_flag=True, help="The state was put back from a copy: go on with it, nothing is missing."
 )
 @click.option("--full", is_flag=True, help="Read an incremental source as a whole, not only its new rows.")
+@click.option(
+    "--new-only", is_flag=True, help="Where all refusals are known from the run before: exit 0, not 3."
+)
 @common
 @click.pass_obj
 def run(
@@ -50,6 +53,7 @@ def run(
     take_over_tables: bool,
     restored: bool,
     full: bool,
+    new_only: bool,
     as_json: bool,
 ) -> None:
     """Load what changed since the last run, carry out operations, pull what is not fresh: what the file has.
@@ -84,8 +88,8 @@ def run(
             with may_be_lost():
                 click.echo(f"{config.pipeline}: {error}", err=True)
             continue
-        codes.append(_code(result))
-        printed.append(_json(result))
+        codes.append(DONE if new_only and result.has_nothing_new else code_of_run(result))
+        printed.append(run_json(result))
         with may_be_lost():
             if not as_json:
                 print_lines(_lines(config, result))
@@ -97,19 +101,21 @@ def run(
     leave(stop.code(max(codes, default=DONE)), at_once=True)
 
 
-def _code(result: RunResult) -> int:
+def code_of_run(result: RunResult) -> int:
     if result.error is not None:
         return code_of(result.error)
     ended = {"succeeded": DONE, "partial": PARTIAL, "interrupted": SIGNALLED + SIGINT}
     return ended.get(result.status, FAILED)
 
 
-def _json(result: RunResult) -> dict[str, Any]:
+def run_json(result: RunResult) -> dict[str, Any]:
+    refused = result.summary.counts.refused
     return {
         "run_id": result.run_id,
         "pipeline": result.pipeline,
         "status": result.status,
         **result.summary.to_json(),
+        **({"refusals": {"new": result.new_refusals, "known": result.known_refusals}} if refused else {}),
         **({"message": result.message} if result.message else {}),
         **({"notes": result.summary.notes} if result.summary.notes else {}),
     }
@@ -118,6 +124,9 @@ def _json(result: RunResult) -> dict[str, Any]:
 def _lines(config: PipelineConfig, result: RunResult) -> Iterator[str]:
     yield from run_lines(result)
     if result.error is None and result.summary.counts.refused:
-        yield f"  why: kartra-sync rejects {quoted(config.path)}"
+        known = ", all known since the run before" if result.has_nothing_new else ""
+        if not known and result.known_refusals:
+            known = f", {result.new_refusals:,} of them new"
+        yield f"  why: kartra-sync rejects {quoted(config.path)}{known}"
         if result.summary.counts.leads["parked"]:
             yield f"  what waits for you: kartra-sync parked {quoted(config.path)}"

@@ -15,6 +15,7 @@ from rich.table import Table
 from connectors.privacy import mask_text
 from pipelines.contacts.held_back import held_back_lines
 from pipelines.summary import OperationsSummary, Summary
+from pipelines.words.outcomes import in_words
 
 if TYPE_CHECKING:  # pandas comes with them, and the tables of `runs` need none
     from pipelines.load.cautions import Caution
@@ -199,9 +200,19 @@ def report_table(found: ReportRows) -> Table:
 
 
 def rejects_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table("row", "line", "kind", "type", "reason")
+    table = Table("row", "line", "key", "kind", "type", "reason", "since")
     for row in rows:
-        table.add_row(str(row["row"]), str(row["line"] or ""), row["kind"], row["type"] or "", row["reason"])
+        since = f"{row['since'][:10]}, {row['times']} runs" if row["since"] else "new"
+        kind = in_words(row["kind"])
+        table.add_row(
+            str(row["row"]),
+            str(row["line"] or ""),
+            escape(row["key"] or ""),
+            kind,
+            row["type"] or "",
+            row["reason"],
+            since,
+        )
     return table
 
 

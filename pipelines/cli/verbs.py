@@ -49,6 +49,8 @@ GROUPS: Mapping[str, tuple[Verb, ...]] = {
     ),
     "When something is wrong": (
         Verb("rejects", "List who did not get through in the last run, and why"),
+        Verb("outcomes", "List what became of each lead of a run, and why"),
+        Verb("retry", "Load a mended file of rejects", settles=True),
         Verb("parked", "List what is not sent until somebody acts"),
         Verb("resolve", "Say what became of a parked lead or operation"),
         Verb("explain", "Follow one lead or operation from its row to its journal"),

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,7 +23,18 @@ from pipelines.config.kartra import KartraConfig
 from pipelines.config.load import LoadConfig, fits_together
 from pipelines.config.operations import OperationsConfig
 from pipelines.config.pull import PullConfig
-from pipelines.config.scalars import TEXT, Section, absent, also, beside, detail, plain_text, read_by, wrong
+from pipelines.config.scalars import (
+    TEXT,
+    Period,
+    Section,
+    absent,
+    also,
+    beside,
+    detail,
+    plain_text,
+    read_by,
+    wrong,
+)
 
 
 def _pipeline_name(value: object) -> str:
@@ -41,6 +54,12 @@ def _state(value: object, info: ValidationInfo) -> Path:
     if text == ":memory:":
         raise wrong("the state has to outlive the run: a file is expected")
     return beside(text, info)
+
+
+def _a_day_or_more(kept: timedelta) -> timedelta:
+    if kept < timedelta(days=1):
+        raise wrong("a day or more is expected, such as 90d")
+    return kept
 
 
 def files_of(section: object) -> Iterator[Path]:
@@ -104,6 +123,10 @@ class PipelineConfig(Section):
         BeforeValidator(_needed, json_schema_input_type=LoadConfig),
     ] = Field(None, validate_default=True)
     """Sends contacts to Kartra."""
+    keep: Annotated[Period, AfterValidator(_a_day_or_more)] = Field(
+        default=timedelta(days=90), json_schema_extra={"default": "90d"}
+    )
+    """How long it is known what became of each lead of a run, and so how long a run can be taken back."""
     path: SkipJsonSchema[Path]
 
     @model_validator(mode="after")

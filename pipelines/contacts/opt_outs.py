@@ -17,6 +17,7 @@ from pipelines.contacts.addresses import words_beside
 from pipelines.contacts.lead import Record
 from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.opt_out_rules import Header, Kind, Verdict, header_of, may_begin, verdict
+from pipelines.contacts.staged import KEY_COLUMN, REASON_COLUMN
 
 SHOWN_CHARACTERS = 40
 _DATE = re.compile(r"[0-9t:., /+-]{8,}z?(?: ?[ap]m)?(?: utc)?")
@@ -121,7 +122,7 @@ def _judges(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[tuple[str, J
         header = header_of(column)
         if column in names and header.kind is Kind.OTHER:
             header = Header(Kind.BUSINESS)
-        if column == load.fields["email"].column:
+        if column in (load.fields["email"].column, REASON_COLUMN, KEY_COLUMN):
             continue
         if column in declared:
             if declared[column].allowed != "any":

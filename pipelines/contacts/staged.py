@@ -44,6 +44,10 @@ class Staged(NamedTuple):
         return zip(row, line, key, rank, digest, wish, blocked, record, raw, shape, strict=True)
 
 
+REASON_COLUMN, KEY_COLUMN = "kartra-sync: why not sent", "kartra-sync: key"
+"""The first columns of a file of rejects. They say nothing about the person when the file is loaded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A record that did not become a lead. `record` is its original text as JSON, if there is one.

@@ -71,7 +71,7 @@ class Forgetting:
             if not names.isdisjoint(names_in(cells_of(record)))
         ]
         self._queries.forget_reject(found)
-        return len(found)
+        return len(found) + int(self._queries.forget_rejects_of(names=_json(names)))
 
     def _salt(self) -> bytes:
         """The salt of this file's hashes, made when the first person is forgotten."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from pipelines.contacts.lead import DesiredLead, Origin, Snapshot
@@ -12,8 +12,6 @@ from pipelines.state.leads import Acknowledged, Leads, snapshot_of
 from pipelines.state.refusals import Refusals
 from pipelines.state.rejects import Rejects
 from pipelines.state.scope import Scope
-
-JOURNAL_KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +189,9 @@ class Outbox:
         """Drops what a run that died had planned and never sent."""
         self._queries.drop_planned(scope_id=self._scope.scope_id)
 
-    def prune(self) -> None:
-        """Drops journal entries that are older than `JOURNAL_KEPT`."""
-        self._queries.prune(before=(self._database.clock.now() - JOURNAL_KEPT).isoformat())
+    def prune(self, pipeline: str, before: str) -> None:
+        """Drops journal entries of a pipeline from before a time."""
+        self._queries.prune(pipeline=pipeline, before=before)
 
     def defer(self, run_id: str) -> None:
         """Defers to the next run what this one planned and did not send."""

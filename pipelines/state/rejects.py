@@ -35,6 +35,7 @@ class Rejects:
                     "type": reject.type,
                     "reason": reject.reason,
                     "record": reject.record,
+                    "key": reject.key,
                 }
                 for reject in rejects
             ],
@@ -68,9 +69,10 @@ class Rejects:
         """Drops the rejects of a run except the first `kept`; inside a transaction."""
         self._queries.take_back(run_id=run_id, kept=kept)
 
-    def prune(self, pipeline: str) -> None:
-        """Drops the rejects of all but the last runs of a pipeline; inside a transaction."""
-        self._queries.prune(pipeline=pipeline)
+    def prune(self, pipeline: str, before: str) -> None:
+        """Drops the texts of all but the last runs, and all from before a time; inside a transaction."""
+        self._queries.drop_texts(pipeline=pipeline)
+        self._queries.prune(pipeline=pipeline, before=before)
 
     def count(self, run_id: str | None) -> int:
         """How many rejects a run has so far."""
@@ -88,6 +90,7 @@ class Rejects:
                     found["reason"],
                     type=found["type"],
                     record=found["record"],
+                    key=found["key"],
                 )
             row, place = rows[-1]["row"], rows[-1]["place"]
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from pipelines.errors import LeaseLostError
@@ -12,6 +13,9 @@ from pipelines.state.lease import Holder, LeaseLock
 from pipelines.state.outbox import Outbox
 from pipelines.state.rejects import Rejects
 from pipelines.state.scope import Scope
+
+OUTCOMES_KEPT = timedelta(days=90)
+"""How long it is known what became of each lead of a run, where the pipeline file does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +145,24 @@ class Runs:
     def _leased(self) -> list[str]:
         return [row["pipeline"] for row in self._queries.leased()]
 
-    def begin(self, run_id: str, pipeline: str, *, verb: str = "", undoes: str | None = None) -> None:
+    def begin(
+        self,
+        run_id: str,
+        pipeline: str,
+        *,
+        verb: str = "",
+        undoes: str | None = None,
+        keep: timedelta = OUTCOMES_KEPT,
+    ) -> None:
         """Note a run; runs that died are marked, what they planned and never sent is dropped.
 
-        `verb` is empty for a run, `undoes` the run that is taken back.
+        `verb` is empty for a run, `undoes` the run that is taken back, `keep` how long outcomes are kept.
         """
+        before = (self._database.clock.now() - keep).isoformat()
         with self._database.transaction():
             self._queries.abandon(pipeline=pipeline, now=self._database.timestamp())
             self._outbox.drop_planned()
-            self._outbox.prune()
+            self._outbox.prune(pipeline, before)
             self._queries.begin(
                 run_id=run_id,
                 pipeline=pipeline,
@@ -158,7 +171,7 @@ class Runs:
                 verb=verb,
                 undoes=undoes,
             )
-            self._rejects.prune(pipeline)
+            self._rejects.prune(pipeline, before)
 
     def finish(self, run_id: str, status: str, message: str | None, summary: Mapping[str, Any]) -> None:
         with self._database.transaction():

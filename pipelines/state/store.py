@@ -23,6 +23,7 @@ from pipelines.state.inventories import Inventories
 from pipelines.state.leads import Leads
 from pipelines.state.new_leads import NewLeads
 from pipelines.state.outbox import Outbox
+from pipelines.state.outcomes import Outcomes
 from pipelines.state.refusals import Refusals
 from pipelines.state.rejects import Rejects
 from pipelines.state.runs import Runs
@@ -70,6 +71,7 @@ class Store:
         self.outbox = Outbox(database, scope)
         self.refusals = Refusals(database, scope)
         self.rejects = Rejects(database)
+        self.outcomes = Outcomes(database)
         self.inventories = Inventories(database)
         self.watermarks = Watermarks(database, scope)
         self.adoption = Adoption(database, scope)

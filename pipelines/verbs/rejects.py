@@ -8,9 +8,12 @@ from typing import Any
 
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.sources import CsvOptions, SourceConfig
+from pipelines.contacts.staged import KEY_COLUMN, REASON_COLUMN
 from pipelines.private_file import open_private
+from pipelines.tables.spreadsheets import without_formula
+from pipelines.verbs.outcomes import run_named
 from pipelines.verbs.reading import store_of
-from pipelines.verbs.status import last_runs
+from pipelines.words.outcomes import word_of
 
 
 def write_rejects(
@@ -18,8 +21,8 @@ def write_rejects(
 ) -> int:
     """The original records as CSV, written as a CSV source is; gives how many. `rejects` is asked twice.
 
-    Duplicates are left out: another record spoke for them. A record that was not as wide as the header
-    is written with the cells it had.
+    Each has the reason and its key in front. Duplicates are left out: another record spoke for them. A record
+    that was not as wide as the header is written with the cells it had.
     """
     options = source.options
     written = options if isinstance(options, CsvOptions) else None
@@ -32,17 +35,22 @@ def write_rejects(
             quotechar=written.quotechar if written else '"',
         )
         if header:
-            writer.writerow(header)
-        for record in _records(rejects()):
-            writer.writerow(list(record.values()) if isinstance(record, dict) else record[1])
+            writer.writerow([REASON_COLUMN, KEY_COLUMN, *header])
+        for reject in _written(rejects()):
+            record = reject["record"]
+            cells = list(record.values()) if isinstance(record, dict) else record[1]
+            writer.writerow([without_formula(reject["reason"]), without_formula(reject["key"] or ""), *cells])
             count += 1
     return count
 
 
+def _written(rejects: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    return (reject for reject in rejects if reject["kind"] != "duplicate" and reject["record"])
+
+
 def _records(rejects: Iterator[dict[str, Any]]) -> Iterator[Any]:
-    for reject in rejects:
-        if reject["kind"] != "duplicate" and reject["record"]:
-            yield reject["record"]
+    """As they stand in the source: a record of rejects that were loaded again has what was in front once."""
+    return (reject["record"] for reject in _written(rejects))
 
 
 def _header(records: Iterator[Any]) -> list[str]:
@@ -55,16 +63,46 @@ def _header(records: Iterator[Any]) -> list[str]:
     return found
 
 
-def rejects_of(config: PipelineConfig) -> Iterator[dict[str, Any]]:
-    """The rejects of the last run; `record` is the original text: an object, or header and cells."""
+def rejects_of(
+    config: PipelineConfig, run: str | None = None, kind: str | None = None, *, new_only: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The rejects of a run, the last one where none is named; `record` is the original text.
+
+    That is an object, or header and cells; None of runs before the last five. `since` and `times` say since
+    when and in how many kept runs the same record is among the rejects.
+    """
     with store_of(config) as store:
-        for last in last_runs(store, config.pipeline, 1):
-            for row in store.rejects.of_run(last["run_id"]):
-                yield {
-                    "row": row.row,
-                    "line": row.line,
-                    "kind": row.kind,
-                    "type": row.type,
-                    "reason": row.reason,
-                    "record": json.loads(row.record) if row.record else None,
-                }
+        run_id = run_named(store, config, run)
+        if run_id is None:
+            return
+        history = store.outcomes.history(config.pipeline, run_id)
+        for row in store.rejects.of_run(run_id):
+            word = word_of(row.kind)
+            past = history.get((row.key or row.record or "", _GROUP.get(row.kind, row.kind)))
+            if kind not in (None, word) or (new_only and past is not None):
+                continue
+            yield {
+                "row": row.row,
+                "line": row.line,
+                "kind": word,
+                "type": row.type,
+                "reason": row.reason,
+                "key": row.key,
+                "since": past.since if past else None,
+                "times": past.times if past else 1,
+                "record": _original(json.loads(row.record)) if row.record else None,
+            }
+
+
+_GROUP = {"rejected": "refused", "parked": "refused"}
+"""As the history counts them: what was refused once is held back from then on."""
+
+
+def _original(record: Any) -> Any:
+    """Without what a file of rejects has in front, where such a file was loaded."""
+    if isinstance(record, dict):
+        return {name: cell for name, cell in record.items() if name not in (REASON_COLUMN, KEY_COLUMN)}
+    header, cells = record
+    if list(header[:2]) == [REASON_COLUMN, KEY_COLUMN]:
+        return [header[2:], cells[2:]]
+    return record

@@ -45,6 +45,19 @@ class RunResult:
     summary: Summary
     error: SyncError | None = None
     has_loaded: bool = True
+    known_refusals: int = 0
+    """How many of those that did not get through did not in the run before either."""
+    is_partial: bool = False
+    """Whether something beside refused records is left to do."""
+
+    @property
+    def new_refusals(self) -> int:
+        return max(0, self.summary.counts.refused - self.known_refusals)
+
+    @property
+    def has_nothing_new(self) -> bool:
+        """Whether all that did not get through is known from the run before."""
+        return self.status == "partial" and not self.is_partial and not self.new_refusals
 
     @property
     def message(self) -> str | None:
@@ -59,6 +72,7 @@ def run_pipeline(
     takes_tables: bool = False,
     choices: Choices = Choices(),  # noqa: B008 - frozen
     goes_on: bool = False,
+    kind: str = "",
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
     world: World = THIS_WORLD,
@@ -68,7 +82,8 @@ def run_pipeline(
     Raises SyncError only before the run began; LockedError: another runs. `approved`: a person has agreed to
     how many leads get what (`guards.max_triggered`) and to the money of operations; `takes_tables`: to tables
     of the pull that hold another account; `choices`: whose account and pipeline it is; `goes_on`: to a
-    state that was put back from a copy. `full`: an incremental source is read as a whole.
+    state that was put back from a copy. `full`: an incremental source is read as a whole. `kind`: what stands
+    in `runs` of a load that is not of the pipeline's own source.
     """
     summary = Summary()
     with summary.timings.stage("open source"):
@@ -82,15 +97,19 @@ def run_pipeline(
         summary.notes += [note] if (note := note_of_twin(store, config)) else []
         standing = enter(config, store, choices=choices, stopping=stopping, world=world)
         summary.account = standing.to_json()
-        with work_on(config, store, standing.account, caller, summary=summary) as work:
+        with work_on(config, store, standing.account, caller, kind=kind, summary=summary) as work:
             _carry_out(work, source, choices, full=full)
+        run_id = work.context.run_id
+        known = store.outcomes.known_refusals(config.pipeline, run_id) if summary.counts.refused else 0
     return RunResult(
-        work.context.run_id,
+        run_id,
         config.pipeline,
         work.status,
         summary,
         work.error,
         has_loaded=source is not None,
+        known_refusals=known,
+        is_partial=bool(work.is_partial or summary.counts.leads["deferred"]),
     )
 
 

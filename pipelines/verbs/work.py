@@ -159,16 +159,17 @@ def work_on(
     *,
     verb: str = "",
     undoes: str | None = None,
+    kind: str = "",
     summary: Summary | None = None,
 ) -> Iterator[Work]:
     """The store has entered its scope. `verb` stands in the row of work that is no run, `undoes` the run that
-    it takes back.
+    it takes back, `kind` what sort of run it is where it does not read the whole source.
 
     A SyncError of the work is kept as its `error` and not raised. Raises LockedError while another process
     works on the pipeline.
     """
     with leased(config, store, account, caller, summary) as run:
-        store.runs.begin(run.run_id, config.pipeline, verb=verb, undoes=undoes)
+        store.runs.begin(run.run_id, config.pipeline, verb=verb or kind, undoes=undoes, keep=config.keep)
         work = Work(run, verb)
         try:
             yield work

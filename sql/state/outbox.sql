@@ -75,9 +75,11 @@ LIMIT 1;
 -- What a run that died had planned and never sent.
 DELETE FROM outbox WHERE scope_id = :scope_id AND state = 'planned';
 
--- name: prune(before)!
--- Settled entries of long ago: the journal of a lead is kept for a while, not for ever.
-DELETE FROM outbox WHERE state = 'settled' AND settled_at < :before;
+-- name: prune(pipeline, before)!
+-- Settled entries of a pipeline of long ago: the journal of a lead is kept for a while, not for ever.
+DELETE FROM outbox
+WHERE state = 'settled' AND settled_at < :before
+  AND scope_id IN (SELECT scope_id FROM scopes WHERE scopes.pipeline = :pipeline);
 
 -- name: defer(now, scope_id, run_id)!
 -- What a run planned and did not send waits for the next one.

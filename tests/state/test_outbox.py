@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from pipelines.state.database import BATCH
 from pipelines.state.leads import Acknowledged
-from pipelines.state.outbox import JOURNAL_KEPT, Entry, Outcome
+from pipelines.state.outbox import Entry, Outcome
+from pipelines.state.runs import OUTCOMES_KEPT
 from pipelines.state.store import Store
 from tests.state.places import Outside
 from tests.state.samples import acknowledge, digest_of, planned, record, snapshot_of, stage, wish
@@ -124,7 +125,7 @@ def test_the_journal_is_kept_for_a_while_and_open_entries_for_ever(store: Store,
     acknowledge(store, "young")
     (unknown,) = planned(store, "unknown")
     store.outbox.intend(unknown, "{}", None)
-    long_ago = (datetime.now(UTC) - JOURNAL_KEPT - timedelta(hours=1)).isoformat()
+    long_ago = (datetime.now(UTC) - OUTCOMES_KEPT - timedelta(hours=1)).isoformat()
     outside("UPDATE outbox SET settled_at = :at WHERE key = 'old'", at=long_ago)
     outside("UPDATE outbox SET sent_at = :at WHERE key = 'unknown'", at=long_ago)
     store.runs.begin("run-2", "newsletter")

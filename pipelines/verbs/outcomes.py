@@ -1,0 +1,118 @@
+"""`outcomes`: what became of each lead of a run, what was sent of it by names, and why the rest was not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.errors import ConfigError
+from connectors.privacy import mask_text
+from pipelines.changes.effects import effects_of
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.contacts.addresses import normal_key
+from pipelines.contacts.normalise import normal_cell
+from pipelines.private_file import open_private
+from pipelines.state.outcomes import LeadOutcome
+from pipelines.state.store import Store
+from pipelines.tables.spreadsheets import CsvForPeople
+from pipelines.verbs.reading import store_of
+from pipelines.words.outcomes import word_of
+
+COLUMNS = ("run_id", "row", "key", "outcome", "sent", "type", "reason", "at")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One line. `key` is None where it could not be read; `sent` names what Kartra acknowledged."""
+
+    run_id: str
+    row: int | None
+    key: str | None
+    outcome: str
+    sent: tuple[str, ...]
+    type: str | None
+    reason: str | None
+    at: str
+
+
+def outcomes_of(
+    config: PipelineConfig, run: str | None, kind: str | None, key: str | None
+) -> Iterator[Outcome]:
+    """Of the last run, or of the one that is named; with a `key` of all runs, unless one is named.
+
+    Raises ConfigError for a run that is not there.
+    """
+    with store_of(config) as store:
+        run_id = run_named(store, config, run) if run or key is None else None
+        if key is not None:
+            found = store.outcomes.of_key(config.pipeline, _normal(config, key))
+        elif run_id is not None:
+            found = store.outcomes.of_run(run_id)
+        else:
+            return
+        for one in found:
+            outcome = _told(one)
+            if kind in (None, outcome.outcome) and run_id in (None, one.run_id):
+                yield outcome
+
+
+def run_named(store: Store, config: PipelineConfig, name: str | None) -> str | None:
+    """The whole number of a run that begins like this; without a name that of the last run, if there is one.
+
+    Raises ConfigError.
+    """
+    if name in (None, "", "last"):
+        return store.outcomes.last_run(config.pipeline)
+    found = store.outcomes.runs_named(config.pipeline, str(name))
+    if len(found) != 1 and name not in found:
+        which = "several runs begin" if found else "no run begins"
+        raise ConfigError(f"{which} with {name}; kartra-sync runs {config.path.name} lists them")
+    return str(name) if name in found else found[0]
+
+
+def write_outcomes(outcomes: Iterator[Outcome], path: Path | None, *, exact: bool) -> int:
+    """As CSV, readable by its owner alone: it holds people's keys. Gives how many."""
+    count = 0
+    with open_private(path, "utf-8") as handle:
+        writer = CsvForPeople(handle, exact=exact)
+        writer.writerow(COLUMNS)
+        for one in outcomes:
+            cells = [
+                one.run_id,
+                one.row,
+                one.key,
+                one.outcome,
+                "; ".join(one.sent),
+                one.type,
+                one.reason,
+                one.at,
+            ]
+            writer.writerow(["" if cell is None else cell for cell in cells])
+            count += 1
+    return count
+
+
+def _normal(config: PipelineConfig, key: str) -> str:
+    if config.load is None:
+        return normal_cell(key)
+    return normal_key(key, by_address=config.load.key.column is None)
+
+
+def _told(one: LeadOutcome) -> Outcome:
+    outcome = word_of(one.outcome)
+    if one.outcome == "recovered":  # of a run that was killed: a later one read back what had landed
+        outcome = _landed(one)
+    sent: tuple[str, ...] = ()
+    if one.became is not None:
+        sent = tuple(map(mask_text, effects_of(one.was, one.became)))
+    elif one.done:
+        sent = tuple(one.done.split())
+    reason = one.reason
+    return Outcome(one.run_id, one.row, one.key, outcome, sent, one.type, reason, one.at)
+
+
+def _landed(one: LeadOutcome) -> str:
+    if not one.done:
+        return "waiting"
+    if one.kind == "removal":
+        return "removed"
+    return "created" if "create_lead" in one.done.split() else "edited"
