@@ -215,7 +215,7 @@ def _loaded(cell: Cell, folder: Path, findings: Findings) -> Seen:
 def _check_parked(project: Project, parked: int, findings: Findings) -> None:
     """Each parked lead stands in the rejects, with the reason."""
     rejects = project.command("rejects", "p.yaml", "--json").json["rejects"]
-    told = [reject for reject in rejects if reject["kind"] == "parked" and reject["reason"]]
+    told = [reject for reject in rejects if reject["kind"] == "held_back" and reject["reason"]]
     if len(told) != parked:
         findings.add(f"{parked} leads were parked, {len(told)} of them with a reason")
 

@@ -29,7 +29,9 @@ def rejects(project: Project) -> list[dict[str, Any]]:
     listed = project.command("rejects", "p.yaml", "--json")
     assert (listed.code, listed.stderr) == (0, "")
     found: list[dict[str, Any]] = listed.json["rejects"]
-    return found
+    assert all(one["times"] >= 1 and one.keys() >= {"key", "since"} for one in found)
+    told = ("row", "line", "kind", "type", "reason")
+    return [{name: one[name] for name in told} for one in found]
 
 
 def reject(row: int, kind: str, reason: str, **more: Any) -> dict[str, Any]:
@@ -38,6 +40,14 @@ def reject(row: int, kind: str, reason: str, **more: Any) -> dict[str, Any]:
 
 def rows_of(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def originals_of(text: str) -> list[list[str]]:
+    """The records of a file of rejects as they stand in the source, without what stands in front of them."""
+    header, *rows = rows_of(text)
+    assert header[:2] == ["kartra-sync: why not sent", "kartra-sync: key"]
+    assert all(row[0] for row in rows)
+    return [header[2:], *(row[2:] for row in rows)]
 
 
 def mode_of(path: Path) -> str:
@@ -111,14 +121,15 @@ def test_p6_rejects_come_out_as_a_csv_that_loads_once_it_is_mended(
     assert mode_of(again) == "0o600"
     refused = [rows[place] for place in (0, 3, 4, 5, 6)]
     expected = [list(rows[0]), *(list(row.values()) for row in refused)]
-    assert rows_of(again.read_bytes().decode()) == expected
-    assert rows_of(to_stdout.stdout) == expected
+    assert originals_of(again.read_bytes().decode()) == expected
+    assert originals_of(to_stdout.stdout) == expected
+    in_front = [row[:2] for row in rows_of(to_stdout.stdout)]
 
     mended = [expected[0]]
     for number, cells in enumerate(expected[1:]):
         mended.append([f"mended{number}@example.org", *cells[1:]])
         mended[-1][expected[0].index("Consent")] = "yes"
-    write_rows(again, mended)
+    write_rows(again, [[*front, *cells] for front, cells in zip(in_front, mended, strict=True)])
     project.pipeline(LOAD.replace("contacts.csv", "again.csv"))
     done = project.run()
     assert (done.code, done.json["leads"]) == (0, leads(created=5))
@@ -135,7 +146,7 @@ def test_p6_a_csv_of_rejects_is_private_where_an_older_file_was_not(
     again.write_text("what was here before, and much longer than what comes now\n" * 20)
     again.chmod(0o644)
     assert project.command("rejects", "p.yaml", "--csv", "again.csv", "--replace").code == 0
-    assert rows_of(again.read_bytes().decode()) == [
+    assert originals_of(again.read_bytes().decode()) == [
         list(contact(2)),
         ["nobody", *list(contact(2).values())[1:]],
     ]
@@ -188,7 +199,7 @@ def test_p6_ragged_rows_and_nul_bytes_are_set_aside_with_their_cells(
         reject(6, "invalid", "not an e-mail address: no @"),
     ]
     written = project.command("rejects", "p.yaml", "--csv")
-    assert rows_of(written.stdout) == [
+    assert originals_of(written.stdout) == [
         ["Email", "First", "City"],
         ["bob@example.org", "Bob"],
         ["cid@example.org", "Cid", "Leeds", "Yorkshire"],
@@ -205,7 +216,7 @@ def test_p6_a_csv_of_nothing_but_ragged_rows_has_its_header(project: Project, sa
     assert project.run().code == 3
     assert project.command("rejects", "p.yaml", "--csv", "again.csv").code == 0
     again = project.folder / "again.csv"
-    written = rows_of(again.read_bytes().decode())
+    written = originals_of(again.read_bytes().decode())
     assert written == [["Email", "First", "City"], ["bob@example.org", "Bob"]]
     write_rows(again, [written[0], [*written[1], "Leeds"]])
     project.pipeline(FIELDS_ONLY.replace("contacts.csv", "again.csv"))
@@ -224,7 +235,7 @@ def test_p6_a_csv_of_rejects_needs_no_source_any_more(project: Project, sandbox:
     gone = project.command("rejects", "p.yaml", "--csv")
     for done in (other, gone):
         assert (done.code, done.stderr) == (0, "1 records written\n")
-        assert rows_of(done.stdout) == [["Email", "First", "City"], ["bob@example.org", "Bob"]]
+        assert originals_of(done.stdout) == [["Email", "First", "City"], ["bob@example.org", "Bob"]]
 
 
 def test_p6_what_kartra_refuses_for_good_is_not_sent_again_until_its_row_changes(
@@ -236,14 +247,14 @@ def test_p6_what_kartra_refuses_for_good_is_not_sent_again_until_its_row_changes
     reason = error_type("245").explanation
     first = project.run()
     assert (first.code, first.json["leads"], adds_up(first.json)) == (3, leads(created=2, rejected=1), True)
-    assert rejects(project) == [reject(3, "rejected", reason, type="245")]
+    assert rejects(project) == [reject(3, "refused", reason, type="245")]
 
     sandbox.reset_calls()
     second = project.run()
     assert (second.code, second.json["leads"]) == (3, leads(unchanged=2, parked=1))
     assert (second.json["calls"]["sent"], adds_up(second.json)) == (0, True)
     assert sandbox.calls == []
-    assert rejects(project) == [reject(3, "parked", reason, type="245")]
+    assert rejects(project) == [reject(3, "held_back", reason, type="245")]
 
     account.leads[account.lead("lead1@example.org").id].deleted = False  # type: ignore[union-attr]
     project.contacts([contact(0), contact(1, City="Porto"), contact(2)])

@@ -103,7 +103,7 @@ def test_blocked_records_are_counted_rejected_and_never_a_difference(store: Stor
     assert store.staging.settle([], "run-1") == 1
     assert keys_of(store.staging.differences()) == ["bob"]
     assert list(store.rejects.of_run("run-1")) == [
-        Reject(2, 102, "blocked", "no consent", None, '{"row": 2}')
+        Reject(2, 102, "blocked", "no consent", None, '{"row": 2}', key="ann")
     ]
 
 
