@@ -6,10 +6,13 @@ it was asked for, and two of the three kinds live in one process. Here a permit 
 kept in one small file under a lock that the operating system drops when a process dies. Times are
 CLOCK_MONOTONIC, which all processes of a host share and which no clock step moves.
 
-Another program may use the same App; only 429s show it. So the window learns: a stray 429 makes it a little
-wider, one that comes soon after the last doubles what was learned, down to a third of the rate. What was
-learned halves each minute, so the rate recovers when the other program stops. The file keeps it for the next
-process.
+Calls that take 0 to 100 ms to arrive are counted in bunches, and another program may use the same App: only
+429s show either. So the window learns. A 429 teaches it how unevenly the answers came of late, because two
+calls may be as far apart on their way; one that comes soon after the last doubles what was learned, down to a
+third of the rate. What was learned fades, so the rate recovers. The file keeps it for the next process.
+
+After a 429 its call waits a second, as Kartra asks. Everyone else waits as long as the window, which is wider
+at once, demands; and for a whole second after the third 429 of one second, because then the window is wrong.
 """
 
 import logging
@@ -18,6 +21,7 @@ import os
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -39,10 +43,19 @@ LEARNED_AGAIN_S = 10.0
 LEARNED_MAX_S = 2.0
 """Slows 20 calls a second down to 20 in 3 s and no further: 429s at random, as in an outage, do not mean a
 second program, and the pause after each does the rest. A lower rate takes its share."""
-LEARNED_HALF_LIFE_S = 60.0
+LEARNED_HALF_LIFE_S = 64.0
+SPREAD_OF = 256
+"""So many answers of this process tell how uneven the way is."""
+SPREAD_FROM = 20
+SPREAD_SHARE = 0.96
+"""The share of answers that lies within the spread; the last few of a hundred are slow for other reasons."""
+SPREAD_FACTOR = 1.1
+"""Learned is a little more than what was seen, because it begins to fade at once."""
+SPREAD_MAX_S = 0.15
+"""Answers that are further apart show how uneven Kartra's work is, and not the way to it."""
 _FORGOTTEN_S = 20 * LEARNED_HALF_LIFE_S
 THROTTLED_PAUSE_S = 1.05
-"""Kartra asks for a wait of one second after a 429 (§2.1); everyone waits."""
+"""Kartra asks for a wait of one second after a 429 (§2.1)."""
 GAP_SHARE = 0.6
 """The least gap between two calls, as a share of the mean interval: calls are spread, never in a burst.
 
@@ -64,7 +77,10 @@ _MAGIC = b"ksw1"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The content of the file: the last permits (oldest first, 0 for none), the pause, what 429s taught."""
+    """The content of the file: the last permits (oldest first, 0 for none), the pause, what 429s taught.
+
+    A pause without a length marks the second 429 of a second: the third makes everyone wait.
+    """
 
     stamps: tuple[float, ...] = (0.0,) * STAMPS
     paused_until: float = 0.0
@@ -98,15 +114,21 @@ class Window:
         """Moves the stamp of a permit to the moment at which its call left."""
         return replace(self, stamps=tuple(sorted(now if at == permit else at for at in self.stamps)))
 
-    def throttled(self, now: float) -> "Window":
-        """The window after a 429. Several answers of one burst count as one."""
-        paused = replace(self, paused_until=now + THROTTLED_PAUSE_S)
+    def throttled(self, now: float, spread_s: float = 0.0) -> "Window":
+        """The window after a 429. `spread_s`: how unevenly answers came of late; 0 where that is unknown.
+
+        Several answers of one burst teach as one.
+        """
         since_last_s = now - self.learned_at if self.learned_at else math.inf
         if 0 <= since_last_s < THROTTLED_PAUSE_S:
-            return paused
+            is_third = self.learned_at <= self.paused_until <= now + THROTTLED_PAUSE_S
+            return replace(self, paused_until=now + THROTTLED_PAUSE_S if is_third else now)
+        known_s = self.learned(now)
         again = 0 <= since_last_s < LEARNED_AGAIN_S
-        learned_s = self.learned(now) * (2 if again else 1) + LEARNED_STEP_S
-        return replace(paused, learned_s=min(learned_s, LEARNED_MAX_S), learned_at=now)
+        stepped_s = known_s * (2 if again else 1) + LEARNED_STEP_S
+        uneven_s = min(SPREAD_FACTOR * spread_s, SPREAD_MAX_S) - MARGIN_S
+        learned_s = uneven_s if uneven_s > known_s else stepped_s
+        return replace(self, learned_s=min(learned_s, LEARNED_MAX_S), learned_at=now)
 
     def to_bytes(self) -> bytes:
         return _LAYOUT.pack(_MAGIC, *self.stamps, self.paused_until, self.learned_s, self.learned_at)
@@ -174,8 +196,8 @@ class HostBucket(AbstractBucket):
         if time.monotonic() - permit >= LEFT_AT_ONCE_S:
             self._change(lambda window: window.sent(permit, time.monotonic()))
 
-    def throttled(self) -> None:
-        self._change(lambda window: window.throttled(time.monotonic()))
+    def throttled(self, spread_s: float) -> None:
+        self._change(lambda window: window.throttled(time.monotonic(), spread_s))
 
     # pyrate-limiter lets a bucket forget old items; this one holds a fixed number of stamps.
     def leak(self, current_timestamp: int | None = None) -> int:
@@ -235,6 +257,25 @@ class HostBucket(AbstractBucket):
             )
 
 
+class Spread:
+    """How uneven the way to Kartra is, by how long answers took. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._took_s: deque[float] = deque(maxlen=SPREAD_OF)
+
+    def answered(self, took_s: float) -> None:
+        with self._lock:
+            self._took_s.append(took_s)
+
+    @property
+    def seconds(self) -> float:
+        """From the quickest answer to almost the slowest; 0 as long as there are only a few."""
+        with self._lock:
+            took_s = sorted(self._took_s)
+        return took_s[int(SPREAD_SHARE * len(took_s))] - took_s[0] if len(took_s) >= SPREAD_FROM else 0.0
+
+
 def _changed(change: Callable[[Window], Window | None], raw: bytes) -> bytes | None:
     window = change(Window.from_bytes(raw))
     return None if window is None else window.to_bytes()
@@ -243,7 +284,8 @@ def _changed(change: Callable[[Window], Window | None], raw: bytes) -> bytes | N
 class CallLimiter:
     """`acquire()` gives a permit when a call may leave at once; `sent()` says that it has left only now.
 
-    `throttled()` makes everyone wait after a 429.
+    `answered()` says how long an answer took, `throttled()` that it was a 429: from then on permits wait as
+    long as the wider window demands.
     """
 
     def __init__(self, path: Path, *, calls_per_second: float) -> None:
@@ -251,6 +293,7 @@ class CallLimiter:
         self._bucket = HostBucket(path, permits=permits, seconds=permits / calls_per_second)
         self._limiter = Limiter(SingleBucketFactory(self._bucket, schedule_leak=False), buffer_ms=0)
         # One thread waits for the permit and the others for their turn: no thread is overtaken for ever.
+        self._spread = Spread()
         self._next = threading.Lock()
 
     def acquire(self, *, timeout_s: float = -1, given_up: Callable[[], bool] = lambda: False) -> float:
@@ -270,8 +313,12 @@ class CallLimiter:
         """Notes when the call left: on a busy machine that can be long after its permit was given."""
         self._bucket.sent(permit)
 
+    def answered(self, took_s: float) -> None:
+        """An answer that is no 429; the time counts from when its call had left."""
+        self._spread.answered(took_s)
+
     def throttled(self) -> None:
-        self._bucket.throttled()
+        self._bucket.throttled(self._spread.seconds)
 
     def close(self) -> None:
         self._limiter.close()

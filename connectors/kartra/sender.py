@@ -24,7 +24,7 @@ from connectors.kartra.answers import ActionAnswer, Answer, Effect, classify, un
 from connectors.kartra.clock import ServerClock
 from connectors.kartra.commands import Call
 from connectors.kartra.error_types import error_type
-from connectors.kartra.limiter import CallLimiter
+from connectors.kartra.limiter import THROTTLED_PAUSE_S, CallLimiter
 from connectors.kartra.profile import LeadProfile, parse_profile
 from connectors.kartra.route import is_loopback
 from connectors.kartra.transport import Endpoint, NoReplyError, NotSentError, Reply, Transport
@@ -160,6 +160,7 @@ class Sender:
             self._limiter.throttled()
             if self._clock.monotonic() > deadline:
                 return answer
+            self._sleep(THROTTLED_PAUSE_S)
         return uniform(call, Effect.RETRY_LATER)
 
     def _send_or_give_up(self, call: Call) -> Answer:
@@ -171,9 +172,15 @@ class Sender:
         return sent.result() if sent.done() else uniform(call, Effect.RETRY_LATER)
 
     def _post(self, call: Call, request: PreparedRequest, permit: float) -> Answer:
-        started = self._clock.monotonic()
+        started = left_at = self._clock.monotonic()
+
+        def has_left() -> None:
+            nonlocal left_at
+            left_at = self._clock.monotonic()
+            self._limiter.sent(permit)
+
         try:
-            reply = self._transport.post(request, lambda: self._limiter.sent(permit))
+            reply = self._transport.post(request, has_left)
         except NotSentError as error:
             log.info("%s: not sent: %s", call.commands[0], error)
             # Its permit is not given back: nobody can prove that the server did not count the connection.
@@ -183,6 +190,8 @@ class Sender:
             log.info("%s: %s", call.commands[0], error)
             return replace(uniform(call, Effect.UNKNOWN), trouble=str(error))
         throttled = reply.status == 429
+        if not throttled:
+            self._limiter.answered(self._clock.monotonic() - left_at)
         latency_s = self._clock.monotonic() - started
         self.counts.count(call, throttled=throttled, latency_s=latency_s)
         answer = replace(classify(call, reply.status, reply.body), status=reply.status)

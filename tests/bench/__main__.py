@@ -34,7 +34,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], Report]] = {
     "sql": lambda chosen: bench_sql(chosen.rows, chosen.repeat),
     "memory": lambda chosen: bench_memory(chosen.rows, chosen.repeat),
     "delivery": lambda chosen: bench_delivery(chosen.leads, repeat=chosen.repeat, profile=chosen.profile),
-    "paced": lambda _: bench_paced(),
+    "paced": lambda chosen: bench_paced(chosen.jitter),
     "pull": lambda chosen: bench_pull(chosen.leads, into=chosen.into, batch=chosen.batch),
 }
 
@@ -80,6 +80,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--leads", type=int, default=2_000, help="Of a delivery, and of a pull.")
     parser.add_argument("--profile", type=Path, help="A file for the profile of the delivering thread.")
     parser.add_argument("--into", help="A SQLAlchemy URL to pull into; a SQLite file when left out.")
+    parser.add_argument(
+        "--jitter", type=int, nargs="+", default=(), metavar="MS", help="Of paced: what calls take to arrive."
+    )
     parser.add_argument("--batch", type=int, default=16, help="Answers of a pull committed together.")
     chosen = parser.parse_args()
     if unknown := [name for name in chosen.stages if name not in STAGES]:

@@ -243,11 +243,16 @@ class Crew:
 
 @contextmanager
 def crew(
-    folder: Path, accounts: Sequence[Account], *, environ: dict[str, str] | None = None, script: str = WORK
+    folder: Path,
+    accounts: Sequence[Account],
+    *,
+    environ: dict[str, str] | None = None,
+    script: str = WORK,
+    way_jitter_s: float = 0.0,
 ) -> Iterator[Crew]:
     """A sandbox with these accounts and nobody at work yet; nothing outlives it."""
     first, *others = accounts
-    with Sandbox(first, others=others, latency_s=LATENCY_S) as sandbox:
+    with Sandbox(first, others=others, latency_s=LATENCY_S, way_jitter_s=way_jitter_s) as sandbox:
         opened = Crew(sandbox, folder, environ or {}, script)
         try:
             yield opened
@@ -344,6 +349,16 @@ def threads_of_one_process(name: str, size: Size, chance: random.Random, folder:
         told = opened.stop()
         seen = app_seen(name, opened, account, size, [])
     return judged(seen, size, size.share, also=counts_differ(opened, told))
+
+
+def on_an_uneven_way(way_jitter_s: float, size: Size, folder: Path) -> Measure:
+    """The threads of one process, whose calls take 0 to so many seconds to arrive. Nothing is judged."""
+    account = an_account()
+    with crew(folder, [account], way_jitter_s=way_jitter_s) as opened:
+        opened.begin([opened.start(account, threads=12)])
+        opened.wait_for_calls(size.calls)
+        opened.stop()
+        return app_seen(f"{way_jitter_s * 1000:g} ms of jitter", opened, account, size, [])
 
 
 def four_processes(name: str, size: Size, chance: random.Random, folder: Path) -> Measure:

@@ -33,10 +33,14 @@ from connectors.kartra.limiter import (
     LEARNED_MAX_S,
     LEARNED_STEP_S,
     MARGIN_S,
+    SPREAD_FACTOR,
+    SPREAD_FROM,
+    SPREAD_MAX_S,
     STAMPS,
     THROTTLED_PAUSE_S,
     CallLimiter,
     HostBucket,
+    Spread,
     Window,
 )
 from connectors.kartra.sandbox import Sandbox
@@ -208,7 +212,8 @@ def test_a_permit_is_stamped_by_the_clock_that_no_step_moves(path: Path) -> None
 def test_a_permit_is_stamped_after_the_wait_for_it(path: Path) -> None:
     with limiter(path) as opened:
         assert opened.acquire()
-        opened.throttled()
+        for _ in range(3):
+            opened.throttled()
         asked_at = time.monotonic()
         assert opened.acquire()
     assert max(stamps(path)) >= 1000 * (asked_at + 1.0)
@@ -304,12 +309,13 @@ def test_a_broken_window_file_is_survived(path: Path, name: str) -> None:
 # --- 429
 
 
-def test_after_a_429_every_process_waits(path: Path) -> None:
+def test_after_three_429s_of_one_second_every_process_waits(path: Path) -> None:
     processes = [start(path, 1) for _ in range(2)]
     assert [line(process) for process in processes] == ["ready"] * 2
     with limiter(path) as opened:
         throttled_at = time.monotonic()
-        opened.throttled()
+        for _ in range(3):
+            opened.throttled()
         with ThreadPoolExecutor(3) as pool:
             told = pool.map(ended, processes)
             assert opened.acquire()
@@ -374,7 +380,8 @@ def test_beside_another_program_on_the_app_refusals_become_rare(path: Path) -> N
 
 def test_a_permit_is_not_given_when_it_would_be_too_late(path: Path) -> None:
     with limiter(path) as opened:
-        opened.throttled()
+        for _ in range(3):
+            opened.throttled()
         assert not opened.acquire(timeout_s=0.1)
         assert not opened.acquire(timeout_s=0)
     assert stamps(path) == set()
@@ -384,7 +391,8 @@ def test_a_call_that_is_given_up_gets_no_permit(path: Path) -> None:
     with limiter(path) as opened:
         assert not opened.acquire(given_up=lambda: True)
         stop = threading.Event()
-        opened.throttled()
+        for _ in range(3):
+            opened.throttled()
         with ThreadPoolExecutor(3) as pool:
             waiting = [pool.submit(opened.acquire, given_up=stop.is_set) for _ in range(3)]
             for _ in range(20):
@@ -441,12 +449,46 @@ def test_stamps_of_another_boot_do_not_hide_those_of_this_one() -> None:
     assert window.wait(1000.9, **BUDGET) == pytest.approx(0.1 + MARGIN_S)
 
 
-def test_a_429_pauses_everyone_and_teaches_a_step_that_fades() -> None:
+def test_a_429_teaches_a_step_that_fades_and_stops_nobody_else() -> None:
     window = full(1000.0).throttled(1000.0)
-    assert window.wait(1000.0, **BUDGET) == pytest.approx(THROTTLED_PAUSE_S)
+    assert window.wait(1000.0, **BUDGET) == pytest.approx(
+        full(1000.0).wait(1000.0, **BUDGET) + LEARNED_STEP_S
+    )
     assert window.learned(1000.0) == LEARNED_STEP_S
     assert window.learned(1000.0 + LEARNED_HALF_LIFE_S) == pytest.approx(LEARNED_STEP_S / 2)
     assert window.learned(1000.0 + 20 * LEARNED_HALF_LIFE_S) < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("spread_s", "extra_s"),
+    [
+        (0.1, SPREAD_FACTOR * 0.1 - MARGIN_S),
+        (0.015, LEARNED_STEP_S),
+        (0.9, SPREAD_MAX_S - MARGIN_S),
+    ],
+)
+def test_a_429_teaches_how_unevenly_answers_came(spread_s: float, extra_s: float) -> None:
+    assert Window().throttled(1000.0, spread_s).learned(1000.0) == pytest.approx(extra_s)
+
+
+def test_what_the_way_has_taught_is_renewed_once_it_has_faded_and_doubled_before() -> None:
+    taught_s = SPREAD_FACTOR * 0.1 - MARGIN_S
+    window = Window().throttled(1000.0, 0.1)
+    assert window.throttled(1040.0, 0.1).learned(1040.0) == pytest.approx(taught_s)
+    at_once = replace(window, learned_at=1005.0).throttled(1007.0, 0.02)
+    assert at_once.learned(1007.0) == pytest.approx(2 * taught_s + LEARNED_STEP_S, rel=0.05)
+
+
+def test_how_uneven_the_way_is_shows_in_the_answers_but_for_a_few_slow_ones() -> None:
+    spread = Spread()
+    for number in range(SPREAD_FROM - 1):
+        spread.answered(0.3 + 0.005 * number)
+    assert spread.seconds == 0.0
+    for number in range(200):
+        spread.answered(0.3 + 0.0005 * number)
+    for _ in range(5):
+        spread.answered(4.0)
+    assert 0.09 < spread.seconds < 0.1
 
 
 def test_what_was_learned_widens_the_window() -> None:
@@ -454,8 +496,10 @@ def test_what_was_learned_widens_the_window() -> None:
     assert window.wait(1000.0, **BUDGET) == pytest.approx(full(1000.0).wait(1000.0, **BUDGET) + 0.1)
 
 
-def test_the_answers_of_one_storm_teach_one_step() -> None:
-    window = Window().throttled(1000.0).throttled(1000.1).throttled(1000.9)
+def test_the_answers_of_one_storm_teach_one_step_and_the_third_pauses_everyone() -> None:
+    second = Window().throttled(1000.0).throttled(1000.1)
+    assert second.wait(1000.1, **BUDGET) <= 0
+    window = second.throttled(1000.9)
     assert (window.learned_s, window.learned_at) == (LEARNED_STEP_S, 1000.0)
     assert window.wait(1000.9, **BUDGET) == pytest.approx(THROTTLED_PAUSE_S)
     later = window.throttled(1002.0)
@@ -518,12 +562,12 @@ def test_when_the_other_program_has_stopped_the_rate_comes_back() -> None:
         window = window.stamped(now)
         given_at.append(now - stopped_at)
 
-    def in_the_minute_before(end: float) -> int:
-        return sum(end - 60 <= at < end for at in given_at)
+    def a_second_before(end: float) -> float:
+        return sum(end - LEARNED_HALF_LIFE_S <= at < end for at in given_at) / LEARNED_HALF_LIFE_S
 
-    by_minute = [in_the_minute_before(60.0 * minute) for minute in range(1, 6)]
-    assert by_minute == sorted(by_minute)
-    assert by_minute[0] < 800 < 1100 < by_minute[-1]
+    by_half_life = [a_second_before(LEARNED_HALF_LIFE_S * number) for number in range(1, 6)]
+    assert by_half_life == sorted(by_half_life)
+    assert by_half_life[0] < 13.3 < 18.3 < by_half_life[-1]
 
 
 def test_what_another_boot_has_learned_does_not_keep_this_one_from_learning() -> None:

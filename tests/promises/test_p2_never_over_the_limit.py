@@ -138,8 +138,26 @@ def test_p2_a_server_that_throttles_is_waited_out_and_nothing_is_lost(
     assert held(sandbox) == all_wished(rows)
 
 
-def test_p2_after_a_429_everyone_waits_a_second(project: Project, sandbox: Sandbox) -> None:
+def test_p2_after_a_429_its_call_waits_a_second_and_the_others_go_on(
+    project: Project, sandbox: Sandbox
+) -> None:
     sandbox.set_options(calls_per_second=0, faults=Faults(throttle=1.0, from_call=30, to_call=30))
+    project.pipeline(LOAD)
+    project.contacts([contact(number) for number in range(60)])
+    assert project.run().code == 0
+    assert sandbox.throttled == 1
+    calls = sandbox.calls
+    (refused,) = (call for call in calls if call.http_status == 429)
+    again = next(call for call in calls if call.form == refused.form and call is not refused)
+    assert again.at - refused.at >= 1.0
+    assert any(refused.at < call.at < refused.at + 1.0 for call in calls)
+    assert held(sandbox) == all_wished([contact(number) for number in range(60)])
+
+
+def test_p2_after_three_429s_of_one_second_everyone_waits_a_second(
+    project: Project, sandbox: Sandbox
+) -> None:
+    sandbox.set_options(calls_per_second=0, faults=Faults(throttle=1.0, from_call=30, to_call=32))
     project.pipeline(LOAD)
     project.contacts([contact(number) for number in range(30)])
     second = beside(project, "second")
@@ -148,11 +166,11 @@ def test_p2_after_a_429_everyone_waits_a_second(project: Project, sandbox: Sandb
     processes = [one.start("run", "p.yaml", "--json") for one in (project, second)]
     assert [ended(process) for process in processes] == [0, 0]
     calls = sandbox.calls
-    assert sandbox.throttled == 1
-    refused = next(place for place, call in enumerate(calls) if call.http_status == 429)
+    assert sandbox.throttled == 3
+    last = max(place for place, call in enumerate(calls) if call.http_status == 429)
     arrivals = [call.at for call in calls]
-    # calls that were under way with the refused one may still arrive; then there is silence
-    assert max(arrivals[place + 1] - arrivals[place] for place in range(refused, refused + 8)) >= 0.9
+    # calls that were under way with the refused ones may still arrive; then there is silence
+    assert max(arrivals[place + 1] - arrivals[place] for place in range(last, last + 8)) >= 0.9
     assert held(sandbox) == all_wished([contact(number) for number in range(60)])
 
 

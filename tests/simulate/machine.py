@@ -18,7 +18,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from connectors.clock import Clock
-from connectors.kartra.limiter import Window
+from connectors.kartra.limiter import Spread, Window
 from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials
 from pipelines.config.file import require_credentials
@@ -364,6 +364,7 @@ class SimLimiter:
         self._permits = max(1, int(calls_per_second))
         self._window_s = self._permits / calls_per_second
         self._queue: deque[Waker] = deque()
+        self._spread = Spread()
 
     def acquire(self, *, timeout_s: float = -1, given_up: Callable[[], bool] = lambda: False) -> float:
         process = self._process
@@ -393,8 +394,11 @@ class SimLimiter:
         if now - permit >= 0.002:
             self._change(self._window.sent(permit, now))
 
+    def answered(self, took_s: float) -> None:
+        self._spread.answered(took_s)
+
     def throttled(self) -> None:
-        self._change(self._window.throttled(self._process.hub.seconds))
+        self._change(self._window.throttled(self._process.hub.seconds, self._spread.seconds))
 
     def close(self) -> None:
         pass

@@ -96,6 +96,11 @@ class Emulator:
             self.calls = []
             self.throttled = 0
 
+    def way_s(self) -> float:
+        """How long the next call is on its way."""
+        with self.lock:
+            return self._jitter.uniform(0, self.options.way_jitter_s)
+
     def receive(self, at: float) -> ReceivedCall:
         with self.lock:
             call = ReceivedCall(number=len(self.calls) + 1, at=at)

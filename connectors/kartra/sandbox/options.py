@@ -89,6 +89,7 @@ class SandboxOptions:
     calls_per_second: int = 20  # §2.1; 0: no limit
     latency_s: float = 0.0  # between the effect and the answer, whatever the answer is
     latency_jitter_s: float = 0.0  # up to this much on top of the latency
+    way_jitter_s: float = 0.0  # up to this much passes before a call has arrived, and is counted
     mode: Literal["live", "test"] = "live"  # §2.2
     rewrite_lookups: bool = False  # §2.2: Test mode rewrites looked-up addresses too
     chain_errors: Literal["flat", "nested"] = "flat"  # §3.3
@@ -116,7 +117,8 @@ class SandboxOptions:
     faults: Faults = Faults()
 
     def __post_init__(self) -> None:
-        if self.calls_per_second < 0 or min(self.latency_s, self.latency_jitter_s, self.effect_delay_s) < 0:
+        waits = (self.latency_s, self.latency_jitter_s, self.way_jitter_s, self.effect_delay_s)
+        if self.calls_per_second < 0 or min(waits) < 0:
             raise ValueError("limits, latencies and delays are not negative")
         if self.text_limit < 0:
             raise ValueError("a text keeps 0 characters (all) or more")

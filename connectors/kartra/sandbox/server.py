@@ -41,6 +41,8 @@ class Endpoint:
         await self._runner.cleanup()
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
+        if way_s := self._emulator.way_s():
+            await asyncio.sleep(way_s)
         received = self._emulator.receive(time.monotonic())
         content_type, body = await _body(request)
         arrived = Arrived(
