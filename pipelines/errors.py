@@ -19,6 +19,10 @@ class GuardError(SyncError):
     """A guard stopped the run."""
 
 
+class TriggerError(GuardError):
+    """More leads get the same thing than was agreed to: a person's word is enough."""
+
+
 class StalePlanError(SyncError):
     """A saved plan does not hold any more, or was applied."""
 

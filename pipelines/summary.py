@@ -84,6 +84,8 @@ class Counts:
     blocked: int = 0
     not_chosen: int = 0
     """Records that `only` leaves out: they do not belong to this load and do not count as read."""
+    not_asked: int = 0
+    """Leads that were left for a later run because this one is about others; deferred like any."""
     held_back: Counter[str] = field(default_factory=Counter)
     """Reasons that records state themselves, with how many have each; duplicates are among them."""
     unclear: Counter[tuple[str, str]] = field(default_factory=Counter)

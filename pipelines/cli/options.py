@@ -1,16 +1,34 @@
 """The options that every verb shares."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from pydantic_core import PydanticCustomError
 
 from pipelines.cli.output import start_log
+from pipelines.config.scalars import period
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path)
+
+
+class _Period(click.ParamType[timedelta]):
+    """As periods of the pipeline file: 30s, 10m, 2h, 1d."""
+
+    name = "period"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        try:
+            return period(value)
+        except PydanticCustomError as error:
+            self.fail(f"{value}: {error.message()}", param, ctx)
+
+
+PERIOD = _Period()
 
 
 REPLACE = click.option("--replace", is_flag=True, help="Replace a file that is there.")

@@ -1,7 +1,7 @@
 """The verb `plan`: what a run would send."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,17 @@ from pipelines.changes.shown import ShownChange, masked
 from pipelines.cli.change_lines import change_lines
 from pipelines.cli.exits import DONE, GUARDED, PENDING, USAGE
 from pipelines.cli.files import quoted, read_file
-from pipelines.cli.options import FILE, common
+from pipelines.cli.options import FILE, PERIOD, common
 from pipelines.cli.output import print_json, print_json_rows, print_lines, print_pages
 from pipelines.cli.plan_markdown import markdown_lines
 from pipelines.cli.screens import CALLS_A_DAY, plan_lines
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.held_back import unclear_json
+from pipelines.errors import TriggerError
 from pipelines.load.cautions import Caution, cautions
+from pipelines.state.plans import SavedPlan
 from pipelines.verbs.plan import OpenPlan, PlanResult, open_plan
+from pipelines.verbs.saved_plans import save_plan
 
 
 @click.command(epilog="Example:  kartra-sync plan newsletter.yaml --changes")
@@ -33,17 +36,30 @@ from pipelines.verbs.plan import OpenPlan, PlanResult, open_plan
 @click.option(
     "--markdown", is_flag=True, help="For a review: counts, the largest changes, what can send mail."
 )
+@click.option("--save", is_flag=True, help="Keep this very plan for kartra-sync apply, and print its number.")
+@click.option("--max-age", type=PERIOD, metavar="AGE", help="How long a saved plan holds, such as 2h.")
 @click.option("--detailed-exitcode", is_flag=True, help="End with 7 where a run would change something.")
 @common
 def plan(
-    file: Path, *, changes: bool, show: bool, markdown: bool, detailed_exitcode: bool, as_json: bool
+    file: Path,
+    *,
+    changes: bool,
+    show: bool,
+    markdown: bool,
+    save: bool,
+    max_age: timedelta | None,
+    detailed_exitcode: bool,
+    as_json: bool,
 ) -> int:
     """What a run would send: counts per action, calls, minutes. Sends no write."""
     if markdown and (as_json or changes):
         raise click.UsageError("either --markdown, or --json and --changes")
+    if max_age is not None and not save:
+        raise click.UsageError("--max-age goes with --save")
     config = read_file(file)
-    with open_plan(config) as opened:
-        seen = _View(config, opened, show=show)
+    with open_plan(config, to_keep=save) as opened:
+        saved = _save(config, opened, max_age) if save else None
+        seen = _View(config, opened, show=show, saved=saved)
         if markdown:
             print_lines(seen.markdown())
         elif as_json:
@@ -51,14 +67,26 @@ def plan(
         else:
             (print_pages if changes else print_lines)(seen.lines(changes=changes))
     code = _complain(opened.result)
+    if save and saved is None and code == DONE:
+        click.echo("nothing is to be sent: no plan was saved", err=True)
     return PENDING if code == DONE and detailed_exitcode and opened.result.is_pending else code
+
+
+def _save(config: PipelineConfig, opened: OpenPlan, max_age: timedelta | None) -> SavedPlan | None:
+    """None where a run would be stopped, or would send nothing; a person's yes can be given to `apply`."""
+    refusal = opened.result.refusal
+    if opened.result.plan.missing or (refusal and not isinstance(refusal, TriggerError)):
+        return None
+    return save_plan(config, opened, datetime.now(UTC), max_age)
 
 
 class _View:
     """A plan as it is shown."""
 
-    def __init__(self, config: PipelineConfig, opened: OpenPlan, *, show: bool) -> None:
-        self._config, self._opened, self._show = config, opened, show
+    def __init__(
+        self, config: PipelineConfig, opened: OpenPlan, *, show: bool, saved: SavedPlan | None
+    ) -> None:
+        self._config, self._opened, self._show, self._saved = config, opened, show, saved
         self._now = datetime.now().astimezone()
         self._result = opened.result
         self._cautions = list(cautions(opened.result.plan, config.kartra.mode, quoted(config.path)))
@@ -73,13 +101,24 @@ class _View:
             f"  Test mode stores row {row} ({mask_address(address)}) as another row's address"
             for row, address in self._result.collapsing
         )
-        return chain(told, collapsing, change_lines(self._changes()) if changes else ())
+        everything = chain(told, collapsing, self._saved_lines())
+        return chain(everything, change_lines(self._changes())) if changes else everything
+
+    def _saved_lines(self) -> Iterator[str]:
+        if self._saved is not None:
+            yield f"  saved: kartra-sync apply {quoted(self._config.path)} {self._saved.plan_id}"
+            if self._result.operations is not None or self._result.pull is not None:
+                yield "  note: a saved plan is about the load; operations and the pull are left to run"
 
     def markdown(self) -> Iterator[str]:
-        return markdown_lines(self._config.pipeline, self._result, self._cautions, self._changes(), self._now)
+        return markdown_lines(
+            self._config.pipeline, self._result, self._cautions, self._changes(), self._now, self._saved
+        )
 
     def print_json(self, *, changes: bool) -> None:
         head = _json(self._config.pipeline, self._result, self._cautions, self._now)
+        if self._saved is not None:
+            head |= {"plan_id": self._saved.plan_id, "made_by": self._saved.made_by}
         if changes:
             print_json_rows("changes", (change.to_json() for change in self._changes()), head)
         else:

@@ -16,6 +16,7 @@ from pipelines.changes.shown import NameChange, ShownChange, ValueChange
 from pipelines.cli.output import printable
 from pipelines.cli.screens import duration, ends_words
 from pipelines.load.cautions import Caution, not_taken_back
+from pipelines.state.plans import SavedPlan
 from pipelines.verbs.plan import PlanResult
 
 LEADS_SHOWN = 10
@@ -49,6 +50,7 @@ def markdown_lines(
     cautions: Iterable[Caution],
     changes: Iterable[ShownChange],
     now: datetime,
+    saved: SavedPlan | None = None,
 ) -> Iterator[str]:
     """The document. `changes` are gone through once."""
     largest = Largest()
@@ -61,6 +63,9 @@ def markdown_lines(
     if account:
         whose = code(account["name"] or account["fingerprint"] or "")
         yield f"Account {whose}, {'Test' if account['mode'] == 'test' else 'Live'} mode. Nothing was sent."
+        yield ""
+    if saved is not None:
+        yield f"Saved as {code(saved.plan_id)} by {code(saved.made_by)}. It is applied once, as it is here."
         yield ""
     yield from _counts(result, now)
     yield from _largest(largest)

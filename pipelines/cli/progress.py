@@ -1,6 +1,6 @@
 """A bar that shows how far a verb has come."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import rich.progress
@@ -10,9 +10,31 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from pipelines.summary import Progress
 
 
+class Bar:
+    """A bar, called to move it."""
+
+    def __init__(self, drawn: rich.progress.Progress) -> None:
+        self._drawn = drawn
+        self._task = drawn.add_task("leads", total=None, rate="0.0")
+
+    def __call__(self, progress: Progress) -> None:
+        elapsed_s = self._drawn.tasks[0].elapsed or 0.0
+        rate = f"{progress.calls / elapsed_s:.1f}" if elapsed_s else "0.0"
+        self._drawn.update(self._task, completed=progress.settled, total=progress.total, rate=rate)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While something else has the terminal."""
+        self._drawn.stop()
+        try:
+            yield
+        finally:
+            self._drawn.start()
+
+
 @contextmanager
-def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """Gives the function that moves it. Drawn on stderr, and only where that is a terminal."""
+def progress_bar() -> Iterator[Bar]:
+    """Drawn on stderr, and only where that is a terminal."""
     console = Console(stderr=True)
     bar = rich.progress.Progress(
         TextColumn("{task.description}"),
@@ -25,11 +47,4 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
         disable=not console.is_terminal,
     )
     with bar:
-        task = bar.add_task("leads", total=None, rate="0.0")
-
-        def update(progress: Progress) -> None:
-            elapsed_s = bar.tasks[0].elapsed or 0.0
-            rate = f"{progress.calls / elapsed_s:.1f}" if elapsed_s else "0.0"
-            bar.update(task, completed=progress.settled, total=progress.total, rate=rate)
-
-        yield update
+        yield Bar(bar)

@@ -8,11 +8,13 @@ from typing import Any
 import click
 
 from connectors.errors import SyncError
+from pipelines.cli.choosing import choosing, terms_of
 from pipelines.cli.exits import DONE, FAILED, PARTIAL, SIGNALLED, code_of, failure_json, leave
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.progress import progress_bar
+from pipelines.cli.question import asker
 from pipelines.cli.screens import run_lines
 from pipelines.cli.signals import Stop
 from pipelines.cli.streams import may_be_lost
@@ -27,7 +29,7 @@ from pipelines.verbs.twins import refuse_twins
 @click.option(
     "--yes",
     is_flag=True,
-    help="Agree to the money of operations, and to more leads than guards.max_triggered.",
+    help="Agree beforehand: nobody is asked. Also to the money of operations and to guards.max_triggered.",
 )
 @click.option("--new-account", is_flag=True, help="The account or its mode is another one: begin anew in it.")
 @click.option(
@@ -37,6 +39,7 @@ from pipelines.verbs.twins import refuse_twins
 @click.option(
     "--restored", is_flag=True, help="The state was put back from a copy: go on with it, nothing is missing."
 )
+@choosing
 @click.option("--full", is_flag=True, help="Read an incremental source as a whole, not only its new rows.")
 @click.option(
     "--new-only", is_flag=True, help="Where all refusals are known from the run before: exit 0, not 3."
@@ -45,6 +48,7 @@ from pipelines.verbs.twins import refuse_twins
 @click.pass_obj
 def run(
     stop: Stop,
+    /,
     files: tuple[Path, ...],
     *,
     yes: bool,
@@ -55,13 +59,16 @@ def run(
     full: bool,
     new_only: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Load what changed since the last run, carry out operations, pull what is not fresh: what the file has.
 
+    On a terminal the plan is shown in five lines first, and a person is asked.
     Operations that move money are counted and summed up first, and sent with --yes alone.
     """
     codes = []
     printed = []
+    terms = terms_of(**chosen)
     configs = [read_file(file) for file in files]
     refuse_twins(configs)
     for config in configs:
@@ -75,6 +82,8 @@ def run(
                     full=full,
                     takes_tables=take_over_tables,
                     goes_on=restored,
+                    terms=terms,
+                    agree=asker(stop, progress.paused),
                     choices=Choices(new_account=new_account, new_pipeline=new_pipeline),
                     stopping=stop.asked,
                     progress=progress,
@@ -92,7 +101,7 @@ def run(
         printed.append(run_json(result))
         with may_be_lost():
             if not as_json:
-                print_lines(_lines(config, result))
+                print_lines(run_result_lines(config, result))
             if result.error is not None:
                 click.echo(f"{result.pipeline}: {result.error}", err=True)
     if as_json:
@@ -121,7 +130,7 @@ def run_json(result: RunResult) -> dict[str, Any]:
     }
 
 
-def _lines(config: PipelineConfig, result: RunResult) -> Iterator[str]:
+def run_result_lines(config: PipelineConfig, result: RunResult) -> Iterator[str]:
     yield from run_lines(result)
     if result.error is None and result.summary.counts.refused:
         known = ", all known since the run before" if result.has_nothing_new else ""

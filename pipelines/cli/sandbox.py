@@ -36,6 +36,8 @@ from pipelines.cli.output import print_json
 )
 @click.option("--missing-lead", default="206", show_default=True, type=click.Choice(["206", "223"]))
 @click.option("--text-limit", default=0, metavar="N", type=click.IntRange(0), help="Texts keep N characters.")
+@click.option("--drop-option", default="", metavar="NAME", help="An option that no custom field keeps.")
+@click.option("--ignore-tag", default="", metavar="NAME", help="A tag that is given without an effect.")
 @click.option("--firewall", is_flag=True, help="Calls with < or > in a value are answered by a page, 403.")
 @click.option(
     "--clock-offset-s", default=0.0, metavar="S", help="The clock of the server is S seconds ahead."

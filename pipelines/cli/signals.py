@@ -23,6 +23,22 @@ class Stop:
         """The exit code: that of the signal, if there was one."""
         return ended if self.number is None else SIGNALLED + self.number
 
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """While a person is asked Ctrl-C answers: it asks for a stop, and the question ends."""
+
+        def interrupt(number: int, _: object) -> None:
+            self.number = number
+            self._event.set()
+            raise KeyboardInterrupt
+
+        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
     def on_signal(self, number: int, _: object) -> None:
         if self.number is not None:
             os._exit(SIGNALLED + number)

@@ -42,6 +42,8 @@ GROUPS: Mapping[str, tuple[Verb, ...]] = {
     ),
     "Every night": (
         Verb("plan", "Show what a run would send, without sending it"),
+        Verb("apply", "Send a saved plan, exactly and once", settles=True),
+        Verb("plans", "List the saved plans, and who applied them"),
         Verb("run", "Load what changed, carry out operations, pull the tables", settles=True),
         Verb("status", "Show the last run and what waits"),
         Verb("runs", "List the last runs, newest first"),

@@ -32,6 +32,7 @@ from pipelines.config.scalars import (
     Text,
     also,
     beside,
+    number_between,
     offer,
     one_of,
     plain_text,
@@ -274,6 +275,8 @@ class LoadConfig(Section):
         Annotated[SuppressConfig, BeforeValidator(_suppress, json_schema_input_type=WRITTEN_SUPPRESS)], ...
     ] = ()
     """People who are never sent: lists of those who unsubscribed, bounced or complained elsewhere."""
+    canary: Annotated[int, number_between(0, 10_000, whole=True)] = 0
+    """How many leads go first, of every kind there is: they are read back, and a difference stops the run."""
     guards: GuardsConfig = Field(default_factory=GuardsConfig)
     """What stops a run."""
 

@@ -22,6 +22,7 @@ from pipelines.config.scalars import (
     Text,
     cell_text,
     detail,
+    number_between,
     offer,
     one_of,
     plain_text,
@@ -107,6 +108,13 @@ class StripStep(Section):
     """The characters, as one text."""
 
 
+class CutStep(Section):
+    """Keeps the beginning of a text."""
+
+    cut: Annotated[int, number_between(1, 1_000_000, whole=True)]
+    """How many characters it keeps."""
+
+
 class SplitStep(Section):
     """Splits one value into several."""
 
@@ -188,6 +196,7 @@ class NameStep(Section):
 
 MapOfStep = (
     StripStep
+    | CutStep
     | SplitStep
     | ReplaceStep
     | DefaultStep
@@ -200,6 +209,7 @@ MapOfStep = (
 ValueStep = WordStep | MapOfStep
 STEPS: dict[str, type[MapOfStep]] = {
     "strip": StripStep,
+    "cut": CutStep,
     "split": SplitStep,
     "replace": ReplaceStep,
     "default": DefaultStep,

@@ -12,7 +12,7 @@ and the people who asked to be forgotten.
 
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -34,7 +34,9 @@ VERSION = b"kartra-sync raw1"
 HASH_BYTES = 16
 _MARK = b"\0\0"
 
-NOT_MAPPED = frozenset({"source", "only", "guards", "suppress", "examples", "on_removed", "on_drift"})
+NOT_MAPPED = frozenset(
+    {"source", "only", "guards", "canary", "suppress", "examples", "on_removed", "on_drift"}
+)
 """Keys of the load section that do not change what a record maps to."""
 MAPPING_ROOMS = ("config", "contacts", "words")
 """The rooms of `pipelines` that the mapping imports: a test asks that it imports no others."""
@@ -55,8 +57,26 @@ def fingerprint(load: LoadConfig, columns: tuple[str, ...], forgotten: Forgotten
     read = tuple(sorted(read_columns(load, columns).intersection(unique_names(columns))))
     section = load.model_dump_json(exclude=set(NOT_MAPPED))
     everyone = sorted(forgotten.hashes) if forgotten else []
-    parts = [json.dumps(read), section, _code(), *(one.hex() for one in everyone)]
+    parts = [json.dumps(read), section, code_digest(), *(one.hex() for one in everyone)]
     return Fingerprint(read, blake2b("\n".join(parts).encode(), digest_size=16).digest())
+
+
+class Gathered:
+    """A digest of records and names in whatever order they come, and of how often each."""
+
+    def __init__(self) -> None:
+        self._sum = np.zeros(2, dtype="<u8")
+
+    def add(self, hashes: bytes) -> None:
+        """Of 16 bytes each, one behind the other."""
+        with np.errstate(over="ignore"):
+            self._sum += np.frombuffer(hashes, dtype="<u8").reshape(-1, 2).sum(axis=0, dtype="<u8")
+
+    def add_names(self, names: Iterable[str]) -> None:
+        self.add(b"".join(blake2b(name.encode(), digest_size=HASH_BYTES).digest() for name in names))
+
+    def digest(self) -> bytes:
+        return self._sum.tobytes()
 
 
 def raw_hashes(frame: pd.DataFrame, under: Fingerprint, marked: npt.NDArray[np.bool_] | None = None) -> bytes:
@@ -90,7 +110,7 @@ def _joined(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[bytes]:
 
 
 @cache
-def _code() -> str:
+def code_digest() -> str:
     """A text that changes with every module and library that maps."""
     code = blake2b(digest_size=16)
     for module in mapping_modules():

@@ -14,6 +14,7 @@ from typing import assert_never
 from pipelines.config.values import (
     PLACEHOLDER,
     CountryStep,
+    CutStep,
     DateStep,
     DefaultStep,
     MapStep,
@@ -170,6 +171,8 @@ def _shape(step: ValueStep) -> Shape:
             return lambda text, _: _titled(text)
         case StripStep():
             return lambda text, _: text.strip(step.strip)
+        case CutStep():
+            return lambda text, _: text[: step.cut].rstrip()
         case ReplaceStep():
             return lambda text, _: _replaced(text, step.replace)
         case MapStep():

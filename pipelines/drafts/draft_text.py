@@ -15,6 +15,8 @@ from pipelines.drafts.headers import FIELD_NAMES
 from pipelines.drafts.named_source import yaml_scalar
 
 CUSTOM_FIELDS_SHOWN = 40
+MOST_TRIGGERED = 1_000
+"""Leads that get the same thing in one run before a person has to agree: as many as one can explain to."""
 SCHEMA = "# yaml-language-server: $schema=kartra-sync.schema.json"
 """Editors complete by it; `kartra-sync schema` prints it."""
 
@@ -80,7 +82,9 @@ def _remarks(draft: Draft) -> Iterator[str]:
 def _guard_lines(draft: Draft) -> Iterator[str]:
     """A source that shrinks, or loses its people, is more often a broken export than the truth."""
     fewest = max(1, draft.rows // 2)
-    yield f"  guards: {{min_rows: {fewest}, max_removed: 5%, max_failed: 5%}}  # what stops a run"
+    triggered = f"max_triggered: {MOST_TRIGGERED}"
+    yield "  # What stops a run. The last: a tag or list for more leads needs a yes, for it can send mail."
+    yield f"  guards: {{min_rows: {fewest}, max_removed: 5%, max_failed: 5%, {triggered}}}"
 
 
 def _custom_lines(draft: Draft) -> Iterator[str]:

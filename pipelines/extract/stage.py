@@ -13,7 +13,7 @@ from pipelines.contacts.chosen import chosen
 from pipelines.contacts.chunks import ChunkMapper, MappedChunk, records_of
 from pipelines.contacts.columns import naming_file
 from pipelines.contacts.contract import contract_notes
-from pipelines.contacts.fingerprint import fingerprint, raw_hashes
+from pipelines.contacts.fingerprint import Gathered, fingerprint, raw_hashes
 from pipelines.contacts.known_records import KnownRecords
 from pipelines.contacts.lead import DesiredLead, Record, digest, shape
 from pipelines.contacts.mapping import Invalid, Mapped, mapper, read_columns
@@ -38,8 +38,10 @@ def stage(
     run_id: str | None,
     between: Callable[[], None] = lambda: None,
     skip_known: bool = False,
-) -> None:
+) -> bytes:
     """Fill the staging table; one record per key is left in it. Counts rows in `summary`.
+
+    Gives a digest of all that was read, suppressed addresses too.
 
     With `skip_known` records that are known to be as Kartra acknowledged them are counted as unchanged leads
     and not staged: nothing else differs. `between` is called after each chunk. Raises SourceError,
@@ -47,9 +49,11 @@ def stage(
     """
     staging = _Staging(source, load, store, summary, run_id, between)
     store.staging.begin(unpack)
+    suppressed = Gathered()
     for suppress in load.suppress:
         for addresses in suppressed_addresses(suppress):
             store.staging.suppress(addresses, suppressed_by(suppress))
+            suppressed.add_names(addresses)
             between()
     with summary.timings.stage("known"):
         known = _known_records(load, store) if skip_known else None
@@ -65,6 +69,7 @@ def stage(
         summary.counts.leads["unchanged"] = known.seen_count
         if load.on_removed:
             store.staging.note_unseen(known.unseen())
+    return suppressed.digest() + staging.gathered.digest()
 
 
 def _settle(load: LoadConfig, store: Store, summary: Summary, run_id: str | None) -> None:
@@ -128,10 +133,12 @@ class _Staging:
         self._run_id, self._between = run_id, between
         forgotten = store.forgetting.forgotten()
         self._under = fingerprint(load, source.columns, forgotten)
+        self.gathered = Gathered()
         self._mapper = ChunkMapper(load, source.columns, source_columns(source), forgotten)
 
     def read(self, known: KnownRecords | None) -> None:
         """Known records that are not the only ones of their key are shared after it."""
+        self.gathered = Gathered()
         self._summary.counts.read = self._summary.counts.invalid = self._summary.counts.not_chosen = 0
         self._summary.counts.held_back.clear()
         self._summary.counts.unclear.clear()
@@ -162,6 +169,7 @@ class _Staging:
         for chunk in chunks:
             with stage_of("hash"):
                 hashes = raw_hashes(chunk.frame, self._under, self._mapper.marked(chunk))
+                self.gathered.add(hashes)
             with stage_of("compare"):
                 is_new = None if known is None else ~known.see(hashes)
             with stage_of("map"):

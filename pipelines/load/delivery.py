@@ -8,7 +8,7 @@ moments", §3.4).
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
@@ -103,6 +103,12 @@ class Delivery:
             self._last_pass = True
             self._turns.begin_anew()
             self._workers.work(self._planned())
+
+    def deliver_first(self, keys: Sequence[str]) -> None:
+        """Send what is planned for these leads alone; `deliver` sends the others."""
+        entries = self._store.outbox.planned_of(keys)
+        self._workers.expect(len(entries))
+        self._workers.work(begin(entry, self.rules) for entry in entries)
 
     def _planned(self) -> Iterator[Task]:
         after = 0

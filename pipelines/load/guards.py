@@ -7,7 +7,7 @@ from types import MappingProxyType
 from connectors.privacy import mask_text
 from pipelines.config.guards import GuardsConfig
 from pipelines.contacts.held_back import unclear_lines
-from pipelines.errors import GuardError
+from pipelines.errors import GuardError, TriggerError
 from pipelines.state.store import Store
 from pipelines.summary import Summary
 
@@ -54,7 +54,7 @@ def check_before(
             if limit.exceeded(count, rows)
         ]
         if over:
-            raise GuardError(
+            raise TriggerError(
                 f"about to give {', '.join(over)}, more than guards.max_triggered allows: nothing was sent,"
                 " because each can send mail. If it is meant: kartra-sync run --yes"
             )

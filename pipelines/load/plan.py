@@ -1,43 +1,25 @@
 """What a run has to do: each staged lead decided, what the account lacks named, nothing sent yet."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.errors import ConfigError
 from pipelines.batches import batches
-from pipelines.changes.diff import (
-    Change,
-    diff_lead,
-    remembered,
-    removal,
-    theirs,
-    unproven_wishes,
-    why_parked,
-)
+from pipelines.changes.diff import Change, remembered, theirs
 from pipelines.changes.inventory import Missing, missing_message, needs_inventory
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Snapshot, Unwanted
 from pipelines.load.account_names import Shortfall
 from pipelines.load.addresses import AddressOrder, order_of
+from pipelines.load.choosing import EVERYBODY, Choice, leave_others
 from pipelines.load.custom_fields import FieldToCreate
+from pipelines.load.decisions import Decision, decide, decided_differences, planned_removals
 from pipelines.state.database import BATCH
 from pipelines.state.staging import Difference
 from pipelines.state.store import Store
 from pipelines.summary import Summary
-
-NOTHING = Change()
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """How a difference is to end. `change` is empty where nothing is to be sent, `reason` then why."""
-
-    outcome: str
-    change: Change = NOTHING
-    calls: int = 0
-    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -71,28 +53,6 @@ class Plan:
         self.actions.pop("create_custom_field", None)
 
 
-def decide(difference: Difference, load: LoadConfig) -> Decision:
-    """Pure. A lead Kartra may have had before us counts as created until Kartra says otherwise."""
-    if difference.refused is not None:
-        return Decision("parked", reason=difference.refused[1])
-    if difference.origin == "skipped":
-        if load.existing == "skip" or load.sync_mode == "create_only":
-            return Decision("skipped")
-        return Decision("edited", diff_lead(difference.desired, Snapshot(difference.desired.email)), 2)
-    if difference.snapshot is None:
-        change = diff_lead(difference.desired, None)
-        if load.sync_mode == "update_only":
-            return Decision("edited", change, calls=2)
-        return Decision("created", change, calls=1)
-    change = diff_lead(difference.desired, difference.snapshot)
-    if not change:
-        unproven = unproven_wishes(difference.desired, difference.snapshot)
-        return Decision("parked", reason=why_parked(unproven)) if unproven else Decision("unchanged")
-    if load.sync_mode == "create_only":
-        return Decision("skipped")
-    return Decision("edited", change, calls=2 if change.needs_read else 1)
-
-
 def make_plan(
     store: Store,
     load: LoadConfig,
@@ -101,17 +61,21 @@ def make_plan(
     *,
     run_id: str | None,
     unknown: frozenset[str] = frozenset(),
+    choice: Choice = EVERYBODY,
     between: Callable[[], None] = lambda: None,
 ) -> Plan:
     """Decide every staged lead, and count it in `summary` where nothing is to be sent, beside those known.
 
     With a `run_id` the changes are written to the outbox. Leads in `unknown` have a try whose outcome
-    nobody knows yet: they are left alone.
+    nobody knows yet: they are left alone, and so is who is not in `choice`.
     """
     plan = Plan()
     with summary.timings.stage("diff"):
         unchanged, skipped = store.staging.count_unchanged()
         store.new_leads.set_apart()
+        if not choice.is_all:
+            summary.counts.not_asked = leave_others(store, load, choice, unknown)
+            summary.counts.leads["deferred"] += summary.counts.not_asked
         _plan_new(store, load, plan, shortfall)
     summary.counts.leads.update(unchanged=unchanged, skipped=skipped)
     if run_id is not None:
@@ -140,7 +104,7 @@ def make_plan(
                 store.leads.mark_same(same)
                 store.outbox.enqueue(run_id, enqueued)
         between()
-    from_source = planned_removals(store, load, unknown)
+    from_source = choice.of_removals(planned_removals(store, load, unknown), plan.changes)
     for removals in summary.timings.stage_of_each("removed", batches(from_source, BATCH)):
         for _, _, change in removals:
             plan.removed += 1
@@ -171,30 +135,6 @@ def refuse_missing(plan: Plan) -> None:
         raise ConfigError(
             missing_message(plan.missing) + "\nNothing was sent. Create them in Kartra, or mend the names"
         )
-
-
-def decided_differences(
-    store: Store, load: LoadConfig, unknown: frozenset[str], circles: Mapping[str, str]
-) -> Iterator[tuple[Difference, Decision]]:
-    """Leads that are not as acknowledged, each with how it is to end; not new ones set apart."""
-    for difference in store.staging.differences():
-        if difference.key in unknown:
-            yield difference, Decision("deferred")
-        elif difference.key in circles:
-            yield difference, Decision("parked", reason=circles[difference.key])
-        else:
-            yield difference, decide(difference, load)
-
-
-def planned_removals(
-    store: Store, load: LoadConfig, unknown: frozenset[str]
-) -> Iterator[tuple[str, Snapshot, Change]]:
-    """Leads whose contact has gone from the source, each with what is taken from it."""
-    if not load.on_removed:
-        return
-    for key, snapshot in store.staging.removed():
-        if key not in unknown and (change := removal(snapshot, load.on_removed)):
-            yield key, snapshot, change
 
 
 def _plan_new(store: Store, load: LoadConfig, plan: Plan, shortfall: Shortfall) -> None:

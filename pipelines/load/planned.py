@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from heapq import merge
 from typing import Literal
 
+from pipelines.changes.compile import change_to_json
 from pipelines.changes.diff import Change
 from pipelines.changes.shown import ShownChange, shown
 from pipelines.config.load import LoadConfig
-from pipelines.contacts.lead import Snapshot
+from pipelines.contacts.lead import Origin, Snapshot
 from pipelines.load.addresses import AddressOrder
-from pipelines.load.plan import Decision, decide, decided_differences, planned_removals
+from pipelines.load.choosing import EVERYBODY, Choice
+from pipelines.load.decisions import Decision, decide, decided_differences, planned_removals
+from pipelines.state.plans import SavedChange
 from pipelines.state.staging import Difference
 from pipelines.state.store import Store
 
@@ -28,36 +31,61 @@ class Planned:
     kind: Literal["load", "removal"]
     row: int | None
     line: int | None
+    digest: bytes
     outcome: str
     change: Change
     snapshot: Snapshot | None
+    origin: Origin | None
 
     def shown(self) -> ShownChange:
         """As people read it."""
-        return shown(self.key, self.row, self.line, self.outcome, self.change, self.snapshot)
+        known = self.snapshot if self.origin != "skipped" else None
+        return shown(self.key, self.row, self.line, self.outcome, self.change, known)
+
+    def saved(self) -> SavedChange:
+        """As a plan that is kept has it."""
+        return SavedChange(
+            self.key,
+            self.kind,
+            self.row,
+            self.line,
+            self.digest,
+            self.outcome,
+            change_to_json(self.change),
+            self.snapshot.lead_id if self.snapshot else None,
+            self.origin,
+            self.snapshot.to_json() if self.snapshot else None,
+        )
 
 
 def planned_changes(
-    store: Store, load: LoadConfig, addresses: AddressOrder, unknown: frozenset[str] = NOBODY
+    store: Store,
+    load: LoadConfig,
+    addresses: AddressOrder,
+    unknown: frozenset[str] = NOBODY,
+    choice: Choice = EVERYBODY,
 ) -> Iterator[Planned]:
-    """After `make_plan`: what it has counted. Leads in `unknown` are left alone."""
+    """After `make_plan`: what it has counted. Leads in `unknown` are left alone, as there."""
+    taken = 0
     new = ((difference, decide(difference, load)) for difference in store.new_leads.leads())
     known = decided_differences(store, load, unknown, addresses.circles)
     for difference, decision in merge(new, known, key=lambda one: one[0].row):
         if decision.change:
+            taken += 1
             yield _planned(difference, decision)
-    for key, snapshot, change in planned_removals(store, load, unknown):
-        yield Planned(key, "removal", None, None, "removed", change, snapshot)
+    for key, snapshot, change in choice.of_removals(planned_removals(store, load, unknown), taken):
+        yield Planned(key, "removal", None, None, b"", "removed", change, snapshot, None)
 
 
 def _planned(difference: Difference, decision: Decision) -> Planned:
-    known = difference.snapshot if difference.origin != "skipped" else None
     return Planned(
         difference.key,
         "load",
         difference.row,
         difference.line,
+        difference.digest,
         decision.outcome,
         decision.change,
-        known,
+        difference.snapshot,
+        difference.origin,
     )

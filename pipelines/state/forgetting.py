@@ -51,6 +51,7 @@ class Forgetting:
                 "outbox": self._queries.forget_outbox(names=_json(names)),
                 "refusals": self._queries.forget_refusals(names=_json(names)),
                 "rejects": self._forget_rejects(names),
+                "plans": self._queries.forget_plans(names=_json(names)),
                 "imports": self._queries.forget_imports(names=_json(names)),
                 "operations": self._queries.forget_operations(names=_json(names)),
             }
@@ -58,7 +59,13 @@ class Forgetting:
 
     def _all_names(self, names: frozenset[str]) -> frozenset[str]:
         """Every key and address of the person, however many changes of address lie between."""
-        same_person = (self._queries.addresses_of, self._queries.keys_of, self._queries.operation_keys_of)
+        same_person = (
+            self._queries.addresses_of,
+            self._queries.plan_addresses_of,
+            self._queries.keys_of,
+            self._queries.plan_keys_of,
+            self._queries.operation_keys_of,
+        )
         while more := {row["name"] for ask in same_person for row in ask(names=_json(names))} - names:
             names |= more
         return names

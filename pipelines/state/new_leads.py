@@ -23,6 +23,20 @@ class NewLeads:
             self._queries.find(scope_id=self._scope.scope_id)
             self._queries.find_shapes()
 
+    def set_apart_again(self) -> None:
+        """After some of what was staged was left."""
+        with self._database.transaction():
+            self._queries.clear_leads()
+            self._queries.clear_shapes()
+        self.set_apart()
+
+    def places(self) -> Iterator[tuple[int, str]]:
+        """(row, key) of the new leads that were set apart, in the order of the source. Read in batches."""
+        after = 0
+        while rows := self._queries.places(after=after, count=BATCH):
+            yield from ((row["row"], row["key"]) for row in rows)
+            after = rows[-1]["row"]
+
     def shapes(self) -> Iterator[tuple[int, Difference]]:
         """(count, lead): one new lead of each shape, with the number of its kind. Read in batches."""
         after = 0

@@ -1,5 +1,6 @@
 """The outbox: changes that are planned, sent and settled."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -94,6 +95,11 @@ class Outbox:
         if not self._queries.has_staging():
             return []
         rows = self._queries.planned(scope_id=self._scope.scope_id, after=after, count=BATCH)
+        return [_entry(row) for row in rows]
+
+    def planned_of(self, keys: Sequence[str]) -> list[Entry]:
+        """The planned entries of these leads, in their order."""
+        rows = self._queries.planned_of(scope_id=self._scope.scope_id, keys=json.dumps(keys))
         return [_entry(row) for row in rows]
 
     def unsettled(self) -> list[Entry]:

@@ -205,6 +205,22 @@ class Staging:
         with self._database.transaction():
             self._queries.note_unseen((raw,) for raw in unseen)
 
+    def leave(self, rows: Iterable[int]) -> int:
+        """Take these rows out of the staging table: their leads stay as they are, and have not gone.
+
+        Gives how many there were. Once for each staging.
+        """
+        with self._database.transaction():
+            self._queries.create_others()
+            self._queries.add_other((row,) for row in rows)
+            self._queries.note_others_present()
+            return int(self._queries.drop_others())
+
+    def count_missing(self, keys: Iterable[str]) -> int:
+        """How many of these keys are neither in the source nor those of leads that are known."""
+        asked = json.dumps(sorted(keys))
+        return int(self._queries.count_missing(scope_id=self._scope.scope_id, keys=asked))
+
     def collapsing(self) -> list[tuple[int, str]]:
         """(row, address) of at most 50 staged leads that Test mode would store as one."""
         return [(row["row"], row["email"]) for row in self._queries.collapsing()]

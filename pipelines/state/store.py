@@ -24,6 +24,7 @@ from pipelines.state.leads import Leads
 from pipelines.state.new_leads import NewLeads
 from pipelines.state.outbox import Outbox
 from pipelines.state.outcomes import Outcomes
+from pipelines.state.plans import Plans
 from pipelines.state.refusals import Refusals
 from pipelines.state.rejects import Rejects
 from pipelines.state.runs import Runs
@@ -69,6 +70,7 @@ class Store:
         self.new_leads = NewLeads(database, scope)
         self.leads = Leads(database, scope)
         self.outbox = Outbox(database, scope)
+        self.plans = Plans(database, scope)
         self.refusals = Refusals(database, scope)
         self.rejects = Rejects(database)
         self.outcomes = Outcomes(database)

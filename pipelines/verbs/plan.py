@@ -22,10 +22,12 @@ from pipelines.pull.job import PullEstimate, estimate_pull
 from pipelines.state.store import Store
 from pipelines.summary import Summary
 from pipelines.verbs.account import open_client
-from pipelines.verbs.identity import Choices, find, refuse_shared
+from pipelines.verbs.identity import Choices, enter, find, refuse_shared
+from pipelines.verbs.loading import guard_plan, log, may_skip
 from pipelines.verbs.reading import store_of
-from pipelines.verbs.run import contacts_of, guard_plan, log, may_skip
+from pipelines.verbs.run import contacts_of
 from pipelines.verbs.twins import note_of_twin
+from pipelines.verbs.work import Caller, leased
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,12 @@ class OpenPlan:
 
     result: PlanResult
     store: Store
+    account: str
+    """By which the state tells accounts apart."""
     load: LoadConfig | None
     """As it is for what was read: of an incremental source, for its new rows."""
+    source: bytes = b""
+    """The digest of what was read."""
 
     def changes(self) -> Iterator[Planned]:
         """Lead by lead, in the order of the source, from a state that a run may move meanwhile."""
@@ -73,8 +79,11 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
 
 
 @contextmanager
-def open_plan(config: PipelineConfig) -> Iterator[OpenPlan]:
-    """As `plan_pipeline`, and the changes can be read meanwhile."""
+def open_plan(config: PipelineConfig, *, to_keep: bool = False) -> Iterator[OpenPlan]:
+    """As `plan_pipeline`, and the changes can be read meanwhile.
+
+    `to_keep`: the store may be written, and no run goes on. Raises LockedError where one does.
+    """
     summary = Summary()
     with summary.timings.stage("open source"):
         source = contacts_of(config, summary)
@@ -83,21 +92,25 @@ def open_plan(config: PipelineConfig) -> Iterator[OpenPlan]:
     result = PlanResult(Plan(), summary, 0, 0.0, [], 0, None, None)
     with ExitStack() as opened:
         with summary.timings.stage("open state"):
-            store = opened.enter_context(store_of(config, check_beside=True))
-        standing = find(config, store)
+            store = opened.enter_context(
+                Store(config.state) if to_keep else store_of(config, check_beside=True)
+            )
+        standing = enter(config, store) if to_keep else find(config, store)
+        if to_keep:
+            opened.enter_context(leased(config, store, standing.account, Caller()))
         account, summary.account = standing.account, standing.to_json()
         summary.notes += standing.notes
         summary.notes += [note] if (note := note_of_twin(store, config)) else []
-        extract = None
+        extract, digest = None, b""
         if source is not None:
             extract = extract_of(source, config.needs_load(), store, summary)
-            result = _plan_load(config, extract, store, account, summary)
+            result, digest = _plan_load(config, extract, store, account, summary)
         store.check_is_whole()
         if config.operations is not None:
             result = _plan_operations(config, store, account, result)
         if config.pull is not None:
             result = _plan_pull(config, store, account, result)
-        yield OpenPlan(result, store, extract.load if extract else None)
+        yield OpenPlan(result, store, account, extract.load if extract else None, digest)
 
 
 def _plan_pull(config: PipelineConfig, store: Store, account: str, result: PlanResult) -> PlanResult:
@@ -128,14 +141,15 @@ def _plan_operations(config: PipelineConfig, store: Store, account: str, result:
 
 def _plan_load(
     config: PipelineConfig, extract: Extract, store: Store, account: str, summary: Summary
-) -> PlanResult:
+) -> tuple[PlanResult, bytes]:
+    """And the digest of what was read."""
     source, load = extract.source, extract.load
     unchecked: list[str] = []
     client = open_client(config)
     try:
         inventory = AccountInventory(KeptLists(store, account, keep=False), client, load)
         known = _Lenient(inventory, unchecked)
-        stage(source, load, store, summary, run_id=None, skip_known=may_skip(config))
+        digest = stage(source, load, store, summary, run_id=None, skip_known=may_skip(config))
         with summary.timings.stage("check state"):
             store.check_is_whole()
         refuse_shared(config, store, Choices())
@@ -156,7 +170,7 @@ def _plan_load(
     for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
         summary.counts.leads[name] += count
     calls = plan.calls + asking
-    return PlanResult(
+    result = PlanResult(
         plan,
         summary,
         calls,
@@ -166,6 +180,7 @@ def _plan_load(
         unchecked[0] if unchecked else None,
         refusal,
     )
+    return result, digest
 
 
 class _Lenient:

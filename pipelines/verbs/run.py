@@ -7,29 +7,20 @@ from datetime import datetime
 
 from connectors.errors import SyncError
 from connectors.kartra.profile import LeadProfile
-from connectors.privacy import mask_address
 from connectors.sources import Source
 from pipelines.calls.context import RunContext
-from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.errors import GuardError
-from pipelines.extract.incremental import Extract, extract_of
-from pipelines.extract.stage import check_columns, stage
+from pipelines.extract.incremental import extract_of
+from pipelines.extract.stage import check_columns
 from pipelines.extract.transform import open_records
-from pipelines.load.account_names import AccountInventory, KeptLists, Shortfall
-from pipelines.load.custom_fields import creatable_fields, create_fields
-from pipelines.load.delivery import Delivery
-from pipelines.load.given_again import refuse_given_again
-from pipelines.load.guards import check_before, unclear_at_first
-from pipelines.load.plan import Plan, make_plan, refuse_missing
 from pipelines.operations.job import check_operation_columns, run_operations
 from pipelines.pull.job import pull_tables
-from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.drift import DriftCheck
-from pipelines.verbs.identity import Choices, enter, refuse_shared
+from pipelines.verbs.identity import Choices, enter
+from pipelines.verbs.loading import Terms, load_contacts
 from pipelines.verbs.twins import note_of_twin
-from pipelines.verbs.work import Caller, Work, work_on
+from pipelines.verbs.work import Caller, Question, Work, work_on
 from pipelines.verbs.world import THIS_WORLD, World
 
 log = logging.getLogger("kartra_sync.run")
@@ -73,6 +64,8 @@ def run_pipeline(
     choices: Choices = Choices(),  # noqa: B008 - frozen
     goes_on: bool = False,
     kind: str = "",
+    terms: Terms = Terms(),  # noqa: B008 - frozen
+    agree: Callable[[Question], bool] | None = None,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
     world: World = THIS_WORLD,
@@ -84,6 +77,7 @@ def run_pipeline(
     of the pull that hold another account; `choices`: whose account and pipeline it is; `goes_on`: to a
     state that was put back from a copy. `full`: an incremental source is read as a whole. `kind`: what stands
     in `runs` of a load that is not of the pipeline's own source.
+    `terms`: whose leads are sent, and how many first; `agree` asks a person before they are.
     """
     summary = Summary()
     with summary.timings.stage("open source"):
@@ -92,13 +86,13 @@ def run_pipeline(
             check_operation_columns(config)
     with summary.timings.stage("open state"):
         opened = world.open_store(config.state)
-    caller = Caller(approved, stopping, progress, goes_on, takes_tables, world)
+    caller = Caller(approved, stopping, progress, goes_on, takes_tables, world, agree)
     with opened as store:
         summary.notes += [note] if (note := note_of_twin(store, config)) else []
         standing = enter(config, store, choices=choices, stopping=stopping, world=world)
         summary.account = standing.to_json()
         with work_on(config, store, standing.account, caller, kind=kind, summary=summary) as work:
-            _carry_out(work, source, choices, full=full)
+            _carry_out(work, source, choices, terms, full=full)
         run_id = work.context.run_id
         known = store.outcomes.known_refusals(config.pipeline, run_id) if summary.counts.refused else 0
     return RunResult(
@@ -113,12 +107,14 @@ def run_pipeline(
     )
 
 
-def _carry_out(work: Work, source: Source | None, choices: Choices, *, full: bool) -> None:
+def _carry_out(work: Work, source: Source | None, choices: Choices, terms: Terms, *, full: bool) -> None:
     """What stops the load stops operations, too; tables are pulled as long as calls may leave."""
     run = work.context
     if source is not None:
-        work.extract = extract_of(source, run.config.needs_load(), run.store, run.summary, full=full)
-        work.fail(_load(work, work.extract, choices))
+        extract = extract_of(source, run.config.needs_load(), run.store, run.summary, full=full)
+        if terms.choice.is_all:  # else its mark stays where it is: the others are to be read again
+            work.extract = extract
+        work.fail(load_contacts(work, extract, choices, terms))
     if run.config.operations is not None and work.goes_on:
         run_operations(run)
     if run.config.pull is not None and work.may_call:
@@ -127,118 +123,9 @@ def _carry_out(work: Work, source: Source | None, choices: Choices, *, full: boo
     work.between()
 
 
-def _load(work: Work, extract: Extract, choices: Choices) -> SyncError | None:
-    """Gives what ended it early once something may have been sent; raises what did so before."""
-    run, load = work.context, extract.load
-    kept = KeptLists(run.store, run.account, clock=run.clock)
-    inventory = AccountInventory(kept, run.client, load, pool=run.pool)
-    delivery = Delivery(run, inventory)
-    with run.summary.timings.stage("recover"):
-        delivery.recover()
-    if delivery.failure is not None:
-        return delivery.failure
-    plan = _plan(work, extract, inventory, choices)
-    with run.summary.timings.stage("guard"):
-        refusal = guard_plan(load, run.store, run.summary, plan, approved=run.approved)
-    if refusal:
-        return refusal
-    with run.summary.timings.stage("guard"):
-        refuse_given_again(run, delivery.rules, between=work.between)
-    if run.config.kartra.mode == "test":
-        _warn_of_collapsing(run.store.staging.collapsing())
-    if plan.new_fields:
-        work.between()
-        _create_fields(run, plan, inventory)
-    _keep_hashes(run)
-    if plan.changes:
-        with run.summary.timings.stage("deliver"):
-            delivery.deliver(plan.changes, plan.addresses)
-        _keep_hashes(run)
-    run.summary.counts.actions.update(delivery.actions)
-    run.summary.counts.retried += delivery.retried
-    return delivery.failure
-
-
-def _plan(work: Work, extract: Extract, inventory: AccountInventory, choices: Choices) -> Plan:
-    """Stage the source and decide what to send. Raises ConfigError for names that the account lacks."""
-    run, load = work.context, extract.load
-    unknown = frozenset(entry.key for entry in run.store.outbox.unsettled())
-    stage(
-        extract.source,
-        load,
-        run.store,
-        run.summary,
-        run_id=run.run_id,
-        between=work.between,
-        skip_known=may_skip(run.config),
-    )
-    refuse_shared(run.config, run.store, choices)
-    plan = make_plan(
-        run.store,
-        load,
-        Shortfall(inventory.current, inventory.asked, creatable_fields(load)),
-        run.summary,
-        run_id=run.run_id,
-        unknown=unknown,
-        between=work.between,
-    )
-    run.summary.notes += [inventory.note] if inventory.note else []
-    refuse_missing(plan)
-    return plan
-
-
-def _create_fields(run: RunContext, plan: Plan, inventory: AccountInventory) -> None:
-    made = create_fields(
-        plan.new_fields,
-        run.client,
-        inventory.custom_fields,
-        settle_s=run.config.kartra.settle_s,
-        clock=run.clock,
-    )
-    run.summary.counts.actions["create_custom_field"] += len(made)
-    run.summary.notes += [f"custom field {field} created" for field in made]
-
-
-def _keep_hashes(run: RunContext) -> None:
-    with run.summary.timings.stage("keep"):
-        run.store.leads.keep_raw_hashes()
-
-
 def _seeing(run: RunContext) -> Callable[[LeadProfile, datetime], None]:
     """What a pull does with the profiles that it reads anyway."""
     return DriftCheck(run.config, run.store).see if run.config.load is not None else _ignore
-
-
-def may_skip(config: PipelineConfig) -> bool:
-    """In Test mode all addresses are compared with each other."""
-    return config.kartra.mode != "test"
-
-
-def guard_plan(
-    load: LoadConfig, store: Store, summary: Summary, plan: Plan, *, approved: bool
-) -> GuardError | None:
-    is_share = plan.removed or (plan.edited_known and not load.guards.max_edited.is_whole)
-    try:
-        check_before(
-            load.guards,
-            rows=summary.counts.read,
-            known=store.leads.count() if is_share else 0,
-            edited=plan.edited_known,
-            removed=plan.removed,
-            triggered=plan.triggered,
-            approved=approved,
-            unclear=unclear_at_first(store, summary),
-        )
-    except GuardError as error:
-        return error
-    return None
-
-
-def _warn_of_collapsing(collapsing: list[tuple[int, str]]) -> None:
-    for row, address in collapsing:
-        log.warning(
-            "Test mode stores row %d (%s) under an address others have too", row, mask_address(address)
-        )
 
 
 def _ignore(profile: LeadProfile, asked_at: datetime) -> None:

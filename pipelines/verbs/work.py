@@ -10,8 +10,9 @@ from connectors.errors import AccessRefusedError, ApiError, ConfigError, Retryab
 from pipelines.calls.context import RunContext
 from pipelines.calls.heartbeat import Heartbeat
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.errors import GuardError, LeaseLostError, LockedError, SurroundingsError
+from pipelines.errors import GuardError, LeaseLostError, LockedError, StalePlanError, SurroundingsError
 from pipelines.extract.incremental import Extract
+from pipelines.load.plan import Plan
 from pipelines.state.clock import new_run_id
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
@@ -19,7 +20,7 @@ from pipelines.verbs.world import THIS_WORLD, World
 
 log = logging.getLogger("kartra_sync.run")
 
-REFUSED = (ConfigError, GuardError, AccessRefusedError)
+REFUSED = (ConfigError, GuardError, StalePlanError, AccessRefusedError)
 """Nothing has failed: what was asked for is not done as it is."""
 
 
@@ -41,13 +42,27 @@ class Caller:
     takes_tables: bool = False
     """Whether a person has agreed to tables of a pull that hold another account."""
     world: World = THIS_WORLD
+    agree: "Callable[[Question], bool] | None" = None
+    """Asks a person before a load is sent; None where nobody is there who could be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked before anything is sent. `concern`: what a guard refuses without a yes."""
+
+    config: PipelineConfig
+    summary: Summary
+    plan: Plan
+    seconds: float
+    concern: str = ""
 
 
 class Work:
     """The work as it goes, and once it has ended how: `status`, `error`, `message`."""
 
-    def __init__(self, context: RunContext, verb: str) -> None:
+    def __init__(self, context: RunContext, verb: str, agree: "Callable[[Question], bool] | None") -> None:
         self.context = context
+        self.agree = agree
         self._verb = verb
         self._heart = Heartbeat(context.beat, context.clock)
         self._started = context.clock.monotonic()
@@ -145,7 +160,9 @@ class Work:
         elif self.error is not None:
             self.status = "refused" if isinstance(self.error, REFUSED) else "failed"
         else:
-            rest = self.summary.counts.leads["deferred"] if self._is_run else 0
+            rest = (
+                self.summary.counts.leads["deferred"] - self.summary.counts.not_asked if self._is_run else 0
+            )
             is_partial = self.is_partial or self.summary.counts.refused or rest
             self.status = "partial" if is_partial else "succeeded"
 
@@ -170,7 +187,7 @@ def work_on(
     """
     with leased(config, store, account, caller, summary) as run:
         store.runs.begin(run.run_id, config.pipeline, verb=verb or kind, undoes=undoes, keep=config.keep)
-        work = Work(run, verb)
+        work = Work(run, verb, caller.agree)
         try:
             yield work
         except StoppedError:

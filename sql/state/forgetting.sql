@@ -37,6 +37,20 @@ WHERE given.key IN (SELECT value FROM json_each(:names)) AND given.email IS NOT 
       AND other.key NOT IN (SELECT value FROM json_each(:names))
   );
 
+-- name: plan_addresses_of(names)
+-- As `addresses_of`, from the plans that are kept.
+SELECT json_extract(change, '$.email') AS name FROM plan_changes
+WHERE key IN (SELECT value FROM json_each(:names)) AND json_extract(change, '$.email') IS NOT NULL
+UNION
+SELECT json_extract(snapshot, '$.email') FROM plan_changes
+WHERE key IN (SELECT value FROM json_each(:names)) AND snapshot IS NOT NULL;
+
+-- name: plan_keys_of(names)
+-- As `keys_of`, from the plans that are kept.
+SELECT key AS name FROM plan_changes
+WHERE json_extract(change, '$.email') IN (SELECT value FROM json_each(:names))
+   OR json_extract(snapshot, '$.email') IN (SELECT value FROM json_each(:names));
+
 -- name: keys_of(names)
 -- The keys that have one of the given addresses (a JSON array) in this file, in any pipeline. One row each.
 SELECT key AS name FROM leads
@@ -74,6 +88,10 @@ DELETE FROM outbox WHERE key IN (SELECT value FROM json_each(:names));
 -- name: forget_refusals(names)!
 -- Everything of the given keys (a JSON array) in this table, in every pipeline.
 DELETE FROM refusals WHERE key IN (SELECT value FROM json_each(:names));
+
+-- name: forget_plans(names)!
+-- Everything of the given keys (a JSON array) in this table: the plan does not hold any more.
+DELETE FROM plan_changes WHERE key IN (SELECT value FROM json_each(:names));
 
 -- name: forget_imports(names)!
 -- Everything of the given keys (a JSON array) in this table, in every pipeline.

@@ -28,6 +28,23 @@ WHERE new_shapes.row > :after
 ORDER BY new_shapes.row
 LIMIT :count;
 
+-- name: clear_leads()!
+-- Some of what was staged is left: they are found anew.
+DELETE FROM temp.new_leads;
+
+-- name: clear_shapes()!
+-- The same.
+DELETE FROM temp.new_shapes;
+
+-- name: places(after, count)
+-- The rows and keys of the next new leads in the order of the source, one row each.
+SELECT staged.row, staged.key
+FROM temp.new_leads
+JOIN temp.staged ON staged.row = new_leads.row
+WHERE new_leads.row > :after
+ORDER BY new_leads.row
+LIMIT :count;
+
 -- name: leads(after, count)
 -- The next new leads in the order of the source, one row each.
 SELECT staged.row, staged.line, staged.key, staged.digest, staged.wish

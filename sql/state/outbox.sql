@@ -24,6 +24,19 @@ WHERE outbox.scope_id = :scope_id AND outbox.state = 'planned' AND outbox.state 
 ORDER BY outbox.entry_id
 LIMIT :count;
 
+-- name: planned_of(scope_id, keys)
+-- As `planned`, of the leads with these keys, a JSON array.
+-- `state <> 'settled'` is there for the partial index: see migration 0001.
+SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, coalesce(outbox.wish, staged.wish) AS wish,
+       outbox.change, outbox.attempts, outbox.sent_at, outbox.undoes,
+       leads.lead_id, leads.origin, leads.snapshot
+FROM outbox
+LEFT JOIN temp.staged ON staged.row = outbox.row
+LEFT JOIN leads ON leads.scope_id = outbox.scope_id AND leads.key = outbox.key
+WHERE outbox.scope_id = :scope_id AND outbox.state = 'planned' AND outbox.state <> 'settled'
+  AND outbox.key IN (SELECT value FROM json_each(:keys))
+ORDER BY outbox.entry_id;
+
 -- name: unsettled(scope_id, count)
 -- Entries that may have been carried out and have no outcome, in the order they were planned, each with the snapshot
 -- of its lead.

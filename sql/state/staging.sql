@@ -216,6 +216,30 @@ WHERE leads.scope_id = :scope_id AND leads.key > :after AND leads.removed_at IS 
 ORDER BY leads.key
 LIMIT :count;
 
+-- name: create_others()!
+-- Rows of staged leads that a run leaves as they are, because it is about others.
+CREATE TEMP TABLE others (row INTEGER PRIMARY KEY) STRICT;
+
+-- name: add_other*!
+-- One of them.
+INSERT INTO temp.others (row) VALUES (?);
+
+-- name: note_others_present()!
+-- Whoever is left has not gone from the source.
+INSERT OR IGNORE INTO temp.present (key)
+SELECT staged.key FROM temp.others JOIN temp.staged ON staged.row = others.row;
+
+-- name: drop_others()!
+-- From here on they are not staged.
+DELETE FROM temp.staged WHERE row IN (SELECT row FROM temp.others);
+
+-- name: count_missing(scope_id, keys)$
+-- How many of these keys, a JSON array, are neither in the source nor those of leads that are known.
+SELECT count(*) FROM json_each(:keys) AS asked
+WHERE NOT EXISTS (SELECT 1 FROM temp.staged WHERE staged.key = asked.value)
+  AND NOT EXISTS (SELECT 1 FROM temp.present WHERE present.key = asked.value)
+  AND NOT EXISTS (SELECT 1 FROM leads WHERE leads.scope_id = :scope_id AND leads.key = asked.value);
+
 -- name: note_unseen*!
 -- A hash that was kept and did not come again.
 INSERT INTO temp.unseen (raw) VALUES (?);

@@ -279,7 +279,7 @@ def test_a_draft_says_what_a_careful_person_would(
     assert written.startswith("# yaml-language-server: $schema=kartra-sync.schema.json\n")
     assert "\npipeline: news_letter\n" in written
     assert "  lists: []" in written
-    assert "  guards: {min_rows: 5, max_removed: 5%, max_failed: 5%}" in written
+    assert "  guards: {min_rows: 5, max_removed: 5%, max_failed: 5%, max_triggered: 1000}" in written
     assert project.command("run", "news_letter.yaml").code == 0
     ann, bob = (account.lead(f"{name}@example.org") for name in ("ann", "bob"))
     assert ann is not None

@@ -257,7 +257,15 @@ def test_a_forgotten_person_is_in_no_byte_of_the_state_and_is_never_sent_again(
         "state": str(project.state),
         "key": "A***@W***.EXAMPLE",
         "pipelines": ["newsletter"],
-        "erased": {"leads": 1, "outbox": 3, "refusals": 0, "rejects": 2, "imports": 0, "operations": 0},
+        "erased": {
+            "leads": 1,
+            "outbox": 3,
+            "refusals": 0,
+            "rejects": 2,
+            "plans": 0,
+            "imports": 0,
+            "operations": 0,
+        },
         "backups": [],
         "still_held_by": [
             "Kartra's own lead: delete it in Kartra",
@@ -353,6 +361,7 @@ def test_a_person_is_forgotten_in_every_pipeline_by_key_and_by_address(
         "outbox": 2,
         "refusals": 0,
         "rejects": 0,
+        "plans": 0,
         "imports": 0,
         "operations": 0,
     }

@@ -19,7 +19,8 @@ from pipelines.contacts.staged import Staged
 from pipelines.extract.stage import stage
 from pipelines.load.account_names import Shortfall
 from pipelines.load.custom_fields import creatable_fields
-from pipelines.load.plan import decide, make_plan
+from pipelines.load.decisions import decide
+from pipelines.load.plan import make_plan
 from pipelines.state.staging import Difference
 from pipelines.state.store import Store
 from pipelines.summary import Summary

@@ -49,6 +49,7 @@ def test_a_person_goes_from_every_table_under_key_and_address(
         "outbox": 3,
         "refusals": 1,
         "rejects": 1,
+        "plans": 0,
         "imports": 1,
         "operations": 0,
     }

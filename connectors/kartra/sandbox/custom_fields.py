@@ -82,6 +82,8 @@ def _checked_value(call: Call, known: CustomField, value: Value) -> CustomValues
     chosen = [option for option in asked if isinstance(option, str) and option in known.options]
     if len(chosen) < len(asked) and call.options.unknown_option == "271":
         raise Refused("271")
+    if dropped := call.options.drop_option:
+        chosen = [option for option in chosen if known.options[option] != dropped]
     return {known.identifier: list(dict.fromkeys(chosen))} if chosen else {}
 
 

@@ -138,7 +138,9 @@ def get_lead(call: Call, form: Form) -> Entry:
 
 def assign_tag(call: Call, action: Form) -> None:
     lead = call.lead()
-    lead.tags.add(call.name(action, "tag_name", call.account.tags, empty="211", unknown="212"))
+    name = call.name(action, "tag_name", call.account.tags, empty="211", unknown="212")
+    if name != call.options.ignore_tag:
+        lead.tags.add(name)
 
 
 def unassign_tag(call: Call, action: Form) -> None:

@@ -104,6 +104,8 @@ class SandboxOptions:
     missing_lead: Literal["206", "223"] = "206"  # §1.3: no `lead` at all beside a command about a lead
     firewall: bool = False  # §1.1: a call with markup in it is answered 403 by something in front
     text_limit: int = 0  # §5.1.1: characters of a text that are kept; 0: all
+    drop_option: str = ""  # §7.3: an option that no custom field keeps, though it says so
+    ignore_tag: str = ""  # §10.6: assign_tag of this one succeeds and does nothing
     memberships: Literal["name", "membership_name"] = "name"  # §6.2
     clock_offset_s: float = 0.0  # how far the server's clock is ahead of this machine's
     wrong_order: Literal["206", "243"] = "206"  # §4.3: a lead command behind other actions

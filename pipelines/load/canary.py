@@ -1,0 +1,129 @@
+"""A few leads go first, of every kind there is; they are read back, and a difference stops the others."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from connectors.kartra.commands import CHOICE_TYPES
+from connectors.privacy import mask_value
+from pipelines.calls.context import RunContext
+from pipelines.calls.profiles import read_lead
+from pipelines.calls.workers import call_each, width_of
+from pipelines.changes.canary import Finding, Sample, findings
+from pipelines.changes.readback import reads_of
+from pipelines.config.load import LoadConfig
+from pipelines.errors import GuardError
+from pipelines.load.account_names import AccountInventory
+from pipelines.load.choosing import Choice
+from pipelines.load.delivery import Delivery
+from pipelines.load.plan import Plan
+from pipelines.load.planned import Planned, planned_changes
+
+SHOWN = 10
+LOOK_AGAIN_S = 1.0
+Found = Mapping[str, tuple[Finding, ...]]
+"""By the key of a lead what Kartra stored otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Who is none of the plan: leads whose last call has no outcome, and who was not chosen."""
+
+    unknown: frozenset[str]
+    choice: Choice
+
+
+def send_canary(
+    run: RunContext,
+    load: LoadConfig,
+    plan: Plan,
+    delivery: Delivery,
+    inventory: AccountInventory,
+    count: int,
+    others: Others,
+) -> GuardError | None:
+    """Send so many of the planned leads and read them back; gives why the others are not to be sent.
+
+    Leads whose addresses change owners in this run wait for each other, and are not among the first.
+    """
+    first = _first(run, load, plan, count, others)
+    delivery.deliver_first(list(first))
+    if delivery.failure is not None or run.stopping() or not first:
+        return None
+    choices = {name: known.type in CHOICE_TYPES for name, known in inventory.current().custom_fields.items()}
+    found = _looked_at(run, first, choices)
+    if not found:
+        run.summary.notes.append(f"canary: {len(first):,} leads were sent first and came back as sent")
+        return None
+    return GuardError(_message(first, found, plan.changes - len(first)))
+
+
+def _first(run: RunContext, load: LoadConfig, plan: Plan, count: int, others: Others) -> dict[str, Planned]:
+    waiting = {*plan.addresses.waits_for, *plan.addresses.waits_for.values()}
+    sample = Sample()
+    for one in _changes(run, load, plan, others):
+        if one.key not in waiting:
+            sample.see(one.key, one.change, count)
+    chosen = frozenset(sample.chosen(count))
+    wanted = (one for one in _changes(run, load, plan, others) if one.key in chosen)
+    return {one.key: one for one in islice(wanted, len(chosen))}
+
+
+def _changes(run: RunContext, load: LoadConfig, plan: Plan, others: Others) -> Iterable[Planned]:
+    """Those that are planned: leads that were not chosen are not staged, or stay behind the limit."""
+    return planned_changes(run.store, load, plan.addresses, others.unknown, others.choice)
+
+
+def _looked_at(run: RunContext, first: Mapping[str, Planned], choices: Mapping[str, bool]) -> Found:
+    """What differs still once every effect had time to show ("in a few moments", §3.4)."""
+    until = run.clock.monotonic() + run.config.kartra.settle_s
+    found = _read(run, list(first.values()), choices)
+    while found and run.clock.monotonic() < until and not run.stopping():
+        run.clock.sleep(LOOK_AGAIN_S)
+        run.beat()
+        found = _read(run, [first[key] for key in found], choices)
+    return found
+
+
+def _read(run: RunContext, leads: list[Planned], choices: Mapping[str, bool]) -> Found:
+    """Of leads that were refused or gave no answer nothing can be said, and so of those that Kartra lacks."""
+    known = [(one, lead) for one in leads if (lead := run.store.leads.get(one.key)) and _is_sent(run, one)]
+    found: dict[str, tuple[Finding, ...]] = {}
+    asked = call_each(
+        known,
+        lambda pair: read_lead(run.client, tuple(reads_of(pair[1].snapshot, run.config.kartra.mode))),
+        width=partial(width_of, run.config.kartra, run.client),
+        pool=run.pool,
+    )
+    for (one, lead), read in asked:
+        if read is None or read.profile is None:
+            continue
+        if differing := tuple(findings(one.change, lead.snapshot, read.profile, choices)):
+            found[one.key] = differing
+    return found
+
+
+def _is_sent(run: RunContext, one: Planned) -> bool:
+    """Whether Kartra has acknowledged all of it: a refusal is told by itself, and stops nobody else."""
+    lead = run.store.leads.get(one.key)
+    if lead is None or lead.origin == "skipped":
+        return False
+    return lead.removed if one.kind == "removal" else lead.digest == one.digest
+
+
+def _message(first: Mapping[str, Planned], found: Found, waiting: int) -> str:
+    kinds = Counter(str(finding) for findings_of in found.values() for finding in findings_of)
+    lines = [f"  {count:,} × {told}" for told, count in kinds.most_common(SHOWN)]
+    if (more := len(kinds) - SHOWN) > 0:
+        lines.append(f"  and {more:,} more kinds")
+    rows = ", ".join(f"{first[key].row or '-'} ({mask_value(key)})" for key in islice(found, SHOWN))
+    return "\n".join(
+        [
+            f"{len(found):,} of the {len(first):,} leads that were sent first came back otherwise than they"
+            f" were sent; the other {waiting:,} were not sent:",
+            *lines,
+            f"Rows: {rows}. Mend the mapping and run again, or run --canary 0 to send them all the same",
+        ]
+    )

@@ -1,0 +1,68 @@
+"""How each lead that is not as acknowledged is to end."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipelines.changes.diff import Change, diff_lead, removal, unproven_wishes, why_parked
+from pipelines.config.load import LoadConfig
+from pipelines.contacts.lead import Snapshot
+from pipelines.state.staging import Difference
+from pipelines.state.store import Store
+
+NOTHING = Change()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a difference is to end. `change` is empty where nothing is to be sent, `reason` then why."""
+
+    outcome: str
+    change: Change = NOTHING
+    calls: int = 0
+    reason: str = ""
+
+
+def decide(difference: Difference, load: LoadConfig) -> Decision:
+    """Pure. A lead Kartra may have had before us counts as created until Kartra says otherwise."""
+    if difference.refused is not None:
+        return Decision("parked", reason=difference.refused[1])
+    if difference.origin == "skipped":
+        if load.existing == "skip" or load.sync_mode == "create_only":
+            return Decision("skipped")
+        return Decision("edited", diff_lead(difference.desired, Snapshot(difference.desired.email)), 2)
+    if difference.snapshot is None:
+        change = diff_lead(difference.desired, None)
+        if load.sync_mode == "update_only":
+            return Decision("edited", change, calls=2)
+        return Decision("created", change, calls=1)
+    change = diff_lead(difference.desired, difference.snapshot)
+    if not change:
+        unproven = unproven_wishes(difference.desired, difference.snapshot)
+        return Decision("parked", reason=why_parked(unproven)) if unproven else Decision("unchanged")
+    if load.sync_mode == "create_only":
+        return Decision("skipped")
+    return Decision("edited", change, calls=2 if change.needs_read else 1)
+
+
+def decided_differences(
+    store: Store, load: LoadConfig, unknown: frozenset[str], circles: Mapping[str, str]
+) -> Iterator[tuple[Difference, Decision]]:
+    """Leads that are not as acknowledged, each with how it is to end; not new ones set apart."""
+    for difference in store.staging.differences():
+        if difference.key in unknown:
+            yield difference, Decision("deferred")
+        elif difference.key in circles:
+            yield difference, Decision("parked", reason=circles[difference.key])
+        else:
+            yield difference, decide(difference, load)
+
+
+def planned_removals(
+    store: Store, load: LoadConfig, unknown: frozenset[str]
+) -> Iterator[tuple[str, Snapshot, Change]]:
+    """Leads whose contact has gone from the source, each with what is taken from it."""
+    if not load.on_removed:
+        return
+    for key, snapshot in store.staging.removed():
+        if key not in unknown and (change := removal(snapshot, load.on_removed)):
+            yield key, snapshot, change

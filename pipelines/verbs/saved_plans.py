@@ -1,0 +1,224 @@
+"""Plans that are kept: saved by one person, listed, and applied once by whoever may, while they hold."""
+
+import getpass
+import os
+import secrets
+import socket
+from datetime import datetime, timedelta
+
+from connectors.errors import ConfigError, SyncError
+from pipelines.batches import batches
+from pipelines.calls.context import RunContext
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.errors import GuardError, StalePlanError
+from pipelines.extract.incremental import extract_of
+from pipelines.load.basis import Part, basis_of, moved
+from pipelines.load.plan import Plan
+from pipelines.load.planned import planned_changes
+from pipelines.state.database import BATCH
+from pipelines.state.plans import SavedPlan
+from pipelines.state.store import Store
+from pipelines.summary import Summary
+from pipelines.verbs.identity import Choices, Standing, enter, find
+from pipelines.verbs.loading import Ready, Terms, load_contacts
+from pipelines.verbs.plan import OpenPlan
+from pipelines.verbs.reading import store_of
+from pipelines.verbs.run import RunResult, contacts_of
+from pipelines.verbs.work import Caller, work_on
+
+
+def who() -> str:
+    """user@host of this process."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def save_plan(
+    config: PipelineConfig, opened: OpenPlan, now: datetime, max_age: timedelta | None
+) -> SavedPlan | None:
+    """Keep a plan that was made from a store that may be written; None where there is nothing to send.
+
+    Raises SyncError where it would not hold from the start.
+    """
+    result, store = opened.result, opened.store
+    if result.waiting:
+        raise GuardError(
+            f"{result.waiting:,} calls of an earlier run have no outcome, and a run settles them first: no"
+            " plan was saved"
+        )
+    if result.unchecked:
+        raise SyncError(f"names were not compared with the account, no plan was saved: {result.unchecked}")
+    if not result.plan.changes:
+        return None
+    basis = basis_of(config, result.summary.counts, opened.source, store.forgetting.forgotten())
+    plan = SavedPlan(
+        plan_id=f"{now:%Y%m%d}-{secrets.token_hex(3)}",
+        pipeline=config.pipeline,
+        account=opened.account,
+        mode=config.kartra.mode,
+        made_at=now,
+        made_by=who(),
+        expires_at=now + max_age if max_age is not None else None,
+        basis={**basis.to_json(), "new_fields": _new_fields(result.plan)},
+        counts={
+            "created": result.plan.created,
+            "edited": result.plan.edited,
+            "removed": result.plan.removed,
+            "calls": result.calls,
+        },
+        state="saved",
+        applied_at=None,
+        applied_by=None,
+    )
+    store.plans.save(plan, (one.saved() for one in opened.changes()))
+    return plan
+
+
+def plans_of(config: PipelineConfig) -> list[SavedPlan]:
+    """The saved plans of a pipeline, the newest first."""
+    with store_of(config) as store:
+        return store.plans.of_pipeline(config.pipeline)
+
+
+def apply_plan(
+    config: PipelineConfig, plan_id: str, caller: Caller, *, max_age: timedelta | None = None
+) -> RunResult:
+    """Send a saved plan, exactly; or what is left of it where applying it was cut short.
+
+    Raises StalePlanError where something has moved since, ConfigError where there is no such plan.
+    """
+    summary = Summary()
+    source = contacts_of(config, summary)
+    if source is None or not config.state.exists():
+        raise ConfigError(f"no plan was saved for {config.path.name}")
+    with caller.world.open_store(config.state) as store:
+        saved = _found(config, store, plan_id)
+        _refuse_moved(config, store, saved, caller, max_age)
+        standing = enter(config, store, stopping=caller.stopping, world=caller.world)
+        summary.account = standing.to_json()
+        applying = _Applying(config, saved)
+        terms = Terms(check=applying.check, begin=applying.begin)
+        with work_on(config, store, standing.account, caller, summary=summary) as work:
+            work.note = f"plan {saved.plan_id} by {saved.made_by}, applied by {who()}"
+            extract = extract_of(source, config.needs_load(), store, summary)
+            work.extract = extract
+            work.fail(load_contacts(work, extract, Choices(), terms))
+            work.between()
+        left = store.outbox.outcomes(work.context.run_id)
+        is_whole = not any(left.get((kind, "deferred")) for kind in ("load", "removal"))
+        if work.status in ("succeeded", "partial") and is_whole:
+            store.plans.finish(saved.plan_id)
+    return RunResult(work.context.run_id, config.pipeline, work.status, summary, work.error)
+
+
+def _found(config: PipelineConfig, store: Store, plan_id: str) -> SavedPlan:
+    saved = store.plans.get(plan_id)
+    if saved is None:
+        raise ConfigError(
+            f"there is no plan {plan_id} in {config.state.name}: kartra-sync plans {config.path.name} lists"
+            " those that are"
+        )
+    return saved
+
+
+def _refuse_moved(
+    config: PipelineConfig, store: Store, saved: SavedPlan, caller: Caller, max_age: timedelta | None
+) -> None:
+    """What can be told before the source is read."""
+    if saved.state == "applied":
+        at = f"{saved.applied_at:%Y-%m-%d %H:%M} UTC" if saved.applied_at else "an unknown time"
+        raise StalePlanError(
+            f"the plan {saved.plan_id} was applied at {at} by {saved.applied_by}: nothing was sent, for a"
+            " plan is applied once"
+        )
+    if saved.pipeline != config.pipeline:
+        raise _stale(saved, Part.FILE, f"it is of the pipeline {saved.pipeline}, not of {config.pipeline}")
+    if saved.mode != config.kartra.mode:
+        raise _stale(
+            saved, Part.MODE, f"it was made in {saved.mode} mode, the file says {config.kartra.mode}"
+        )
+    _refuse_old(saved, caller.world.clock.now(), max_age)
+    if _standing(config, store, saved).account != saved.account:
+        raise _stale(saved, Part.ACCOUNT, "the credentials open another account")
+
+
+def _standing(config: PipelineConfig, store: Store, saved: SavedPlan) -> Standing:
+    try:
+        return find(config, store)
+    except GuardError as error:
+        raise _stale(saved, Part.ACCOUNT, str(error)) from error
+
+
+def _refuse_old(saved: SavedPlan, now: datetime, max_age: timedelta | None) -> None:
+    age = now - saved.made_at
+    if (max_age is not None and age > max_age) or (saved.expires_at is not None and now > saved.expires_at):
+        minutes = int(age.total_seconds() // 60)
+        told = f"{minutes // 60} h {minutes % 60} min"
+        raise _stale(saved, Part.AGE, f"it was made {told} ago, which is longer than it was to hold")
+
+
+class _Applying:
+    """Compares the plan that a run has made with the one that was saved, before anything is sent."""
+
+    def __init__(self, config: PipelineConfig, saved: SavedPlan) -> None:
+        self._config, self._saved = config, saved
+
+    def check(self, ready: Ready) -> None:
+        """Raises StalePlanError, with all that has moved."""
+        saved, store = self._saved, ready.run.store
+        basis = basis_of(self._config, ready.run.summary.counts, ready.source, store.forgetting.forgotten())
+        if parts := list(moved(saved.basis, basis)):
+            raise _stale_parts(saved, parts)
+        self._refuse_other_account(ready.plan)
+        if told := self._difference(ready):
+            raise _stale(saved, Part.STATE, told)
+
+    def begin(self, run: RunContext) -> None:
+        """From here on some of it may be sent."""
+        run.store.plans.begin(self._saved.plan_id, run.run_id, who())
+
+    def _refuse_other_account(self, plan: Plan) -> None:
+        if plan.missing:
+            names = ", ".join(str(thing) for thing in list(plan.missing)[:5])
+            raise _stale(self._saved, Part.ACCOUNT, f"it has no more {names}")
+        if self._saved.state == "saved" and _new_fields(plan) != self._saved.basis["new_fields"]:
+            raise _stale(self._saved, Part.ACCOUNT, "its custom fields are others")
+
+    def _difference(self, ready: Ready) -> str | None:
+        """Leads of which something else is known, or that are to get something else, than in the saved plan.
+
+        Where applying it was cut short, only leads that it has not sent anything to have to be as they were.
+        """
+        store, plan_id = ready.run.store, self._saved.plan_id
+        others = untried = 0
+        changes = planned_changes(store, ready.load, ready.plan.addresses, ready.others.unknown)
+        for batch in batches(changes, BATCH):
+            keys = [one.key for one in batch]
+            known = store.plans.changes_of(plan_id, keys)
+            tried = store.plans.tried(plan_id, keys)
+            for one in batch:
+                planned = known.get(one.key)
+                if planned is not None and one.key in tried:
+                    continue
+                untried += 1
+                others += planned is None or not one.saved().is_as(planned)
+        gone = max(0, store.plans.count_untried(plan_id) - (untried - others))
+        if not others and not gone:
+            return None
+        return f"a run or somebody else has changed what is known of {max(others, gone):,} of its leads"
+
+
+def _new_fields(plan: Plan) -> list[str]:
+    return sorted(f"{new.identifier} {new.type} {len(new.options)}" for new in plan.new_fields)
+
+
+def _stale(saved: SavedPlan, part: Part, told: str) -> StalePlanError:
+    return _stale_parts(saved, [(part, told)])
+
+
+def _stale_parts(saved: SavedPlan, parts: list[tuple[Part, str]]) -> StalePlanError:
+    told = "; ".join(f"the {part} has moved: {why}" for part, why in parts)
+    return StalePlanError(f"the plan {saved.plan_id} no longer holds: {told}. Nothing was sent; plan again")

@@ -1,0 +1,98 @@
+"""`run --only`, `--limit` and `--canary`: some leads alone, or a few first that are read back."""
+
+import pytest
+
+from connectors.kartra.sandbox import Account, Sandbox, SandboxOptions
+from tests.command.several import adds_up, stored, writes
+from tests.conftest import LOAD, Project, contact
+
+
+def test_these_leads_alone_are_sent_and_the_others_stay_as_they_are(
+    project: Project, sandbox: Sandbox
+) -> None:
+    project.pipeline(LOAD + "on_removed: [untag]\nguards: {max_removed: 100%}\n")
+    project.contacts([contact(number) for number in range(6)])
+    (project.folder / "keys.txt").write_text("\ufefflead1@example.org\n\n LEAD3@Example.org \n", "utf-8")
+    first = project.run("--only", "@keys.txt", "--only", "lead5@example.org", "--only", "who@example.org")
+    assert first.code == 3, first.stderr
+    assert sorted(stored(sandbox)) == [f"lead{number}@example.org" for number in (1, 3, 5)]
+    assert (first.json["leads"]["created"], first.json["leads"]["deferred"]) == (3, 3)
+    assert adds_up(first.json)
+    assert first.json["notes"] == ["1 keys of --only are not in the source"]
+    project.contacts([contact(number, City="Porto") for number in range(5)])
+    changed = project.run("--only-file", "keys.txt")
+    assert (changed.code, changed.json["leads"]["edited"], changed.json["leads"]["deferred"]) == (0, 2, 3)
+    assert changed.json["leads"]["removed"] == 0
+    assert "VIP" not in stored(sandbox)["lead5@example.org"]["tags"]
+    rest = project.run().json["leads"]
+    assert (rest["created"], rest["edited"], rest["unchanged"], rest["removed"]) == (3, 0, 2, 1)
+    nobody = project.run("--only", "nobody@example.org")
+    assert (nobody.code, "none of the 1 keys" in nobody.stderr) == (2, True)
+
+
+def test_the_first_changes_in_the_order_of_the_source_are_sent(project: Project, sandbox: Sandbox) -> None:
+    project.pipeline(LOAD)
+    project.contacts([contact(number) for number in (1, 2)])
+    assert project.run().code == 0
+    project.contacts([contact(3), contact(1, City="Porto"), contact(2), contact(4), contact(5)])
+    limited = project.run("--limit", "2").json
+    assert (limited["status"], limited["leads"]["created"], limited["leads"]["edited"]) == ("succeeded", 1, 1)
+    assert (limited["leads"]["unchanged"], limited["leads"]["deferred"]) == (1, 2)
+    assert adds_up(limited)
+    assert project.run().json["leads"]["created"] == 2
+    assert len(stored(sandbox)) == 5
+
+
+@pytest.fixture
+def odd(account: Account) -> Sandbox:
+    """An account that cuts texts at 50 characters, loses an option and ignores a tag."""
+    options = SandboxOptions(calls_per_second=0, text_limit=50, drop_option="pear", ignore_tag="Blog")
+    return Sandbox(account, options)
+
+
+LONG = "a note that is longer than the fifty characters which are kept"
+
+
+def test_a_few_that_come_back_otherwise_stop_the_others(project: Project, odd: Sandbox) -> None:
+    project.pipeline(LOAD, kartra="settle_s: 1")
+    rows = [contact(number, Fruits="apple", Tags="VIP", Note="short") for number in range(300)]
+    rows[150] |= {"Note": LONG}
+    rows[222] |= {"Fruits": "apple;pear"}
+    rows[271] |= {"Tags": "Blog"}
+    project.contacts(rows)
+    with odd:
+        project.aim(odd)
+        stopped = project.run("--canary", "20")
+        assert stopped.code == 4, stopped.stderr
+        assert len(stored(odd)) == 20
+        for told in (
+            f"custom field note: Kartra kept the first 50 of {len(LONG)} characters."
+            " Rule: note: {column: …, do: [{cut: 50}]}",
+            'custom field fruits: Kartra does not show its option "pear"',
+            'tag "Blog": Kartra shows nothing of it',
+        ):
+            assert told in stopped.stderr
+        assert LONG[:10] not in stopped.stderr + stopped.stdout
+        assert (stopped.json["leads"]["created"], stopped.json["leads"]["deferred"]) == (20, 280)
+        assert adds_up(stopped.json)
+        mended = LOAD.replace("note: Note", "note: {column: Note, do: [{cut: 50}]}").replace(
+            'fruits: {column: Fruits, split: ";"}',
+            'fruits: {column: Fruits, do: [{split: ";"}, {map: {pear: ""}, else: keep}]}',
+        )
+        project.pipeline(mended + "canary: 5\n", kartra="settle_s: 1")
+        rows[271] |= {"Tags": "VIP"}
+        project.contacts(rows)
+        done = project.run("--limit", "10")
+        assert done.code == 0, done.stderr
+        assert any(note.startswith("canary: ") and "came back as sent" in note for note in done.json["notes"])
+
+
+def test_a_few_that_come_back_as_sent_let_the_others_go(project: Project, sandbox: Sandbox) -> None:
+    project.pipeline(LOAD + "canary: 3\n")
+    project.contacts([contact(number) for number in range(7)])
+    done = project.run()
+    assert (done.code, done.json["leads"]["created"]) == (0, 7), done.stderr
+    assert "canary: 3 leads were sent first and came back as sent" in done.json["notes"]
+    first = [call.commands[0] for call in sandbox.calls if call.commands[0] in ("create_lead", "get_lead")]
+    assert first == ["create_lead"] * 3 + ["get_lead"] * 3 + ["create_lead"] * 4
+    assert len(writes(sandbox)) == 7
