@@ -13,6 +13,8 @@ STOP_WITHIN_S = 9.0
 MAX_TRIES = 6
 LEFT_WITHIN = timedelta(hours=1)
 """A call leaves this long after its intent at most: permits and storms of 429 can make it wait."""
+ON_ITS_WAY_S = 30.0
+"""A call of a process that died may still be on its way for `timeout_s`, and for so long at most."""
 UNREACHABLE_IN_A_ROW = 20
 UNANSWERED_IN_A_ROW = 25
 LONGEST_PAUSE_S = 8.0

@@ -62,7 +62,7 @@ class Delivery:
         self._run = run
         self._store = run.store
         self._inventory = inventory
-        self.rules = rules or Rules.of(load, run.config.kartra.settle_s, is_restored=run.restored is not None)
+        self.rules = rules or Rules.of(load, run.config.kartra, is_restored=run.restored is not None)
         self._guard = FailureGuard(load.guards)
         self._breakers = Breakers(run.store.refusals.breakers())
         self._patience = Patience()

@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Self
 
 from connectors.kartra.error_types import LEAD_DELETED, NO_LEAD
-from pipelines.calls.patience import LEFT_WITHIN
+from pipelines.calls.patience import LEFT_WITHIN, ON_ITS_WAY_S
 from pipelines.changes.compile import change_from_json
 from pipelines.changes.diff import Change, diff_lead, removal, unproven_wishes, without
+from pipelines.config.kartra import KartraConfig
 from pipelines.config.load import Existing, LoadConfig, OnGone, SyncMode
 from pipelines.contacts.lead import Origin, Snapshot
 from pipelines.contacts.wishes import Cause
@@ -57,11 +58,20 @@ class Rules:
     """An effect that is not in the profile so long after its call is taken not to have happened."""
     is_restored: bool = False
     """The state is a copy that was put back: what it does not know may have been given since."""
+    on_its_way_s: float = 0.0
+    """How long a call of a process that died may still be on its way."""
 
     @classmethod
-    def of(cls, load: LoadConfig, settle_s: float, *, is_restored: bool = False) -> Self:
-        removed = tuple(load.on_removed)
-        return cls(load.existing, load.sync_mode, removed, load.on_gone, settle_s, is_restored)
+    def of(cls, load: LoadConfig, kartra: KartraConfig, *, is_restored: bool = False) -> Self:
+        return cls(
+            load.existing,
+            load.sync_mode,
+            tuple(load.on_removed),
+            load.on_gone,
+            kartra.settle_s,
+            is_restored,
+            on_its_way_s=min(kartra.timeout_s, ON_ITS_WAY_S),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +176,23 @@ def begin(entry: Entry, rules: Rules) -> Task:
 
 
 def begin_recovery(entry: Entry, now: Now, rules: Rules) -> Task:
-    """An entry that an earlier run left without an outcome."""
+    """An entry that an earlier run left without an outcome.
+
+    That run may have died just now, with its call still on its way. A second creation would be refused, and
+    tags are tags; what counts each time it is given has to wait until the first try must have arrived.
+    """
     change = change_from_json(entry.change) if entry.change else Change()
     is_recent = entry.sent_at is not None and now.at - entry.sent_at < LEFT_WITHIN
+    wait_s = rules.settle_s if is_recent else 0.0
+    if not change.create and any(step.wish.once_only and not step.takes for step in change.steps):
+        wait_s = rules.settle_s + rules.on_its_way_s  # no clock is asked: it may have been set
     return Task(
         entry,
         entry.snapshot,
         entry.origin,
         change,
         stage=Stage.LEFT,
-        open_until=now.monotonic_s + rules.settle_s if is_recent else 0.0,
+        open_until=now.monotonic_s + wait_s if wait_s else 0.0,
         intended_at=entry.sent_at,
     )
 

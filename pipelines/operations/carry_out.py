@@ -17,7 +17,7 @@ from connectors.kartra.answers import Effect
 from connectors.kartra.commands import Call
 from pipelines.calls.context import RunContext
 from pipelines.calls.guards import FailureGuard
-from pipelines.calls.patience import Patience, unanswered
+from pipelines.calls.patience import ON_ITS_WAY_S, Patience, unanswered
 from pipelines.calls.workers import Workers
 from pipelines.config.guards import GuardsConfig
 from pipelines.config.operations import Do
@@ -87,12 +87,13 @@ class Operations:
         entries = self._journal.unsettled()
         if entries:
             log.info("%d operations of an earlier run have no outcome: reading back", len(entries))
+        on_its_way_s = min(self._run.config.kartra.timeout_s, ON_ITS_WAY_S)  # that run may have just died
         left = [
             Attempt(
                 entry.operation,
                 Checked(entry.lead, entry.amount, entry.before),
                 stage=Stage.LEFT,
-                until_s=self._run.clock.monotonic() + self._settle_s,
+                until_s=self._run.clock.monotonic() + self._settle_s + on_its_way_s,
             )
             for entry in entries
         ]

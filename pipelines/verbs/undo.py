@@ -152,7 +152,7 @@ def _take_back(work: Work, run: RunToUndo, asked: Asked) -> UndoPlan:
     load = context.config.needs_load()
     inventory = _inventory_of(context, run, keep=True)
     rules = replace(
-        Rules.of(load, context.config.kartra.settle_s),
+        Rules.of(load, context.config.kartra),
         existing="update",
         sync_mode="update_only",
         on_removed=(),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from connectors.errors import AccessRefusedError, ConfigError, RetryableApiError
 from connectors.kartra.answers import ActionAnswer, Answer, Effect
 from pipelines.calls.patience import FIRST_LOOK_S, MAX_TRIES, UNREACHABLE_IN_A_ROW
+from pipelines.changes.compile import change_to_json
 from pipelines.changes.diff import Change, diff_lead
 from pipelines.contacts.lead import CalendarClass, DesiredLead, Snapshot
 from pipelines.contacts.wishes import Cause
@@ -742,3 +743,15 @@ def once_each(desired: DesiredLead) -> Counter[str]:
     given.update(f"calendar_subscribe {one.calendar}: {one.name}" for one in desired.calendars)
     given.update({"points": desired.points.amount} if desired.points else {})
     return given
+
+
+def test_what_counts_each_time_waits_longer_for_the_call_of_a_process_that_died() -> None:
+    rules = replace(RULES, on_its_way_s=30.0)
+    known = stored(WISH)
+    change = change_to_json(points_owed().change)
+    of_a_week_ago = replace(NOW, at=AT + timedelta(days=7))
+    for at in (NOW, of_a_week_ago):  # a clock may have been set meanwhile
+        given = begin_recovery(entry(snapshot=known, origin="created", sent_at=AT, change=change), at, rules)
+        assert given.open_until - at.monotonic_s == SETTLE_S + 30.0
+    created = begin_recovery(entry(sent_at=AT, change=change_to_json(CREATE)), NOW, rules)
+    assert created.open_until - NOW.monotonic_s == SETTLE_S

@@ -79,7 +79,13 @@ def main(words: Sequence[str] | None = None) -> int:
         return _replay(asked.seed * 1_000_000 + asked.replay, small=asked.small)
     started = time.monotonic()
     print(f"simulate: seed {asked.seed}", file=sys.stderr, flush=True)
-    tally = simulate(asked.runs, asked.seed, seconds=asked.seconds, processes=asked.processes)
+    tally = simulate(
+        asked.runs,
+        asked.seed,
+        seconds=asked.seconds,
+        processes=asked.processes,
+        until_found=asked.until_found,
+    )
     took = time.monotonic() - started
     if asked.json:
         print(json.dumps(_figures(tally, took, asked.seed)))
@@ -88,13 +94,17 @@ def main(words: Sequence[str] | None = None) -> int:
     return 1 if tally.failed else 0
 
 
-def simulate(runs: int, seed: int, *, seconds: float | None = None, processes: int = 2) -> Tally:
+def simulate(
+    runs: int, seed: int, *, seconds: float | None = None, processes: int = 2, until_found: bool = False
+) -> Tally:
     """Lives from the seed on, until there were so many runs, or the time is up."""
     deadline = None if seconds is None else time.monotonic() + seconds
     chunks = count(seed * 1_000_000, CHUNK)
     total = Tally()
 
     def goes_on() -> bool:
+        if until_found and total.failed:
+            return False
         return total.runs < runs and (deadline is None or time.monotonic() < deadline)
 
     with ProcessPoolExecutor(processes, max_tasks_per_child=None) as pool:
@@ -132,6 +142,7 @@ def _figures(tally: Tally, took: float, seed: int) -> dict[str, object]:
         "kills": tally.kills,
         "faults": tally.faults,
         "violations": len(tally.failed),
+        "first": next(iter(tally.failed.values()), [""])[0],
         "failed_lives": sorted(one % 1_000_000 for one in tally.failed),
         "runs_per_second": round(tally.runs / took, 1),
         "met": {name: tally.met[name] for name in SITUATIONS},
@@ -141,7 +152,7 @@ def _figures(tally: Tally, took: float, seed: int) -> dict[str, object]:
 
 def _print(tally: Tally, took: float, seed: int) -> None:
     for name, value in _figures(tally, took, seed).items():
-        if name not in ("met", "never_met"):
+        if name not in ("met", "never_met", "first"):
             print(
                 f"{name.replace('_', ' '):>18}  {value:,}"
                 if isinstance(value, int)
@@ -165,6 +176,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--replay", type=int, metavar="K", help="Play life K of the seed and tell all of it.")
     parser.add_argument("--small", action="store_true", help="With --replay: the smallest plan that fails.")
+    parser.add_argument("--until-found", action="store_true", help="Ends with the first violation.")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(words)
 

@@ -19,7 +19,7 @@ from connectors.kartra.sandbox.options import SandboxOptions
 from pipelines.changes.diff import resolve
 from pipelines.config.file import read_pipeline
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.errors import GuardError, LockedError
+from pipelines.errors import GuardError, LeaseLostError, LockedError
 from pipelines.state.file import copy_state
 from pipelines.state.store import Store
 from pipelines.verbs.identity import find, take_over
@@ -97,7 +97,9 @@ class Life:
             **dict(plan.options),
         )
         emulator = Emulator(self.account, options, now=lambda: self.hub.now)
-        self.server = Server(self.hub, plan.chance("network"), emulator, on_call=self._on_call)
+        self.server = Server(
+            self.hub, plan.chance("network"), emulator, on_call=self._on_call, on_write=self._on_write
+        )
         self.hosts = [
             Host("one", self.hub, plan.ahead_s, plan.drift),
             Host("two", self.hub, 0.0, 0.0),
@@ -228,6 +230,7 @@ class Life:
         if error is not None:
             self.hub.note(f"{process.name} raised {type(error).__name__}: {error}")
             met[f"not begun: {type(error).__name__}"] += 1
+            met["a run meets another one under way"] += isinstance(error, LockedError)
             if isinstance(error, GuardError) and "take-over" in str(error):
                 self._say_that_it_is_the_same()
             if not isinstance(error, SyncError):
@@ -239,6 +242,7 @@ class Life:
         met[f"a run is {result.status}"] += 1
         if result.error is not None:
             met[f"ended by {type(result.error).__name__}"] += 1
+            met["a lease is taken over by heartbeat"] += isinstance(result.error, LeaseLostError)
         if (
             "put back from a copy" in (result.message or "")
             and (self.folder / "newest" / "state.db").exists()
@@ -423,9 +427,32 @@ class Life:
 
     # --- what is looked at
 
-    def _on_call(self, call: ReceivedCall, fate: str) -> None:
-        """As it arrives: its intent has to be in the state, and a person's no is kept."""
-        self.hub.met["late effect after its sender had given up" if fate == "late on the way" else ""] += 1
+    def _on_write(self, process: Process) -> None:
+        """A write may only leave once its intent is committed."""
+        with closing(sqlite3.connect(self.folder / "state.db")) as connection:
+            open_now = connection.execute(
+                "SELECT (SELECT count(*) FROM outbox WHERE state = 'sent')"
+                " + (SELECT count(*) FROM operations WHERE state = 'sent')"
+            ).fetchone()[0]
+        if process.writing > open_now:
+            self._violated(f"{process.writing} writes are under way, and {open_now} have an intent")
+
+    def _on_call(self, call: ReceivedCall) -> None:
+        """A person's no is kept at every moment, and not only in the end."""
+        if call.error_type is not None or not call.executed or self.bank is not None:
+            return
+        actions = call.form.get("actions")
+        for action in actions.values() if isinstance(actions, dict) else ():
+            if isinstance(action, dict) and action.get("cmd") == "subscribe_lead_to_list":
+                self._check_no(call, str(action.get("list_name")))
+
+    def _check_no(self, call: ReceivedCall, name: str) -> None:
+        form = call.form.get("lead")
+        lead_id = form.get("id") if isinstance(form, dict) else None
+        for person in self.people.people.values():
+            lead = self.people.lead_of(self.account, person) if name in person.left else None
+            if lead is not None and lead.id == lead_id and name not in person.blurred | person.unclear:
+                self._violated(f"{lead.email}: is put on {name}, which it had left")
 
     def _check_twice(self) -> None:
         found = self.bank.twice() if self.bank is not None else twice(self.people, self.account)
@@ -502,7 +529,7 @@ class Life:
                 known = store.leads.get(parked.key)
                 unproven = {" ".join(effect): effect for effect in known.snapshot.unproven} if known else {}
                 if known is None or parked.what not in unproven:
-                    self.hub.met[f"rejected at the end: {(parked.reason or '')[:60]}"] += 1
+                    self.hub.met["something in front of Kartra refuses a record for good"] += 1
                     self._touch(parked.key)
                     continue
                 self.hub.met["something is parked until a person says what became of it"] += 1

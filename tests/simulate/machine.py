@@ -33,6 +33,16 @@ LONGEST_WAIT_S = 1.0
 """How long one thread waits for its turn before it looks whether it was given up, as the limiter does."""
 
 
+CRASHES = {
+    "a permit was given": "crash between commit of an intent and its call",
+    "before a call leaves": "crash between commit of an intent and its call",
+    "after a call left": "crash between a call and its answer",
+    "an answer came": "crash between an answer and its commit",
+    "answers are taken up": "crash between an answer and its commit",
+    "before a commit": "crash between an answer and its commit",
+}
+
+
 class KilledError(BaseException):
     """The process ends here. Nothing catches it: it is dead already when it is raised."""
 
@@ -80,6 +90,8 @@ class Process:
     crew: set[greenlet] = field(default_factory=set)
     stores: list[Store] = field(default_factory=list)
     has_ended: bool = False
+    writing: int = 0
+    """Its writes under way."""
     paused_until: float = 0.0
 
     @property
@@ -141,6 +153,8 @@ class Process:
         self.is_alive = False
         self.died_at = point
         self.hub.met[f"killed: {point}"] += 1
+        if point in CRASHES:
+            self.hub.met[CRASHES[point]] += 1
         self.hub.note(f"{self.name} is killed: {point}")
         for store in self.stores:
             store.database._connection.close()

@@ -19,6 +19,8 @@ from tests.simulate.machine import Process, Waker
 
 FORM = "application/x-www-form-urlencoded"
 
+READS = ("get_lead", "retrieve_", "_details")
+
 FATES = {
     "no connection": "nothing leaves",
     "lost on the way": "it never arrives, and nobody says so",
@@ -95,7 +97,9 @@ class Server:
     injected_throttles: int = 0
     refused: int = 0
     sent: list[tuple[float, str]] = field(default_factory=list)
-    on_call: Callable[[ReceivedCall, str], None] = lambda _call, _fate: None
+    on_call: Callable[[ReceivedCall], None] = lambda _call: None
+    on_write: Callable[[Process], None] = lambda _process: None
+    """As it leaves."""
 
     def connect(self, process: Process, config: PipelineConfig) -> "SimEndpoint":
         return SimEndpoint(self, process, config.kartra.timeout_s, config.kartra.settle_s)
@@ -126,10 +130,11 @@ class Server:
                 self.injected_throttles += 1
             else:
                 self.refused += 1
+                self.hub.met["a call is refused because of the App's other calls"] += 1
         if self.hub.trace is not None:
             said = f"{received.http_status or '-'} {received.error_type or ''}"
             self.hub.note(f"    Kartra: {_told(received)} {fate or 'answered'} {said}")
-        self.on_call(received, fate)
+        self.on_call(received)
         return answer
 
 
@@ -166,6 +171,14 @@ class SimEndpoint:
         pass
 
     def post(self, request: Any, has_left: Callable[[], None]) -> Reply:
+        is_write = not any(word in request.body for word in READS)
+        self.process.writing += is_write
+        try:
+            return self._posted(request, has_left, is_write=is_write)
+        finally:
+            self.process.writing -= is_write
+
+    def _posted(self, request: Any, has_left: Callable[[], None], *, is_write: bool) -> Reply:
         process, server, hub = self.process, self.server, self.process.hub
         chance = server.chance
         process.step("before a call leaves")
@@ -179,9 +192,17 @@ class SimEndpoint:
             up_s = self.timeout_s + chance.uniform(0.05, 0.6) * self.settle_s
         waker, box = Waker(), []
         left_at = hub.seconds
+        if is_write:
+            server.on_write(process)
         server.sent.append((left_at, process.host.name))
 
         def arrived() -> None:
+            if not process.is_alive:
+                hub.met["a call of a dead process arrives"] += 1
+                if fate == "late on the way":
+                    hub.met["late effect of a process that is dead"] += 1
+            elif fate == "late on the way":
+                hub.met["late effect after its sender had given up"] += 1
             answer = server.arrive(request.body, fate)
             delay_s = answer.delay_s + chance.uniform(*weather.work_s) + down_s
             if answer.fate != "silence":

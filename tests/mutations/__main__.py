@@ -1,0 +1,102 @@
+"""`python -m tests.mutations`: puts each fault into a copy of the program and lets the simulation find it.
+
+Ends with 1 where a fault was not found within `--runs` runs.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mutations.faults import FAULTS, Fault
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("connectors", "pipelines", "configs", "sql", "tests")
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """Whether a fault was found, by what, and after how many runs."""
+
+    fault: Fault
+    is_found: bool
+    by: str
+    runs: int = 0
+    seen: str = ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__)
+    parser.add_argument("--runs", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--beside", type=int, default=os.cpu_count() or 1, help="Hunts at a time.")
+    parser.add_argument(
+        "--only", nargs="+", default=(), help="Faults with one of these words in their names."
+    )
+    asked = parser.parse_args()
+    faults = [one for one in FAULTS if not asked.only or any(word in one.name for word in asked.only)]
+    with ThreadPoolExecutor(asked.beside) as pool:
+        hunts = list(pool.map(lambda fault: _told(hunt(fault, asked.runs, asked.seed)), faults))
+    found = sum(one.is_found for one in hunts)
+    print(f"{found} of {len(hunts)} faults were found")
+    return 0 if found == len(hunts) else 1
+
+
+def hunt(fault: Fault, runs: int, seed: int) -> Hunt:
+    with tempfile.TemporaryDirectory(prefix="kartra-mutation-") as name:
+        copy = Path(name)
+        for folder in FOLDERS:
+            shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        put_into(copy, fault)
+        if fault.found_by:
+            words = [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-x",
+                "-p",
+                "no:cacheprovider",
+                "-n",
+                "2",
+                fault.found_by,
+            ]
+            return Hunt(fault, _run(words, copy).returncode == 1, fault.found_by)
+        words = ["--runs", str(runs), "--seed", str(seed), "--processes", "1", "--until-found", "--json"]
+        done = _run([sys.executable, "-m", "tests.simulate", *words], copy)
+        if not done.stdout.strip():
+            return Hunt(fault, False, "broken off", seen=done.stderr[-300:])
+        figures = json.loads(done.stdout)
+        return Hunt(fault, figures["violations"] > 0, "simulation", figures["runs"], figures["first"])
+
+
+def put_into(root: Path, fault: Fault) -> None:
+    """Raises ValueError where what is to be replaced does not stand there once."""
+    file = root / fault.file
+    text = file.read_text(encoding="utf-8")
+    if text.count(fault.old) != 1:
+        raise ValueError(f"{fault.name}: stands {text.count(fault.old)} times in {fault.file}")
+    file.write_text(text.replace(fault.old, fault.new), encoding="utf-8")
+
+
+def _run(words: list[str], copy: Path) -> "subprocess.CompletedProcess[str]":
+    """In the copy alone: its modules come first, and no compiled ones are kept."""
+    environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
+    return subprocess.run(words, cwd=copy, env=environ, capture_output=True, text=True, check=False)
+
+
+def _told(one: Hunt) -> Hunt:
+    what = f"{one.by}, {one.runs:,} runs" if one.runs else one.by
+    print(f"{'found' if one.is_found else 'NOT FOUND':>9}  {one.fault.name} ({what}) {one.seen}", flush=True)
+    return one
+
+
+if __name__ == "__main__":
+    sys.exit(main())
