@@ -1,4 +1,4 @@
-"""What stops a run: before it starts, or on the way."""
+"""Guards on the way: what stops a run, and what is held back while the rest goes on."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,25 +11,25 @@ FAILED_IN_A_ROW = 25
 OPENS_AFTER = 10
 PROBE_AFTER_S = 60.0
 SHARE_COUNTS_FROM = 100
-"""A share of failures says something only after this many leads."""
+"""A share of failures counts only from this many leads on."""
 
 
 class Breakers:
-    """Holds back what Kartra refuses again and again, and lets everything else go on.
+    """Circuit breakers: hold back what Kartra keeps refusing, and let everything else go on.
 
-    A cause opens after OPENS_AFTER refusals without a success between. While it is open one lead at a time
-    is let through as a probe: at once for a cause that an earlier run left open, else after PROBE_AFTER_S.
-    Times are seconds of one monotonic clock.
+    A cause opens after OPENS_AFTER refusals without a success in between. While it is open, one lead at a
+    time passes as a probe: at once for a cause that an earlier run left open, else after PROBE_AFTER_S. Times
+    are seconds of one monotonic clock.
     """
 
     def __init__(self, opened: Mapping[Cause, str]) -> None:
-        """`opened`: the error type of each cause that the last run left open."""
+        """`opened` has the error type of each cause that the last run left open."""
         self._refusals: Counter[Cause] = Counter()
         self._open = dict(opened)
         self._probe_at = dict.fromkeys(opened, 0.0)
 
     def holds(self, cause: Cause, now: float) -> str | None:
-        """The error type because of which this is not to be sent now; None where it may."""
+        """The error type that holds a cause back now; None if it may be sent."""
         number = self._open.get(cause)
         if number is None:
             return None
@@ -39,7 +39,7 @@ class Breakers:
         return None
 
     def refused(self, cause: Cause, number: str, now: float) -> bool:
-        """Counts a refusal; true when it opens the cause."""
+        """Counts a refusal; true if that opens the cause."""
         self._refusals[cause] += 1
         if cause in self._open:
             self._probe_at[cause] = now + PROBE_AFTER_S
@@ -51,13 +51,13 @@ class Breakers:
         return True
 
     def done(self, cause: Cause) -> bool:
-        """It worked; true when that closes the cause."""
+        """Notes a success; true if that closes the cause."""
         self._refusals.pop(cause, None)
         return self._open.pop(cause, None) is not None
 
 
 class FailureGuard:
-    """Watches how leads, or whatever `each` names, end; `observe` raises GuardError at too many refusals."""
+    """Stops at too many refusals: `observe` raises GuardError. `each` names what is counted."""
 
     def __init__(self, guards: GuardsConfig, each: str = "leads") -> None:
         self._max_failed = guards.max_failed

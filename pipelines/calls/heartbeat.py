@@ -1,4 +1,4 @@
-"""What work says of itself as time goes by."""
+"""The heartbeat of a run."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from pipelines.state.lease import HEARTBEAT_S
 
 
 class Heartbeat:
-    """Says that the work is alive, once in a while however often it is asked to."""
+    """Beats at intervals, however often it is asked to."""
 
     def __init__(self, beat: Callable[[], None], clock: Clock = SYSTEM_CLOCK) -> None:
         self._beat = beat

@@ -1,4 +1,4 @@
-"""The account's own lists of names: tags, lists, sequences, pages, custom fields."""
+"""Reads the account's lists: tags, lists, sequences, pages, custom fields."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,25 +17,26 @@ INVENTORIES: Mapping[InventoryName, tuple[Callable[[], Action], str]] = {
     "pages": (commands.retrieve_account_pages, "account_pages"),
     "custom_fields": (commands.retrieve_custom_fields, "custom_fields"),
 }
-"""By name: the command that asks for it, and the key of its answer."""
+"""The command and the key of its answer, by kind."""
 
 
 def read_inventory(client: Sender, kind: InventoryName) -> Any:
-    """One inventory as JSON values; None where the App may not list names.
+    """One inventory as JSON values; None if the App may not list its names.
 
-    Custom fields are needed, not only compared: their options are sent by their numbers. Raises
-    FatalApiError, RetryableApiError.
+    Raises FatalApiError, RetryableApiError.
     """
     build, key = INVENTORIES[kind]
     try:
         answer = client.inventory(Call((build(),)))
     except FatalApiError as error:
+        # Names are only compared, and can be done without. Custom fields are needed: options are sent by
+        # their ids (§7.3).
         if error.type != NOT_PERMITTED or kind == "custom_fields":
             raise
         return None
     if kind == "custom_fields":
         return [
-            {"identifier": known.identifier, "type": known.type, "options": dict(known.options)}
-            for known in parse_custom_fields(answer.body)
+            {"identifier": found.identifier, "type": found.type, "options": dict(found.options)}
+            for found in parse_custom_fields(answer.body)
         ]
     return list(parse_names(answer.body, key))

@@ -1,4 +1,4 @@
-"""When to try again, and when to give up: one rule for everything that calls Kartra."""
+"""When to try again and when to give up: the same rules for everything that calls Kartra."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,10 +6,10 @@ from datetime import timedelta
 from connectors.errors import RetryableApiError
 from connectors.kartra.answers import Answer, Effect
 
-FIRST_LOOK_S = 1.0
-"""How long after a try without an answer its lead is read for the first time."""
+FIRST_READ_S = 1.0
+"""How long after an unanswered try its lead is first read."""
 STOP_WITHIN_S = 9.0
-"""How long calls in flight may take once a stop was asked for."""
+"""How long calls in flight may take after a stop."""
 MAX_TRIES = 6
 LEFT_WITHIN = timedelta(hours=1)
 """A call leaves this long after its intent at most: permits and storms of 429 can make it wait."""
@@ -21,19 +21,19 @@ LONGEST_PAUSE_S = 8.0
 
 
 def pause_s(tries: int) -> float:
-    """Before the next one, after so many tries in a row: twice as long each time."""
+    """The pause after so many tries in a row; it doubles each time."""
     return min(LONGEST_PAUSE_S, 0.5 * 2.0 ** min(tries, 4))
 
 
 def unreachable(trouble: str) -> RetryableApiError:
-    """For a run none of whose calls arrives; `trouble` is that of the last one."""
+    """The error of a run none of whose calls arrives; `trouble` is that of the last call."""
     return RetryableApiError(
         "Kartra cannot be reached: nothing of what is left was sent. Run again later" + _last(trouble)
     )
 
 
 def unanswered(trouble: str) -> RetryableApiError:
-    """For a run whose calls get no usable answer any more."""
+    """The error of a run whose calls get no usable answer any more."""
     return RetryableApiError(
         f"Kartra gave no usable answer to {UNANSWERED_IN_A_ROW} calls in a row: stopped. The next run"
         f" reads back what is unknown, and goes on{_last(trouble)}"
@@ -46,16 +46,16 @@ def _last(trouble: str) -> str:
 
 @dataclass(slots=True)
 class Patience:
-    """What a run has met in a row: writes that never arrived, calls without a usable answer."""
+    """Counts failures in a row: writes that never arrived, calls without a usable answer."""
 
     unreached: int = 0
     without_answer: int = 0
     trouble: str = ""
-    """What stood between, the last time that something did."""
+    """The trouble of the last failure."""
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether Kartra is out of order: no further call is to leave."""
+        """Whether Kartra seems to be down, so that no further call should leave."""
         return self.without_answer >= UNANSWERED_IN_A_ROW
 
     def hear(self, answer: Answer) -> None:
@@ -64,9 +64,9 @@ class Patience:
         self.count(is_usable=bool(answer.effect is not Effect.UNKNOWN or answer.body or answer.type))
 
     def count(self, *, is_usable: bool) -> None:
-        """Counts something that took one call, or several."""
+        """Counts a piece of work of one call or several."""
         self.without_answer = 0 if is_usable else self.without_answer + 1
 
     def hear_write(self, answer: Answer) -> None:
-        """Counts the writes that were proven not to have been carried out."""
+        """Counts writes that were proven not to have been carried out."""
         self.unreached = self.unreached + 1 if answer.effect is Effect.RETRY_LATER else 0

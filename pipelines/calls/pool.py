@@ -1,4 +1,4 @@
-"""Threads that do jobs, behind a seam: whoever plays a run under a clock of its own hands in another pool."""
+"""A pool of worker threads, behind a protocol: tests with a clock of their own pass another pool."""
 
 import queue
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 MAX_WORKERS = 64
-"""Calls in flight at most, and the connections that a client keeps."""
+"""The most calls in flight, and the connections that a client keeps."""
 
 
 class Pool(Protocol):
@@ -18,7 +18,7 @@ class Pool(Protocol):
         ...
 
     def finished(self, timeout_s: float) -> list[Future[Any]]:
-        """Those that have ended since the last time, in the order of their ends; waits for the first."""
+        """The jobs that ended since the last call, in that order; waits for the first one."""
         ...
 
     def close(self) -> None:

@@ -31,7 +31,7 @@ has to be committed before the calls leave is committed when this returns."""
 Take = Callable[[list[tuple[Task, Future[Given]]]], None]
 """Takes the results of finished jobs, in the order in which they finished."""
 
-LOOK_UP_EVERY_S = 0.5
+CHECK_EVERY_S = 0.5
 """How long the loop waits for workers before it checks for a stop."""
 
 
@@ -154,8 +154,8 @@ class Workers(Generic[Task, Given]):
 
     def _until_next_s(self) -> float:
         if not self._waiting:
-            return LOOK_UP_EVERY_S
-        return min(LOOK_UP_EVERY_S, max(0.0, self._waiting[0][0] - self._run.clock.monotonic()))
+            return CHECK_EVERY_S
+        return min(CHECK_EVERY_S, max(0.0, self._waiting[0][0] - self._run.clock.monotonic()))
 
     def _collect(self, pool: Pool, timeout_s: float) -> None:
         if self._flying:
@@ -192,7 +192,7 @@ def call_each(
                 flying += 1
             if not begun:
                 return
-            flying -= len(crew.finished(LOOK_UP_EVERY_S))
+            flying -= len(crew.finished(CHECK_EVERY_S))
             while begun and begun[0][1].done():
                 item, future = begun.popleft()
                 yield item, future.result()

@@ -1,6 +1,6 @@
-"""A first pipeline for a source: a known export or a guess, with how sure it is of each column.
+"""Drafts a first pipeline for a source: a known export, or a guess with its certainty for each column.
 
-What the pipeline file then says is in `draft_text`.
+`draft_text` writes the pipeline file.
 """
 
 from dataclasses import dataclass, field
@@ -30,13 +30,13 @@ from pipelines.words.nearest import nearest
 
 PROFILED_ROWS = 20_000
 CLOSE = 0.5
-"""A second column of addresses is near the first, and the first is sure of itself, from this share on."""
+"""The share from which a second column of addresses is a rival, and the first one is certain."""
 _TIME_ZONE = "lead_preferred_time_zone"
 _FIELD_BY_KEY = {key: name for name, keys in FIELD_NAMES.items() for key in keys}
 
 
 class Choices(NamedTuple):
-    """What a person knows better: the columns of addresses and of consent."""
+    """What a person said: the columns of addresses and of consent."""
 
     email: str | None = None
     consent: str | None = None
@@ -44,8 +44,8 @@ class Choices(NamedTuple):
 
 @dataclass(slots=True)
 class Draft:
-    """What a pipeline is to say of a source. `why` tells how sure a mapping is, `steps` what it does to the
-    column, both by lead field.
+    """The draft of a pipeline. `why` says how sure each mapping is, `steps` what it does to the column, both
+    by lead field.
     """
 
     source: str
@@ -59,9 +59,9 @@ class Draft:
     accepted: tuple[str, ...] = ()
     other_status: list[str] = field(default_factory=list)
     opt_outs: list[str] = field(default_factory=list)
-    """Columns in which every run looks for who opted out, mapped or not."""
+    """Columns that every run searches for opt-outs, mapped or not."""
     words: dict[str, int] = field(default_factory=dict)
-    """What the column of consent says, and how often."""
+    """The words of the consent column, with their counts."""
     newest: str | None = None
     suppress: list[str] = field(default_factory=list)
     custom: dict[str, str] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Draft:
 
 
 def draft_pipeline(named: NamedSource, folder: Path, choices: Choices) -> Draft:
-    """A pipeline file in `folder` for this source. Raises ConfigError, SourceError."""
+    """The draft of a pipeline file in `folder`. Raises ConfigError, SourceError."""
     source = named.open()
     profile = profile_of(source, rows=PROFILED_ROWS)
     draft = Draft(named.written(folder), preset_of(source.columns), profile.rows)
@@ -119,7 +119,8 @@ def _map_columns(draft: Draft, profile: Profile, source: Source) -> None:
 
 
 def _can_be(lead_field: str, column: ColumnProfile) -> bool:
-    """An adresse may be one of mail; a time zone that nobody knows would make its records invalid."""
+    """Whether a column can be this field: "adresse" may hold e-mail, and unknown time zones would be
+    invalid."""
     if lead_field == _TIME_ZONE:
         return column.words is not None and all(map(time_zone, column.words))
     return lead_field == "email" or column.share("address") <= 0.5
@@ -168,9 +169,9 @@ def _how_sure(column: ColumnProfile) -> str:
 
 
 def _most_addresses(profile: Profile) -> ColumnProfile:
-    """The column with most addresses, where no other comes near it and it is not about somebody else.
+    """The column with most addresses, if no other comes near and it is not about somebody else.
 
-    A stranger who is mailed is worse than a question.
+    Otherwise it is an error: mailing a stranger is worse than asking.
     """
     found = profile.with_addresses
     if not found:

@@ -1,7 +1,7 @@
-"""The pipeline file that a draft becomes, with the reason beside each line.
+"""Writes the pipeline file of a draft, with the reason beside each line.
 
-Nothing of a person is written: names of columns, and the few words of the column that says who agreed. What
-is left out stands there with the reason.
+It holds no personal data: only names of columns and the words of the consent column. Columns left out are
+listed with the reason.
 """
 
 import json
@@ -18,12 +18,12 @@ CUSTOM_FIELDS_SHOWN = 40
 MOST_TRIGGERED = 1_000
 """Leads that get the same thing in one run before a person has to agree: as many as one can explain to."""
 SCHEMA = "# yaml-language-server: $schema=kartra-sync.schema.json"
-"""Editors complete by it; `kartra-sync schema` prints it."""
+"""The line by which editors find the schema, which `kartra-sync schema` prints."""
 
 
 def pipeline_text(draft: Draft, name: str, attested: str | None, url: str = KARTRA_URL) -> str:
-    """The pipeline file; `url` counts where no variable names another. Raises ConfigError where nothing says
-    that these people agreed."""
+    """The pipeline file; `url` is its default. Raises ConfigError if nothing says that these people
+    agreed."""
     return "\n".join(_lines(draft, name, attested, url)) + "\n"
 
 
@@ -52,7 +52,7 @@ def _lines(draft: Draft, name: str, attested: str | None, url: str) -> Iterator[
     yield from _consent_lines(draft, attested)
     if draft.opt_outs:
         names = ", ".join(map(_one_line, draft.opt_outs))
-        yield f"  # Who opted out is told by: {names}. Nobody needs to map them."
+        yield f"  # These columns say who opted out, and need no mapping: {names}."
     if draft.other_status:
         silent = ", ".join(f"{{column: {yaml_scalar(one)}, allowed: any}}" for one in draft.other_status)
         yield f"  opt_out: [{silent}]  # it says nothing about mail"
@@ -80,7 +80,7 @@ def _remarks(draft: Draft) -> Iterator[str]:
 
 
 def _guard_lines(draft: Draft) -> Iterator[str]:
-    """A source that shrinks, or loses its people, is more often a broken export than the truth."""
+    """Guards, because a source that shrinks is more often a broken export than the truth."""
     fewest = max(1, draft.rows // 2)
     triggered = f"max_triggered: {MOST_TRIGGERED}"
     yield "  # What stops a run. The last: a tag or list for more leads needs a yes, for it can send mail."

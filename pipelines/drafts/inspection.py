@@ -27,12 +27,12 @@ from pipelines.extract.cells import Cleaned
 from pipelines.extract.sources import words_notes
 
 COUNTED = 10_000
-"""Different values are counted up to here."""
+"""The most different values that are counted."""
 YES_OR_NO = frozenset(
     ("yes", "no", "y", "n", "true", "false", "ja", "nein", "nee", "oui", "non", "sí", "si", "sim", "não")
 )
 WORDS = 12
-"""Columns with more different values are no columns of words."""
+"""A column with more different values does not hold status words."""
 LONGEST_WORD = 40
 SAMPLES = 3
 _AT = re.compile("[@\uff20\ufe6b]|%40")
@@ -62,11 +62,11 @@ class ColumnProfile:
 
     @property
     def is_secret(self) -> bool:
-        """Whether it is called as card numbers or passwords are, or holds what could be card numbers."""
+        """Whether its name suggests card numbers or passwords, or its values could be card numbers."""
         return bool(SECRET_NAMES.search(self.name)) or self.share("card") > 0.5
 
-    def share(self, look: str) -> float:
-        return self.looks[look] / self.filled if self.filled else 0.0
+    def share(self, kind: str) -> float:
+        return self.looks[kind] / self.filled if self.filled else 0.0
 
     def see(self, cell: str) -> None:
         value = normal_cell(cell)
@@ -76,12 +76,12 @@ class ColumnProfile:
         self.longest = max(self.longest, len(value))
         if len(self.values) < COUNTED:
             self.values.add(blake2b(value.encode(), digest_size=8).digest())
-        look = looks_like(value)
-        self.looks[look] += 1
+        kind = kind_of(value)
+        self.looks[kind] += 1
         self.odd.update(suspicions(cell.strip()))
         self._count_word(value)
         if len(self.samples) < SAMPLES:
-            sample = " ".join(value.split()) if self.shows and look != "card" else _masked(value, look)
+            sample = " ".join(value.split()) if self.shows and kind != "card" else _masked(value, kind)
             if sample not in self.samples:
                 self.samples.append(sample)
 
@@ -94,7 +94,7 @@ class ColumnProfile:
 
 @dataclass(slots=True)
 class Profile:
-    """`problems` are (row, reason), the first of them; `bad` how many there are."""
+    """The profile of a source. `problems` are the first bad rows as (row, reason), `bad` is their number."""
 
     columns: list[ColumnProfile]
     rows: int = 0
@@ -104,18 +104,18 @@ class Profile:
 
     @property
     def with_addresses(self) -> list[ColumnProfile]:
-        """The columns that hold e-mail addresses, the one with most of them first."""
+        """The columns with e-mail addresses, the one with most first."""
         found = [column for column in self.columns if column.looks["address"]]
         return sorted(found, key=lambda column: -column.looks["address"])
 
     @property
     def addresses(self) -> ColumnProfile | None:
-        """The column that holds most addresses, where they are most of what it holds."""
+        """The column with most addresses, if most of its values are addresses."""
         return next((column for column in self.with_addresses if column.share("address") > 0.5), None)
 
 
 def profile_of(source: Source, *, rows: int | None = None, shows: bool = False) -> Profile:
-    """Of the whole source, or its first `rows`; `shows`: with samples as they are. Raises SourceError."""
+    """The profile of a source, or of its first `rows`; `shows`: samples unmasked. Raises SourceError."""
     _refuse_people(source.columns)
     profile = Profile([], notes=(*source.notes, *words_notes(source)))
     as_it_stands = source.source if isinstance(source, Cleaned) else source
@@ -141,7 +141,7 @@ def profile_of(source: Source, *, rows: int | None = None, shows: bool = False) 
 
 
 def _refuse_people(columns: Sequence[str]) -> None:
-    """Of a table that was made from a file without a header, or of an object for each person."""
+    """Refuses a table without a header, whose first person became the names of its columns."""
     if any(_AT.search(column) and addresses_in(column) for column in columns):
         raise SourceError(
             "a column is called by an e-mail address, as if a person were the header: the names of the"
@@ -150,7 +150,7 @@ def _refuse_people(columns: Sequence[str]) -> None:
 
 
 def address_problems(source: Source, column: str) -> Iterator[tuple[int, str]]:
-    """(row, reason) of every record whose address could not be sent."""
+    """(row, reason) of every record with an unusable address."""
     for chunk in without_faults(source.chunks(), {column}):
         for row, cell in chunk.frame[column].items():
             try:
@@ -159,8 +159,8 @@ def address_problems(source: Source, column: str) -> Iterator[tuple[int, str]]:
                 yield int(str(row)), str(error)
 
 
-def looks_like(value: str) -> str:
-    """One word for it: address, card, yes/no, number, date, text."""
+def kind_of(value: str) -> str:
+    """The kind of a value: address, card, yes/no, number, date, text."""
     if _AT.search(value) and is_address(value):
         return "address"
     if is_card_number(value):
@@ -174,13 +174,13 @@ def looks_like(value: str) -> str:
     return "text"
 
 
-def _masked(value: str, look: str) -> str:
-    """The form of a value: an address masked as everywhere, letters and digits of the rest as a and 9."""
-    if look == "address":
+def _masked(value: str, kind: str) -> str:
+    """A masked value: an address as everywhere, other letters as a and digits as 9."""
+    if kind == "address":
         return mask_address(value)
-    if look == "card":
+    if kind == "card":
         return "a card number"
-    if look == "yes/no":
-        return value  # a word that says nothing of who it is about
+    if kind == "yes/no":
+        return value  # it identifies nobody
     shape = re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", " ".join(value.split())))
     return shape if len(shape) <= 24 else f"{shape[:23]}…"

@@ -1,1 +1,1 @@
-"""Reads a source and stages what it says."""
+"""Reads a source and stages its records."""

@@ -1,8 +1,8 @@
-"""Cells that say nothing, and cells whose value a program has destroyed: the same for every kind of source.
+"""Recognises blank words and destroyed values in cells, for every kind of source.
 
-`NULL` is how programs write that there is nothing; it is a blank. A rounded number, a row of # or the error
-of a formula stands where a value was: it is a fault of the cell, which must not be sent. Columns of text are
-searched for what such cells have in common first, because hardly any has it.
+`NULL` is how programs write an absent value; it becomes a blank. A rounded number, a row of # or the error of
+a formula stands where a value was: that is a fault of the cell, which must not be sent. Each column is first
+searched for a sign that such cells share, because hardly any column has one.
 """
 
 import re
@@ -19,7 +19,7 @@ from connectors.sources import CellFault, Chunk, Source
 from connectors.sources.names import column_name, unique_names
 
 ALWAYS_BLANK = ("NULL", r"\N", "#N/A", "#NV", "#N/D", "#N/B")
-"""Written by databases and spreadsheets, in just these letters, where there is nothing."""
+"""How databases and spreadsheets write an absent value, in exactly these letters."""
 
 _ROUNDED = r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}"
 _HASHES = r"#{2,}"
@@ -45,14 +45,14 @@ looked for ten times faster than several."""
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A Source: another one whose cells mean what they say. `blanks` are words for nothing, without case."""
+    """A Source that cleans the cells of another one. `blanks` are words for blank, in any case."""
 
     source: Source
     blanks: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """In the form in which a pipeline file has them, those of a database as well."""
+        """The names in the form of a pipeline file, also those of a database."""
         return tuple(column_name(name) or name for name in self.source.columns)
 
     @property
@@ -64,7 +64,7 @@ class Cleaned:
         return self.source.words
 
     def over(self, source: Source) -> "Cleaned":
-        """The same of another part of the source."""
+        """The same for another part of the source."""
         return replace(self, source=source)
 
     def chunks(self) -> Iterator[Chunk]:
@@ -94,7 +94,7 @@ def cleaned(chunks: Iterable[Chunk], blanks: Sequence[str] = ()) -> Iterator[Chu
             if words or _has_sign(text, _SIGNS_OF_BLANKS):
                 changed |= _blanked(str(name), cells, words)
         if changed:
-            # assigned at once: pandas would copy the others for each column
+            # Assigned at once: for each single column pandas would copy all others.
             chunk = replace(chunk, frame=chunk.frame.assign(**changed))
         blank = {(row, name) for name, cells in changed.items() for row in cells.index[cells == ""]}
         faults = [fault for fault in faults if (fault.row, fault.column) not in blank]
@@ -106,7 +106,7 @@ def _has_sign(text: bytes, signs: Sequence[tuple[bytes, bytes]]) -> bool:
 
 
 def _text_of(cells: pd.Series) -> bytes:
-    """All that stands in a column, in one piece."""
+    """The bytes of a whole column in one piece."""
     if not isinstance(cells.dtype, pd.ArrowDtype):
         return "\n".join(cells).encode("utf-8", "surrogatepass")
     array = pa.array(cells)
@@ -137,13 +137,13 @@ def _faults(name: str, cells: pd.Series) -> Iterator[CellFault]:
 
 @lru_cache(maxsize=4096)
 def fault_of(cell: str) -> str:
-    """What destroyed the value that stood in a cell; "" where nothing did."""
+    """Why the value of a cell is destroyed; "" if it is not."""
     text = cell.strip()
     return next((reason for pattern, reason in _FAULTS if pattern.fullmatch(text)), "")
 
 
 def _blanked(name: str, cells: pd.Series, words: frozenset[str]) -> dict[str, pd.Series]:
-    """The column with "" for its words for nothing, if it has any."""
+    """The column with "" in place of blank words, if it has any."""
     values = cells.to_list()
     nothing = {value for value in set(values) if is_blank(value, words)}
     if not nothing:
@@ -153,6 +153,6 @@ def _blanked(name: str, cells: pd.Series, words: frozenset[str]) -> dict[str, pd
 
 
 def is_blank(cell: str, words: frozenset[str]) -> bool:
-    """Whether it says that there is nothing; a blank cell needs no such word."""
+    """Whether a cell is one of the words for blank."""
     text = cell.strip()
     return bool(text) and (text in ALWAYS_BLANK or text.casefold() in words)

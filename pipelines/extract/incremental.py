@@ -1,4 +1,4 @@
-"""An extract that reads only what came since the last one, and when its watermark may move."""
+"""Incremental extracts: what is read since the last one, and when the watermark moves."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -17,12 +17,12 @@ from pipelines.state.store import Store
 from pipelines.summary import Summary
 
 HALF_BYTES = 8
-"""Of the hash that a watermark is kept under: one half for the query, one for the mapping."""
+"""Half of the hash of a watermark: one half is for the query, one for the mapping."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """What a run reads: the whole source, or its new rows, with the load as it is for those."""
+    """What a run reads: the whole source, or its new rows with a load section adapted to them."""
 
     source: Source
     load: LoadConfig
@@ -31,10 +31,9 @@ class Extract:
     _is_full: bool = True
 
     def settled(self, store: Store, summary: Summary) -> None:
-        """To be called after a run without an error: the watermark moves if nothing waits to be read again.
+        """Called after a run without an error: moves the watermark if no row has to be read again.
 
-        A row that Kartra refused for good has had its answer; one that is parked or left for the next run
-        has not.
+        A row that Kartra refused for good is done; one that is parked or deferred is not.
         """
         if self._new is None or self._new.highest is None:
             return
@@ -46,9 +45,9 @@ class Extract:
 def extract_of(
     source: Source, load: LoadConfig, store: Store, summary: Summary, *, full: bool = False
 ) -> Extract:
-    """What is to be read; the notes of `summary` say why it is all, where nobody asked for that with `full`.
+    """The extract of a run. The notes of `summary` say why everything is read without `full`.
 
-    Raises ConfigError for a column or an overlap that do not fit the query.
+    Raises ConfigError for a column or an overlap that does not fit the query.
     """
     options = load.source.options
     if not isinstance(options, SqlOptions) or options.incremental is None:
@@ -82,7 +81,7 @@ def _what_changed(known: bytes, digest: bytes) -> str | None:
 
 
 def _for_new_rows(load: LoadConfig) -> LoadConfig:
-    """Rows that are not read have not gone, and none at all is as it should be."""
+    """The load section for new rows only: unread rows are not gone, and no rows at all are fine."""
     guards = load.guards.model_copy(update={"min_rows": 0})
     return load.model_copy(update={"on_removed": (), "guards": guards})
 
@@ -96,7 +95,7 @@ def _refuse_removals(load: LoadConfig, incremental: IncrementalOptions) -> None:
 
 
 def _asked(options: SqlOptions, incremental: IncrementalOptions) -> bytes:
-    """A hash of what is asked, and of whom; a password may change."""
+    """A hash of the query and its database, without the password."""
     asked = "\n".join(
         (
             str(options.url).rpartition("@")[2],
@@ -109,6 +108,6 @@ def _asked(options: SqlOptions, incremental: IncrementalOptions) -> bytes:
 
 
 def _mapping(load: LoadConfig) -> bytes:
-    """A hash of what makes of a row a lead: under another mapping the rows that were read count no more."""
+    """A hash of the mapping: after a change, rows that were read have to be read again."""
     section = load.model_dump_json(exclude=set(NOT_MAPPED))
     return blake2b(section.encode(), digest_size=HALF_BYTES).digest()

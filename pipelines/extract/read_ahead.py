@@ -1,4 +1,4 @@
-"""Items made one ahead, in a thread of their own: for work that mostly happens outside of Python."""
+"""Makes items one ahead in another thread, for work that mostly happens outside of Python."""
 
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +10,9 @@ _T = TypeVar("_T")
 
 @contextmanager
 def one_ahead(items: Generator[_T]) -> Iterator[Iterator[_T]]:
-    """The same items. While one is used the next is made; all of them, and the end, in one other thread.
+    """The same items; while one is used, the next is made. One other thread makes them all, and the end.
 
-    Whoever leaves early waits for the item that is being made, but not a person who presses Ctrl-C.
+    Leaving early waits for the item in the making, except on Ctrl-C.
     """
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
     is_patient = True
@@ -30,6 +30,8 @@ def one_ahead(items: Generator[_T]) -> Iterator[Iterator[_T]]:
         raise
     finally:
         if is_patient:
+            # Closed in its own thread: a generator with a connection inside must not be closed in another
+            # one.
             thread.submit(items.close).result()
         thread.shutdown(wait=is_patient, cancel_futures=True)
 

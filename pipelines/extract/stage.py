@@ -1,4 +1,4 @@
-"""The source becomes the staging table: it is read, mapped and staged, each a chunk ahead of the next."""
+"""Reads, maps and stages the source, each a chunk ahead of the next."""
 
 import json
 from collections.abc import Callable, Generator, Iterator
@@ -41,10 +41,10 @@ def stage(
 ) -> bytes:
     """Fill the staging table; one record per key is left in it. Counts rows in `summary`.
 
-    Gives a digest of all that was read, suppressed addresses too.
+    Returns a digest of all that was read, suppressed addresses included.
 
-    With `skip_known` records that are known to be as Kartra acknowledged them are counted as unchanged leads
-    and not staged: nothing else differs. `between` is called after each chunk. Raises SourceError,
+    With `skip_known`, records that are as Kartra acknowledged them count as unchanged leads and are not
+    staged; the result is the same otherwise. `between` is called after each chunk. Raises SourceError,
     ConfigError, and GuardError for `duplicates: error`.
     """
     staging = _Staging(source, load, store, summary, run_id, between)
@@ -59,7 +59,8 @@ def stage(
         known = _known_records(load, store) if skip_known else None
     rejects = store.rejects.count(run_id)
     staging.read(known)
-    # Several records of one key have to be compared, so all of them are staged.
+    # Of a known record that has a duplicate, only the hash was seen, and the two have to be compared: so the
+    # source is read once more without such hashes.
     while known is not None and known.leave_out_shared():
         store.staging.begin_again(run_id, rejects)
         staging.read(known)
@@ -73,11 +74,11 @@ def stage(
 
 
 def _settle(load: LoadConfig, store: Store, summary: Summary, run_id: str | None) -> None:
-    """One record speaks for each key."""
+    """Leaves one record for each key."""
     summary.counts.duplicate = store.staging.end()
     merged: Iterator[dict[str, Any]] = iter(())
     if summary.counts.duplicate and load.key.column is not None:
-        _tell_of_strangers(store, summary)
+        _note_shared_keys(store, summary)
     if summary.counts.duplicate and load.duplicates.how == "error":
         rows = ", ".join(
             " = ".join(str(row.row) for row in group)
@@ -92,8 +93,8 @@ def _settle(load: LoadConfig, store: Store, summary: Summary, run_id: str | None
     summary.counts.blocked = store.staging.settle(merged, run_id)
 
 
-def _tell_of_strangers(store: Store, summary: Summary) -> None:
-    """Records of one key with several addresses: a key that was rounded is that of several people."""
+def _note_shared_keys(store: Store, summary: Summary) -> None:
+    """Notes keys with several addresses: a key that was rounded belongs to several people."""
     groups: list[str] = []
     count = 0
     for group in store.staging.duplicate_groups():
@@ -109,7 +110,8 @@ def _tell_of_strangers(store: Store, summary: Summary) -> None:
 
 
 def _known_records(load: LoadConfig, store: Store) -> KnownRecords | None:
-    """None where a record that did not change may have to be stopped now, and its address is not its key."""
+    """The known records; None if unchanged records may have to be stopped and their address is not their
+    key."""
     if load.suppress and load.key.column is not None:
         return None
     known = KnownRecords(store.leads.raw_hashes())
@@ -118,7 +120,7 @@ def _known_records(load: LoadConfig, store: Store) -> KnownRecords | None:
 
 
 class _Staging:
-    """Reads a source into the staging table, as often as it has to."""
+    """Reads a source into the staging table, as often as needed."""
 
     def __init__(
         self,
@@ -137,7 +139,7 @@ class _Staging:
         self._mapper = ChunkMapper(load, source.columns, source_columns(source), forgotten)
 
     def read(self, known: KnownRecords | None) -> None:
-        """Known records that are not the only ones of their key are shared after it."""
+        """Reads the source once. Afterwards known records with a duplicate are marked as shared."""
         self.gathered = Gathered()
         self._summary.counts.read = self._summary.counts.invalid = self._summary.counts.not_chosen = 0
         self._summary.counts.held_back.clear()
@@ -178,7 +180,7 @@ class _Staging:
 
 
 def _readable(source: Source, load: LoadConfig, leave: Callable[[int], None]) -> Iterator[Chunk]:
-    """The records of the load; `leave` is told how many others a chunk had."""
+    """The records of the load; `leave` gets the number of records that `only` leaves out of each chunk."""
     read = read_columns(load, source.columns) | load.only.keys()
     return without_secrets(without_faults(_chosen(source.chunks(), load, leave), read), load)
 
@@ -190,14 +192,14 @@ def _chosen(chunks: Iterator[Chunk], load: LoadConfig, leave: Callable[[int], No
         yield of_load
 
 
-def _leave(_: int) -> None:
-    """Nobody asks how many there were."""
+def _ignore(_: int) -> None:
+    """The number of records left out is not needed."""
 
 
 def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped | Invalid]]:
     """(row, mapped) of every record, without staging it."""
     map_record = mapper(load, source.columns)
-    for chunk in _readable(source, load, _leave):
+    for chunk in _readable(source, load, _ignore):
         for bad in chunk.bad_rows:
             yield bad.row, Invalid(bad.reason)
         for _, row, record in records_of(chunk.frame):
@@ -207,7 +209,7 @@ def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped 
 def find_record(source: Source, load: LoadConfig, key: str) -> Iterator[tuple[int, Record, Mapped]]:
     """(row, record, mapped) of every record with this key."""
     map_record = mapper(load, source.columns)
-    for chunk in _readable(source, load, _leave):
+    for chunk in _readable(source, load, _ignore):
         for _, row, record in records_of(chunk.frame):
             mapped = map_record(record, row)
             if isinstance(mapped, Mapped) and mapped.key == key:
@@ -215,14 +217,14 @@ def find_record(source: Source, load: LoadConfig, key: str) -> Iterator[tuple[in
 
 
 def check_columns(source: Source, config: PipelineConfig, load: LoadConfig) -> list[str]:
-    """What a person should know of its columns. Raises ConfigError where they do not fit the mapping."""
+    """Remarks on the columns. Raises ConfigError if they do not fit the mapping."""
     with naming_file(config.path.name):
         mapper(load, source.columns)
         return contract_notes(load, source.columns)
 
 
 def _merged(store: Store) -> Iterator[dict[str, Any]]:
-    """Per key the merged wish, on the row that speaks for it: the last. One blocked record blocks all."""
+    """The merged wish of each key, for every row of it. One blocked record blocks them all."""
     for group in store.staging.duplicate_groups():
         lead = DesiredLead.from_json(group[0].wish)
         for record in group[1:]:

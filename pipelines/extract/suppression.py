@@ -1,4 +1,4 @@
-"""People who must not be sent, whatever the source says of them: addresses of other sources."""
+"""Reads the sources of people who must not be sent."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,22 +13,22 @@ from pipelines.extract.sources import open_source
 
 
 def suppressed_by(suppress: SuppressConfig) -> str:
-    """The reason that a record is blocked for."""
+    """The reason for a blocked record."""
     path = getattr(suppress.source.options, "path", None)
     name = Path(str(path).partition("?")[0]).name if path is not None else "a query"
     return f"suppressed by {name}"
 
 
 def check_suppression(suppress: SuppressConfig) -> None:
-    """Raises ConfigError where the source lacks the column of addresses, SourceError."""
+    """Raises ConfigError if the source lacks the column of addresses, and SourceError."""
     _opened(suppress)
 
 
 def suppressed_addresses(suppress: SuppressConfig) -> Iterator[list[str]]:
-    """All addresses, a chunk at a time, in the form in which keys are compared; of a cell each that is in it.
+    """All addresses in their normal form, a chunk at a time; every address of a cell counts.
 
-    Raises SourceError also for a row that cannot be read and for a filled cell without an address: either may
-    be that of a person who said no.
+    Raises SourceError also for an unreadable row and for a filled cell without an address: either may belong
+    to a person who said no.
     """
     source = _opened(suppress)
     for chunk in without_faults(source.chunks(), {suppress.email}):

@@ -1,8 +1,9 @@
-"""A hook of the user between source and mapping: a Python function that takes and gives a DataFrame.
+"""The user's hook between source and mapping: a Python function from DataFrame to DataFrame.
 
-It is given the records of a chunk at a time, as text, indexed by their row. It may change, add and take away
-columns, and leave records out; a record that it gives keeps the row it came with. Other values than text
-become text by the rules of `connectors.sources.values`. Imports pandas: not for `--help` or `status`.
+It gets the records a chunk at a time, as text, indexed by their row. It may change, add and remove columns,
+and leave records out; a record that it returns keeps its row. Values other than text become text by the rules
+of
+`connectors.sources.values`. Imports pandas, so not for `--help` or `status`.
 """
 
 import importlib.util
@@ -29,9 +30,9 @@ log = logging.getLogger("kartra_sync.transform")
 
 
 def open_records(load: LoadConfig) -> "Cleaned | Transformed":
-    """What the mapping reads: the source, through the hook where there is one.
+    """The records that the mapping reads: the source, through the hook if there is one.
 
-    A hook is played on the first chunk, which tells its columns. Raises SourceError, ConfigError.
+    The hook runs once on the first chunk, which shows its columns. Raises SourceError, ConfigError.
     """
     source = open_source(load.source)
     if load.transform is None:
@@ -42,13 +43,14 @@ def open_records(load: LoadConfig) -> "Cleaned | Transformed":
 
 
 def source_columns(source: Source) -> tuple[str, ...]:
-    """As they stand in the source itself."""
+    """The columns of the source itself, before a hook."""
     return source.source.columns if isinstance(source, Transformed) else source.columns
 
 
 @dataclass(frozen=True, slots=True)
 class Transformed:
-    """A Source: what a hook makes of another. What it leaves out is no record; the log tells how many."""
+    """A Source made by a hook from another one. Records it leaves out do not count; the log has their
+    number."""
 
     columns: tuple[str, ...]
     notes: tuple[str, ...]
@@ -99,13 +101,13 @@ class Transformed:
 
 @dataclass(frozen=True, slots=True)
 class _Hook:
-    """The function, held to its rules."""
+    """The user's function, with its rules enforced."""
 
     config: TransformConfig
     function: Callable[[pd.DataFrame], object]
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """What it makes of a copy of the frame, in the order of its rows."""
+        """The function's result for a copy of the frame, in the order of its rows."""
         try:
             with redirect_stdout(sys.stderr):  # stdout is for results
                 made = self.function(frame.copy())
@@ -139,7 +141,7 @@ def _first_records(source: Source) -> pd.DataFrame:
 
 
 def _function(config: TransformConfig) -> Callable[[pd.DataFrame], object]:
-    """Raises ConfigError for a file or a function that is not there."""
+    """The function. Raises ConfigError if its file or name is missing."""
     if not config.file.is_file():
         raise ConfigError(f"load.transform: there is no {config.file.name} in {config.file.parent}")
     spec = importlib.util.spec_from_file_location(f"transform_{config.file.stem}", config.file)
@@ -158,7 +160,8 @@ def _function(config: TransformConfig) -> Callable[[pd.DataFrame], object]:
 
 
 def _place_of(error: Exception, config: TransformConfig) -> str:
-    """Where it was raised, without its text: that may be about a person. A word of the file itself may go."""
+    """Where an error was raised, without its text, which may be about a person. Words of the file are
+    shown."""
     if isinstance(error, SyntaxError):
         return f"{Path(error.filename or '').name}, line {error.lineno}: {error.msg}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if _is_in(frame, config)]
@@ -177,7 +180,7 @@ def _stands_in(word: str, file: Path) -> bool:
 
 
 def _as_text(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:
-    """The frame as text, and by row what is wrong with those that cannot be text."""
+    """The frame as text, and the faults of rows that cannot be text."""
     rows, index, faults = [], [], {}
     for row, *values in frame.itertuples(name=None):
         try:
@@ -197,7 +200,7 @@ def _as_text(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[int, str]]:
 
 
 def _text(value: Any) -> str:
-    """As of a database; what pandas has for nothing (NaN, NaT, NA) is nothing."""
+    """The text of a value as for a database; NaN, NaT and NA are blank."""
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return ""
     return text_of(value.item() if hasattr(value, "item") else value)

@@ -80,7 +80,7 @@ class AccountInventory:
         self._current: Inventory | None = None
 
     def calls_needed(self, *, creating: int = 0) -> int:
-        """Calls that a run spends on asking, and on creating so many custom fields."""
+        """The calls that a run spends on reading lists and on creating so many custom fields."""
         if creating:
             # A kept list that lacks a field is asked for again before the field counts as missing, and one
             # more list shows the fields made.
@@ -88,13 +88,13 @@ class AccountInventory:
         return 0 if self._stored() else len(self._kinds)
 
     def current(self) -> Inventory:
-        """Raises FatalApiError, RetryableApiError."""
+        """The lists: kept ones if fresh, else from Kartra. Raises FatalApiError, RetryableApiError."""
         if self._current is None:
             self._current = self._stored() or self.asked()
         return self._current
 
     def asked(self) -> Inventory:
-        """Ask Kartra now: the first list alone, so that a bad credential costs one call, then the others."""
+        """The lists as they are now; the first is read alone, so that a bad credential costs one call."""
         contents = {kind: self._read(kind) for kind in self._kinds[:1]}
         contents.update(
             call_each(self._kinds[1:], self._read, width=lambda: len(self._kinds), pool=self._pool)
@@ -114,7 +114,7 @@ class AccountInventory:
 
     @property
     def note(self) -> str | None:
-        """What a person should know of the lists, if they were asked for."""
+        """A remark on the lists, if they were read."""
         return self._current.note if self._current is not None else None
 
     def forget(self) -> None:
@@ -130,7 +130,7 @@ class AccountInventory:
 
 
 def kinds_used(load: LoadConfig) -> Iterator[InventoryName]:
-    """Which of the account's lists a mapping can need."""
+    """The lists of the account that a mapping can need."""
     for wish in WISHES:
         if wish.listed_as and (wish.is_asked_for(load) or wish.is_taken(load)):
             yield wish.listed_as
@@ -139,9 +139,9 @@ def kinds_used(load: LoadConfig) -> Iterator[InventoryName]:
 
 
 class Shortfall:
-    """Collects what is missing over all changes: each thing once, with how many leads wish for it.
+    """Collects the names that are missing over all changes, with how many leads wish for each.
 
-    Custom fields in `creatable` are not missing but to be created.
+    Custom fields in `creatable` are created instead of missing.
     """
 
     def __init__(
@@ -167,19 +167,19 @@ class Shortfall:
 
     @property
     def new_fields(self) -> tuple[FieldToCreate, ...]:
-        """The custom fields to be created, in the order of the mapping."""
+        """The custom fields to create, in the order of the mapping."""
         drafts = (self._drafts[name] for name in self._creatable if name in self._drafts)
         return tuple(draft.field for draft in drafts if not draft.fault)
 
     def depends_on_value(self, custom_field: str) -> bool:
-        """Whether it makes a difference what stands in that field, and not only that something does."""
+        """Whether the value of that field matters, and not only that it is filled."""
         known = self._inventory().custom_fields.get(custom_field)
         return known is None or known.type in commands.CHOICE_TYPES or custom_field in self._creatable
 
     def check(self, change: Change, theirs: Collection[Unwanted] = NOTHING, *, leads: int = 1) -> None:
-        """A list of an earlier run that lacks a name is asked for again before the name counts as missing.
+        """Checks a change. A kept list that lacks a name is read again before the name counts as missing.
 
-        `theirs`: what is to be gone and was not given by us. `leads`: how many have such a change.
+        `theirs` is what must be gone and was not given by us; `leads` is how many have such a change.
         """
         if not needs_inventory(change) and not theirs:
             return

@@ -1,8 +1,8 @@
-"""Addresses that change owners within one run: in which order, and where there is none. Pure.
+"""Orders the leads whose addresses change owners within one run. Pure.
 
-Kartra gives an address to one lead at a time. Who takes an address that another lead gives up has to wait
-until that lead has it no more: chains go from their free end. In a circle none is free, and an address in
-between would be seen by automations and by people: its rows are told before anything is sent.
+Kartra gives an address to one lead at a time. A lead that takes another lead's address has to wait until that
+lead has given it up, so chains run from their free end. In a circle no end is free, and a temporary address
+would be visible to automations and people: its rows are reported before anything is sent.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -15,14 +15,14 @@ from pipelines.state.staging import AddressMove
 
 @dataclass(frozen=True, slots=True)
 class AddressOrder:
-    """By the key of a lead: whose address it takes, and why it cannot take it."""
+    """By the key of a lead: whose address it waits for, and why it is in a circle."""
 
     waits_for: Mapping[str, str] = field(default_factory=dict)
     circles: Mapping[str, str] = field(default_factory=dict)
 
 
 def order_of(moves: Iterable[AddressMove], unmoved: Collection[str] = ()) -> AddressOrder:
-    """`unmoved`: keys of leads that are left alone in this run, so that nobody waits for them."""
+    """The order of these moves. Leads in `unmoved` are left alone in this run, so nobody waits for them."""
     moving = [move for move in moves if move.key not in unmoved]
     holders = {move.held: move for move in moving if move.held is not None}
     takes = {move.key: holders[move.wanted] for move in moving if move.wanted in holders}
@@ -30,7 +30,7 @@ def order_of(moves: Iterable[AddressMove], unmoved: Collection[str] = ()) -> Add
     for move in moving:
         if move.key not in circles:
             circle = _circle(move, takes)
-            circles |= dict.fromkeys((one.key for one in circle), _told(circle))
+            circles |= dict.fromkeys((one.key for one in circle), _message(circle))
     waits_for = {
         key: holder.key for key, holder in takes.items() if key not in circles and holder.key not in circles
     }
@@ -38,14 +38,14 @@ def order_of(moves: Iterable[AddressMove], unmoved: Collection[str] = ()) -> Add
 
 
 def _circle(start: AddressMove, takes: Mapping[str, AddressMove]) -> list[AddressMove]:
-    """The moves from one back to itself; none where its chain ends, or runs into a circle of others."""
+    """The moves from one back to itself; empty if its chain ends or runs into another circle."""
     passed = [start]
     while (following := takes.get(passed[-1].key)) is not None and following not in passed:
         passed.append(following)
     return passed if following is start else []
 
 
-def _told(circle: list[AddressMove]) -> str:
+def _message(circle: list[AddressMove]) -> str:
     rows = ", ".join(f"{row:,}" for row in sorted(move.row for move in circle))
     return (
         f"the rows {rows} exchange their addresses, and Kartra gives an address to one lead at a time."
@@ -54,12 +54,12 @@ def _told(circle: list[AddressMove]) -> str:
 
 
 def address_cause(email: str) -> str:
-    """What a refusal is remembered by that holds only as long as another lead has the address."""
+    """The cause of a refusal that holds only while another lead has the address."""
     return f"address {blake2b(email.encode(), digest_size=16).hexdigest()}"
 
 
 class Turns:
-    """Who has to wait in a delivery, and for whom."""
+    """The tasks that wait for each other in a delivery."""
 
     def __init__(self, order: AddressOrder) -> None:
         self._order = order
@@ -67,7 +67,7 @@ class Turns:
         self._waiting: dict[str, list[Task]] = {}
 
     def has_to_wait(self, task: Task) -> bool:
-        """Keeps a task until the lead whose address it takes is settled."""
+        """Whether a task has to wait; it is kept until the lead whose address it takes is settled."""
         holder = self._order.waits_for.get(task.entry.key)
         if holder is None or holder in self._settled:
             return False
@@ -80,5 +80,5 @@ class Turns:
         return self._waiting.pop(key, [])
 
     def begin_anew(self) -> None:
-        """Those that wait are asked for once more."""
+        """Forgets the waiting tasks: the delivery goes through them again."""
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""What comes next after a lead was read: its profile proves what landed. Pure; see `next_step`."""
+"""The next step after a lead was read: its profile proves what landed. Pure; see `next_step`."""
 
 from dataclasses import replace
 

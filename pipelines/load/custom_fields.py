@@ -1,7 +1,7 @@
-"""Custom fields that a load needs and the account lacks: what they have to be, and making them in Kartra.
+"""Creates the custom fields that a load needs and the account lacks.
 
-They are made after all that may stop a run and before the first lead is sent. Kartra refuses to make one
-twice (264), so a run that died in between, or another that was faster, leaves nothing to mend.
+This happens after everything that may stop a run and before the first lead is sent. Kartra refuses to create
+a field twice (264), so a run that died in between, or a faster one, leaves nothing to repair.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,8 +21,8 @@ from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import CustomValue
 
 LONGEST_LINE = 255
-"""Characters. Kartra names no limit; what is longer, or has lines, gets a text area."""
-LOOK_AGAIN_S = 0.5
+"""The most characters for a plain input field. Kartra names no limit; longer texts get a text area."""
+ASK_AGAIN_S = 0.5
 
 
 def creatable_fields(load: LoadConfig) -> dict[str, NewField]:
@@ -39,7 +39,7 @@ def creatable_fields(load: LoadConfig) -> dict[str, NewField]:
 
 @dataclass(frozen=True, slots=True)
 class FieldToCreate:
-    """A custom field as it is to be made. Its options are text of the pipeline file or of the source."""
+    """A custom field to create; its options come from the pipeline file or the source."""
 
     identifier: str
     type: CustomFieldType
@@ -51,14 +51,14 @@ class FieldToCreate:
 
 
 class FieldDraft:
-    """What the values of all leads make of a field: `add` them, then ask."""
+    """Derives a field from the values of all leads: `add` them first."""
 
     def __init__(self, identifier: str, asked: NewField) -> None:
         self.lead_count = 0
         self._identifier = identifier
         self._asked = asked
         self._is_long = False
-        self._options: dict[str, str] = {}  # by casefold: the first way of writing counts
+        self._options: dict[str, str] = {}  # by casefold; the first spelling counts
 
     def add(self, value: CustomValue, leads: int = 1) -> None:
         self.lead_count += leads
@@ -70,7 +70,8 @@ class FieldDraft:
 
     @property
     def fault(self) -> str | None:
-        """Why Kartra would not make it. What the pipeline file says was checked, what the source has not."""
+        """Why Kartra would refuse the field. Options of the pipeline file were checked, those of the source
+        were not."""
         if self._asked.options != "from_source":
             return None
         if len(self._options) < 2:
@@ -82,8 +83,8 @@ class FieldDraft:
     @property
     def field(self) -> FieldToCreate:
         text: CustomFieldType = "text_area" if self._is_long else "input_field"
-        told = self._asked.options
-        options = tuple(self._options.values()) if told == "from_source" else told
+        asked = self._asked.options
+        options = tuple(self._options.values()) if asked == "from_source" else asked
         return FieldToCreate(self._identifier, self._asked.type or text, options)
 
 
@@ -95,10 +96,10 @@ def create_fields(
     settle_s: float,
     clock: Clock = SYSTEM_CLOCK,
 ) -> list[FieldToCreate]:
-    """Make them, and wait until `listed` shows them as they were to be; those that were not there yet.
+    """Creates fields and waits until `listed` shows them as wanted; returns those that did not exist.
 
-    Raises ConfigError where Kartra makes none of that name, or somebody made another one meanwhile;
-    FatalApiError, and RetryableApiError after tries without a usable answer.
+    Raises ConfigError if Kartra refuses the name or somebody created a different field meanwhile;
+    FatalApiError; RetryableApiError after tries without a usable answer.
     """
     made: list[FieldToCreate] = []
     there: list[FieldToCreate] = []
@@ -114,7 +115,7 @@ def create_fields(
     while missing := _not_listed((*made, *there), known := listed()):
         if clock.monotonic() > deadline:
             raise _never_listed(missing[0], is_made=missing[0] in made)
-        clock.sleep(LOOK_AGAIN_S)
+        clock.sleep(ASK_AGAIN_S)
     for field in (*made, *there):
         _compare(field, known[field.identifier])
     return made
@@ -143,7 +144,7 @@ def _never_listed(field: FieldToCreate, *, is_made: bool) -> ConfigError | Retry
 
 
 def _compare(field: FieldToCreate, known: CustomFieldDefinition) -> None:
-    """What Kartra lists, whoever made it."""
+    """Raises ConfigError if the listed field, whoever made it, is not the wanted one."""
     name = mask_text(field.identifier)
     if known.type != field.type:
         raise ConfigError(

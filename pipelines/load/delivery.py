@@ -1,9 +1,8 @@
-"""Delivery: open entries of the outbox become paced calls, and their answers become state.
+"""Delivers the open entries of the outbox as paced calls, and turns the answers into state.
 
-One thread owns the store and does what `next_step` says; workers only make calls. Before a write leaves, its
-intent is committed, with those that leave beside it; its outcome and the snapshot are committed together.
-What is unknown is read back, never guessed, and decided only when effects had time to show ("in a few
-moments", §3.4).
+One thread owns the store and does what `next_step` says; workers only make calls. The intent of a write is
+committed before it leaves; its outcome and the snapshot are committed together. Unknown outcomes are read
+back, never guessed, and decided only when effects had time to show ("in a few moments", §3.4).
 """
 
 import logging
@@ -54,10 +53,10 @@ IN_ANY_ORDER = AddressOrder()
 
 
 class Delivery:
-    """Delivers the open entries of one scope. `actions` counts what Kartra acknowledged, by command."""
+    """Delivers the open entries of one scope. `actions` counts acknowledged commands."""
 
     def __init__(self, run: RunContext, inventory: AccountInventory, rules: Rules | None = None) -> None:
-        """`rules`: where they are not those of the pipeline file."""
+        """`rules` replace those of the pipeline file."""
         load = run.config.needs_load()
         self._run = run
         self._store = run.store
@@ -80,9 +79,9 @@ class Delivery:
         return self._workers.failure
 
     def recover(self) -> None:
-        """Settle what a run before left unknown: read each lead, keep what landed, plan the rest anew.
+        """Settles what an earlier run left unknown: reads each lead, keeps what landed, plans the rest anew.
 
-        An entry that cannot be read stays unknown; its lead is left alone until it can.
+        An entry that cannot be read stays unknown, and its lead is left alone until then.
         """
         entries = self._store.outbox.unsettled()
         if entries:
@@ -92,9 +91,10 @@ class Delivery:
         self._workers.work(left)
 
     def deliver(self, total: int, order: AddressOrder = IN_ANY_ORDER) -> None:
-        """Send everything planned. What stopped it early is in `failure`.
+        """Sends everything planned. What stopped it early is in `failure`.
 
-        What is held back is put by, for a probe may show meanwhile that it works again; else it is parked.
+        What is held back is tried once more at the end, because a probe may have shown that it works again;
+        else it is parked.
         """
         self._turns = Turns(order)
         self._workers.expect(total)
@@ -136,13 +136,14 @@ class Delivery:
         return leaving
 
     def _inventory_for(self, batch: list[Task]) -> Inventory:
-        """What the account has, for calls that write. It may be asked for: not within a transaction."""
+        """The account's names, if a call of the batch writes. May call Kartra, so not within a
+        transaction."""
         if any(task.change and task.stage in WRITES and not task.needs_read for task in batch):
             return self._inventory.current()
         return Inventory()
 
     def _leaving(self, task: Task, inventory: Inventory) -> Iterator[tuple[Task, Job]]:
-        """What a worker is to do for a task, with the intent of a write in the store; nothing now."""
+        """The job of a task, whose intent goes into the store; none if the task needs no call now."""
         step = next_call(task, self._held(task), is_last_pass=self._last_pass)
         if isinstance(step, ReadBack):
             calls = tuple(lookups(step.task, self._run.config.kartra.mode))
@@ -163,13 +164,14 @@ class Delivery:
             change_to_json(task.change),
             _acknowledged(task),
             at=intended_at,
+            # Kept with the first intent, so that undo knows how the lead was.
             before=_before(task),
         )
         self.retried += task.tries > 0
         yield task.sent(intended_at), partial(self._run.client.send, call)
 
     def _held(self, task: Task) -> Mapping[Cause, str]:
-        """What of it is held back, because Kartra refuses it again and again."""
+        """The parts of a task that are held back, because Kartra keeps refusing them."""
         if task.stage not in WRITES:
             return {}
         now = self._run.clock.monotonic()
@@ -190,7 +192,8 @@ class Delivery:
             self._do(not_sent(task, error))
             return
         self._patience.hear(answer)
-        if self._patience.is_exhausted:  # what is unknown stays so, and the next run reads it back
+        if self._patience.is_exhausted:
+            # The task stays unknown, and the next run reads it back.
             self._workers.fail(unanswered(self._patience.trouble))
             return
         if task.stage in WRITES:
@@ -207,7 +210,7 @@ class Delivery:
         )
 
     def _now_for(self, task: Task, answer: Answer) -> Now:
-        """With what the store knows that decides about this answer."""
+        """The circumstances of an answer, with what the store knows about it."""
         asked = asks_owner(task, answer)
         barrier = task.barrier if task.stage not in WRITES else None
         return replace(
@@ -219,15 +222,17 @@ class Delivery:
         )
 
     def _count_causes(self, task: Task, answer: Answer) -> None:
-        """What works closes its breaker; what is refused whoever it is for opens one in the end."""
-        told = heard(task, answer, self.rules)
-        for cause in told.works:
+        """Counts causes: what works closes its breaker, and what is refused for every lead finally opens
+        one."""
+        result = heard(task, answer, self.rules)
+        for cause in result.works:
             if self._breakers.done(cause):
                 self._store.refusals.drop_breaker(*cause)
                 log.info("%s works again", mask_text(" ".join(cause)))
-        for cause, number in told.refused:
+        for cause, number in result.refused:
+            # An error about the lead itself says nothing about what it should get.
             if not cause[1] or error_type(number).category in ("request", "lead"):
-                continue  # it is about the lead, not about what it should get
+                continue
             if self._breakers.refused(cause, number, self._run.clock.monotonic()):
                 self._store.refusals.keep_breaker(*cause, number)
                 log.warning(
@@ -271,6 +276,7 @@ class Delivery:
         )
         self._workers.settle()
         self._give_up_address(task)
+        # Leads that wait for this one's address can go on, however it ended.
         for waiting in self._turns.settled(task.entry.key):
             self._workers.again(waiting)
         if step.given_up_at is not None:
@@ -286,14 +292,14 @@ class Delivery:
             self._workers.fail(error)
 
     def _give_up_address(self, task: Task) -> None:
-        """Whoever was refused because this lead had the address may have it now."""
+        """Lets leads be sent again that were refused because this lead had their address."""
         before, now = task.entry.snapshot, task.snapshot
         if before is not None and now is not None and before.email != now.email:
             self._store.refusals.drop_by_cause(address_cause(before.email))
 
 
 def _acknowledged(task: Task, *, complete: bool = False) -> Acknowledged | None:
-    """What is known of the lead now; its digest only where nothing is owed."""
+    """The new state of the lead; with its digest only if nothing is owed."""
     if task.snapshot is None or task.origin is None:
         return None
     is_load = task.entry.kind == "load"

@@ -1,4 +1,4 @@
-"""Guards that look at a plan before anything is sent."""
+"""Guards that check a plan before anything is sent."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -23,11 +23,12 @@ def check_before(
     approved: bool = False,
     unclear: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> None:
-    """Raises GuardError. `known` are the leads we have in Kartra; `removed` those about to lose something.
+    """Raises GuardError. `known` counts our leads in Kartra, `removed` those that are about to lose
+    something.
 
-    `unclear` counts the words of statuses that nobody knows in a first load, by column and word. `triggered`
-    counts the leads that get the same thing, by words such as `tag "VIP"`; `approved` says that a person has
-    agreed to their number.
+    `unclear` counts unknown status words of a first load, by column and word. `triggered` counts the leads
+    that get the same thing, by words such as `tag "VIP"`; `approved` says that a person agreed to their
+    number.
     """
     if rows < guards.min_rows:
         raise GuardError(
@@ -61,5 +62,5 @@ def check_before(
 
 
 def unclear_at_first(store: Store, summary: Summary) -> Counter[tuple[str, str]]:
-    """The words of statuses that nobody knows, where Kartra has no lead from us yet."""
+    """The unknown status words, if Kartra has no lead from us yet."""
     return summary.counts.unclear if summary.counts.unclear and not store.leads.count() else Counter()

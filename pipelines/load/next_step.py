@@ -1,4 +1,4 @@
-"""What comes next for one entry of the outbox: pure, from where it is and what Kartra answered.
+"""What comes next for one entry of the outbox, from its stage and Kartra's answer. Pure.
 
 `next_call` is asked before a call, `next_step` after its answer; `delivery` does what they say and decides
 nothing. Stages, and what leads from one to the next:
@@ -53,7 +53,7 @@ from connectors.kartra.commands import Call, get_lead
 from connectors.kartra.error_types import ALREADY_SO, LEAD_EXISTS, NO_SUCH_NAME, error_type
 from connectors.kartra.sender import fatal
 from connectors.privacy import mask_text
-from pipelines.calls.patience import FIRST_LOOK_S, UNREACHABLE_IN_A_ROW, pause_s, unreachable
+from pipelines.calls.patience import FIRST_READ_S, UNREACHABLE_IN_A_ROW, pause_s, unreachable
 from pipelines.changes.diff import (
     apply_change,
     causes_of,
@@ -87,9 +87,9 @@ from pipelines.state.outbox import Outcome
 
 
 def next_call(task: Task, held: Mapping[Cause, str], *, is_last_pass: bool) -> NextStep:
-    """What a task that may go on does now; nothing is settled by a call alone.
+    """The call that a task makes now, or its end if it needs none.
 
-    `held` is what Kartra refuses again and again, whoever it is for, of what the task owes.
+    `held` are the causes of the task that Kartra keeps refusing for every lead.
     """
     if task.stage not in WRITES:
         return ReadBack(task)
@@ -102,13 +102,14 @@ def next_call(task: Task, held: Mapping[Cause, str], *, is_last_pass: bool) -> N
     if task.needs_read:
         return ReadBack(replace(task, stage=Stage.PREPARING))
     if task.change.gives_points:
+        # A new lead has no points (§6.1); the score before a call is what proves its points.
         score = 0 if task.change.create else task.score
         task = replace(task, change=replace(task.change, score=score))
     return Send(task)
 
 
 def not_compiled(task: Task, error: KeyError | ValueError) -> Settle:
-    """The change cannot be written as a call."""
+    """The end of a task whose change cannot be written as a call."""
     reason = str(error)
     if isinstance(error, KeyError):
         reason = f"the account has no custom field or option {error}"
@@ -116,9 +117,9 @@ def not_compiled(task: Task, error: KeyError | ValueError) -> Settle:
 
 
 def lookups(task: Task, mode: Mode) -> Iterator[Call]:
-    """How its lead is read: by id where that is known, else by address; Test mode may have rewritten it.
+    """The calls that read its lead: by id if known, else by address, also as Test mode rewrites it.
 
-    One that was taken over has the address it had, unless its change has landed.
+    A lead that was taken over still has its old address, unless its change has landed.
     """
     desired, known = task.entry.desired, task.snapshot
     if task.stage is Stage.TAKEN:
@@ -139,7 +140,7 @@ def lookups(task: Task, mode: Mode) -> Iterator[Call]:
 
 
 def next_step(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
-    """What comes next; `asks_owner` says when `now.owner` counts."""
+    """The next step; `asks_owner` says when `now.owner` counts."""
     if answer.effect is Effect.FATAL:
         return not_sent(task, fatal(answer))
     if task.stage in WRITES:
@@ -150,13 +151,13 @@ def next_step(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
 
 
 def not_sent(task: Task, error: SyncError) -> Stop:
-    """A call never left, and none will: the intent of a write is taken back."""
+    """The step for a call that never left and never will; the intent of a write is taken back."""
     return Stop(error, Withdraw(task) if task.stage in WRITES else Leave(task))
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the answer to a write said of its actions: which were done, and why others were refused."""
+    """What the answer to a write says of its actions: which were done, and why others were refused."""
 
     done: tuple[bool, ...] = ()
     works: tuple[Cause, ...] = ()
@@ -196,31 +197,32 @@ def _after_write(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep
         return _address_taken(task, now)
     if is_disproven(task, first, rules):
         return anew(task, rules)
-    if task.is_gone(first):  # nothing was done, for there was nobody to do it for
+    if task.is_gone(first):  # nothing was done, because there was no such lead
         return Withdraw(task, search(task, first))
     barrier = f"HTTP {answer.status}" if answer.refused_on_the_way else ""
     task = replace(task, barriers=(*task.barriers, barrier), trouble=answer.trouble)
-    told = heard(task, answer, rules)
-    task = _take(task, told.done, answer.lead_id)
-    task = replace(task, refused={**task.refused, **dict(told.refused)})
+    result = heard(task, answer, rules)
+    task = _take(task, result.done, answer.lead_id)
+    task = replace(task, refused={**task.refused, **dict(result.refused)})
     missing = _name_missing(task)
-    step = _after_actions(task, answer, told, replace(now, is_halted=now.is_halted or bool(missing)), rules)
+    step = _after_actions(task, answer, result, replace(now, is_halted=now.is_halted or bool(missing)), rules)
     return Stop(missing, step, are_names_wrong=True) if missing else step
 
 
 def _after_actions(
-    task: Task, answer: Answer, told: Heard, now: Now, rules: Rules
+    task: Task, answer: Answer, result: Heard, now: Now, rules: Rules
 ) -> Send | ReadBack | Settle:
     if any(action.effect is Effect.UNKNOWN for action in answer.actions):
         refused = [action.effect is Effect.REFUSED for action in answer.actions]
-        proven = map(operator.or_, told.done, refused) if task.snapshot else [False, *refused[1:]]
+        proven = map(operator.or_, result.done, refused) if task.snapshot else [False, *refused[1:]]
         change = remaining(task.change, list(proven))
         one_by_one = task.one_by_one or answer.type is not None
         return ReadBack(
-            replace(task, change=change, one_by_one=one_by_one, stage=Stage.UNKNOWN), FIRST_LOOK_S
+            replace(task, change=change, one_by_one=one_by_one, stage=Stage.UNKNOWN), FIRST_READ_S
         )
     task = owing(task, rules)
-    if task.change and now.is_halted:  # what was answered is proven and kept, the rest waits
+    if task.change and now.is_halted:
+        # What was answered is proven and kept.
         return Settle(task, Outcome("deferred", reason="stopped before the rest was sent"))
     return Send(task) if task.change else settled(task)
 
@@ -230,21 +232,22 @@ def _not_reached(task: Task, trouble: str, now: Now) -> Withdraw | Stop:
         return Withdraw(task)
     if now.unreached >= UNREACHABLE_IN_A_ROW:
         return Stop(unreachable(trouble), Withdraw(task))
+    # A call that did not arrive does not count as a try.
     return Withdraw(task, Send(replace(task, tries=task.tries - 1), pause_s(now.unreached)))
 
 
 def _address_taken(task: Task, now: Now) -> ReadBack | Withdraw:
-    """A creation that was tried before, by this run or by one that died, may have landed after all."""
+    """After 244: a creation that was tried before, by this run or a dead one, may have landed."""
     if now.earlier_try_at is not None or task.tries > 1:
         intended_at = now.earlier_try_at or task.intended_at
         task = replace(task, intended_at=intended_at, stage=Stage.UNKNOWN)
-        return ReadBack(task, task.left_s(now))  # its effects may be on their way
+        return ReadBack(task, task.left_s(now))
     task = replace(task, stage=Stage.ADOPTING)
     return Withdraw(task, ReadBack(task))  # refused before anything was done
 
 
 def _take(task: Task, done: tuple[bool, ...], lead_id: str | None) -> Task:
-    """With what this answer acknowledged; the outcome or the next intent commits it."""
+    """The task with what this answer acknowledged; the outcome or the next intent commits it."""
     if not any(done):
         return task
     snapshot, origin, desired = task.snapshot, task.origin, task.entry.desired
@@ -260,12 +263,12 @@ def _take(task: Task, done: tuple[bool, ...], lead_id: str | None) -> Task:
 
 
 def _name_missing(task: Task) -> ConfigError | None:
-    """Every lead that wishes for it would be refused: one message, not one for each."""
+    """The error for a name that the account lacks: every lead that wishes for it would be refused."""
     for (_, name), number in task.refused.items():
         if number in NO_SUCH_NAME:
-            known = error_type(number)
+            error = error_type(number)
             return ConfigError(
-                f'Kartra: {known.message} ({number}): "{mask_text(name)}". Stopped, the rest waits.'
-                f" {known.advice}"
+                f'Kartra: {error.message} ({number}): "{mask_text(name)}". Stopped, the rest waits.'
+                f" {error.advice}"
             )
     return None

@@ -1,4 +1,4 @@
-"""What a run has to do: each staged lead decided, what the account lacks named, nothing sent yet."""
+"""Plans a run: decides each staged lead and names what the account lacks. Sends nothing."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -24,10 +24,11 @@ from pipelines.summary import Summary
 
 @dataclass(slots=True)
 class Plan:
-    """Counts of what is to be sent; `calls` without those that ask for lists of names.
+    """Counts of what will be sent; `calls` does not include reading lists of names.
 
-    `edited_known` are the edits of leads we created or adopted, as opposed to leads Kartra had before.
-    `triggered` counts the leads that get the same thing, which may send them mail.
+    `edited_known` counts edits of leads that we created or adopted, as opposed to leads that Kartra had
+    before.
+    `triggered` counts the leads that get each thing that can send mail.
     """
 
     created: int = 0
@@ -47,7 +48,7 @@ class Plan:
         return self.created + self.edited + self.removed
 
     def forget_names(self) -> None:
-        """Nothing is known of the account: what it lacks cannot be told."""
+        """Drops what the account lacks: it could not be asked."""
         self.missing.clear()
         self.new_fields = ()
         self.actions.pop("create_custom_field", None)
@@ -64,10 +65,10 @@ def make_plan(
     choice: Choice = EVERYBODY,
     between: Callable[[], None] = lambda: None,
 ) -> Plan:
-    """Decide every staged lead, and count it in `summary` where nothing is to be sent, beside those known.
+    """Decides every staged lead; those that need no call are counted in `summary`.
 
-    With a `run_id` the changes are written to the outbox. Leads in `unknown` have a try whose outcome
-    nobody knows yet: they are left alone, and so is who is not in `choice`.
+    With a `run_id` the changes are written to the outbox. Leads in `unknown` have a try without an outcome
+    and are left alone, as are leads that are not in `choice`.
     """
     plan = Plan()
     with summary.timings.stage("diff"):
@@ -121,7 +122,7 @@ def make_plan(
 def _without_a_call(
     store: Store, difference: Difference, decision: Decision, run_id: str | None
 ) -> Iterator[tuple[str, bytes, Snapshot]]:
-    """What is kept of a lead that nothing is sent to: that it is as wished, or why it waits for a person."""
+    """Keeps a lead without a call: as unchanged, or among the rejects if it waits for a person."""
     if decision.outcome == "unchanged" and difference.snapshot is not None:
         yield difference.key, difference.digest, remembered(difference.snapshot, difference.desired)
     elif decision.outcome == "parked" and run_id:
@@ -130,7 +131,7 @@ def _without_a_call(
 
 
 def refuse_missing(plan: Plan) -> None:
-    """Raises ConfigError, before anything was written."""
+    """Raises ConfigError if names are missing. Called before anything is written to Kartra."""
     if plan.missing:
         raise ConfigError(
             missing_message(plan.missing) + "\nNothing was sent. Create them in Kartra, or mend the names"
@@ -138,24 +139,24 @@ def refuse_missing(plan: Plan) -> None:
 
 
 def _plan_new(store: Store, load: LoadConfig, plan: Plan, shortfall: Shortfall) -> None:
-    """Many leads and few shapes: each shape is decided once, and each value that can be an option."""
-    looked_at: set[str] = set()
+    """Plans new leads: each of their few shapes is decided once, and each value that may be an option."""
+    checked: set[str] = set()
     for leads, difference in store.new_leads.shapes():
         decision = decide(difference, load)
         gone = theirs(difference.desired, None)
         _count(plan, decision, gone, leads)
         fields = decision.change.custom_fields
         by_value = {name for name in fields if shortfall.depends_on_value(name)}
-        looked_at |= by_value
+        checked |= by_value
         others = {name: value for name, value in fields.items() if name not in by_value}
         shortfall.check(replace(decision.change, custom_fields=others), gone, leads=leads)
-    for name in sorted(looked_at):
+    for name in sorted(checked):
         for value, leads in store.new_leads.values(name):
             shortfall.check(Change(custom_fields={name: value}), leads=leads)
 
 
 def _count(plan: Plan, decision: Decision, gone: Collection[Unwanted], leads: int = 1) -> None:
-    """So many leads with that decision, which have to be without what is `gone` and was not given by us."""
+    """Counts `leads` with this decision; `gone` is what they must be without and we never gave."""
     change = decision.change
     if decision.outcome == "created":
         plan.created += leads

@@ -1,4 +1,4 @@
-"""What can come next for one entry of the outbox, and how one ends. Values and pure functions."""
+"""The possible next steps of an outbox entry, and how an entry ends. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from pipelines.state.outbox import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """The write that the task owes, after a while."""
+    """Send the change of the task, after a delay."""
 
     task: Task
     delay_s: float = 0.0
@@ -21,7 +21,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """A read of its lead, after a while; the stage says what for."""
+    """Read its lead, after a delay; the stage says what for."""
 
     task: Task
     delay_s: float = 0.0
@@ -29,18 +29,18 @@ class ReadBack:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The end. `complete`: nothing is owed any more."""
+    """The entry has ended. `complete`: nothing is owed any more."""
 
     task: Task
     outcome: Outcome
     complete: bool = False
     given_up_at: datetime | None = None
-    """The intent of a creation that did not show: whoever has its address later may still be this lead."""
+    """When a creation was intended that did not show. A lead that has its address later may still be it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Its call was proven never to have been carried out: the intent is taken back first."""
+    """Take the intent back, because its call was never carried out, then go on."""
 
     task: Task
     then: Send | ReadBack | None = None
@@ -48,7 +48,7 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True)
 class BeginAnew:
-    """Kartra does not have the lead after all: what was known of it goes, and it is sent as a new one."""
+    """Drop what was known of the lead, because Kartra does not have it, and send it as a new one."""
 
     task: Task
     gone_id: str | None = None
@@ -57,45 +57,45 @@ class BeginAnew:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """It stays in the outbox as it is; the next run goes on with it."""
+    """Leave it in the outbox for the next run."""
 
     task: Task
 
 
 @dataclass(frozen=True, slots=True)
 class PutBy:
-    """All that it owes is held back; a probe may show meanwhile that it works again."""
+    """Put the task by: all that it owes is held back, and a probe may show that it works again."""
 
     task: Task
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """No further call may leave, because of the error; `then` is still done."""
+    """Let no further call leave, because of the error, and do `then`."""
 
     error: SyncError
     then: Send | ReadBack | Settle | Withdraw | Leave
     are_names_wrong: bool = False
-    """Whether the account lacks a name that its lists of names had."""
+    """Whether the account lacks a name that its kept lists have."""
 
 
 NextStep = Send | ReadBack | Settle | Withdraw | BeginAnew | Leave | PutBy | Stop
 
 
 def is_disproven(task: Task, number: str | None, rules: Rules) -> bool:
-    """Whether it was taken over by a person's word alone, and Kartra has never heard of it."""
-    known = task.snapshot
+    """Whether a lead that was only taken over turns out not to be in Kartra."""
+    snapshot = task.snapshot
     return (
         number in NO_LEAD
         and task.entry.kind == "load"
         and task.origin == "adopted"
-        and (known is not None and not known.lead_id)
+        and (snapshot is not None and not snapshot.lead_id)
         and rules.sync_mode == "upsert"
     )
 
 
 def anew(task: Task, rules: Rules) -> BeginAnew:
-    """As a lead that Kartra does not have."""
+    """The step that sends it as a new lead."""
     gone_id = task.snapshot.lead_id if task.snapshot else None
     entry = replace(task.entry, snapshot=None, origin=None)
     task = replace(task, entry=entry, snapshot=None, origin=None, stage=Stage.DUE, tries=0, gone=None)
@@ -103,12 +103,15 @@ def anew(task: Task, rules: Rules) -> BeginAnew:
 
 
 def search(task: Task, number: str | None) -> ReadBack:
-    """Its lead may be merged into another, or somebody made a new one: the address tells."""
+    """The step that reads its lead by address: it may be merged into another, or made anew."""
     return ReadBack(replace(task, stage=Stage.SEARCHING, gone=number))
 
 
 def settled(task: Task) -> Settle | ReadBack:
-    """Nothing is owed any more, but for what Kartra refused. Whose an address is that it refused is asked."""
+    """The end of a task that owes nothing any more, except what Kartra refused.
+
+    If its new address was refused, the lead that has the address is read first.
+    """
     if task.refused.get(("edit_lead", "")) == LEAD_EXISTS:
         return ReadBack(replace(task, stage=Stage.TAKEN))
     no_such_name = next((number for number in task.refused.values() if number in NO_SUCH_NAME), None)

@@ -1,4 +1,4 @@
-"""One entry of the outbox on its way to Kartra: a value, and at which stage it is."""
+"""One entry of the outbox on its way to Kartra, and its stage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,41 +21,41 @@ class Stage(StrEnum):
     """Where an entry is on its way; `next_step` has the transitions."""
 
     DUE = "due"
-    """What it owes may leave."""
+    """Its change may be sent."""
     FRESH = "fresh"
-    """What it owes may leave, and its lead was read since the last write: the score before is known."""
+    """Its change may be sent, and its lead was read since the last write: the score before is known."""
     PREPARING = "preparing"
-    """The lead is read before its call leaves: for its score, or for what its person has left."""
+    """The lead is read before its call: for its score, or for what its person has left."""
     ADOPTING = "adopting"
     """The lead is read because Kartra may have had it before us."""
     SEARCHING = "searching"
-    """Kartra has no lead of its number any more: it is looked up by its address."""
+    """Kartra no longer has its number: the lead is read by its address."""
     TAKEN = "taken"
-    """Another lead has the address it is to get: who that is, is looked up."""
+    """Another lead has its new address: that lead is read."""
     UNKNOWN = "unknown"
-    """A try has no usable answer: the lead is read back, and nothing leaves before."""
+    """A try has no usable answer: the lead is read back before anything else is sent."""
     SHOWN = "shown"
-    """As UNKNOWN. The lead that the try created shows; what was chained to it may still be on its way."""
+    """Like UNKNOWN, but the created lead shows already; what was chained to it may still be on its way."""
     LEFT = "left"
-    """As UNKNOWN, of a try that an earlier run left without an outcome."""
+    """Like UNKNOWN, for a try that an earlier run left without an outcome."""
     LEFT_SHOWN = "left, shown"
-    """As SHOWN, of an earlier run."""
+    """Like SHOWN, for a try of an earlier run."""
 
 
 WRITES = frozenset({Stage.DUE, Stage.FRESH})
-"""The next call of such a task writes; at every other stage it reads."""
+"""The stages whose next call writes; at every other stage it reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the pipeline file says that decides about single leads."""
+    """The settings of the pipeline file that decide about single leads."""
 
     existing: Existing
     sync_mode: SyncMode
     on_removed: tuple[str, ...]
     on_gone: OnGone
     settle_s: float
-    """An effect that is not in the profile so long after its call is taken not to have happened."""
+    """After so long without showing in the profile, an effect counts as not having happened."""
     is_restored: bool = False
     """The state is a copy that was put back: what it does not know may have been given since."""
     on_its_way_s: float = 0.0
@@ -76,27 +76,27 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What is true at the moment and stands in no task: the time, and what the run and the store know."""
+    """The circumstances of the moment, which no task holds: the time, and what the run and the store know."""
 
     at: datetime
     monotonic_s: float
     is_halted: bool = False
     """No further call may leave."""
     unreached: int = 0
-    """Writes in a row that were proven not to have been carried out, with the one just answered."""
+    """Writes in a row that were proven not to have been carried out, including the last one."""
     owner: str | None = None
-    """The key whose lead a profile is that was just read (`asks_owner`)."""
+    """The key that the lead just read belongs to (`asks_owner`)."""
     barred_before: str | None = None
-    """What barred the way to every try of the same wish in an earlier run (`Task.barrier`)."""
+    """What refused every try of the same wish on its way in an earlier run (`Task.barrier`)."""
     others_pass: bool = False
-    """Calls of other leads reach Kartra: what stands in between bars this one alone."""
+    """Whether calls of other leads reach Kartra, so that this one alone is refused on the way."""
     earlier_try_at: datetime | None = None
-    """The intent of a creation of the same key that an earlier run had given up."""
+    """When a creation of the same key was intended that an earlier run gave up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One entry on its way. `change` is what the next call has to effect."""
+    """One entry on its way. `change` is what is still to be sent."""
 
     entry: Entry
     snapshot: Snapshot | None
@@ -104,28 +104,28 @@ class Task:
     change: Change
     stage: Stage = Stage.DUE
     score: int | None = None
-    """Of the last read."""
+    """The score at the last read."""
     one_by_one: bool = False
-    """Whether a chain of it failed without a word on where: then each action is sent alone."""
+    """Whether a chain failed without saying where, so that each action is sent alone."""
     tries: int = 0
     reads: int = 0
-    """In a row without a usable answer."""
+    """Reads in a row without a usable answer."""
     open_until: float = 0.0
-    """The monotonic second at which every effect of the last write has to show."""
+    """The monotonic second by which every effect of the last write must show."""
     intended_at: datetime | None = None
-    """The first try."""
+    """When the first try was intended."""
     barriers: tuple[str, ...] = ()
-    """Of each try: what stood in front of Kartra and refused it, such as HTTP 403; "" where nothing did."""
+    """What refused each try on its way to Kartra, such as HTTP 403; "" if nothing did."""
     trouble: str = ""
-    """What the last of them said."""
+    """The words of the last refusal on the way."""
     gone: str | None = None
-    """The error type by which Kartra said that the number of its lead is gone."""
+    """The error type that said that the number of its lead is gone."""
     refused: Mapping[Cause, str] = field(default_factory=dict)
-    """What Kartra refused, by which error type."""
+    """The refused causes and their error types."""
     held: Mapping[Cause, str] = field(default_factory=dict)
-    """What is not sent, because of which error type."""
+    """The causes held back and their error types."""
     done: tuple[str, ...] = ()
-    """The commands that Kartra acknowledged, or that are proven to have landed."""
+    """The commands that Kartra acknowledged or that are proven to have landed."""
 
     @property
     def needs_read(self) -> bool:
@@ -133,22 +133,22 @@ class Task:
         return self.change.needs_read and self.stage is Stage.DUE
 
     def is_gone(self, number: str | None) -> bool:
-        """Whether an error type says that the number its lead is known by is gone.
+        """Whether an error type says that the number of its lead is gone.
 
-        Where something is taken back it does not matter: another lead with its address has none of it.
+        For an undo it does not matter: another lead with its address has nothing of ours.
         """
         is_ours = self.entry.kind == "load" and self.snapshot is not None and bool(self.snapshot.lead_id)
         return is_ours and self.entry.undoes is None and (number in NO_LEAD or number == LEAD_DELETED)
 
     @property
     def unproven(self) -> list[str]:
-        """What of the wish may have landed, and nothing proves it."""
+        """The parts of the wish that may have landed without proof."""
         desired = self.entry.desired
         return unproven_wishes(desired, self.snapshot) if desired and self.snapshot else []
 
     @property
     def barrier(self) -> str | None:
-        """What refused every try of it in the same way, before Kartra."""
+        """What refused all tries in the same way on their way to Kartra."""
         return self.barriers[0] or None if len(set(self.barriers)) == 1 else None
 
     def is_window_open(self, now: Now) -> bool:
@@ -156,16 +156,16 @@ class Task:
         return now.monotonic_s < self.open_until
 
     def left_s(self, now: Now) -> float:
-        """Until every effect of the last write has to show."""
+        """Seconds until every effect of the last write must show."""
         return self.open_until - now.monotonic_s
 
     def sent(self, at: datetime) -> "Task":
-        """With its intent written down."""
+        """The task after its intent was written."""
         return replace(self, tries=self.tries + 1, intended_at=self.intended_at or at)
 
 
 def begin(entry: Entry, rules: Rules) -> Task:
-    """An entry that was planned and never sent."""
+    """The task of an entry that was planned and never sent."""
     known = entry.snapshot if entry.origin != "skipped" else None
     task = owing(Task(entry, known, entry.origin if known else None, Change()), rules)
     may_be_there = entry.origin == "skipped" or rules.sync_mode == "update_only"
@@ -198,7 +198,7 @@ def begin_recovery(entry: Entry, now: Now, rules: Rules) -> Task:
 
 
 def owing(task: Task, rules: Rules) -> Task:
-    """With the change that is still to be effected, without what Kartra refuses."""
+    """The task with the change that is still owed, without what Kartra refuses."""
     if task.entry.kind == "removal":
         change = removal(task.snapshot, rules.on_removed) if task.snapshot else Change()
     elif task.entry.desired is None or (task.entry.undoes is not None and task.snapshot is None):

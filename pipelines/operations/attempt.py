@@ -1,4 +1,4 @@
-"""What comes next for one operation: pure, from its stage and what Kartra answered. Each is sent once.
+"""What comes next for one operation, from its stage and Kartra's answer. Each is sent once. Pure.
 
 `carry_out` does what `next_step` says and decides nothing. Stages, and what leads from one to the next:
 
@@ -7,14 +7,14 @@
                 it is so already, or cannot be             settled
     SENDING     done, or refused                           settled
                 not carried out (429, not reached)         SENDING, the intent taken back, after a pause
-                no word on it                              LOOKING, after a moment
-    LOOKING     it landed                                  settled as done
-                anything else, too soon                    LOOKING, once its effect has to show
+                no word on it                              READING, after a moment
+    READING     it landed                                  settled as done
+                anything else, too soon                    READING, once its effect has to show
                 nothing proves it                          settled as parked
                 it did not land, Kartra said it failed     settled as refused
                 it did not land                            PREPARING, the intent taken back; at last deferred
-                refunds of which one may be ours           LOOKING, at those that belong to no other operation
-    LEFT        as LOOKING, of an earlier run; did not land: the intent is taken back, and its row decides
+                refunds of which one may be ours           READING, at those that belong to no other operation
+    LEFT        as READING, of an earlier run; did not land: the intent is taken back, and its row decides
     any         no call can succeed or arrive              taken back or left as it is, and the run stops
 
 Only what is proven not to have happened is sent again.
@@ -29,7 +29,7 @@ from connectors.kartra.answers import Answer, Effect
 from connectors.kartra.error_types import PROVIDER_FAILED
 from connectors.kartra.profile import text_of
 from connectors.kartra.sender import fatal
-from pipelines.calls.patience import FIRST_LOOK_S, MAX_TRIES, UNREACHABLE_IN_A_ROW, pause_s, unreachable
+from pipelines.calls.patience import FIRST_READ_S, MAX_TRIES, UNREACHABLE_IN_A_ROW, pause_s, unreachable
 from pipelines.config.operations import Do
 from pipelines.operations.checks import GUARDED, Checked, NewRefunds, ended_by
 from pipelines.operations.journal import Ended
@@ -42,54 +42,54 @@ class Stage(StrEnum):
     """Where an operation is on its way."""
 
     PREPARING = "preparing"
-    """What may have changed since its check is asked."""
+    """What may have changed since its check is read again."""
     SENDING = "sending"
-    """Its call leaves, as often as it takes for one to arrive."""
-    LOOKING = "looking"
-    """A try has no answer: what became of it is read back, and nothing leaves before."""
+    """Its call leaves, as often as it takes until one arrives."""
+    READING = "reading"
+    """A try has no answer: its effect is read back, and nothing else leaves before."""
     LEFT = "left"
-    """As LOOKING, of a try that an earlier run left without an outcome."""
+    """Like READING, for a try that an earlier run left without an outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What is true at the moment and stands in no attempt."""
+    """The circumstances of the moment, which no attempt holds."""
 
     monotonic_s: float
     is_halted: bool = False
     """No further call may leave."""
     unreached: int = 0
-    """Calls in a row that were proven not to have been carried out, with the one just answered."""
+    """Calls in a row that were proven not to have been carried out, including the last one."""
     was_given_up: bool = False
-    """An open try of the key by an earlier run had not landed."""
+    """Whether an open try of the key by an earlier run had not landed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One operation on its way. `row` is that of the source; a try of an earlier run has none."""
+    """One operation on its way. `row` is its row in the source; a try of an earlier run has none."""
 
     asked: Operation
     checked: Checked
     row: Row | None = None
     stage: Stage = Stage.PREPARING
     settle_s: float = 0.0
-    """An effect that does not show so long after its call is taken not to have happened."""
+    """After so long without showing, an effect counts as not having happened."""
     again: bool = False
-    """Something was sent for this lead since it was checked."""
+    """Whether something was sent for this lead since it was checked."""
     tries: int = 1
     until_s: float = 0.0
-    """The monotonic second at which its effect has to show."""
-    looked_at_s: float = 0.0
-    """The monotonic second of the last look."""
+    """The monotonic second by which its effect must show."""
+    read_at_s: float = 0.0
+    """The monotonic second of the last read."""
     failed_with: str | None = None
     """The error type of the last try."""
     refunds: tuple[str, ...] = ()
-    """Those of which one may be ours."""
+    """New refunds of the lead, one of which may be ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The answer to a try, and what its refund gave back where that was asked; `error` if it could not be."""
+    """The answer to a try, and the amount of its refund if that was read; `error` if reading it failed."""
 
     answer: Answer
     amount: Decimal | None = None
@@ -101,15 +101,15 @@ Came = Checked | Ended | Sent | Judged | NewRefunds | SyncError
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Its next call, after a while: the stage says which."""
+    """Make its next call after a delay; the stage says which."""
 
     attempt: Attempt
     delay_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class LookBack:
-    """A look at what became of it, after a while. Until then nobody knows."""
+class ReadBack:
+    """Read back after a delay what became of it; until then that is unknown."""
 
     attempt: Attempt
     delay_s: float = 0.0
@@ -117,7 +117,7 @@ class LookBack:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The end."""
+    """It has ended."""
 
     attempt: Attempt
     ended: Ended
@@ -125,7 +125,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """It has not happened; the next run sends it."""
+    """It has not happened, and the next run sends it."""
 
     attempt: Attempt
     reason: str | None = None
@@ -133,7 +133,7 @@ class Defer:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """It was proven never to have been carried out: the intent is taken back first."""
+    """Take the intent back, because its call was never carried out, then go on."""
 
     attempt: Attempt
     then: Go | Defer
@@ -141,31 +141,31 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """An earlier run's try had not landed: the intent is taken back, and its row decides."""
+    """Take the intent of an earlier run's try back, which had not landed; its row decides."""
 
     attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """It stays as it is; the next run goes on with it."""
+    """Leave it as it is for the next run."""
 
     attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """No further call may leave, because of the error; `then` is still done."""
+    """Let no further call leave, because of the error, and do `then`."""
 
     error: SyncError
     then: Settle | Withdraw | Leave
 
 
-NextStep = Go | LookBack | Settle | Defer | Withdraw | GiveUp | Leave | Stop
+NextStep = Go | ReadBack | Settle | Defer | Withdraw | GiveUp | Leave | Stop
 
 
 def next_step(attempt: Attempt, came: Came, now: Now) -> NextStep:
-    """What comes next, once a worker brought what `came`."""
+    """The next step, once a worker returned what `came`."""
     if isinstance(came, SyncError):
         return Stop(came, _untouched(attempt))
     match attempt.stage, came:
@@ -175,15 +175,15 @@ def next_step(attempt: Attempt, came: Came, now: Now) -> NextStep:
             return Settle(attempt, came)
         case Stage.SENDING, Sent():
             return _after_try(attempt, came, now)
-        case ((Stage.LOOKING | Stage.LEFT), NewRefunds()):
+        case ((Stage.READING | Stage.LEFT), NewRefunds()):
             return Go(replace(attempt, refunds=came.numbers))
-        case ((Stage.LOOKING | Stage.LEFT), Judged()):
-            return _after_look(attempt, came, now)
+        case ((Stage.READING | Stage.LEFT), Judged()):
+            return _after_read_back(attempt, came, now)
     raise TypeError(f"{type(came).__name__} while {attempt.stage}")
 
 
 def _untouched(attempt: Attempt) -> Withdraw | Leave:
-    """No call of it left, or none that could do anything."""
+    """The step for an attempt whose call never left."""
     return Withdraw(attempt, Defer(attempt)) if attempt.stage is Stage.SENDING else Leave(attempt)
 
 
@@ -201,11 +201,12 @@ def _after_try(attempt: Attempt, sent: Sent, now: Now) -> NextStep:
             return Settle(attempt, _refused(attempt, answer.actions[0].type or "", now))
     attempt = replace(
         attempt,
-        stage=Stage.LOOKING,
+        stage=Stage.READING,
         until_s=now.monotonic_s + attempt.settle_s,
         failed_with=answer.actions[0].type,
     )
-    return LookBack(attempt, min(FIRST_LOOK_S, attempt.settle_s))
+    # Effects may show only "in a few moments" (§3.4), so not at once.
+    return ReadBack(attempt, min(FIRST_READ_S, attempt.settle_s))
 
 
 def _not_reached(attempt: Attempt, trouble: str, now: Now) -> Withdraw | Stop:
@@ -217,7 +218,7 @@ def _not_reached(attempt: Attempt, trouble: str, now: Now) -> Withdraw | Stop:
 
 
 def refund_of(answer: Answer) -> str | None:
-    """The number of the refund that an answer tells of."""
+    """The number of the refund in an answer."""
     return text_of((answer.actions[0].payload or {}).get("transaction_refunded")) or None
 
 
@@ -229,7 +230,7 @@ def _done(attempt: Attempt, sent: Sent) -> Ended:
 
 
 def _refused(attempt: Attempt, number: str, now: Now) -> Ended:
-    """That the goal is reached proves an open try of ours that did not show in time."""
+    """The end after a refusal. "Already done" proves an open try of ours that had not shown in time."""
     asked = attempt.asked
     is_whole = asked.do is not Do.REFUND or asked.amount is None
     was_tried = attempt.tries > 1 or now.was_given_up
@@ -238,15 +239,18 @@ def _refused(attempt: Attempt, number: str, now: Now) -> Ended:
     return ended_by(asked, number)
 
 
-def _after_look(attempt: Attempt, judged: Judged, now: Now) -> NextStep:
-    is_last = attempt.looked_at_s >= attempt.until_s
+def _after_read_back(attempt: Attempt, judged: Judged, now: Now) -> NextStep:
+    is_last = attempt.read_at_s >= attempt.until_s
+    # Only the last look can prove that nothing happened: an effect may still be on its way.
     if judged.verdict is not Verdict.LANDED and not is_last:
         attempt = replace(attempt, refunds=())
-        return Leave(attempt) if now.is_halted else LookBack(attempt, attempt.until_s - now.monotonic_s)
+        return Leave(attempt) if now.is_halted else ReadBack(attempt, attempt.until_s - now.monotonic_s)
     if judged.verdict is not Verdict.NOT_LANDED:
         return Settle(attempt, _proven(judged, attempt.checked.amount))
     if attempt.stage is Stage.LEFT:
         return GiveUp(attempt)
+    # Kartra reported a failure of the payment provider, and nothing shows: another try would fail the same
+    # way.
     if attempt.failed_with in PROVIDER_FAILED:
         return Settle(attempt, ended_by(attempt.asked, attempt.failed_with or ""))
     if now.is_halted:

@@ -1,8 +1,8 @@
-"""Operations become paced calls. Each is sent once; what became of it is proven, or waits for a person.
+"""Carries out operations as paced calls. Each is sent once; its effect is proven, or waits for a person.
 
-The operations of one lead go one after the other. The thread that owns the store does what `next_step` says:
-an intent is committed before its call leaves, its outcome after; what has no answer is read back and judged,
-and only what is proven not to have happened is sent again.
+The operations of one lead run one after the other. The thread that owns the store does what `next_step` says:
+an intent is committed before its call leaves, the outcome after it. An unanswered call is read back and
+judged, and only what is proven not to have happened is sent again.
 """
 
 import logging
@@ -29,9 +29,9 @@ from pipelines.operations.attempt import (
     GiveUp,
     Go,
     Leave,
-    LookBack,
     NextStep,
     Now,
+    ReadBack,
     Sent,
     Settle,
     Stage,
@@ -51,14 +51,14 @@ log = logging.getLogger("kartra_sync.operations")
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The operations of one lead: the one under way, and those that wait for it."""
+    """The operations of one lead: the current one, and those that wait for it."""
 
     attempt: Attempt
     waiting: tuple[Open, ...] = ()
 
 
 class Operations:
-    """Carries out operations of one scope. `actions` counts what Kartra acknowledged, by command."""
+    """Carries out the operations of one scope. `actions` counts what Kartra acknowledged, by command."""
 
     def __init__(self, run: RunContext, *, keep_records: bool) -> None:
         self._run = run
@@ -83,7 +83,7 @@ class Operations:
         return FailureGuard(GuardsConfig(max_failed=max_failed), "operations")
 
     def recover(self) -> None:
-        """Settle what a run before left without an outcome. What cannot be read stays as it is."""
+        """Settles what an earlier run left without an outcome. What cannot be read stays as it is."""
         entries = self._journal.unsettled()
         if entries:
             log.info("%d operations of an earlier run have no outcome: reading back", len(entries))
@@ -100,9 +100,9 @@ class Operations:
         self._workers.work(Queue(attempt) for attempt in left)
 
     def check(self, rows: Iterable[Row]) -> list[Open]:
-        """Those of the open rows that may be sent, in their order; the others have an outcome now.
+        """The open rows that may be sent, in order; the others get an outcome.
 
-        Raises GuardError where too many are refused, ApiError.
+        Raises GuardError if too many are refused, and ApiError.
         """
         self._held = set(self._journal.held_places())
         asked = [row for row in rows if row.is_open]
@@ -111,7 +111,7 @@ class Operations:
         return check_rows(self._run, self._checks, asked, self._failure_guard())
 
     def carry_out(self, opened: list[Open]) -> None:
-        """Send them. A row that is still open afterwards was not sent."""
+        """Sends the operations. A row that is still open afterwards was not sent."""
         groups: dict[str, list[Open]] = {}
         for one in opened:
             lead = one.checked.lead
@@ -120,7 +120,7 @@ class Operations:
         self._workers.work(self._queues(groups.values()))
 
     def keep(self, rows: Iterable[Row]) -> None:
-        """Note what a check refused, so that it is not asked for again until its row changes."""
+        """Keeps what a check refused, so that it is not checked again until its row changes."""
         for row in rows:
             if (
                 row.operation is not None
@@ -142,7 +142,7 @@ class Operations:
                 yield queue
 
     def _begin(self, waiting: tuple[Open, ...], *, again: bool) -> Queue | None:
-        """The first of them that does not have to wait for a person."""
+        """A queue from the first operation that does not have to wait for a person."""
         for place, one in enumerate(waiting):
             if not self._is_held(one.row):
                 attempt = Attempt(one.asked, one.checked, one.row, settle_s=self._settle_s, again=again)
@@ -150,7 +150,7 @@ class Operations:
         return None
 
     def _is_held(self, row: Row) -> bool:
-        """Whether it has to wait; then it says so."""
+        """Whether the row has to wait; notes that in it."""
         if row.operation is None or row.operation.place not in self._held:
             return False
         target = row.operation.target
@@ -159,29 +159,31 @@ class Operations:
         return True
 
     def _go_on(self, queue: Queue) -> None:
-        """The next operation of the lead: which refund is ours shows by what is there before."""
+        """Begins the next operation of the lead."""
         asked, row = queue.attempt.asked, queue.attempt.row
         if self._workers.is_halted:
             return
         is_unseen = asked.do is Do.REFUND and row is not None and row.refund_id is None
         if (following := self._begin(queue.waiting, again=True)) is not None:
+            # Our refund is recognised by the refunds before it: the next one waits until an unnumbered one
+            # must show.
             self._workers.again(following, self._settle_s if is_unseen else 0.0)
 
     # --- before calls leave
 
     def _launch(self, batch: list[Queue]) -> list[tuple[Queue, Callable[[], Came]]]:
-        """All intents are committed together, before the first call leaves."""
+        """The jobs of a batch. All intents are committed together, before the first call leaves."""
         leaving = []
         with self._run.committed():
             for queue in batch:
                 attempt = queue.attempt
-                if attempt.stage in (Stage.LOOKING, Stage.LEFT) and not attempt.refunds:
-                    attempt = replace(attempt, looked_at_s=self._run.clock.monotonic())
+                if attempt.stage in (Stage.READING, Stage.LEFT) and not attempt.refunds:
+                    attempt = replace(attempt, read_at_s=self._run.clock.monotonic())
                 leaving.append((replace(queue, attempt=attempt), self._job_of(attempt)))
         return leaving
 
     def _job_of(self, attempt: Attempt) -> Callable[[], Came]:
-        """What a worker is to do, with the intent of a call in the journal."""
+        """The job of an attempt; the intent of a call goes into the journal."""
         asked, checked = attempt.asked, attempt.checked
         match attempt.stage:
             case Stage.PREPARING:
@@ -199,7 +201,8 @@ class Operations:
         return partial(self._checks.judge, asked, checked.lead, checked.before, checked.amount)
 
     def _send(self, call: Call, *, weigh: bool) -> Sent:
-        """In a worker. `weigh`: what a refund gave back may be other than was thought, so it is asked."""
+        """Sends a call, in a worker. `weigh`: reads the amount of the refund, which may differ from the
+        expected one."""
         answer = self._run.client.send(call)
         refund_id = refund_of(answer) if weigh and answer.effect is Effect.DONE else None
         if refund_id is None:
@@ -233,7 +236,7 @@ class Operations:
         self._do(queue, next_step(attempt, came, now))
 
     def _count(self, attempt: Attempt, sent: Sent) -> None:
-        """Stops the run where no call gets a usable answer any more; the next reads back what is unknown."""
+        """Counts an answer; stops the run if no call gets a usable answer any more."""
         answer = sent.answer
         if answer.effect is Effect.FATAL:
             return
@@ -250,7 +253,7 @@ class Operations:
         match step:
             case Go(attempt, delay_s):
                 self._workers.again(replace(queue, attempt=attempt), delay_s)
-            case LookBack(attempt, delay_s):
+            case ReadBack(attempt, delay_s):
                 self._held.add(place)
                 if row is not None:
                     row.note("unknown", "no answer came: the next run reads back what became of it")
@@ -281,7 +284,7 @@ class Operations:
 
     def _settle(self, queue: Queue, ended: Ended) -> None:
         asked, row = queue.attempt.asked, queue.attempt.row
-        if row is None:  # a run before sent it
+        if row is None:  # an earlier run sent it
             self._journal.settle(asked, ended, row=None, run_id=self._run.run_id)
             return
         if ended.outcome == "parked":
@@ -304,14 +307,14 @@ class Operations:
             self._workers.fail(error)
 
     def _end(self, asked: Operation, ended: Ended, row: Row) -> None:
-        """The outcome and its reject are one transaction."""
-        told = replace(row, record=row.record if self._keep_records else None)
-        told.end(ended)
-        self._journal.settle(asked, ended, row=row.number, run_id=self._run.run_id, reject=told.reject)
+        """Writes the outcome and its reject in one transaction."""
+        ending = replace(row, record=row.record if self._keep_records else None)
+        ending.end(ended)
+        self._journal.settle(asked, ended, row=row.number, run_id=self._run.run_id, reject=ending.reject)
         row.end(ended)
         row.run_id, row.at = self._run.run_id, self._run.clock.now().isoformat()
 
 
 def _is_weighed(attempt: Attempt) -> bool:
-    """Where refunds of the lead went before, what is left of a sale may be other than was thought."""
+    """Whether the amount of a whole refund is uncertain, because other refunds of the lead went before."""
     return attempt.asked.do is Do.REFUND and attempt.asked.amount is None and attempt.again

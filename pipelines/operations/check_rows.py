@@ -1,4 +1,4 @@
-"""The open rows of a source checked with Kartra, before the first one is sent."""
+"""Checks the open rows of a source with Kartra before the first one is sent."""
 
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -21,7 +21,7 @@ Found = Checked | Ended
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A row to be carried out, with what its check found."""
+    """A row to carry out, with the result of its check."""
 
     row: Row
     asked: Operation
@@ -29,9 +29,9 @@ class Open:
 
 
 def check_rows(run: RunContext, checks: Checks, rows: Iterable[Row], guard: FailureGuard) -> list[Open]:
-    """Those of the rows that may be sent, in their order; the others have an outcome now.
+    """The rows that may be sent, in order; the others get an outcome.
 
-    Raises GuardError where too many are refused, ApiError; a stop leaves rows without an outcome.
+    Raises GuardError if too many are refused, and ApiError. A stop leaves rows without an outcome.
     """
     rows = list(rows)
     found, failure = _found(run, checks, rows)
@@ -53,7 +53,7 @@ def check_rows(run: RunContext, checks: Checks, rows: Iterable[Row], guard: Fail
 
 
 def _found(run: RunContext, checks: Checks, rows: list[Row]) -> tuple[dict[int, Found], SyncError | None]:
-    """What came of each open row, by its number, and what stopped it early."""
+    """The result of each open row by its number, and what stopped the checks early."""
     found: dict[int, Found] = {}
 
     def take(landed: list[tuple[Asked, Future[Found]]]) -> None:
@@ -74,7 +74,7 @@ def _found(run: RunContext, checks: Checks, rows: list[Row]) -> tuple[dict[int, 
 
 
 def _share_of(asked: Operation, checked: Checked, rest: Decimal, left: dict[str, Decimal]) -> Found:
-    """What a refund gives back after those of the same transaction that stand before it in the source."""
+    """What is left for a refund after the earlier rows of the same transaction."""
     rest = left.get(asked.place, rest)
     amount = rest if asked.amount is None else asked.amount
     if rest <= 0 or amount > rest:

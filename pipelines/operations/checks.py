@@ -1,6 +1,6 @@
-"""What Kartra is asked before and after an operation: whose it is, how it stands, what became of it.
+"""The reads before and after an operation: whose it is, its current state, what became of it.
 
-Reads alone: nothing here can change anything. What the answers mean is judged in `operations_proof`.
+Nothing here changes anything in Kartra. `proof` judges the answers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,42 +54,42 @@ GUARDED = {
     Do.CANCEL_CLASS: NOTHING_BOOKED,
     Do.UNTAG: NO_TAG_TO_TAKE,
 }
-"""What Kartra says where the goal is reached already. Of a refund in part it says no such thing."""
+"""The error type that says that the goal is reached already. Partial refunds have none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An operation that may be sent: as whom Kartra knows its lead, what it gives back, how it was before."""
+    """An operation that may be sent: its lead as Kartra knows it, its amount, and the state before it."""
 
     lead: Lead
     amount: Decimal | None = None
     before: Mapping[str, Any] = field(default_factory=dict)
     rest: Decimal | None = None
-    """What is left of the transaction that a refund is of."""
+    """What is left of the transaction to refund."""
     twins: tuple[str, ...] = ()
-    """Earlier refunds of just that amount."""
+    """Earlier refunds of the same transaction with the same amount."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewRefunds:
-    """Refunds that a lead did not have before an intent; one of them may be that of the operation."""
+    """Refunds that a lead did not have before an intent; one of them may be the operation's."""
 
     numbers: tuple[str, ...]
 
 
 class _RefusedError(Exception):
-    """Kartra refused a read, or told nothing; its argument is the error type."""
+    """Kartra refused a read or returned no details; the argument is the error type."""
 
 
 class Checks:
-    """Asks Kartra. Any thread may; each method raises FatalApiError and RetryableApiError."""
+    """The reads; for any thread. Each method raises FatalApiError and RetryableApiError."""
 
     def __init__(self, client: Sender, mode: Mode) -> None:
         self._client = client
         self._mode = mode
 
     def check(self, asked: Operation) -> Checked | Ended:
-        """Before money is touched: whose it is, and what is left to do. Every other operation may go."""
+        """Checks before money moves: whose it is, and what is left to do. Other operations pass."""
         if not asked.moves_money:
             return Checked(asked.lead)
         try:
@@ -102,9 +102,9 @@ class Checks:
             return ended_by(asked, str(refused.args[0] or ""))
 
     def prepare(self, asked: Operation, checked: Checked, *, again: bool) -> Checked | Ended:
-        """Just before an intent: what may have changed since the check, the score and earlier refunds.
+        """Reads just before an intent what may have changed since the check: score and earlier refunds.
 
-        `again`: something was sent for this lead since it was checked.
+        `again`: something was sent for this lead since the check.
         """
         if asked.do is Do.REFUND and again:
             try:
@@ -122,7 +122,7 @@ class Checks:
         return Checked(lead, None, {"score": read.profile.score} if is_scored else {})
 
     def amount_of(self, refund_id: str) -> Decimal | None:
-        """What a refund gave back; None where Kartra does not say."""
+        """The amount of a refund; None if Kartra does not say."""
         try:
             return paid(self._transaction(refund_id))
         except _RefusedError:
@@ -135,9 +135,10 @@ class Checks:
         before: Mapping[str, Any],
         amount: Decimal | None,
     ) -> Judged | NewRefunds:
-        """Whether a try without an answer was carried out, by what Kartra shows now.
+        """Whether an unanswered try was carried out, by what Kartra shows now.
 
-        Of new refunds the journal knows which belong to another operation; `judge_refunds` takes the others.
+        New refunds come back as they are: the journal knows which belong to other operations, and
+        `judge_refunds` judges the rest.
         """
         try:
             match asked.do:
@@ -160,7 +161,7 @@ class Checks:
         return judge_profile(asked, read.profile)
 
     def judge_refunds(self, asked: Operation, amount: Decimal | None, numbers: Sequence[str]) -> Judged:
-        """By refunds that belong to no other operation."""
+        """Judges by refunds that belong to no other operation."""
         try:
             return judge_refund(asked, amount, [self._transaction(number) for number in numbers])
         except _RefusedError as refused:
@@ -194,7 +195,8 @@ class Checks:
         return Checked(lead, asked.amount or rest, {"refunds": list(refunds)}, rest, twins)
 
     def _check_cancel(self, asked: Operation) -> Checked | Ended:
-        """By a transaction; the subscription behind it tells whether it is cancelled."""
+        """Checks a cancellation by a transaction; the subscription behind it shows whether it is
+        cancelled."""
         sale = self._transaction(asked.transaction or "")
         if not self._belongs(asked, sale.lead_id, sale.lead_email):
             return Ended("refused", reason=f"the transaction {ANOTHERS}")
@@ -204,6 +206,7 @@ class Checks:
             return Checked(lead)
         try:
             behind = self._subscription(number)
+        # Nothing documents that this number is the one the subscription commands take (§5.6).
         except _RefusedError:  # whether the two families of numbers are one is not documented
             return Checked(lead)
         if status_of(behind) == WISHED_STATUS[Do.CANCEL]:
@@ -225,7 +228,8 @@ class Checks:
         return Checked(Lead(id=lead_id) if lead_id else asked.lead, before=before)
 
     def _belongs(self, asked: Operation, lead_id: str | None, lead_email: str | None) -> bool:
-        """The address of a sale is the one at purchase: where it differs, the lead's number decides."""
+        """Whether it is this lead's. A sale keeps the address at purchase; if that differs, the number
+        decides."""
         if asked.lead.id:
             return lead_id == asked.lead.id
         if lead_email and same_address(asked.lead.email or "", lead_email):
@@ -236,11 +240,12 @@ class Checks:
     # --- looking back
 
     def _new_refunds(self, lead: Lead, before: Mapping[str, Any]) -> tuple[str, ...]:
-        known = set(before.get("refunds", ()))
-        return tuple(number for number in self._refunds_of(lead) if number not in known)
+        earlier = set(before.get("refunds", ()))
+        return tuple(number for number in self._refunds_of(lead) if number not in earlier)
 
     def _judge_subscription(self, asked: Operation, before: Mapping[str, Any]) -> Judged:
-        """Without a subscription to look at, a cancellation may be sent again: the second one is refused."""
+        """Judges by the subscription. Without one a cancellation may be sent again: Kartra refuses a second
+        one."""
         number = before.get("subscription_id")
         if number is None:
             return Judged(Verdict.NOT_LANDED)
@@ -282,7 +287,7 @@ class Checks:
         return read
 
     def _lookups(self, lead: Lead) -> Iterator[Call]:
-        """Test mode may have stored the address under another domain."""
+        """The calls that find a lead; Test mode may have stored another domain."""
         if lead.id:
             yield get_lead(id=lead.id)
             return
@@ -293,7 +298,7 @@ class Checks:
 
 
 def ended_by(asked: Operation, number: str) -> Ended:
-    """What a refusal means that came without an open try before it."""
+    """The end after a refusal, if no try was open before it."""
     is_whole = asked.amount is None or asked.do is not Do.REFUND
     if number and GUARDED.get(asked.do) == number and is_whole:
         return Ended("already done", number, _reason(number))
@@ -301,7 +306,7 @@ def ended_by(asked: Operation, number: str) -> Ended:
 
 
 def above(rest: Decimal) -> Ended:
-    """For a refund of more than there is to give back."""
+    """The end of a refund of more than is left."""
     return Ended("refused", reason=f"more than what is left of the transaction, {money_text(rest)}: not sent")
 
 
@@ -315,5 +320,5 @@ def _all_shown(asked: Operation, held: Subscription) -> bool:
 
 def _reason(number: str | None) -> str:
     if not number:
-        return "Kartra tells nothing of it: not sent"
+        return "Kartra gives no details of it: not sent"
     return error_type(number).explanation

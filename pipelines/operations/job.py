@@ -1,4 +1,4 @@
-"""Operations as a part of a run: the source, what a person has to agree to, and what is told in the end."""
+"""Operations as a part of a run: reading the source, asking for agreement, reporting the end."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,12 +32,12 @@ from pipelines.summary import Summary
 from pipelines.words.nearest import nearest
 
 _NAMES: Mapping[str, InventoryName] = {"tag": "tags", "list": "lists", "sequence": "sequences"}
-"""Parameters that name something of the account, and the inventory it has to stand in."""
+"""Parameters that are names of the account, and the inventory of each."""
 
 
 @dataclass(slots=True)
 class OperationsPlan:
-    """What a run would do: the rows, the money of them, and how many calls its writes take."""
+    """What a run would do: the rows, their money, and the number of writes."""
 
     rows: list[Row] = field(default_factory=list)
     bill: Bill = field(default_factory=lambda: Bill({}, Decimal(0), Decimal(0)))
@@ -45,14 +45,14 @@ class OperationsPlan:
     calls: int = 0
     refusal: GuardError | None = None
     repeated: int = 0
-    """Refunds of sales that carry one of just that amount already, of which nothing is known here."""
+    """Refunds of sales that already have a refund of the same amount that is not in the journal."""
 
     @property
     def note(self) -> str:
         return _repeated_message(self.repeated) if self.repeated else ""
 
     def count(self, summary: Summary) -> None:
-        """As a run would: what is to be sent counts as edited."""
+        """Counts like a run; what would be sent counts as edited."""
         count_rows(summary, self.rows, to_do="edited")
 
     def to_json(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class OperationsPlan:
 
 
 def check_operations(config: PipelineConfig) -> tuple[int, Counter[str]]:
-    """Reads every row and sends nothing: how many there are, and why some ask for nothing sensible.
+    """Reads every row and sends nothing. Returns their number, and the reasons of invalid ones.
 
     Raises ConfigError, SourceError.
     """
@@ -75,7 +75,7 @@ def check_operations(config: PipelineConfig) -> tuple[int, Counter[str]]:
 
 
 def check_operation_columns(config: PipelineConfig) -> None:
-    """Raises ConfigError where the source lacks a column, SourceError where it cannot be read."""
+    """Raises ConfigError if the source lacks a column, SourceError if it cannot be read."""
     operations = config.needs_operations()
     source = open_source(operations.source)
     with naming_file(config.path.name):
@@ -83,7 +83,7 @@ def check_operation_columns(config: PipelineConfig) -> None:
 
 
 def plan_operations(run: RunContext) -> OperationsPlan:
-    """What a run would do now. Asks Kartra whose each transaction is, and how much; sends no write."""
+    """What a run would do now. Reads owners and amounts from Kartra; sends no write."""
     work = Operations(run, keep_records=False)
     plan = OperationsPlan()
     try:
@@ -100,12 +100,12 @@ def plan_operations(run: RunContext) -> OperationsPlan:
 
 
 def run_operations(run: RunContext) -> None:
-    """Settle what is unknown, read the rows, check them, and carry them out once a person has agreed.
+    """Settles what is unknown, reads and checks the rows, and carries them out once a person agreed.
 
-    Raises SyncError. Counts every row in the summary, and writes the results, whatever happens.
+    Raises SyncError. Whatever happens, every row is counted in the summary and the results are written.
     """
     operations = run.config.needs_operations()
-    keep_records = run.config.load is None  # else rejects of two sources would stand in one file
+    keep_records = run.config.load is None  # else the rejects would mix two sources
     journal = OperationStore(run.store)
     work = Operations(run, keep_records=keep_records)
     rows: list[Row] = []
@@ -143,7 +143,7 @@ def run_operations(run: RunContext) -> None:
 
 
 def bill_lines(bill: Bill) -> Iterator[str]:
-    """The money of operations that are not sent yet, for a person to agree to."""
+    """Lines on the money of open operations, for a person to agree to."""
     for do, count in sorted(bill.counts.items()):
         if count:
             yield f"{count:>8,} {do}" + (f", {money_text(bill.total)} altogether" if do is Do.REFUND else "")
@@ -183,7 +183,7 @@ def _refuse_unknown_names(rows: list[Row], client: Sender) -> None:
     missing: Counter[Missing] = Counter()
     for kind in dict.fromkeys(kind for kind, _ in asked):
         listed = read_inventory(client, _NAMES[kind])
-        if listed is None:  # the App may not list them: Kartra refuses what is misspelt, row by row
+        if listed is None:  # the App may not list them; Kartra then refuses misspelt names row by row
             continue
         known = frozenset(listed)
         for (other, name), count in asked.items():
@@ -196,7 +196,7 @@ def _refuse_unknown_names(rows: list[Row], client: Sender) -> None:
 
 
 def _repeated(run: RunContext, opened: Sequence[Open]) -> int:
-    """How many refunds may have been given before, under a key or a state that is lost."""
+    """How many refunds may have been given before, under another key or a lost state."""
     journal = OperationStore(run.store)
     return sum(bool(set(one.checked.twins) - journal.claimed(one.checked.twins)) for one in opened)
 

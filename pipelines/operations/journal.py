@@ -1,6 +1,7 @@
-"""What the state knows of operations: one row per key, for good. Each transition is one transaction.
+"""The journal of operations: one row per key, for good. Each transition is one transaction.
 
-It belongs to the thread of its store. A key that stands here as done, parked or sent is not carried out.
+A key with the outcome done or parked, or without an outcome, is not carried out again. Belongs to the thread
+of its store.
 """
 
 import json
@@ -21,8 +22,8 @@ Outcome = Literal["done", "already done", "refused", "parked"]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What became of an operation; without an `outcome` it may have been carried out."""
+class Recorded:
+    """The journal's record of an operation; without an `outcome` it may have been carried out."""
 
     digest: bytes
     do: str
@@ -62,7 +63,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """An operation that waits for a person: it may have landed, or was refused."""
+    """An operation that waits for a person: it may have landed, or it was refused."""
 
     key: str
     mode: str
@@ -79,7 +80,7 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many operations of a kind have an outcome; "unknown" is that of those without one."""
+    """How many operations of a kind have an outcome; "unknown" stands for none."""
 
     do: str
     outcome: str
@@ -107,36 +108,36 @@ class JournalEntry:
 
 
 class OperationStore:
-    """The operations of one scope of a store: a part of it that has its home here."""
+    """The operations of one scope: a part of the store that lives in this room."""
 
     def __init__(self, store: Store) -> None:
         self._database, self._scope, self._rejects = store.database, store.scope, store.rejects
         self._queries = store.database.queries("operations")
 
-    def known(self, keys: Iterable[str]) -> dict[str, Known]:
-        rows = self._queries.known(scope_id=self._scope.scope_id, keys=json.dumps(list(keys)))
-        return {row["key"]: _known(row) for row in rows}
+    def recorded(self, keys: Iterable[str]) -> dict[str, Recorded]:
+        rows = self._queries.recorded(scope_id=self._scope.scope_id, keys=json.dumps(list(keys)))
+        return {row["key"]: _recorded(row) for row in rows}
 
-    def known_elsewhere(self, asked: Iterable[Operation]) -> dict[str, Known]:
-        """What another scope of this state did, or may have done, of just these operations, by key.
+    def recorded_elsewhere(self, asked: Iterable[Operation]) -> dict[str, Recorded]:
+        """What other scopes of this state did, or may have done, of these operations, by key.
 
-        The account, name or mode may have been another one: the same key for the same thing is one operation.
+        Account, name or mode may have changed: the same key for the same thing is one operation.
         """
         wanted = {one.key: one for one in asked}
-        rows = self._queries.known_elsewhere(scope_id=self._scope.scope_id, keys=json.dumps(list(wanted)))
-        found = {row["key"]: _known(row) for row in rows}
+        rows = self._queries.recorded_elsewhere(scope_id=self._scope.scope_id, keys=json.dumps(list(wanted)))
+        found = {row["key"]: _recorded(row) for row in rows}
         return {key: known for key, known in found.items() if _is_of(known, wanted[key])}
 
     def unsettled(self) -> list[Unsettled]:
         return [_unsettled(row) for row in self._queries.unsettled(scope_id=self._scope.scope_id)]
 
     def held_places(self) -> frozenset[str]:
-        """What parked and unknown operations act on, as `Operation.place`."""
+        """The places (`Operation.place`) of parked and unknown operations."""
         rows = self._queries.held(scope_id=self._scope.scope_id)
         return frozenset(place_of(row["lead"], row["target"]) for row in rows)
 
     def claimed(self, refund_ids: Sequence[str]) -> frozenset[str]:
-        """Those of Kartra's refunds that belong to an operation of any pipeline of the account."""
+        """The refunds that belong to an operation of any pipeline of the account."""
         rows = self._queries.claimed(scope_id=self._scope.scope_id, refund_ids=json.dumps(list(refund_ids)))
         return frozenset(row["refund_id"] for row in rows)
 
@@ -170,7 +171,7 @@ class OperationStore:
                 )
 
     def withdraw(self, key: str) -> None:
-        """It was proven never to have been carried out."""
+        """Takes the intent back: it was proven never to have been carried out."""
         self._queries.withdraw(scope_id=self._scope.scope_id, key=key)
 
     def settle(
@@ -182,7 +183,7 @@ class OperationStore:
         run_id: str,
         reject: Reject | None = None,
     ) -> None:
-        """The outcome, and the reject where it did not get through, in one transaction."""
+        """Writes the outcome, and the reject if there is one, in one transaction."""
         with self._database.transaction():
             self._queries.settle(
                 **self._named(operation, row=row, run_id=run_id),
@@ -238,8 +239,8 @@ class OperationStore:
         }
 
 
-def _known(row: Mapping[str, Any]) -> Known:
-    return Known(
+def _recorded(row: Mapping[str, Any]) -> Recorded:
+    return Recorded(
         digest=row["digest"],
         do=row["do"],
         target=row["target"],
@@ -266,8 +267,8 @@ def _unsettled(row: Mapping[str, Any]) -> Unsettled:
     )
 
 
-def _is_of(known: Known, asked: Operation) -> bool:
-    """Whether what was done elsewhere is this operation, and not another one that happens to have its key."""
+def _is_of(known: Recorded, asked: Operation) -> bool:
+    """Whether the record is of this operation and not of another one with the same key."""
     is_same_place = (known.do, known.target) == (asked.do, asked.target)
     return known.digest == asked.digest or (
         is_same_place and (asked.transaction is not None or asked.subscription is not None)

@@ -1,6 +1,6 @@
-"""One row becomes one operation, or a reason why not. Pure: sees no clock, account or state.
+"""Turns one row into one operation, or a reason why not. Pure: sees no clock, account or state.
 
-Every rule of Kartra's that can be known beforehand is checked here: what is sent is well-formed.
+Every rule of Kartra that can be checked beforehand is checked here.
 """
 
 import json
@@ -24,14 +24,14 @@ from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.values import UnusableError, reader
 
 FULL = "full"
-"""The amount of a refund that gives everything back. A blank one is no amount: it may be a slip."""
+"""The amount that refunds everything that is left. A blank does not mean that, because it may be a slip."""
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 _MOMENTS = ("next_payment_at", "starting_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a row asks for. `values` are the parameters it takes, as text in one form each."""
+    """What a row asks for. `values` are its parameters in their normal form."""
 
     key: str
     do: Do
@@ -44,7 +44,7 @@ class Operation:
 
     @property
     def amount(self) -> Decimal | None:
-        """Of a refund in part; None for everything else."""
+        """The amount of a partial refund; None for everything else."""
         given = self.values.get("amount")
         return None if self.do is not Do.REFUND or given is None else Decimal(given)
 
@@ -58,12 +58,12 @@ class Operation:
 
     @property
     def place(self) -> str:
-        """What it acts on, and whose: while nobody knows what became of one, others there have to wait."""
+        """What it acts on, and whose it is. While an operation is unknown, others at its place wait."""
         return place_of(named_lead(self.lead), self.target)
 
     @property
     def target(self) -> str:
-        """What it acts on, as a person is told."""
+        """What it acts on, in words for people."""
         if self.transaction:
             return f"transaction {self.transaction}"
         if self.subscription:
@@ -76,24 +76,24 @@ class Operation:
 
     @property
     def digest(self) -> bytes:
-        """Of everything but the key: the same row asks for the same."""
+        """A hash of everything but the key."""
         asked = [str(self.do), self.lead.id, self.lead.email, dict(sorted(self.values.items()))]
         return blake2b(json.dumps(asked, ensure_ascii=False).encode(), digest_size=16).digest()
 
     @property
     def action(self) -> Action:
-        """ValueError where it breaks a rule of Kartra's."""
+        """The command. ValueError if it breaks a rule of Kartra."""
         return _BUILDERS[self.do](self)
 
     def in_the_past(self, now: datetime) -> str | None:
-        """The parameter that names a time before `now`, both by Kartra's wall clock."""
+        """The parameter with a time before `now`, both by Kartra's clock."""
         return next(
             (name for name in _MOMENTS if (at := self.values.get(name)) and datetime.fromisoformat(at) < now),
             None,
         )
 
     def call(self, lead: Lead) -> Call:
-        """`lead` is how Kartra knows whose it is; commands by number take none."""
+        """The call for this lead; commands that act on a number take no lead."""
         action = self.action
         return Call((action,), lead if action.cmd in LEAD_BOUND else None)
 
@@ -114,7 +114,7 @@ def named_lead(lead: Lead) -> str:
 
 
 def place_of(lead: str, target: str) -> str:
-    """Transactions and subscriptions have numbers of their own, everything else belongs to its lead."""
+    """The place of a target: transactions and subscriptions by their number, anything else by its lead."""
     return target if target.startswith(("transaction ", "subscription ")) else f"{lead}\n{target}"
 
 
@@ -122,9 +122,9 @@ ReadRow = Callable[[Record], Operation | Invalid]
 
 
 def operation_reader(operations: OperationsConfig, columns: tuple[str, ...]) -> ReadRow:
-    """How a row of a source with these columns is read.
+    """A function that reads the rows of a source with these columns.
 
-    Raises ConfigError where the pipeline file names a column that the source lacks or has twice.
+    Raises ConfigError if the pipeline file names a column that the source lacks or has twice.
     """
     check_used(list(used_columns(operations)), columns)
     word = reader(operations.do)
@@ -136,7 +136,7 @@ def operation_reader(operations: OperationsConfig, columns: tuple[str, ...]) -> 
         if not key:
             return Invalid(f'no key: the column "{operations.key}" is blank')
         try:
-            do = _known_word(str(word(record)))
+            do = _do_of(str(word(record)))
             lead = _lead(operations, record)
             given = {name: text for name, take in parameters.items() if (text := str(take(record)))}
             values = _values(do, given, from_columns, asks_amount="amount" in parameters)
@@ -162,11 +162,11 @@ def used_columns(operations: OperationsConfig) -> Iterator[tuple[str, str]]:
             yield f"operations.parameters.{name}", column
 
 
-def _known_word(text: str) -> Do:
+def _do_of(text: str) -> Do:
     try:
         return Do(text.lower())
     except ValueError:
-        raise UnusableError(f"no operation: one of {', '.join(Do)} is expected") from None
+        raise UnusableError(f"unknown operation; use one of {', '.join(Do)}") from None
 
 
 def _lead(operations: OperationsConfig, record: Record) -> Lead:
@@ -174,12 +174,12 @@ def _lead(operations: OperationsConfig, record: Record) -> Lead:
     if operations.lead.email:
         return Lead(email=normal_address(cell))
     if not re.fullmatch(r"[0-9]{1,18}", cell):
-        raise UnusableError(f'the column "{operations.lead.column}" holds no number of a lead')
+        raise UnusableError(f'the column "{operations.lead.column}" does not hold the number of a lead')
     return Lead(id=cell)
 
 
 def _values(do: Do, given: dict[str, str], from_columns: set[str], *, asks_amount: bool) -> dict[str, str]:
-    """The parameters that `do` takes. What a cell says beyond them is refused: it may be meant."""
+    """The parameters of `do`. Others are refused, because somebody may have meant them."""
     takes = TAKES[do]
     for name in sorted(given.keys() - takes.names):
         if name in from_columns:
@@ -190,6 +190,7 @@ def _values(do: Do, given: dict[str, str], from_columns: set[str], *, asks_amoun
             raise UnusableError(f"{do} needs {' or '.join(group)}: the cell is blank")
         if len(named) > 1:
             raise UnusableError(f"{do} needs one of {' and '.join(named)}, both are given")
+    # Where a file has amounts, a forgotten one must not pay everything back.
     if do is Do.REFUND and asks_amount and "amount" not in given:
         raise UnusableError("the amount is blank; a refund of everything that is left says full")
     if do is Do.EDIT and not given.keys() & set(CHANGES):
@@ -204,11 +205,11 @@ def _in_one_form(do: Do, name: str, text: str) -> str:
             return FULL
         case "amount":
             if not _AMOUNT.fullmatch(text):
-                raise UnusableError("the amount is none: such as 12.50 is expected, without a currency")
+                raise UnusableError("the amount is not a number; write it as 12.50, without a currency")
             return money_text(Decimal(text))
         case "tax_percent":
             if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,4})?", text):
-                raise UnusableError("tax_percent is no number, such as 19 or 7.5")
+                raise UnusableError("tax_percent is not a number (write 19 or 7.5)")
             return text
         case "installments_left" if text.lower() == UNTIL_CANCELLED:
             return UNTIL_CANCELLED
@@ -220,7 +221,7 @@ def _in_one_form(do: Do, name: str, text: str) -> str:
             return text
         case _:
             if not re.fullmatch(r"[0-9]{1,18}", text):
-                raise UnusableError(f"{name} is no whole number")
+                raise UnusableError(f"{name} is not a whole number")
             return text.lstrip("0") or "0"
 
 
@@ -230,7 +231,7 @@ def _moment(name: str, text: str) -> str:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is not None:
-        raise UnusableError(f"{name} is no time of Kartra's clock, such as 2027-01-16 18:00")
+        raise UnusableError(f"{name} is not a date and time; write it in Kartra's time as 2027-01-16 18:00")
     return moment.isoformat(" ", "minutes")
 
 

@@ -1,4 +1,4 @@
-"""What Kartra's answers prove of an operation: whose it is, and whether an open try was carried out. Pure."""
+"""Judges by Kartra's answers whether an open try of an operation was carried out. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`reason` is why nothing is proven. `refund_id` and `amount` are those of the refund that was found."""
+    """A verdict. `reason` says why nothing is proven; `refund_id` and `amount` are those of a refund
+    found."""
 
     verdict: Verdict
     reason: str = ""
@@ -33,18 +34,18 @@ class Judged:
 
 
 def refunds_in(rows: Iterable[LeadTransaction]) -> tuple[str, ...]:
-    """Numbers of the refunds among a lead's transactions."""
+    """The numbers of the refunds among a lead's transactions."""
     return tuple(row.transaction_id for row in rows if (row.transaction_type or "").lower() in REFUNDS)
 
 
 def paid(sale: Transaction) -> Decimal | None:
-    """Whether refunds are below zero is not documented (§8.2): the type tells what they are."""
+    """The amount without a sign: nothing documents whether refunds are negative (§8.2)."""
     amount = sale.transaction_full_amount
     return None if amount is None else amount.copy_abs()
 
 
 def shown_by(subscription: Subscription) -> dict[str, str]:
-    """What `edit_subscription` can change and details show, by its parameters and in their form."""
+    """The details that `edit_subscription` can change, by its parameters and in their form."""
     at = subscription.subscription_next_payment_date
     amount = subscription.subscription_next_scheduled_payment_amount
     left = subscription.subscription_installments_left
@@ -67,10 +68,9 @@ def status_of(subscription: Subscription) -> str:
 
 
 def judge_refund(asked: Operation, amount: Decimal | None, new: Sequence[Transaction]) -> Judged:
-    """By the refunds of the lead that came since the intent and belong to no other operation.
+    """Judges by the lead's refunds since the intent that belong to no other operation.
 
-    `amount` is what the refund was to give. One that names another sale is not ours; one that names none
-    may be.
+    `amount` is the expected amount. A refund that names another sale is not ours; one that names none may be.
     """
     ours = [row for row in new if row.transaction_parent_id == asked.transaction]
     for row in ours:
@@ -91,26 +91,28 @@ def judge_status(asked: Operation, subscription: Subscription) -> Judged:
 
 
 def judge_edit(asked: Operation, before: Mapping[str, str], subscription: Subscription) -> Judged:
-    """By the values that details show. Where they show none of the wish, its values are absolute: again."""
+    """Judges by the values in the details. If none of the wish shows, it can be sent again: values are
+    absolute."""
     wished = {name: value for name, value in asked.values.items() if name in SHOWN}
     now = shown_by(subscription)
     shown = {name: now.get(name) for name in wished}
     if wished and shown == wished:
-        is_whole = len(wished) == len(asked.values) - 1  # but for the subscription itself
-        told = {name: before.get(name) for name in wished}
-        return Judged(Verdict.LANDED if is_whole or told != wished else Verdict.NOT_LANDED)
+        is_whole = len(wished) == len(asked.values) - 1  # without the subscription itself
+        shown_before = {name: before.get(name) for name in wished}
+        return Judged(Verdict.LANDED if is_whole or shown_before != wished else Verdict.NOT_LANDED)
     if all(value == before.get(name) for name, value in shown.items()):
         return Judged(Verdict.NOT_LANDED)
     return Judged(Verdict.UNPROVEN, "the subscription is neither as it was nor as it was to become")
 
 
 def judge_points(asked: Operation, before: int | None, after: int | None) -> Judged:
-    """By the score before and after: one that changed otherwise meanwhile proves nothing."""
+    """Judges by the score before and after; another change meanwhile proves nothing."""
     if before is None or after is None:
         return Judged(Verdict.UNPROVEN, "Kartra shows no score")
     points = int(asked.values["points"]) * (1 if asked.do is Do.GIVE_POINTS else -1)
     if after == before:
         return Judged(Verdict.NOT_LANDED)
+    # What happens below zero is not documented (§5.2); a score of 0 is taken for the floor.
     if after == before + points or (after == 0 and before + points < 0):
         return Judged(Verdict.LANDED)
     return Judged(Verdict.UNPROVEN, "the score changed otherwise meanwhile")

@@ -1,4 +1,4 @@
-"""What became of rows: counted for a run, and as a file with a line for each of them."""
+"""Counts the outcomes of rows, and writes them to a file with one line each."""
 
 import csv
 from collections import Counter
@@ -17,7 +17,7 @@ RESULT_COLUMNS = (
     *("amount", "refund_id", "run_id", "at"),
 )
 _OLDEST = 5
-"""Columns that results have had in every version."""
+"""How many columns the results have had in every version."""
 _OUTCOMES = (
     *("done", "already_done", "refused", "refused_before", "parked", "unknown"),
     *("deferred", "invalid", "duplicate", "blocked"),
@@ -25,7 +25,7 @@ _OUTCOMES = (
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raises ConfigError where the file is there and was not written here: it may be anybody's."""
+    """Raises ConfigError if the file exists and does not hold results: it may be anything."""
     try:
         with path.open(encoding="utf-8", newline="") as handle:
             header = next(csv.reader(handle), None)
@@ -40,7 +40,8 @@ def refuse_foreign(path: Path) -> None:
 
 
 def write_results(rows: list[Row], path: Path) -> None:
-    """A line for each row, whole or not at all, readable by its owner alone. Raises ConfigError."""
+    """Writes a line for each row: completely or not at all, readable by the owner alone. Raises
+    ConfigError."""
     with replaced_private(path) as handle:
         writer = csv.writer(handle)
         writer.writerow(RESULT_COLUMNS)
@@ -69,7 +70,7 @@ def outcomes_of(rows: list[Row]) -> dict[str, int]:
 
 
 def count_rows(summary: Summary, rows: list[Row], *, to_do: str = "deferred") -> None:
-    """Every row in one of the counters of a run."""
+    """Counts each row in one of the counters of a run."""
     summary.counts.read += len(rows)
     for row in rows:
         match row.outcome:

@@ -1,4 +1,4 @@
-"""The rows of a source as operations, each with what is known of it. Nothing is sent here."""
+"""Reads the rows of a source as operations, each with its record in the journal. Sends nothing."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ from pipelines.contacts.forgotten import REASON, Forgotten, cells_of
 from pipelines.contacts.mapping import Invalid
 from pipelines.contacts.staged import Reject
 from pipelines.errors import GuardError
-from pipelines.operations.journal import Ended, Known, OperationStore
+from pipelines.operations.journal import Ended, OperationStore, Recorded
 from pipelines.operations.operation import Operation, ReadRow, operation_reader, used_columns
 
 DECIDED = {
@@ -26,12 +26,12 @@ DECIDED = {
     "unknown": "deferred",
     "deferred": "deferred",
 }
-"""What a row came to, and the counter of a run that it is."""
+"""The counter of a run for each outcome of a row."""
 
 
 @dataclass(slots=True)
 class Row:
-    """A row of the source. Without an `outcome` it is to be carried out. `record` is its text as JSON."""
+    """A row of the source. Without an `outcome` it will be carried out. `record` is its text as JSON."""
 
     number: int
     line: int | None
@@ -47,11 +47,11 @@ class Row:
     at: str | None = None
 
     def note(self, outcome: str, reason: str | None = None) -> None:
-        """How it stands while nothing is settled; "" where it is to be carried out."""
+        """Notes an outcome that is not settled; "" if it will be carried out."""
         self.outcome, self.reason = outcome, reason
 
     def end(self, ended: Ended) -> None:
-        """What it came to."""
+        """Notes how it ended."""
         self.outcome, self.type, self.reason = ended.outcome, ended.type, ended.reason
         self.amount, self.refund_id = ended.amount, ended.refund_id
 
@@ -61,7 +61,7 @@ class Row:
 
     @property
     def reject(self) -> Reject | None:
-        """For the rejects of a run, where it did not get through and no operation of this run says so."""
+        """The reject of a row that did not get through; None for any other."""
         kinds = {"refused before": "parked", "refused": "rejected"}
         kind = kinds.get(self.outcome, self.outcome)
         if kind not in ("invalid", "duplicate", "blocked", "parked", "rejected"):
@@ -72,7 +72,7 @@ class Row:
 def read_rows(
     source: Source, operations: OperationsConfig, store: OperationStore, forgotten: Forgotten | None
 ) -> list[Row]:
-    """Every row, in order. Raises SourceError, ConfigError, and GuardError beyond `guards.max_rows`."""
+    """All rows in order. Raises SourceError, ConfigError, and GuardError beyond `guards.max_rows`."""
     read = operation_reader(operations, source.columns)
     rows: list[Row] = []
     first: dict[str, Row] = {}
@@ -110,7 +110,7 @@ def _rows(chunk: Chunk, read: ReadRow, columns: tuple[str, ...]) -> Iterator[Row
 
 
 def _forget(row: Row, forgotten: Forgotten | None) -> None:
-    """A forgotten person is not written down again, and nothing is done for them."""
+    """Blocks the row of a forgotten person and drops its text."""
     if forgotten is None or row.record is None or not forgotten.holds_one_of(cells_of(row.record)):
         return
     row.record = row.operation = None
@@ -118,7 +118,7 @@ def _forget(row: Row, forgotten: Forgotten | None) -> None:
 
 
 def _once(row: Row, first: dict[str, Row]) -> None:
-    """The first row of a key counts. Another one that asks for something else is a mistake, not a copy."""
+    """Marks repeated keys. A second row that asks for something else is a mistake and not a copy."""
     assert row.operation is not None  # noqa: S101 - by the caller
     earlier = first.setdefault(row.operation.key, row)
     if earlier is row:
@@ -133,17 +133,17 @@ def _once(row: Row, first: dict[str, Row]) -> None:
 
 
 def _decide(rows: list[Row], store: OperationStore) -> None:
-    """By what is known of their keys."""
+    """Decides rows whose key is in the journal."""
     open_rows = [row for row in rows if row.is_open]
-    known = store.known([row.key for row in open_rows if row.key is not None])
+    known = store.recorded([row.key for row in open_rows if row.key is not None])
     asked = [row.operation for row in open_rows if row.operation is not None and row.key not in known]
-    known |= store.known_elsewhere(asked)
+    known |= store.recorded_elsewhere(asked)
     for row in open_rows:
         if (found := known.get(row.key or "")) is not None:
             _decide_one(row, found)
 
 
-def _decide_one(row: Row, known: Known) -> None:
+def _decide_one(row: Row, known: Recorded) -> None:
     assert row.operation is not None  # noqa: S101 - by the caller
     is_same = known.digest == row.operation.digest
     if known.outcome == "refused" and not is_same:
@@ -169,9 +169,9 @@ def _decide_one(row: Row, known: Known) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """The money of what is to be carried out: how many operations of each kind, and what refunds add up to.
+    """The money of open operations: how many of each kind, and the total of their refunds.
 
-    `before` is the money of the same source's refunds of earlier runs, parked ones included.
+    `before` is the total of this source's refunds in earlier runs, parked ones included.
     """
 
     counts: Mapping[Do, int]

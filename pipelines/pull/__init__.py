@@ -1,1 +1,1 @@
-"""Reads leads, sales and names back from Kartra."""
+"""Reads leads, sales and names from Kartra into tables."""

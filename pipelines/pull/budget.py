@@ -1,4 +1,4 @@
-"""The calls of a pull: reads alone, and no more of them than it has."""
+"""The calls of a pull: reads only, within a budget."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -9,11 +9,11 @@ from connectors.kartra.sender import Sender, is_answered, is_clear
 
 
 class PullStoppedError(Exception):
-    """No further call is to be made: a stop was asked for, the budget is used up, or a call failed."""
+    """No further call may be made: after a stop, a used budget or a failed call."""
 
 
 class PullCalls:
-    """For any number of workers. Raises SyncError, and PullStoppedError where no further call may be made."""
+    """The calls, for any number of workers. Raises SyncError, and PullStoppedError if no more may be made."""
 
     def __init__(self, client: Sender, may_go_on: Callable[[], bool], *, at_most: int) -> None:
         self.made = 0
@@ -32,7 +32,7 @@ class PullCalls:
         return self._client.read(call, usable=usable)
 
     def read_each(self, actions: Sequence[Action], lead: Lead | None) -> list[ActionAnswer]:
-        """Each action's answer, from one call for all; what is missing there, from calls of its own."""
+        """The answer of each action from one call; missing ones are read by single calls."""
         usable = is_answered if len(actions) > 1 else is_clear
         answer = self.read(Call(tuple(actions), lead), usable=usable)
         return [
@@ -41,7 +41,7 @@ class PullCalls:
         ]
 
     def _spend(self) -> None:
-        """Take one call of the budget."""
+        """Takes one call from the budget."""
         with self._lock:
             if self.made >= self._at_most:
                 self.is_used_up = True

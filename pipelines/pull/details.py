@@ -1,6 +1,6 @@
-"""Details of transactions and subscriptions: many in one call where Kartra lets them, else one by one.
+"""Reads details of transactions and subscriptions: many per call if Kartra allows it, else one by one.
 
-Whether a chain without a lead works is learned from the first one of an account.
+The first chain without a lead shows whether the account allows it.
 """
 
 import logging
@@ -24,22 +24,22 @@ from pipelines.tables.sale_rows import subscription_row, transaction_row, withou
 log = logging.getLogger("kartra_sync.pull")
 
 CHAINED = 20
-"""Details asked for in one call. A call stays far below PHP's 1,000 fields (§1.3)."""
+"""The details in one call, far below PHP's 1,000 form fields (§1.3)."""
 
 Kind = Literal["transaction", "subscription"]
 
 
 class Chains(Protocol):
-    """What is known of an account: whether details may be chained in one call without a lead."""
+    """Remembers whether an account allows details to be chained in a call without a lead."""
 
-    def known(self) -> bool | None: ...
+    def works(self) -> bool | None: ...
 
     def learn(self, works: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A transaction or subscription whose details are to be pulled; `stub` is what is known of it."""
+    """A transaction or subscription whose details are due; `stub` is its row in the lead's list."""
 
     kind: Kind
     stub: TableRow
@@ -58,7 +58,7 @@ class Owed:
         return (make if self.kind == "transaction" else commands.get_subscription_details)(self.number)
 
     def details_in(self, answer: ActionAnswer) -> Mapping[str, Any] | None:
-        """The details in an answer, if they are those of this one."""
+        """The details in an answer, if they belong to this one."""
         held = answer.payload or {}
         return held[f"{self.kind}_details"] if _named_in(answer) == self.name else None
 
@@ -70,7 +70,7 @@ class Owed:
 
 
 class Details:
-    """Reads details. `is_forgotten` names those whose name and address are not to come into the tables."""
+    """Reads details. Name and address of people for whom `is_forgotten` is true stay out of the tables."""
 
     def __init__(
         self, calls: PullCalls, chains: Chains, zone: tzinfo, is_forgotten: Callable[[str], bool]
@@ -81,15 +81,15 @@ class Details:
         self._is_forgotten = is_forgotten
 
     def batches(self, owed: list[Owed], *, whole_chains_only: bool) -> list[list[Owed]]:
-        """What goes into one call each; one alone as long as nobody knows whether chains work."""
-        size = 1 if self._chains.known() is False else CHAINED
+        """The batches for one call each; a single one while it is unknown whether chains work."""
+        size = 1 if self._chains.works() is False else CHAINED
         batches = [owed[start : start + size] for start in range(0, len(owed), size)]
-        if self._chains.known() is None:  # the first one teaches
+        if self._chains.works() is None:  # the first one shows whether they work
             return batches[:1] if len(owed) > 1 or not whole_chains_only else []
         return [batch for batch in batches if len(batch) == size or not whole_chains_only]
 
     def read(self, batch: list[Owed]) -> tuple[PulledDetails, list[Owed]]:
-        """In a worker: the details of a batch, and those that came without. Raises FatalApiError."""
+        """The details of a batch, and those without an answer. Runs in a worker. Raises FatalApiError."""
         rows: dict[Kind, list[TableRow]] = {"transaction": [], "subscription": []}
         refused: dict[Kind, dict[str, str]] = {"transaction": {}, "subscription": {}}
         failed = []
@@ -117,24 +117,25 @@ class Details:
         return without_buyer(row) if self._is_forgotten(row["lead_email"] or "") else row
 
     def _answers(self, batch: list[Owed]) -> list[ActionAnswer]:
-        """As `read_each`, but an answer counts only with the number that was asked for: Kartra may leave
-        entries of a chain out, and then order tells nothing."""
+        """The answers, each matched by its number: Kartra may leave out entries, and then order proves
+        nothing."""
         actions = [one.action for one in batch]
         if len(batch) == 1:
             return self._calls.read_each(actions, None)
         answer = self._calls.read(Call(tuple(actions)), usable=is_answered)
         by_name = {one.name: one for one in batch}
-        told = {name: inner for inner in answer.actions if (name := _named_in(inner)) in by_name}
-        if self._chains.known() is None:
-            self._chains.learn(len(told) > 1 or answer.type in NO_SUCH_SALE)
+        named = {name: inner for inner in answer.actions if (name := _named_in(inner)) in by_name}
+        if self._chains.works() is None:
+            # 247 and 248 are answers to an entry: Kartra understood the chain.
+            self._chains.learn(len(named) > 1 or answer.type in NO_SUCH_SALE)
         nested = [inner for inner in answer.actions if inner.effect is Effect.REFUSED]
-        if len(told) + len(nested) == len(batch):  # every entry is there, so refusals stand in their places
+        if len(named) + len(nested) == len(batch):  # complete, so refusals are in their places
             return list(answer.actions)
-        return [told.get(one.name) or self._calls.read_each([one.action], None)[0] for one in batch]
+        return [named.get(one.name) or self._calls.read_each([one.action], None)[0] for one in batch]
 
 
 def _named_in(answer: ActionAnswer) -> str:
-    """Whose details an answer holds, as `Owed.name`; nothing where it holds none."""
+    """The `Owed.name` of the details in an answer, or ""."""
     for kind in ("transaction", "subscription"):
         details = (answer.payload or {}).get(f"{kind}_details")
         if isinstance(details, Mapping):

@@ -1,4 +1,4 @@
-"""A pull as a part of a run: what the pipeline file says of it, and the state store behind it."""
+"""A pull as a part of a run: its settings, and its use of the state store."""
 
 import logging
 import math
@@ -31,9 +31,9 @@ log = logging.getLogger("kartra_sync.pull")
 
 
 def pull_tables(run: RunContext, see: Callable[[LeadProfile, datetime], None]) -> None:
-    """Pull into the tables what is not fresh. Raises SyncError; what was answered before is in the tables.
+    """Pulls what is not fresh into the tables. Raises SyncError; earlier answers are in the tables then.
 
-    `see` is handed each profile with the time it was asked for, so that drift costs no further call.
+    `see` gets each profile and the time of its read, so that drift costs no further call.
     """
     pull, store, account = run.config.needs_pull(), run.store, run.account
     forgotten = store.forgetting.forgotten()
@@ -57,6 +57,7 @@ def pull_tables(run: RunContext, see: Callable[[LeadProfile, datetime], None]) -
             status = "interrupted" if run.stopping() else "partial" if work.is_out_of_budget else "succeeded"
         finally:
             chains.keep()
+            # In the finally: also a pull that was stopped says what it did, and what waits.
             warehouse.settle(run.clock.now())
             waiting = warehouse.waiting(order.before, profiles=order.profiles, sales=order.sales)
             notes = [*work.notes, *_budget_notes(work, order, waiting), *warehouse.notes()]
@@ -81,7 +82,7 @@ def order_of(pull: PullConfig, before: datetime) -> PullOrder:
 
 @dataclass(frozen=True, slots=True)
 class PullEstimate:
-    """What a pull would ask for now. Details of sales that nobody knows yet come on top."""
+    """What a pull would read now, without details of sales that are not known yet."""
 
     leads: int
     details: int
@@ -106,7 +107,7 @@ def estimate_pull(
             new = warehouse.count_unknown(lookups) if is_there else len(set(lookups))
             if is_there:
                 waiting = warehouse.waiting(order.before, profiles=order.profiles, sales=order.sales)
-    except TablesError:  # a file that is not there yet
+    except TablesError:  # a file that does not exist yet
         new = len(set(lookups))
     calls = names + waiting.profiles + waiting.sales + new * (order.profiles + order.sales)
     calls += math.ceil(waiting.details / CHAINED)
@@ -114,7 +115,7 @@ def estimate_pull(
 
 
 class StoredChains(Chains):
-    """What the state store knows of an account's chains."""
+    """What the state store remembers of an account's chains."""
 
     def __init__(self, store: Store, account: str) -> None:
         self._store, self._account = store, account
@@ -122,7 +123,7 @@ class StoredChains(Chains):
         self._works: bool | None = found[1]["without_lead"] if found else None
         self._stored = self._works
 
-    def known(self) -> bool | None:
+    def works(self) -> bool | None:
         return self._works
 
     def learn(self, works: bool) -> None:
@@ -134,7 +135,7 @@ class StoredChains(Chains):
 
 
 def roster(leads: RosterConfig, store: Store, account: str) -> Iterator[str]:
-    """How Kartra is asked for each lead. Raises SourceError and, before the first, ConfigError."""
+    """The lookup of each lead, such as `id:39260`. Raises SourceError and, before the first, ConfigError."""
     if leads.source is None:
         return chain(
             (f"id:{lead_id}" for lead_id in store.leads.ids(account)),

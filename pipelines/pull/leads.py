@@ -1,4 +1,4 @@
-"""What a pull asks of one lead: its profile, then its sales in one chained call."""
+"""Reads one lead for a pull: its profile, then its sales in one chained call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from pipelines.tables.sale_rows import count_unread, of_lead, subscription_stubs
 
 @dataclass(frozen=True, slots=True)
 class PullOrder:
-    """What is to be pulled. Leads pulled since `before` are fresh."""
+    """What to pull. Leads pulled since `before` are fresh."""
 
     tables: tuple[str, ...]
     before: datetime
@@ -47,7 +47,7 @@ class PullOrder:
 
 @dataclass(frozen=True, slots=True)
 class LeadTask:
-    """A lead on its way: how it is asked for, and what of it is still stale."""
+    """A lead on its way: its lookup, and which parts are still stale."""
 
     lookup: str
     lead: Lead
@@ -55,7 +55,7 @@ class LeadTask:
     owes_sales: bool
 
     def after(self, pulled: Pulled) -> "LeadTask | None":
-        """What is left once this is in the tables; a lead without a profile has no sales to ask for."""
+        """The rest of the task after this answer; a lead without a profile has no sales to read."""
         if not isinstance(pulled, PulledProfile) or pulled.rows is None or not self.owes_sales:
             return None
         return replace(self, lead=Lead(id=pulled.rows.lead["id"]), owes_profile=False)
@@ -63,7 +63,7 @@ class LeadTask:
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """An answer on its way into the tables. `seen` is the profile in it, and when it was asked for."""
+    """An answer on its way to the tables. `seen` is its profile, and when that was read."""
 
     pulled: Pulled
     seen: tuple[LeadProfile, datetime] | None = None
@@ -81,7 +81,7 @@ def lead_task(entry: RosterEntry, order: PullOrder, now: datetime) -> LeadTask:
 
 
 class LeadReads:
-    """In workers. `is_forgotten` names those who are not to come into the tables."""
+    """The reads, for workers. People for whom `is_forgotten` is true stay out of the tables."""
 
     def __init__(
         self,
@@ -96,10 +96,12 @@ class LeadReads:
         self._is_forgotten = is_forgotten
 
     def read(self, task: LeadTask) -> Brought:
-        """The next of what a lead owes. Raises SyncError, RetryableApiError without a usable answer."""
+        """Reads the next stale part of a lead. Raises SyncError, RetryableApiError without a usable
+        answer."""
         return self._profile(task) if task.owes_profile else self._sales(task)
 
     def _profile(self, task: LeadTask) -> Brought:
+        # Before the call: what was sent while it was under way may not be in the profile.
         asked_at = self._now()
         answer = self._calls.read(Call(get_lead=task.lead))
         if answer.effect is Effect.REFUSED:
@@ -125,10 +127,10 @@ class LeadReads:
                 raise refusal(action.cmd, answer.type)
             if answer.effect is Effect.REFUSED:
                 return Brought(PulledSales(task.lookup, None, None, answer.type or "?"))
-        told: dict[str, Any] = {}
+        payload: dict[str, Any] = {}
         for answer in answers:
-            told |= answer.payload or {}
-        bought, subscribed = told.get("transaction_list"), told.get("subscriptions_list")
+            payload |= answer.payload or {}
+        bought, subscribed = payload.get("transaction_list"), payload.get("subscriptions_list")
         transactions, subscriptions = transaction_stubs(bought), subscription_stubs(subscribed)
         pulled = PulledSales(
             task.lookup,

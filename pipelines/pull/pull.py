@@ -1,8 +1,8 @@
-"""A pull: what Kartra has comes back into tables, stale leads first, resumable at every call.
+"""Pulls what Kartra has into tables, stalest leads first; it can be resumed after every call.
 
-What is pulled next is always read from the tables: names, then per lead its profile and one chained call for
-its sales, then details. Workers make the calls, this thread owns the tables; a lead goes on only when its
-last answer is committed, so a kill wastes at most the calls in flight.
+The tables always say what comes next: names, then for each lead its profile and one chained call for its
+sales, then details. Workers make the calls, this thread owns the tables. A lead goes on only when its last
+answer is committed, so that a kill loses at most the calls in flight.
 """
 
 import logging
@@ -29,23 +29,24 @@ from pipelines.tables.warehouse import Warehouse
 log = logging.getLogger("kartra_sync.pull")
 
 PAGE = 2_000
-"""Leads that are taken from the roster at a time."""
+"""The leads taken from the roster at a time."""
 
 Batch = list[Owed]
 ReadBatch = tuple[PulledDetails, Batch]
 
 
 class Failures:
-    """Leads and details without a usable answer: left alone for the rest of this pull."""
+    """Leads and details without a usable answer, which are left alone for the rest of this pull."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
         self._patience = Patience()
 
     def note(self, failed: Sequence[str], *, stopped: bool) -> RetryableApiError | None:
-        """What came of one lead, or of one call for details; the error that ends the pull after many.
+        """Notes the result of a lead or of a call for details; returns the error that ends the pull after
+        many.
 
-        After a stop no answer is no news.
+        After a stop, missing answers do not count.
         """
         is_usable = not failed or stopped
         self._patience.count(is_usable=is_usable)
@@ -69,9 +70,9 @@ class Pull:
         is_forgotten: Callable[[str], bool] = lambda _: False,
         see: Callable[[LeadProfile, datetime], None] = lambda *_: None,
     ) -> None:
-        """`see` is shown every profile with the time it was asked for, once it is in the tables."""
+        """`see` gets every profile and the time of its read, once it is in the tables."""
         self.notes: list[str] = []
-        """What a person should know, such as a name that looks renamed."""
+        """Remarks for a person, such as a name that looks renamed."""
         self._run = run
         self._warehouse = warehouse
         self._order = order
@@ -95,9 +96,9 @@ class Pull:
         return self._calls.is_used_up
 
     def run(self, lookups: Iterable[str]) -> None:
-        """Pull everything that is not fresh, with `lookups` put on the roster first.
+        """Pulls everything that is not fresh, after putting `lookups` on the roster.
 
-        Raises SyncError; all that was answered before is in the tables. A stop or a used budget just ends it.
+        Raises SyncError; earlier answers are in the tables then. A stop or a used budget simply ends it.
         """
         try:
             self._names.work(name for name in INVENTORIES if name in self._order.tables)
@@ -122,11 +123,11 @@ class Pull:
             raise RetryableApiError(f"{len(failed):,} leads got no usable answer and wait for the next run")
 
     def _may_go_on(self) -> bool:
-        """Asked in workers."""
+        """Whether further calls may be made; called by workers."""
         return not (self._names.is_halted or self._leads.is_halted or self._batches.is_halted)
 
     def _go_on_unless(self, failure: SyncError | None) -> None:
-        """Raises what stopped the workers, and PullStoppedError where no further call is to be made."""
+        """Raises what stopped the workers, or PullStoppedError if no further call may be made."""
         if failure is not None:
             raise failure
         if self._run.stopping() or self.is_out_of_budget:
@@ -154,6 +155,7 @@ class Pull:
         names = [{"name": each} for each in dict.fromkeys(parse_names(answer.body, key))]
         rows = fields if name == "custom_fields" else names
         listed = None if written is None else read_rows(written)
+        # An unreadable list is not an empty one: it must not mark every name as gone.
         if (listed is None or (listed and not rows)) and self._warehouse.has_names(name):
             what = name.replace("_", " ")
             self.notes.append(
@@ -167,7 +169,7 @@ class Pull:
     # --- leads
 
     def _stale(self) -> list[RosterEntry]:
-        """The next leads, without those that failed in this run."""
+        """The next stale leads, without those that failed in this pull."""
         order, failed = self._order, self._failures.names
         entries = self._warehouse.stale(
             order.before, PAGE + len(failed), profiles=order.profiles, sales=order.sales

@@ -1,4 +1,4 @@
-"""What a pull hands to the warehouse, answer by answer, and what it knows of the roster."""
+"""The answers that a pull hands to the warehouse, and the entries of its roster."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,12 +8,12 @@ from connectors.kartra.cells import TableRow
 from pipelines.tables.lead_rows import LeadRows
 
 UNSTORABLE = "unstorable"
-"""Stands where Kartra's error type would, for an answer that the database refused."""
+"""In place of Kartra's error type for an answer that the database refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class RosterEntry:
-    """A lead to be pulled: `lookup` is how Kartra is asked for it, as `id:39260` or `email:ann@…`."""
+    """A lead to pull. `lookup` says how to read it: `id:39260` or `email:ann@…`."""
 
     lookup: str
     lead_id: str | None
@@ -23,7 +23,7 @@ class RosterEntry:
 
 @dataclass(frozen=True, slots=True)
 class PulledProfile:
-    """What get_lead gave for a lookup: rows, or Kartra's error type."""
+    """The answer to get_lead for a lookup: rows, or Kartra's error type."""
 
     lookup: str
     rows: LeadRows | None
@@ -32,7 +32,7 @@ class PulledProfile:
 
 @dataclass(frozen=True, slots=True)
 class PulledSales:
-    """What a lead's lists of transactions and subscriptions showed; None where they were not asked for.
+    """A lead's lists of transactions and subscriptions; None if they were not read.
 
     `unread` counts entries that name no transaction or subscription.
     """
@@ -46,7 +46,7 @@ class PulledSales:
 
 @dataclass(frozen=True, slots=True)
 class PulledDetails:
-    """Rows of transactions and subscriptions, and those of which Kartra refused the details, by id: type."""
+    """Rows of transactions and subscriptions, and the error types of refused ones by id."""
 
     transactions: Sequence[TableRow] = ()
     subscriptions: Sequence[TableRow] = ()
@@ -59,7 +59,7 @@ Pulled = PulledProfile | PulledSales | PulledDetails
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is not fresh: profiles and sales to be asked for, leads among them, details owed; the roster."""
+    """Counts of what is not fresh: profiles, sales, leads with either, details; and of the roster."""
 
     profiles: int
     sales: int
@@ -69,7 +69,7 @@ class Waiting:
 
 
 def apart(answer: Pulled) -> list[Pulled]:
-    """The same in as many answers as it has rows of details."""
+    """The answer split into one for each row of details."""
     if not isinstance(answer, PulledDetails):
         return [answer]
     refusals = replace(answer, transactions=(), subscriptions=())
@@ -81,7 +81,7 @@ def apart(answer: Pulled) -> list[Pulled]:
 
 
 def refused(answer: Pulled) -> Pulled:
-    """What is noted of an answer, of one row, that the database refused."""
+    """The answer to keep in place of one that the database refused."""
     match answer:
         case PulledProfile():
             return PulledProfile(answer.lookup, None, UNSTORABLE)

@@ -1,7 +1,7 @@
-"""The tables of a pull as files, one each, for programs that read no database.
+"""Writes the tables of a pull to files, one each, for programs that cannot read a database.
 
-Every database gives the same files: the rows in the order of their keys, money and times in one form, JSON
-with its names in order. Here: what is read, and CSV. Parquet is in `export_parquet`.
+Every database gives the same files: rows in the order of their keys, money and times in one form, JSON with
+sorted names. Reading and CSV are here, Parquet is in `export_parquet`.
 """
 
 import json
@@ -39,16 +39,16 @@ _SNAPSHOT = {
     "mysql": "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
     "mariadb": "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
 }
-"""All tables as they were at one moment, while a pull goes on."""
+"""Statements that give all tables as of one moment, even during a pull."""
 
 Kinds = Mapping[str, str]
-"""Columns, in order, and for each what stands in it: money, utc, integer, json, or text of some kind."""
+"""The columns in order, and the kind of each: money, utc, integer, json, or some text."""
 Values = Sequence[Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file that is whole."""
+    """A complete file."""
 
     table: str
     path: Path
@@ -77,11 +77,10 @@ def export_tables(
     replace: bool = False,
     exact: bool = False,
 ) -> list[Written]:
-    """Write all tables, or those named, to `folder/<table>.<form>`; `form` is csv or parquet.
+    """Writes all tables, or those named, to `folder/<table>.<form>`; `form` is csv or parquet.
 
-    CSV is made for spreadsheets, where no cell may be a formula, unless it is to be `exact`.
-
-    No file is put in its place before all of them are whole. Raises ConfigError, TablesError.
+    Unless `exact`, CSV is made safe for spreadsheets, where a cell could be a formula. The files appear only
+    when all of them are complete. Raises ConfigError, TablesError.
     """
     if config.pull is None:
         raise ConfigError(f"{config.path.name}: without `pull:` there are no tables")

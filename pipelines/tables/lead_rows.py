@@ -1,6 +1,6 @@
-"""Profiles and custom fields as rows of their tables, and what changed between two profiles. Pure.
+"""Turns profiles and custom fields into rows of tables, and compares two profiles. Pure.
 
-Columns keep Kartra's names. What a table has no column for goes into `extra`: nothing Kartra sent is dropped.
+Columns keep Kartra's names. Values without a column go into `extra`, so that nothing from Kartra is lost.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -22,15 +22,15 @@ LEAD_NUMBERS = ("score", "blacklisted", "gdpr_lead_status", "gdpr_lead_communica
 LEAD_TIMES = ("gdpr_lead_status_date", "date_joined", "lead_deleted_date")
 LEAD_PARTS = ("tags", "lists", "sequences", "memberships", "custom_fields")
 LEAD_FIELDS = (*LEAD_TEXTS[1:], *LEAD_NUMBERS, *LEAD_TIMES)
-"""Columns of `leads` whose change is told in `lead_changes`."""
+"""The columns of `leads` whose changes are recorded in `lead_changes`."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeadRows:
-    """A profile: its row of `leads`, and per table of PART_TABLES its rows.
+    """A profile: its row of `leads`, and its rows in each of PART_TABLES.
 
-    `absent` are columns that the profile says nothing of, `missing` and `unread` tables of parts that it
-    lacks, or has in a form that could not be read whole.
+    `absent` are columns that the profile lacks, `missing` the tables of parts that it lacks, `unread` those
+    of parts that could not be read completely.
     """
 
     lead: TableRow
@@ -42,7 +42,7 @@ class LeadRows:
 
 @dataclass(frozen=True, slots=True)
 class LeadChange:
-    """One row of `lead_changes`; None means that it was not there, or is not there any more."""
+    """One row of `lead_changes`; None means that the value did not exist, or no longer exists."""
 
     kind: str
     field: str
@@ -51,7 +51,7 @@ class LeadChange:
 
 
 def lead_rows(details: Mapping[str, Any], zone: tzinfo) -> LeadRows:
-    """The profile in `lead_details`. ValueError where it names no lead."""
+    """The rows of `lead_details`. ValueError if it has no id."""
     fields = Fields(details, zone)
     lead = {
         **{name: fields.text(name) for name in LEAD_TEXTS},
@@ -73,7 +73,7 @@ def lead_rows(details: Mapping[str, Any], zone: tzinfo) -> LeadRows:
 
 
 def with_what_stays(after: LeadRows, before: LeadRows, stays: Collection[str]) -> LeadRows:
-    """A profile with the rows of before in the parts that stay, under those that it shows itself."""
+    """The profile with the earlier rows of the parts in `stays` added to its own."""
     parts = dict(after.parts)
     for table in stays:
         keys = PART_TABLES[table]
@@ -83,7 +83,7 @@ def with_what_stays(after: LeadRows, before: LeadRows, stays: Collection[str]) -
 
 
 def lead_changes(before: LeadRows, after: LeadRows) -> list[LeadChange]:
-    """What a profile shows otherwise than the one before."""
+    """The differences between two profiles."""
     changes = [
         LeadChange("field", name, _text(before.lead.get(name)), _text(after.lead.get(name)))
         for name in LEAD_FIELDS
@@ -95,7 +95,7 @@ def lead_changes(before: LeadRows, after: LeadRows) -> list[LeadChange]:
 
 
 def part_changes(table: str, before: Iterable[TableRow], after: Iterable[TableRow]) -> list[LeadChange]:
-    """What one part shows otherwise than before."""
+    """The differences in one part."""
     kind, value_of = _VALUES[table]
     old, new = _values(before, table, value_of), _values(after, table, value_of)
     return [
@@ -106,7 +106,7 @@ def part_changes(table: str, before: Iterable[TableRow], after: Iterable[TableRo
 
 
 def arrival(after: LeadRows) -> list[LeadChange]:
-    """The changes that make a new lead: it came, with these tags, lists and so on."""
+    """The changes of a new lead: it joined, with these tags, lists and so on."""
     nobody = LeadRows(dict.fromkeys(LEAD_FIELDS), dict.fromkeys(PART_TABLES, ()))
     kept = [change for change in lead_changes(nobody, after) if change.kind != "field"]
     return [LeadChange("lead", "joined", None, _text(after.lead.get("date_joined"))), *kept]
@@ -136,7 +136,7 @@ def _values(
 
 
 def custom_field_rows(rows: object) -> tuple[list[TableRow], list[TableRow]]:
-    """Of `retrieve_custom_fields`: rows of `custom_fields`, and of `custom_field_options`."""
+    """The rows of `custom_fields` and `custom_field_options` in an answer to `retrieve_custom_fields`."""
     fields: dict[str, TableRow] = {}
     options: dict[tuple[str, str], TableRow] = {}
     for row in maps_of(rows):

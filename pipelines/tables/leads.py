@@ -85,7 +85,7 @@ def status_of(type: str | None) -> str:  # noqa: A002 - Kartra's own word
 
 def keep_profiles(keeping: Keeping, answers: Sequence[PulledProfile]) -> None:
     shown = {answer.rows.lead["id"]: answer.rows for answer in answers if answer.rows is not None}
-    before = _known_leads(keeping, list(shown))
+    before = _leads_before(keeping, list(shown))
     for rows in shown.values():
         keeping.parts.shown |= PART_TABLES.keys() - rows.missing
     found = {lead_id: keeping.parts.settled(rows, before.get(lead_id)) for lead_id, rows in shown.items()}
@@ -102,7 +102,7 @@ def clear_missing_parts(keeping: Keeping) -> None:
     """At the end of a pull: leads have nothing of a part that their profiles lack, and others showed."""
     for table in sorted(keeping.parts.shown & keeping.parts.undecided.keys()):
         for lead_ids in batches(sorted(keeping.parts.undecided.pop(table)), BATCH):
-            parts = _known_parts(keeping, table, lead_ids)
+            parts = _parts_before(keeping, table, lead_ids)
             keys = [{"lead_id": lead_id} for lead_id in parts]
             keeping.session.delete(table, keys)
             changes = {lead_id: part_changes(table, rows, ()) for lead_id, rows in parts.items()}
@@ -110,7 +110,7 @@ def clear_missing_parts(keeping: Keeping) -> None:
 
 
 def _keep_leads(keeping: Keeping, found: Iterable[LeadRows]) -> None:
-    """Columns that a profile says nothing of stay as they are."""
+    """Writes leads; columns that a profile lacks stay as they are."""
     stamps = {"first_pulled_at": keeping.now, "pulled_at": keeping.now, "gone_at": None}
     by_absence: dict[frozenset[str], list[TableRow]] = defaultdict(list)
     for rows in found:
@@ -122,7 +122,7 @@ def _keep_leads(keeping: Keeping, found: Iterable[LeadRows]) -> None:
 
 
 def keep_changes(keeping: Keeping, changes: Mapping[str, Sequence[LeadChange]]) -> None:
-    """What changed, by lead; one that is deleted is gone."""
+    """Writes the changes of each lead; a deleted lead is marked as gone."""
     rows = [
         {"lead_id": lead_id, "pull_id": keeping.pull_id, "seen_at": keeping.now, **asdict(change)}
         for lead_id, found in changes.items()
@@ -155,13 +155,13 @@ def _keep_roster(keeping: Keeping, answers: Sequence[PulledProfile]) -> None:
     )
 
 
-def _known_leads(keeping: Keeping, ids: list[str]) -> dict[str, LeadRows]:
-    """Leads as they stand in the tables, by id."""
+def _leads_before(keeping: Keeping, ids: list[str]) -> dict[str, LeadRows]:
+    """The leads in the tables, by id."""
     read = keeping.session.read
     leads = read("roster/leads", ids=ids) if ids else ()
     parts: dict[str, dict[str, list[TableRow]]] = {row.id: {} for row in leads}
     for table in PART_TABLES if leads else ():
-        for lead_id, rows in _known_parts(keeping, table, list(parts)).items():
+        for lead_id, rows in _parts_before(keeping, table, list(parts)).items():
             parts[lead_id][table] = rows
     return {
         row.id: LeadRows(
@@ -172,8 +172,8 @@ def _known_leads(keeping: Keeping, ids: list[str]) -> dict[str, LeadRows]:
     }
 
 
-def _known_parts(keeping: Keeping, table: str, lead_ids: list[str]) -> dict[str, list[TableRow]]:
-    """The rows of one table, by lead."""
+def _parts_before(keeping: Keeping, table: str, lead_ids: list[str]) -> dict[str, list[TableRow]]:
+    """The rows of one table by lead."""
     found: dict[str, list[TableRow]] = defaultdict(list)
     for row in keeping.session.read("roster/parts", template={"table": table}, ids=lead_ids):
         values = {name: getattr(row, name) for name in part_columns(table)}
@@ -182,7 +182,7 @@ def _known_parts(keeping: Keeping, table: str, lead_ids: list[str]) -> dict[str,
 
 
 def _newly_gone(keeping: Keeping, answers: Sequence[PulledProfile]) -> dict[str, list[LeadChange]]:
-    """Leads that are deleted, and were not when they were pulled last."""
+    """The leads that were deleted since they were last pulled."""
     lookups = [answer.lookup for answer in answers if status_of(answer.type) == "deleted"]
     if not lookups:
         return {}
@@ -193,7 +193,7 @@ def _newly_gone(keeping: Keeping, answers: Sequence[PulledProfile]) -> dict[str,
 def _keep_parts(
     keeping: Keeping, table: str, found: Mapping[str, LeadRows], before: Mapping[str, LeadRows]
 ) -> None:
-    """The rows of one table that changed, and without those that are gone."""
+    """Writes the changed rows of one table, and deletes those that are gone."""
     keys = ("lead_id", *PART_TABLES[table])
     changed: list[TableRow] = []
     gone: list[TableRow] = []

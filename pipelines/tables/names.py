@@ -1,4 +1,4 @@
-"""Names of tags, lists, sequences, pages and custom fields, and their history: first seen, last seen, gone.
+"""Keeps the names of tags, lists, sequences, pages and custom fields: first seen, last seen, gone.
 
 Everything here happens within one transaction of the warehouse.
 """
@@ -29,15 +29,15 @@ _Names = Sequence[tuple[str, ...]]
 
 
 def keep_names(session: Session, kind: NameTable, rows: Sequence[TableRow], now: datetime) -> list[str]:
-    """All names of a kind that the account has now; those it lacks are gone. Gives what looks renamed."""
+    """Keeps all names that the account has now, marks others as gone, and returns what looks renamed."""
     keys = _KEYS[kind]
-    known = {
+    before = {
         tuple(getattr(row, key) for key in keys): row
         for row in session.read("pulls/names", template={"table": kind})
     }
     there = {tuple(row[key] for key in keys) for row in rows}
-    gone = [name for name, row in known.items() if name not in there and row.gone_at is None]
-    come = [name for name in there if name not in known or known[name].gone_at is not None]
+    gone = [name for name, row in before.items() if name not in there and row.gone_at is None]
+    come = [name for name in there if name not in before or before[name].gone_at is not None]
     seen = {"first_seen_at": now, "last_seen_at": now, "gone_at": None}
     session.upsert(kind, [{**row, **seen} for row in rows], keep=frozenset({"first_seen_at"}))
     session.run(
@@ -46,24 +46,25 @@ def keep_names(session: Session, kind: NameTable, rows: Sequence[TableRow], now:
         template={"table": kind, "keys": keys},
     )
     if kind == "custom_fields":
-        return _renamed_fields(known, rows, gone)
+        return _renamed_fields(before, rows, gone)
     return _renamed(_ONE[kind], gone, come) if kind in _ONE else []
 
 
 def _renamed(word: str, gone: _Names, come: _Names) -> list[str]:
-    """Kartra shows no ids with names, so a rename can only be suspected: one gone, one new and alike."""
+    """Remarks on renames, which can only be guessed because names have no ids: one gone, one new and
+    similar."""
     olds, news = [name for (name,) in gone], [name for (name,) in come]
     pairs = [(old, news[0] if len(olds) == len(news) == 1 else nearest(old, news)) for old in olds]
     return [f'{word} "{old}" is gone and "{new}" is new: renamed?' for old, new in pairs if new]
 
 
 def _renamed_fields(
-    known: Mapping[tuple[str, ...], Row[Any]], rows: Sequence[TableRow], gone: _Names
+    before: Mapping[tuple[str, ...], Row[Any]], rows: Sequence[TableRow], gone: _Names
 ) -> list[str]:
-    """Custom fields have numbers, which stay."""
+    """Remarks on renamed custom fields, which have numbers that stay."""
     by_number = {row["field_id"]: row["field_identifier"] for row in rows if row["field_id"]}
     return [
         f'custom field "{name[0]}" is called "{new}" now'
         for name in gone
-        if (new := by_number.get(known[name].field_id))
+        if (new := by_number.get(before[name].field_id))
     ]

@@ -1,6 +1,6 @@
-"""What a profile has several of, as rows: tags, lists, sequences, memberships, values of custom fields. Pure.
+"""Turns the parts of a profile into rows: tags, lists, sequences, memberships, custom fields. Pure.
 
-A part that is missing is not an empty one, and what cannot be read is not nothing: they are told apart here.
+A missing part is not an empty one, and an unreadable part is not a missing one; the three are kept apart.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,9 +17,9 @@ PART_TABLES: dict[str, tuple[str, ...]] = {
     "lead_memberships": ("name", "level_name"),
     "lead_custom_fields": ("field_identifier", "option_id"),
 }
-"""The tables of what a lead has several of, and what is unique in each for one lead."""
+"""The tables of the parts, and the columns that are unique for one lead."""
 PART_NAMES = {table: table.removeprefix("lead_") for table in PART_TABLES}
-"""Kartra's key of each in a profile."""
+"""Kartra's key of each part in a profile."""
 _PART_COLUMNS: dict[str, tuple[str, ...]] = {
     "lead_tags": (),
     "lead_lists": ("active",),
@@ -34,7 +34,7 @@ _IS_ACTIVE: Mapping[str, int] = {**_ACTIVE, **_INACTIVE}
 
 @dataclass(frozen=True, slots=True)
 class PartRows:
-    """One part of a profile. `unread` is what could not be read, as Kartra sent it; None where all was."""
+    """One part of a profile. `unread` is what could not be read, as Kartra sent it; None if all was read."""
 
     rows: tuple[TableRow, ...]
     unread: Any = None
@@ -47,7 +47,7 @@ def part_columns(table: str) -> tuple[str, ...]:
 
 
 def part_rows(table: str, lead_id: str, value: object) -> PartRows:
-    """A part as it stands in a profile; null is a part that is missing."""
+    """The rows of a part; null counts as missing."""
     if value is None:
         return PartRows((), is_missing=True)
     written = read_rows(value)
@@ -70,7 +70,7 @@ def _is_empty(row: object) -> bool:
 
 
 def _once(table: str, lead_id: str, rows: Iterable[TableRow]) -> tuple[TableRow, ...]:
-    """The rows under their keys, each key once: the last of the same counts."""
+    """The rows with each key once; the last one counts."""
     keys = PART_TABLES[table]
     return tuple({tuple(row[key] for key in keys): {"lead_id": lead_id, **row} for row in rows}.values())
 
@@ -81,7 +81,7 @@ ReadRow = Callable[[Any], list[TableRow] | None]
 
 
 def _named(column: str, row: object, keys: tuple[str, ...], *more: str) -> TableRow | None:
-    """A row that is the name itself, or a map with the name under one of `keys`."""
+    """The row of a name, or of a map with the name under one of `keys`."""
     if not isinstance(row, Mapping):
         name = clean(row) if isinstance(row, str | int) and not isinstance(row, bool) else None
         return None if name is None else {column: name, "extra": None}
@@ -95,7 +95,7 @@ def _tag(row: object) -> list[TableRow] | None:
 
 
 def _list(row: object) -> list[TableRow] | None:
-    """A list without `active` is one the lead is on."""
+    """A row of a list; without `active` the lead is on it."""
     found = _named("list_name", row, ("list_name", "name"), "active")
     return None if found is None else [_with_active(found, row)]
 
@@ -118,7 +118,7 @@ def _membership(row: object) -> list[TableRow] | None:
 
 
 def _with_active(found: TableRow, row: object) -> TableRow:
-    """What says neither yes nor no stays in extra."""
+    """Adds `active`; a value that is neither yes nor no goes into `extra`."""
     if not isinstance(row, Mapping) or "active" not in row:
         return {**found, "active": 1}
     active = _IS_ACTIVE.get(text_of(row["active"]).strip().lower())
@@ -128,7 +128,7 @@ def _with_active(found: TableRow, row: object) -> TableRow:
 
 
 def _custom_values(row: object) -> list[TableRow] | None:
-    """A text field is one row, a field with options a row for each that is chosen; an empty one is none."""
+    """The rows of a custom field: one for a text, one for each chosen option, none if it is empty."""
     if not isinstance(row, Mapping) or clean(row.get("field_identifier")) is None:
         return None
     fixed = {

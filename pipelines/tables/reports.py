@@ -1,6 +1,6 @@
-"""Reports over the tables of a pull: a query each, in `sql/reports`, and a view of the same text beside them.
+"""Reports over the tables of a pull: a query each in `sql/reports`, also created as a view.
 
-The queries are Jinja templates over macros per database, so that all of them give the same numbers.
+The queries are Jinja templates with macros for each database, so that all databases give the same numbers.
 """
 
 import re
@@ -26,7 +26,7 @@ _MACROS = {"mariadb": "mysql"}
 
 @dataclass(frozen=True, slots=True)
 class ReportRows:
-    """The rows of a report. Amounts are texts, the same from every database; numbers are int."""
+    """The rows of a report. Amounts are texts, equal from every database; numbers are int."""
 
     name: str
     columns: tuple[str, ...]
@@ -38,23 +38,23 @@ def report_names() -> list[str]:
 
 
 def describe(name: str) -> str:
-    """What a report is about: the first sentence of the comment it opens with."""
+    """What a report shows: the first sentence of its opening comment."""
     comment = " ".join(re.findall(r"^-- (.*)$", read_sql(f"reports/{name}"), re.MULTILINE))
     return re.split(r"(?<=\.) (?=[A-Z`])", comment)[0]
 
 
 def report_named(name: str) -> str:
-    """With dashes or underscores. Raises ConfigError."""
-    known = name.lower().replace("-", "_").removeprefix("report_")
-    if known not in report_names():
-        near = nearest(known, report_names())
+    """The name of a report, given with dashes or underscores. Raises ConfigError."""
+    plain = name.lower().replace("-", "_").removeprefix("report_")
+    if plain not in report_names():
+        near = nearest(plain, report_names())
         hint = f'; did you mean "{near}"?' if near else "; kartra-sync reports lists them"
         raise ConfigError(f'there is no report "{name}"{hint}')
-    return known
+    return plain
 
 
 def read_report(tables: Tables, name: str, zone: tzinfo = UTC) -> ReportRows:
-    """Needs the tables, not the view. Months and weeks are those of `zone`. Raises TablesError."""
+    """The rows of a report, from the tables. Months and weeks are those of `zone`. Raises TablesError."""
     with tables.begin() as connection:
         result = connection.execution_options(no_parameters=True).exec_driver_sql(_query(tables, name, zone))
         return ReportRows(
@@ -63,7 +63,7 @@ def read_report(tables: Tables, name: str, zone: tzinfo = UTC) -> ReportRows:
 
 
 def create_views(tables: Tables, now: datetime, zone: tzinfo) -> None:
-    """The views `report_<name>`, made anew where their text or the zone of their months has changed."""
+    """Creates the views `report_<name>`, or replaces those whose text or zone changed."""
     texts = {f"report_{name}": _query(tables, name, zone) for name in report_names()}
     digests = {name: blake2b(query.encode(), digest_size=16).hexdigest() for name, query in texts.items()}
     with opened(tables) as session:
@@ -80,9 +80,10 @@ def create_views(tables: Tables, now: datetime, zone: tzinfo) -> None:
 
 
 def _replace(session: Session, name: str, query: str | None) -> None:
-    """A view whose report is gone goes."""
+    """Replaces a view, or drops it if its report is gone."""
     if session.tables.dialect == "sqlite":
-        session.connection.exec_driver_sql("BEGIN IMMEDIATE")  # its driver would commit between the two
+        # Python's driver for SQLite would otherwise commit between DROP and CREATE.
+        session.connection.exec_driver_sql("BEGIN IMMEDIATE")
     plain = session.connection.execution_options(no_parameters=True)
     if query is not None and session.tables.dialect == "postgresql" and _replaced(session, name, query):
         return
@@ -92,12 +93,12 @@ def _replace(session: Session, name: str, query: str | None) -> None:
 
 
 def _replaced(session: Session, name: str, query: str) -> bool:
-    """PostgreSQL drops no view that another view is made on, but takes new columns at its end."""
+    """Replaces a view in PostgreSQL, which drops none that others use but accepts new columns at the end."""
     try:
         with session.connection.begin_nested():
             plain = session.connection.execution_options(no_parameters=True)
             plain.exec_driver_sql(f"CREATE OR REPLACE VIEW {name} AS {query}")
-    except DBAPIError:  # its columns are others now
+    except DBAPIError:  # its columns have changed otherwise
         return False
     return True
 

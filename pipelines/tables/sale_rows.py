@@ -1,6 +1,6 @@
-"""Transactions and subscriptions as rows of their tables. Pure.
+"""Turns transactions and subscriptions into rows of tables. Pure.
 
-Columns keep Kartra's names. What a table has no column for goes into `extra`: nothing Kartra sent is dropped.
+Columns keep Kartra's names. Values without a column go into `extra`, so that nothing from Kartra is lost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,7 +65,7 @@ def count_unread(rows: object, stubs: Sequence[TableRow]) -> int:
 
 
 def transaction_row(details: Mapping[str, Any], stub: Mapping[str, Any], zone: tzinfo) -> TableRow:
-    """A row of `transactions` from `transaction_details`; what they lack is taken from the stub."""
+    """The row of `transaction_details`; the stub fills what they lack."""
     fields = Fields(details, zone)
     row = {
         **{name: fields.text(name) or stub.get(name) for name in TRANSACTION_TEXTS},
@@ -85,12 +85,12 @@ def transaction_row(details: Mapping[str, Any], stub: Mapping[str, Any], zone: t
 def _with_spelling(
     extra: TableRow | None, name: str, written: str | None, kept: str | None
 ) -> TableRow | None:
-    """What Kartra wrote stays beside the word that the column has for it."""
+    """Adds Kartra's own spelling to `extra`, if the column has another."""
     return extra if written == kept else {**(extra or {}), name: written}
 
 
 def without_buyer(row: TableRow) -> TableRow:
-    """A transaction or subscription without the person behind it: it counts as before."""
+    """The row without the person behind it; it counts as before."""
     return {**row, **{name: None for name in (*BUYER, "extra") if name in row}}
 
 
@@ -105,7 +105,7 @@ def subscription_stubs(rows: object) -> list[TableRow]:
 
 
 def subscription_row(details: Mapping[str, Any], stub: Mapping[str, Any], zone: tzinfo) -> TableRow:
-    """A row of `subscriptions` from `subscription_details`; what they lack is taken from the stub."""
+    """The row of `subscription_details`; the stub fills what they lack."""
     fields = Fields(details, zone)
     row = {
         **{name: fields.text(name) or stub.get(name) for name in SUBSCRIPTION_TEXTS},

@@ -1,4 +1,4 @@
-"""Transactions and subscriptions: those in the lists of a lead, whose details are owed, and the details.
+"""Keeps transactions and subscriptions: the rows of a lead's lists, and their details.
 
 Everything here happens within one transaction of the warehouse.
 """
@@ -24,7 +24,7 @@ def keep_sales(keeping: Keeping, answer: PulledSales) -> None:
 
 
 def _keep_transaction_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> None:
-    """Owed are transactions that are new, that were known from an export alone, or whose type has changed."""
+    """Details are due for transactions that are new, came from an export only, or changed their type."""
     ids = [stub["transaction_id"] for stub in stubs]
     known = {row.transaction_id: row for row in keeping.session.read("pulls/known_transactions", ids=ids)}
     owed = [
@@ -45,7 +45,7 @@ def _keep_transaction_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> None
 
 
 def _keep_subscription_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> None:
-    """Owed are subscriptions that are new, not over, or of another status than before, which is a change."""
+    """Details are due for subscriptions that are new, not over, or changed their status."""
     ids = [stub["subscription_id"] for stub in stubs]
     known = {row.subscription_id: row for row in keeping.session.read("pulls/known_subscriptions", ids=ids)}
     rows: list[TableRow] = []

@@ -1,8 +1,8 @@
-"""One open transaction of the warehouse, and the named queries that run in it.
+"""An open transaction of the warehouse, and its named queries.
 
-The queries stand in `sql/warehouse/<subject>.sql`, in the file format of aiosql. They run through SQLAlchemy
-and not through aiosql, because one text serves three databases: Jinja says what differs, `IN :ids` takes a
-list, and values are adapted to each. Comments are taken out: SQLAlchemy would bind a colon's word in them.
+The queries are in `sql/warehouse/<subject>.sql`, in the file format of aiosql. They run through SQLAlchemy
+instead of aiosql, because one text serves all databases: Jinja fills in the differences, `IN :ids` takes a
+list, and values are adapted to each. Comments are removed, because SQLAlchemy would bind parameters in them.
 """
 
 import re
@@ -32,7 +32,7 @@ class Session:
     def read(
         self, query: str, *, template: Mapping[str, Any] | None = None, **values: Any
     ) -> Sequence[Row[Any]]:
-        """The rows of a query. `template` has names of tables and columns, which are ours."""
+        """The rows of a query. `template` has names of tables and columns, never data."""
         return self.tables.read(self.connection, self.statement(query, template), **values)
 
     def run(
@@ -44,7 +44,7 @@ class Session:
     def upsert(
         self, into: str, rows: Sequence[Mapping[str, Any]], *, keep: frozenset[str] = frozenset()
     ) -> None:
-        """As `Tables.upsert`: columns in `keep` stay in a row that was there before."""
+        """Like `Tables.upsert`: columns in `keep` stay unchanged in existing rows."""
         self.tables.upsert(self.connection, into, rows, keep=keep)
 
     def delete(self, of: str, keys: Sequence[Mapping[str, Any]]) -> None:
@@ -57,7 +57,7 @@ class Session:
 
 @contextmanager
 def opened(tables: Tables) -> Iterator[Session]:
-    """Committed at the end, rolled back by an exception. Raises TablesError."""
+    """A transaction, committed at the end and rolled back by an exception. Raises TablesError."""
     with tables.begin() as connection:
         yield Session(tables, connection)
 

@@ -1,7 +1,6 @@
-"""The warehouse: the tables a pull fills, each transition one method and one transaction.
+"""The warehouse: the tables that a pull fills. Each transition is one method and one transaction.
 
-What the tables are stands in `sql/warehouse/migrations`, what Kartra's answers become in
-`lead_rows` and `sale_rows`.
+`sql/warehouse/migrations` defines the tables; `lead_rows` and `sale_rows` turn Kartra's answers into rows.
 """
 
 from collections import Counter
@@ -43,12 +42,12 @@ TABLES = (
     *("tags", "lists", "sequences", "pages", "custom_fields"),
     *("leads", "transactions", "subscriptions"),
 )
-"""What `pull.tables` may name, in the order in which it is pulled."""
+"""The names for `pull.tables`, in the order of pulling."""
 _DATED_AHEAD = "dated later than the pull after it"
 
 
 class Warehouse:
-    """The tables of one pipeline's pull. Raises TablesError for what the database refuses."""
+    """The tables of one pipeline's pull. Raises TablesError for whatever the database refuses."""
 
     def __init__(
         self,
@@ -59,10 +58,8 @@ class Warehouse:
         zone: tzinfo = UTC,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`create` False: tables that are not there are an error, or, in a server, simply not there.
-        `read_only`: so it is, and no right to write is needed.
-
-        `zone`: whose months and weeks the views of reports have.
+        """Without `create` a missing file is an error; tables in a server may still be missing. `read_only`
+        implies that and never writes. `zone` is that of months and weeks in the views of reports.
         """
         create = create and not read_only
         self.tables = Tables(tables_url(into), create=create, read_only=read_only)
@@ -75,8 +72,8 @@ class Warehouse:
             self.tables.close()
             raise
         self.pulled: Counter[str] = Counter()
-        """Rows per table that this pull has read."""
-        self._left_out: Counter[str] = Counter()  # answers that the database refused, by what it said
+        """The rows of each table that this pull has read."""
+        self._left_out: Counter[str] = Counter()  # answers that the database refused, by its message
         self._notes: list[str] = []
         self._parts = PartsSeen()
         self._unread_sales = 0
@@ -96,18 +93,18 @@ class Warehouse:
     # --- pulls
 
     def is_there(self) -> bool:
-        """Has a pull ever been here?"""
+        """Whether a pull was ever made into these tables."""
         with opened(self.tables) as session:
             return self.tables.has(session.connection, "lead_roster")
 
     def refuse_foreign_tables(self) -> None:
-        """Raises ConfigError where a pull would meet tables that are not its own."""
+        """Raises ConfigError if the tables were not made by a pull."""
         refuse_foreign_tables(self.tables)
 
     def begin_pull(
         self, pull_id: str, pipeline: str, account: str, now: datetime, *, other_account: bool = False
     ) -> None:
-        """Note a pull. Raises ConfigError where the tables hold another account, unless that is approved."""
+        """Begins a pull. Raises ConfigError if the tables hold another account, unless that is approved."""
         with opened(self.tables) as session:
             every = session.read("pulls/earlier_pulls")
             latest = now + CLOCKS_DIFFER
@@ -135,7 +132,7 @@ class Warehouse:
             session.run("pulls/finish_pull", [{**row, "pull_id": self._pull_id}])
 
     def notes(self) -> list[str]:
-        """What a person should know of this pull, and of what the tables hold."""
+        """Remarks on this pull and on the content of the tables."""
         left_out = [
             f"{count:,} answers were left out, because the tables cannot hold them: {said}"
             for said, count in self._left_out.items()
@@ -149,7 +146,7 @@ class Warehouse:
     # --- names
 
     def keep_names(self, kind: NameTable, rows: Sequence[TableRow], now: datetime) -> list[str]:
-        """All names of a kind that the account has now. Gives what looks renamed."""
+        """Keeps all names of a kind; returns remarks on those that look renamed."""
         with opened(self.tables) as session:
             notes = keep_names(session, kind, rows, now)
         self.pulled[kind] = len(rows)
@@ -163,7 +160,7 @@ class Warehouse:
     # --- the roster
 
     def add_to_roster(self, lookups: Iterable[str], now: datetime) -> int:
-        """Put leads on the roster that are not there yet by any of their names. Gives how many are new."""
+        """Puts new leads on the roster, compared by all of their names; returns how many."""
         added = 0
         for batch in batches(lookups, BATCH):
             with opened(self.tables) as session:
@@ -177,12 +174,12 @@ class Warehouse:
         return added
 
     def count_unknown(self, lookups: Iterable[str]) -> int:
-        """How many of them are not on the roster yet."""
+        """How many of these leads are not on the roster yet."""
         with opened(self.tables) as session:
             return sum(len(_unknown(session, batch)) for batch in batches(lookups, BATCH))
 
     def stale(self, before: datetime, count: int, *, profiles: bool, sales: bool) -> list[RosterEntry]:
-        """Leads that were not asked for since `before`, never asked ones first."""
+        """Leads that were not read since `before`, those never read first."""
         wanted = self._wanted(before, profiles=profiles, sales=sales)
         with opened(self.tables) as session:
             return [
@@ -200,7 +197,7 @@ class Warehouse:
         return {"before": before, "latest": latest, "profiles": int(profiles), "sales": int(sales)}
 
     def owed(self, count: int) -> tuple[list[TableRow], list[TableRow]]:
-        """Transactions and subscriptions whose details are to be pulled, as their lists showed them."""
+        """The transactions and subscriptions whose details are due, as rows of their lists."""
         with opened(self.tables) as session:
             transactions = session.read("pulls/owed_transactions", count=count)
             subscriptions = session.read("pulls/owed_subscriptions", count=count)
@@ -210,9 +207,9 @@ class Warehouse:
         )
 
     def erase(self, addresses: Sequence[str]) -> dict[str, int]:
-        """Erase people by their addresses in lower case; what they bought stays, without name and address.
+        """Erases people by their lower-case addresses; their purchases stay, without name and address.
 
-        Gives how many rows by table. They are put on the roster again only by a source that names them.
+        Returns how many leads. Only a source that names them puts them on the roster again.
         """
         with opened(self.tables) as session:
             ids = [row.id for row in session.read("roster/ids_of", addresses=list(addresses))]
@@ -231,7 +228,7 @@ class Warehouse:
     # --- answers
 
     def settle(self, now: datetime) -> None:
-        """The pull has seen all it will: what it left undecided of leads is decided."""
+        """Decides, at the end of a pull, the parts of leads that it left undecided."""
         with opened(self.tables) as session:
             clear_missing_parts(self._keeping(session, now))
 
@@ -239,13 +236,15 @@ class Warehouse:
         return Keeping(session, self._pull_id, self._watched_since, now, self._parts)
 
     def keep(self, answers: Sequence[Pulled], now: datetime) -> None:
-        """Several answers in one transaction; of each, all or nothing.
+        """Keeps several answers in one transaction, each completely or not at all.
 
-        One with a value that does not fit into the database is noted as refused; the others are kept.
+        An answer with a value that does not fit into the database is noted as refused; the others are kept.
         """
         try:
             self._keep(answers, now)
         except RefusedValueError as error:
+            # The database refuses a transaction as a whole: answers are tried again one by one, to find the
+            # one that does not fit.
             parts = answers if len(answers) > 1 else apart(answers[0])
             if len(parts) == 1:
                 self._keep([refused(parts[0])], now)
@@ -283,7 +282,7 @@ def _started(pull: Row[Any]) -> datetime:
 
 
 def _mark_ahead(session: Session, ahead: Sequence[Row[Any]]) -> list[str]:
-    """Say once of pulls that are dated later than this one that a clock was wrong."""
+    """Remarks, once for each, on pulls dated later than this one: a clock was wrong."""
     news = [(row, json_value(row.notes) or []) for row in ahead]
     news = [(row, notes) for row, notes in news if _DATED_AHEAD not in notes]
     marked = [{"pull_id": row.pull_id, "notes": [*notes, _DATED_AHEAD]} for row, notes in news]
@@ -315,5 +314,5 @@ def _id_in(lookup: str) -> str | None:
 def open_warehouse(
     into: str | Path, *, create: bool = True, read_only: bool = False, zone: tzinfo = UTC
 ) -> Tables:
-    """The tables, at the last migration. Raises TablesError, ConfigError."""
+    """The migrated tables. Raises TablesError, ConfigError."""
     return Warehouse(into, create=create, read_only=read_only, zone=zone).tables

@@ -95,7 +95,7 @@ def _names(load: LoadConfig | None, key: str) -> frozenset[str]:
     """A key as the mapping makes it, and the address that it may be."""
     given = normal_cell(key)
     if not given:
-        raise ConfigError("KEY is blank: nobody has that")
+        raise ConfigError("KEY is blank")
     by_address = load is None or load.key.column is None
     try:
         address = normal_address(key)

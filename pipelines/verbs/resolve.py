@@ -53,7 +53,7 @@ def _resolve_operation(
     with Store(config.state) as store:
         find(config, store, ask=False)
         operations = OperationStore(store)
-        known = operations.known([key]).get(key)
+        known = operations.recorded([key]).get(key)
         if known is None and config.load is not None:
             return None
         if holder := store.runs.holder(config.pipeline):

@@ -1,12 +1,12 @@
 -- One-off operations: one row per key, for good.
 
--- name: known(scope_id, keys)
--- What is known of the operations with these keys (a JSON array), one row per key.
+-- name: recorded(scope_id, keys)
+-- What became of the operations with these keys (a JSON array), one row per key.
 SELECT key, digest, run_id, do, target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
        refund_id
 FROM operations WHERE scope_id = :scope_id AND key IN (SELECT value FROM json_each(:keys));
 
--- name: known_elsewhere(scope_id, keys)
+-- name: recorded_elsewhere(scope_id, keys)
 -- What was done, or may have been, under these keys for other pipelines, accounts or modes of this file.
 SELECT key, digest, run_id, do, target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
        refund_id

@@ -300,7 +300,7 @@ def test_columns_of_opting_out_are_named_and_not_proposed_as_fields(project: Pro
     assert project.command("init", "salesforce.csv", "--attested", "x").code == 0
     written = (project.folder / "salesforce.yaml").read_text(encoding="utf-8")
     assert (
-        "  # Who opted out is told by: HASOPTEDOUTOFEMAIL, ISEMAILBOUNCED. Nobody needs to map them."
+        "  # These columns say who opted out, and need no mapping: HASOPTEDOUTOFEMAIL, ISEMAILBOUNCED."
         in written
     )
     assert "hasoptedoutofemail:" not in written

@@ -515,7 +515,7 @@ def test_a_person_can_be_forgotten_twice_and_a_blank_is_nobody(project: Project,
         forget(project, "  "),
     )
     assert [first.json["erased"]["leads"], second.json["erased"]["leads"]] == [1, 0]
-    assert (blank.code, blank.stderr) == (2, "kartra-sync: KEY is blank: nobody has that\n")
+    assert (blank.code, blank.stderr) == (2, "kartra-sync: KEY is blank\n")
     assert look(project.state, "SELECT count(*) FROM forgotten") == [(1,)]
     assert project.command("state", "verify", "p.yaml").code == 0
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import AccessRefusedError, ConfigError, RetryableApiError
 from connectors.kartra.answers import ActionAnswer, Answer, Effect
-from pipelines.calls.patience import FIRST_LOOK_S, MAX_TRIES, UNREACHABLE_IN_A_ROW
+from pipelines.calls.patience import FIRST_READ_S, MAX_TRIES, UNREACHABLE_IN_A_ROW
 from pipelines.changes.compile import change_to_json
 from pipelines.changes.diff import Change, diff_lead
 from pipelines.contacts.lead import CalendarClass, DesiredLead, Snapshot
@@ -464,10 +464,10 @@ def test_what_was_not_carried_out_is_sent_again_after_a_pause_that_grows() -> No
 def test_the_first_look_comes_soon_and_the_next_one_once_every_effect_has_to_show() -> None:
     first = next_step(sent(CREATE), everywhere(CREATE, Effect.UNKNOWN), now(), RULES)
     assert isinstance(first, ReadBack)
-    assert first.delay_s == FIRST_LOOK_S
-    second = next_step(first.task, no_lead(), now(FIRST_LOOK_S), RULES)
+    assert first.delay_s == FIRST_READ_S
+    second = next_step(first.task, no_lead(), now(FIRST_READ_S), RULES)
     assert isinstance(second, ReadBack)
-    assert second.delay_s == SETTLE_S - FIRST_LOOK_S
+    assert second.delay_s == SETTLE_S - FIRST_READ_S
 
 
 def test_a_creation_that_shows_only_now_gets_the_whole_time_for_its_other_effects() -> None:

@@ -64,8 +64,8 @@ FAULTS = (
     Fault(
         "what may have landed is sent again without a look",
         NEXT,
-        "            replace(task, change=change, one_by_one=one_by_one, stage=Stage.UNKNOWN), FIRST_LOOK_S\n",  # noqa: E501
-        "            replace(task, change=change, one_by_one=one_by_one, stage=Stage.DUE), FIRST_LOOK_S\n",
+        "            replace(task, change=change, one_by_one=one_by_one, stage=Stage.UNKNOWN), FIRST_READ_S\n",  # noqa: E501
+        "            replace(task, change=change, one_by_one=one_by_one, stage=Stage.DUE), FIRST_READ_S\n",
     ),
     Fault(
         "effects get no time to show",
@@ -251,8 +251,8 @@ FAULTS = (
     Fault(
         "a refund without an answer is sent again without a look",
         ATTEMPT,
-        "    return LookBack(attempt, min(FIRST_LOOK_S, attempt.settle_s))\n",
-        "    return Go(replace(attempt, stage=Stage.SENDING), FIRST_LOOK_S)\n",
+        "    return LookBack(attempt, min(FIRST_READ_S, attempt.settle_s))\n",
+        "    return Go(replace(attempt, stage=Stage.SENDING), FIRST_READ_S)\n",
     ),
     Fault(
         "a refund gets no time to show",

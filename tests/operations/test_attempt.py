@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connectors.errors import AccessRefusedError, RetryableApiError
 from connectors.kartra.answers import ActionAnswer, Answer, Effect
 from connectors.kartra.commands import Lead
-from pipelines.calls.patience import FIRST_LOOK_S, MAX_TRIES, UNREACHABLE_IN_A_ROW
+from pipelines.calls.patience import FIRST_READ_S, MAX_TRIES, UNREACHABLE_IN_A_ROW
 from pipelines.config.operations import Do
 from pipelines.operations.attempt import (
     Attempt,
@@ -20,9 +20,9 @@ from pipelines.operations.attempt import (
     GiveUp,
     Go,
     Leave,
-    LookBack,
     NextStep,
     Now,
+    ReadBack,
     Sent,
     Settle,
     Stage,
@@ -51,9 +51,9 @@ def attempt(stage: Stage, asked: Operation = PART, **more: object) -> Attempt:
     return replace(Attempt(asked, CHECKED, row, stage, SETTLE_S), **more)  # type: ignore[arg-type]
 
 
-def looked(at_s: float = 1000.0, stage: Stage = Stage.LOOKING, **more: object) -> Attempt:
+def looked(at_s: float = 1000.0, stage: Stage = Stage.READING, **more: object) -> Attempt:
     """Sent at second 1000, and looked at."""
-    return attempt(stage, until_s=1000.0 + SETTLE_S, looked_at_s=at_s, **more)
+    return attempt(stage, until_s=1000.0 + SETTLE_S, read_at_s=at_s, **more)
 
 
 def last(**more: object) -> Attempt:
@@ -88,7 +88,7 @@ class Case:
 def named(step: NextStep) -> tuple[str, ...]:
     """A step in words: what is done, then the stage it leads to or the outcome."""
     match step:
-        case Go(of) | LookBack(of):
+        case Go(of) | ReadBack(of):
             return (type(step).__name__, of.stage.name)
         case Settle(_, ended):
             return ("Settle", ended.outcome)
@@ -150,13 +150,13 @@ CASES = {
         answered(Effect.FATAL, "201"),
         ("Stop", "AccessRefusedError", "Withdraw", "Defer"),
     ),
-    "no word on it": Case(attempt(Stage.SENDING), NO_WORD, ("LookBack", "LOOKING")),
+    "no word on it": Case(attempt(Stage.SENDING), NO_WORD, ("ReadBack", "READING")),
     "Kartra says that it failed": Case(
-        attempt(Stage.SENDING), answered(Effect.UNKNOWN, "266"), ("LookBack", "LOOKING")
+        attempt(Stage.SENDING), answered(Effect.UNKNOWN, "266"), ("ReadBack", "READING")
     ),
     "it landed": Case(looked(), LANDED, ("Settle", "done")),
-    "it may land yet": Case(looked(), NOT_LANDED, ("LookBack", "LOOKING")),
-    "it may be proven yet": Case(looked(), UNPROVEN, ("LookBack", "LOOKING")),
+    "it may land yet": Case(looked(), NOT_LANDED, ("ReadBack", "READING")),
+    "it may be proven yet": Case(looked(), UNPROVEN, ("ReadBack", "READING")),
     "it may land yet, and a stop": Case(looked(), NOT_LANDED, ("Leave",), replace(NOW, is_halted=True)),
     "nothing proves it": Case(last(), UNPROVEN, ("Settle", "parked"), LATE),
     "it did not land": Case(last(), NOT_LANDED, ("Withdraw", "Go", "PREPARING"), LATE),
@@ -167,10 +167,10 @@ CASES = {
     "it did not land, and Kartra said that it failed": Case(
         last(failed_with="266"), NOT_LANDED, ("Settle", "refused"), LATE
     ),
-    "one of these may be ours": Case(looked(), NewRefunds(("90",)), ("Go", "LOOKING")),
+    "one of these may be ours": Case(looked(), NewRefunds(("90",)), ("Go", "READING")),
     "it cannot be looked at": Case(last(), ERROR, ("Stop", "RetryableApiError", "Leave"), LATE),
     "an earlier run's landed": Case(looked(stage=Stage.LEFT), LANDED, ("Settle", "done")),
-    "an earlier run's may land yet": Case(looked(stage=Stage.LEFT), NOT_LANDED, ("LookBack", "LEFT")),
+    "an earlier run's may land yet": Case(looked(stage=Stage.LEFT), NOT_LANDED, ("ReadBack", "LEFT")),
     "an earlier run's did not land": Case(last(stage=Stage.LEFT), NOT_LANDED, ("GiveUp",), LATE),
     "nothing proves an earlier run's": Case(last(stage=Stage.LEFT), UNPROVEN, ("Settle", "parked"), LATE),
 }
@@ -186,7 +186,7 @@ def test_the_table_reaches_every_stage_and_every_kind_of_step() -> None:
     stages = {case.attempt.stage for case in CASES.values()}
     kinds = {word for case in CASES.values() for word in case.then}
     assert stages == set(Stage)
-    assert kinds >= {"Go", "LookBack", "Settle", "Defer", "Withdraw", "GiveUp", "Leave", "Stop"}
+    assert kinds >= {"Go", "ReadBack", "Settle", "Defer", "Withdraw", "GiveUp", "Leave", "Stop"}
 
 
 def test_a_refund_ends_with_its_number_and_with_what_it_gave_back() -> None:
@@ -200,16 +200,16 @@ def test_a_refund_ends_with_its_number_and_with_what_it_gave_back() -> None:
 
 def test_the_first_look_comes_soon_and_the_last_once_the_effect_has_to_show() -> None:
     first = next_step(attempt(Stage.SENDING), NO_WORD, NOW)
-    assert isinstance(first, LookBack)
-    assert (first.delay_s, first.attempt.until_s) == (FIRST_LOOK_S, 1000.0 + SETTLE_S)
+    assert isinstance(first, ReadBack)
+    assert (first.delay_s, first.attempt.until_s) == (FIRST_READ_S, 1000.0 + SETTLE_S)
     second = next_step(looked(1001.0), NOT_LANDED, Now(1001.5))
-    assert isinstance(second, LookBack)
+    assert isinstance(second, ReadBack)
     assert second.delay_s == SETTLE_S - 1.5
 
 
 def test_after_a_look_at_its_refunds_the_next_look_asks_for_them_anew() -> None:
     step = next_step(looked(refunds=("90",)), UNPROVEN, NOW)
-    assert isinstance(step, LookBack)
+    assert isinstance(step, ReadBack)
     assert step.attempt.refunds == ()
 
 
@@ -229,9 +229,9 @@ CAME: dict[Stage, list[Callable[[], Came]]] = {
         *(lambda: NO_WORD, lambda: NO_WORD, lambda: DONE, lambda: answered(Effect.RETRY_LATER)),
         *(lambda: answered(Effect.REFUSED, REFUSED), lambda: answered(Effect.UNKNOWN, "266"), lambda: ERROR),
     ],
-    Stage.LOOKING: [lambda: LANDED, lambda: NOT_LANDED, lambda: NOT_LANDED, lambda: UNPROVEN, lambda: ERROR],
+    Stage.READING: [lambda: LANDED, lambda: NOT_LANDED, lambda: NOT_LANDED, lambda: UNPROVEN, lambda: ERROR],
 }
-CAME[Stage.LEFT] = CAME[Stage.LOOKING]
+CAME[Stage.LEFT] = CAME[Stage.READING]
 
 
 @settings(max_examples=300, deadline=None)
@@ -245,18 +245,18 @@ def test_an_operation_ends_once_and_is_sent_again_only_when_the_try_before_is_pr
     done: list[NextStep] = [Go(start)]
     while done:
         match done.pop():
-            case Go(of, delay_s) | LookBack(of, delay_s):
+            case Go(of, delay_s) | ReadBack(of, delay_s):
                 now = Now(now.monotonic_s + delay_s, now.is_halted, unreached=1)
                 if of.stage is Stage.SENDING:
                     assert proof, "sent again without proof"
                     intent = True
                 elif of.stage is not Stage.PREPARING:
-                    of = replace(of, looked_at_s=now.monotonic_s)
+                    of = replace(of, read_at_s=now.monotonic_s)
                 came = data.draw(st.sampled_from(CAME[of.stage]))()
                 if isinstance(came, Sent) and came.answer.effect is Effect.UNKNOWN:
                     proof = False
                 if isinstance(came, Judged) and came.verdict is Verdict.NOT_LANDED:
-                    proof = of.looked_at_s >= of.until_s
+                    proof = of.read_at_s >= of.until_s
                 calls += 1
                 assert calls < 200, "it never ends"
                 done.append(next_step(of, came, now))

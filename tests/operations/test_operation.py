@@ -117,11 +117,31 @@ BAD = {
     "a blank amount may be a slip": ("refund", "{transaction: A, amount: B}", {"A": "7"}, "says full"),
     "nothing is refunded": ("refund", "{transaction: A, amount: B}", {"A": "7", "B": "0"}, "above 0"),
     "a currency": ("refund", "{transaction: A, amount: B}", {"A": "7", "B": "€ 5"}, "without a currency"),
-    "a decimal comma": ("refund", "{transaction: A, amount: B}", {"A": "7", "B": "5,00"}, "such as 12.50"),
-    "a third decimal": ("refund", "{transaction: A, amount: B}", {"A": "7", "B": "5.001"}, "such as 12.50"),
-    "a negative amount": ("refund", "{transaction: A, amount: B}", {"A": "7", "B": "-5"}, "such as 12.50"),
-    "a provider's number": ("refund", "{transaction: A}", {"A": "I-EV375"}, "no whole number"),
-    "a number that a spreadsheet spoilt": ("refund", "{transaction: A}", {"A": "7.0"}, "no whole number"),
+    "a decimal comma": (
+        "refund",
+        "{transaction: A, amount: B}",
+        {"A": "7", "B": "5,00"},
+        "write it as 12.50",
+    ),
+    "a third decimal": (
+        "refund",
+        "{transaction: A, amount: B}",
+        {"A": "7", "B": "5.001"},
+        "write it as 12.50",
+    ),
+    "a negative amount": (
+        "refund",
+        "{transaction: A, amount: B}",
+        {"A": "7", "B": "-5"},
+        "write it as 12.50",
+    ),
+    "a provider's number": ("refund", "{transaction: A}", {"A": "I-EV375"}, "is not a whole number"),
+    "a number that a spreadsheet spoilt": (
+        "refund",
+        "{transaction: A}",
+        {"A": "7.0"},
+        "is not a whole number",
+    ),
     "no transaction": ("refund", "{transaction: A}", {}, "needs transaction"),
     "two ways to say which": (
         *("cancel", "{transaction: A, subscription: B}", {"A": "7", "B": "8"}),
@@ -131,7 +151,7 @@ BAD = {
         *("cancel", "{transaction: A, amount: B}", {"A": "7", "B": "5"}),
         "cancel takes no amount",
     ),
-    "an unknown word": ("refnd", "{transaction: A}", {"A": "7"}, "no operation: one of refund"),
+    "an unknown word": ("refnd", "{transaction: A}", {"A": "7"}, "unknown operation; use one of refund"),
     "no change": ("edit_subscription", "{subscription: A, amount: B}", {"A": "7"}, "at least one change"),
     "price below 1": (
         "edit_subscription",
@@ -163,14 +183,14 @@ BAD = {
     ),
     "instalments": (
         *("edit_subscription", "{subscription: A, installments_left: B}", {"A": "7", "B": "some"}),
-        "no whole number",
+        "is not a whole number",
     ),
     "a date of no calendar": (
         *("edit_subscription", "{subscription: A, next_payment_at: B}", {"A": "7", "B": "16.01.2035"}),
-        "no time of Kartra's clock",
+        "is not a date and time; write it in Kartra's time as",
     ),
     "no points": ("give_points", "{points: A}", {"A": "0"}, "1 or more"),
-    "half a point": ("give_points", "{points: A}", {"A": "1.5"}, "no whole number"),
+    "half a point": ("give_points", "{points: A}", {"A": "1.5"}, "is not a whole number"),
     "a class without a calendar": (
         "calendar_cancel",
         "{calendar: A, class: B}",

@@ -100,7 +100,7 @@ class Bank:
         journal = OperationStore(store)
         touched = False
         by_key = {row["Order"]: row for row in self.rows}
-        known = journal.known(by_key)
+        known = journal.recorded(by_key)
         for key, what in known.items():
             if what.outcome != "parked":
                 continue

@@ -34,12 +34,12 @@ def test_an_operation_goes_from_its_intent_to_its_outcome(store: Store) -> None:
         "39260",
         Decimal("9.99"),
     )
-    assert operations.known(["1", "2"])["1"].outcome is None
+    assert operations.recorded(["1", "2"])["1"].outcome is None
     assert operations.held_places() == {refund("1").place}
     operations.settle(
         refund("1"), Ended("done", amount=Decimal("9.99"), refund_id="R1"), row=2, run_id="run-1"
     )
-    known = operations.known(["1", "2"])
+    known = operations.recorded(["1", "2"])
     assert (list(known), known["1"].outcome, known["1"].amount) == (["1"], "done", Decimal("9.99"))
     assert (operations.unsettled(), operations.held_places()) == ([], frozenset())
     assert operations.claimed(["R1", "R2"]) == {"R1"}
@@ -60,7 +60,7 @@ def test_a_call_that_was_never_carried_out_leaves_no_trace(store: Store) -> None
     operations = OperationStore(store)
     sent(operations, "1")
     operations.withdraw("1")
-    assert (operations.unsettled(), operations.known(["1"])) == ([], {})
+    assert (operations.unsettled(), operations.recorded(["1"])) == ([], {})
 
 
 def test_what_waits_for_a_person_is_told_and_settled_by_a_word(store: Store, open_store: OpenStore) -> None:
@@ -87,7 +87,7 @@ def test_what_waits_for_a_person_is_told_and_settled_by_a_word(store: Store, ope
     assert not operations.resolve("1", landed=False)
     assert operations.resolve("2", landed=False)
     assert not operations.resolve("3", landed=False)
-    assert {key: known.outcome for key, known in operations.known(["1", "2", "3"]).items()} == {
+    assert {key: known.outcome for key, known in operations.recorded(["1", "2", "3"]).items()} == {
         "1": "done",
         "3": None,
     }

@@ -371,7 +371,7 @@ def test_a_day_that_may_be_a_month_is_refused(
     dated(project, account, *dates)
     done = reconcile(project)
     assert done.code == 2
-    assert "cannot be told apart" in done.json["error"]
+    assert "dates are ambiguous" in done.json["error"]
     assert "--date-format" in done.json["error"]
     assert instants(project) == []
 

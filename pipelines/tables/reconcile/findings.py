@@ -1,4 +1,4 @@
-"""What a reconciliation finds, and remembers of a file of any length: on disk, so that memory stays flat."""
+"""The findings of a reconciliation, kept on disk so that memory does not grow with the file."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from pipelines.tables.session import queries
 
 
 class Kind(StrEnum):
-    """What does not agree."""
+    """The kinds of disagreement."""
 
     NOT_PULLED = "not_pulled"
     NOT_IN_EXPORT = "not_in_export"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that does not agree. `what` is a column or a reason; no names, no addresses."""
+    """One disagreement. `what` is a column or a reason, without names and addresses."""
 
     kind: str
     row: int | None = None
@@ -32,7 +32,7 @@ class Finding:
 
 
 class Scratch:
-    """A temporary SQLite file: the transactions of an export, the findings, the leads nobody knows."""
+    """A temporary SQLite file with the transactions of an export, the findings and the unknown leads."""
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("")  # a temporary file that SQLite removes itself
@@ -46,7 +46,7 @@ class Scratch:
         self._database.close()
 
     def see(self, transaction_id: str, digest: bytes) -> bytes | None:
-        """Remember a transaction; gives the digest under which it was seen before."""
+        """Notes a transaction; returns the digest with which it was seen before, or None."""
         seen = self._digest_of(transaction_id)
         if seen is None:
             row = {"transaction_id": transaction_id, "digest": digest}
@@ -79,6 +79,6 @@ class Scratch:
         return int(self._database.execute(self._queries["count_leads"]).fetchone()[0])
 
     def leads(self) -> Iterator[str]:
-        """Leads that are not on the roster."""
+        """The leads that are not on the roster."""
         for (lead_id,) in self._database.execute(self._queries["leads"]):
             yield lead_id

@@ -1,7 +1,7 @@
-"""Kartra's transactions export beside the transactions that were pulled: merged on their number, gaps listed.
+"""Merges Kartra's transactions export with the pulled transactions, and lists the gaps.
 
-What was pulled stays as it is and is filled up from the export; what is only in the export is written down
-with the origin `export`, until a pull replaces it. Reading the file is in `sales_export`.
+Pulled values stay, and the export fills what they lack. Transactions that are only in the export are kept
+with the origin `export` until a pull replaces them. `sales_export` reads the file.
 """
 
 import json
@@ -44,7 +44,7 @@ from pipelines.tables.spreadsheets import CsvForPeople
 from pipelines.tables.warehouse import open_warehouse
 
 CHUNK_ROWS = 2_000
-"""Rows read, looked up and written together, in one transaction."""
+"""The rows that are read, compared and written in one transaction."""
 
 _CANCELLATIONS = frozenset(("cancellation", "request_cancellation", "revert_cancellation"))
 _MONEY = (
@@ -55,7 +55,7 @@ _MONEY = (
 
 @dataclass(slots=True)
 class Reconciliation:
-    """What came of it. read = new + merged + known + bad."""
+    """The result: read = new + merged + known + bad."""
 
     file: str
     currency: str
@@ -80,9 +80,9 @@ class Reconciliation:
 def reconciled(
     config: PipelineConfig, path: Path, *, date_format: str | None = None, add_leads: bool = False
 ) -> Iterator[Reconciliation]:
-    """Merge the export into the tables of the pipeline. Raises SourceError, ConfigError, TablesError.
+    """Merges the export into the tables of the pipeline. Raises SourceError, ConfigError, TablesError.
 
-    Committed chunk by chunk; after an error it can be run again, and running it twice changes nothing.
+    It commits chunk by chunk. After an error it can be run again; running it twice changes nothing.
     """
     pull = config.pull
     if pull is None:
@@ -107,9 +107,9 @@ def reconciled(
 
 
 def merged(row: TableRow, known: TableRow) -> TableRow:
-    """A row of the export in the row of the table, by COLUMNS.
+    """The merged row, by COLUMNS.
 
-    What was pulled goes first, and the export fills its gaps; over an earlier export a later one goes first.
+    Pulled values win and the export fills their gaps; a later export wins over an earlier one.
     """
     pulled = known["origin"] == "api"
     first, second = (known, row) if pulled else (row, known)
@@ -121,9 +121,9 @@ def merged(row: TableRow, known: TableRow) -> TableRow:
 
 
 def disagreements(row: TableRow, known: TableRow) -> Iterator[str]:
-    """The columns in which the export contradicts what was pulled; what one side lacks contradicts nothing.
+    """The columns in which the export contradicts the pulled row; an absent value contradicts nothing.
 
-    The sign of an amount says nothing. Asked for or taken back, a cancellation is one in the API, too.
+    The signs of amounts are ignored. The API knows only one type of cancellation, where the export has three.
     """
     kinds = {row["transaction_type"], known["transaction_type"]} - {None}
     if len(kinds) > 1 and not kinds <= _CANCELLATIONS:
@@ -136,7 +136,7 @@ def disagreements(row: TableRow, known: TableRow) -> Iterator[str]:
 
 
 def write_findings(outcome: Reconciliation, path: Path) -> int:
-    """Everything that does not agree as CSV, readable by its owner alone; gives how many lines."""
+    """Writes all findings as CSV, readable by the owner alone; returns the number of lines."""
     count = 0
     with open_private(path) as handle:
         writer = CsvForPeople(handle)
@@ -149,7 +149,7 @@ def write_findings(outcome: Reconciliation, path: Path) -> int:
 
 
 class _Merge:
-    """Brings rows of the export into the table, a chunk at a time."""
+    """Merges rows of the export into the table, a chunk at a time."""
 
     def __init__(self, tables: Tables, outcome: Reconciliation, now: datetime) -> None:
         self._tables, self._outcome, self._now = tables, outcome, now
@@ -174,7 +174,8 @@ class _Merge:
                 elif (both := merged(row, there)) != {name: there[name] for name in COLUMNS}:
                     changed.append({**both, "origin": there["origin"], "listed_at": there["listed_at"]})
             every = frozenset((*COLUMNS, "origin", "listed_at"))
-            session.upsert("transactions", new, keep=every)  # a pull may have been faster
+            # keep: a pull may have written the same transaction meanwhile.
+            session.upsert("transactions", new, keep=every)
             session.upsert("transactions", changed)
             not_pulled = {one.lead_id for one in found if one.kind == Kind.NOT_PULLED and one.lead_id}
             self._scratch.add_leads(not_pulled - _rostered(session, sorted(not_pulled)))
@@ -186,7 +187,7 @@ class _Merge:
             self._outcome.widen(row)
 
     def _is_first(self, number: int, row: TableRow) -> bool:
-        """A number that comes twice counts once: the first row does, another with other values is bad."""
+        """Whether the number is new. A repeated one counts once; with other values it is a bad row."""
         digest = blake2b(repr(row).encode(), digest_size=16).digest()
         seen = self._scratch.see(row["transaction_id"], digest)
         if seen is None:
@@ -200,7 +201,8 @@ class _Merge:
 
 def _known(session: Session, ids: list[str]) -> dict[str, TableRow]:
     if session.tables.dialect == "sqlite":
-        session.connection.exec_driver_sql("BEGIN IMMEDIATE")  # its driver begins with the first write only
+        # The driver would begin with the first write, after the rows below were read.
+        session.connection.exec_driver_sql("BEGIN IMMEDIATE")
     rows = session.read("reconcile/known", ids=ids) if ids else ()
     return {row.transaction_id: _typed(row._mapping) for row in rows}
 
@@ -220,7 +222,7 @@ def _rows(
     merge: _Merge,
     is_forgotten: Callable[[str], bool],
 ) -> Iterator[tuple[int, TableRow]]:
-    """(row, row of the table) of every record that can be counted."""
+    """(row number, row of the table) of every usable record."""
     for number, *cells in records:
         try:
             row = sale_row(cells, layout, read_date)
@@ -244,7 +246,7 @@ def _findings(number: int, row: TableRow, known: TableRow | None) -> Iterator[Fi
 
 
 def _find_absent(tables: Tables, outcome: Reconciliation) -> None:
-    """What was pulled from within the export's span of time and is not in it."""
+    """Finds pulled transactions within the time span of the export that are not in it."""
     if outcome.begin is None or outcome.end is None:
         return
     span: dict[str, Any] = {"begin": outcome.begin, "end": outcome.end}
@@ -265,7 +267,7 @@ def _find_absent(tables: Tables, outcome: Reconciliation) -> None:
 
 
 def _add_leads(tables: Tables, scratch: Scratch) -> int:
-    """Put the leads on the roster, for the next pull to read. Gives how many."""
+    """Puts the unknown leads on the roster for the next pull; returns how many."""
     now = utc_now()
     fixed = {"status": "waiting", "added_at": now}
     rows = [{"lookup": f"id:{lead_id}", **fixed} for lead_id in scratch.leads()]
@@ -275,7 +277,7 @@ def _add_leads(tables: Tables, scratch: Scratch) -> int:
 
 
 def _typed(row: Mapping[Any, Any]) -> TableRow:
-    """A row as any of the databases gives it, with values as `sale_row` has them."""
+    """A row of any database, with values in the form of `sale_row`."""
     typed = {str(name): value for name, value in row.items()}
     for name in _MONEY:
         typed[name] = None if typed[name] is None else Decimal(typed[name])
@@ -297,7 +299,7 @@ def _dates(source: Source, layout: Layout) -> Iterator[str]:
 
 
 def _forgotten_in(config: PipelineConfig) -> Callable[[str], bool]:
-    """Whether an address is that of a person who asked to be forgotten."""
+    """A function that says whether an address belongs to a forgotten person."""
     if not config.state.exists():
         return lambda _: False
     with Store(config.state) as store:

@@ -1,6 +1,5 @@
-"""Dates of an export as instants. Pure. How they are written is not known: a date that could be read in two
-ways is refused, not guessed.
-"""
+"""Reads the dates of an export, whose form is not documented. Pure. Ambiguous dates are refused, not
+guessed."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -17,15 +16,14 @@ _DAY_OR_MONTH = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-][0-9]{4}")
 _SHORT_YEAR = re.compile(r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{1,2}(?![0-9])")
 
 ReadDate = Callable[[str], datetime]
-"""A text as an instant in UTC. Raises ValueError, whose message says why not and does not repeat the text."""
+"""Turns a text into an instant in UTC. Raises ValueError, whose message does not repeat the text."""
 
 
 def date_reader(dates: Callable[[], Iterable[str]], zone: tzinfo, date_format: str | None = None) -> ReadDate:
-    """How the dates of a file are read: by `date_format` (of strptime); else ISO, else as people write them.
+    """A reader of the dates of a file: by `date_format` (strptime), else ISO, else as people write them.
 
-    `dates` gives all those of the file, and is asked once one of them is not ISO: whether 03/04/2024 is in
-    March or in April is told by the others, where 25 is the day. Where nothing tells, reading one raises
-    ConfigError.
+    `dates` gives all dates of the file, and is called once one is not ISO: other dates show whether
+    03/04/2024 is in March or in April. If none does, reading raises ConfigError.
     """
     if date_format is not None:
         return _by_format(date_format, zone)
@@ -73,14 +71,14 @@ def _is_day_first(dates: Iterable[str]) -> bool:
             ambiguous += 1
     if ambiguous and len(orders) != 1:
         raise ConfigError(
-            f"day and month of {ambiguous:,} dates cannot be told apart:"
+            f"day and month of {ambiguous:,} dates are ambiguous:"
             " say how they are written, such as --date-format '%d/%m/%Y %H:%M:%S'"
         )
     return True in orders
 
 
 def _as_people_write(text: str, *, day_first: bool) -> datetime:
-    """Raises ValueError where a part of the date is missing, which dateutil would take from today."""
+    """The date. Raises ValueError if a part is missing, which dateutil would fill in."""
     defaults = datetime(2000, 1, 1), datetime(2001, 2, 2)  # noqa: DTZ001 - a date without a zone has none
     try:
         one, other = (

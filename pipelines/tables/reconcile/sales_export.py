@@ -1,8 +1,7 @@
-"""Kartra's own transactions export, a CSV, as rows of the table `transactions`. Pure, and text until here.
+"""Turns Kartra's own transactions export (CSV) into rows of `transactions`. Pure.
 
-Its header carries the currency, and its types are words of their own; dates are in `sale_dates`. What
-`transactions` has no column for stays in `extra` under the export's own name. Merging with what was pulled
-is in `reconcile`.
+The header carries the currency, and the types have words of their own; `sale_dates` reads dates. Values
+without a column stay in `extra` under the export's name. `reconcile` merges the rows with the pulled ones.
 """
 
 import re
@@ -31,7 +30,7 @@ HEADERS = (
     *("Shipping_State", "Trial", "Automatic_Cancellation", "Subscription_payment_number"),
     "Rebill_reattempt",
 )
-"""As a file of 348,917 rows had them, without the currency; the last was cut off there."""
+"""The headers of a real file of 348,917 rows, without the currency; its last header was cut off."""
 
 NEEDED = ("ID", "Transaction_Type", "Date", "Amount")
 
@@ -71,7 +70,7 @@ COLUMNS = (
     *(*_TEXTS.values(), *_NAMES.values(), *_IDS.values(), *_NUMBERS.values(), *_MONEY.values()),
     *("net_amount", "currency", "extra"),
 )
-"""The columns of `transactions` that an export can fill; every row has all of them."""
+"""The columns that an export can fill; every row has all of them."""
 
 _NAMELESS = (
     "Coupon_code",
@@ -81,22 +80,22 @@ _NAMELESS = (
     "Rebill_reattempt",
     "Seller_username",
 )
-"""What may stay in `extra` when the buyer may not, beside amounts."""
+"""What may stay in `extra`, beside amounts, when the buyer has to go."""
 _CURRENCY = re.compile(r"(.*?)\s*\(([A-Z]{3})\)")
 _ID = re.compile(r"[0-9]{1,18}")
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
 _AMOUNT = re.compile(r"-?([0-9]{1,15}|[0-9]{1,3}(,[0-9]{3}){1,4}(?=\.))(\.[0-9]{1,4})?")
 _NAME_CHARS = 255
-"""What columns for names hold on every database."""
+"""The length of name columns in every database."""
 
 
 class BadSaleError(ValueError):
-    """A row that cannot be counted; the message names columns and no values."""
+    """A row that cannot be used; the message names columns but no values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns of a file: for each, the name in HEADERS or None, and the name it has in the file."""
+    """The columns of a file: the name of each in HEADERS or None, and its name in the file."""
 
     known: tuple[str | None, ...]
     written: tuple[str, ...]
@@ -107,7 +106,7 @@ class Layout:
 
 
 def layout_of(columns: Sequence[str], file: str) -> Layout:
-    """Raises SourceError for a file that is no such export, or that has amounts in several currencies."""
+    """The layout of a file. Raises SourceError if it is not such an export or has several currencies."""
     found = [_CURRENCY.fullmatch(column) for column in columns]
     plain = [match[1] if match else column for match, column in zip(found, columns, strict=True)]
     by_fold = {header.casefold(): header for header in HEADERS}
@@ -132,14 +131,14 @@ def layout_of(columns: Sequence[str], file: str) -> Layout:
 
 
 def _completed(name: str, known: Sequence[str | None]) -> str | None:
-    """The header that a last name is the beginning of."""
+    """The header that a cut-off name begins."""
     cut = name.casefold()
     whole = [header for header in HEADERS if header not in known and header.casefold().startswith(cut)]
     return whole[0] if len(whole) == 1 else None
 
 
 def sale_row(cells: Sequence[str], layout: Layout, read_date: ReadDate) -> TableRow:
-    """One row of the export as one of `transactions`, with COLUMNS. Raises BadSaleError."""
+    """The row of `transactions` for a row of the export. Raises BadSaleError."""
     row: TableRow = dict.fromkeys(COLUMNS)
     extra: dict[str, str] = {}
     for header, written, cell in zip(layout.known, layout.written, cells, strict=True):
