@@ -7,6 +7,10 @@ class StateError(SyncError):
     """The state store cannot be used as it is (damaged, read-only, from a newer version)."""
 
 
+class StateOutOfReachError(StateError):
+    """Nothing is known to be wrong with the state: there is no space, no right, or it is in use."""
+
+
 class LockedError(SyncError):
     """Another run of this pipeline holds the lease."""
 
@@ -37,5 +41,7 @@ class SurroundingsError(SyncError):
 def _message(cause: OSError | MemoryError) -> str:
     if isinstance(cause, MemoryError):
         return "there is not enough memory"
+    if isinstance(cause, FileNotFoundError) and cause.filename is None:  # os.getcwd
+        return "the folder that the command was started in is not there any more: start it in another one"
     said = cause.strerror or str(cause) or type(cause).__name__
     return said if cause.filename is None else f"{cause.filename}: {said}"

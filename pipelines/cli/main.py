@@ -1,5 +1,6 @@
 """The console script. It alone turns an error into a line on stderr and an exit code."""
 
+import errno
 import gc
 import logging
 import signal
@@ -69,9 +70,29 @@ def _carry_out(*, as_json: bool) -> int:
     except (OSError, MemoryError) as error:
         log.info("stopped by", exc_info=True)
         return _complained(SurroundingsError(error), as_json=as_json)
-    except Exception:
+    except Exception as error:
+        if (short := _shortage(error)) is not None:
+            log.info("stopped by", exc_info=True)
+            return _complained(SurroundingsError(short), as_json=as_json)
         log.exception("a bug in kartra-sync; please report it with this traceback")
         return _failed("a bug in kartra-sync", BUG, as_json=as_json)
+
+
+def _shortage(error: Exception) -> OSError | None:
+    """Where the system gives no more threads, or a library cannot be loaded: memory is short, most often."""
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return OSError(
+            errno.EAGAIN, "no more threads can be started: memory, or a limit of the system, is short"
+        )
+    of_others = isinstance(error, ImportError) and not (error.name or "").startswith(
+        ("pipelines", "connectors")
+    )
+    if of_others:
+        told = (
+            f"a library cannot be loaded ({error}): memory is short, or kartra-sync has to be installed anew"
+        )
+        return OSError(errno.ENOMEM, " ".join(told.split()))
+    return None
 
 
 def _complained(error: SyncError, *, as_json: bool) -> int:

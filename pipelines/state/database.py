@@ -22,7 +22,7 @@ from aiosql.queries import Queries as NamedQueries
 from aiosql.types import ParamType, SQLOperationType, SyncDriverAdapterProtocol
 
 from connectors.clock import SYSTEM_CLOCK, Clock
-from pipelines.errors import StateError
+from pipelines.errors import StateError, StateOutOfReachError
 from pipelines.shipped import ROOT
 
 FOLDER = ROOT / "sql" / "state"
@@ -35,6 +35,18 @@ SCARCE_BYTES = 1 << 20
 """If the disk has less free space than this, a failed write counts as lack of space."""
 KEPT_STATEMENTS = 256
 """Compiled statements that are kept: more than there are named queries."""
+
+
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What the driver raises, of a damaged schema even when it words its own error."""
+
+
+_OUT_OF_REACH = frozenset(
+    {
+        *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOMEM),
+    }
+)
 
 
 class Row(Protocol):
@@ -78,7 +90,7 @@ class Database:
                 isolation_level=None,  # transactions are begun by `transaction` alone
                 cached_statements=KEPT_STATEMENTS,
             )
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._failed(error) from error
         self._connection.row_factory = sqlite3.Row
         try:
@@ -147,14 +159,14 @@ class Database:
     def rows(self, sql: str, parameters: Any = ()) -> list[Row]:
         try:
             return self._connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._failed(error) from error
 
     def change(self, sql: str, parameters: Any = ()) -> int:
         """Runs a statement; returns how many rows it changed."""
         try:
             return self._connection.execute(sql, parameters).rowcount
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._failed(error) from error
 
     def change_many(self, sql: str, rows: Iterable[Any]) -> None:
@@ -164,7 +176,7 @@ class Database:
                 self._insert(sql, iter(rows))
             else:
                 self._connection.executemany(sql, rows)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._failed(error) from error
 
     def _insert(self, sql: str, rows: Iterator[Sequence[Any]]) -> None:
@@ -182,7 +194,7 @@ class Database:
             cursor.execute(sql, parameters)
             while part := cursor.fetchmany(STREAMED):
                 yield part
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self._failed(error) from error
 
     def define(self, name: str, function: Callable[[int], str | None]) -> None:
@@ -274,8 +286,9 @@ class Database:
     def _version(self) -> int:
         return int(self.rows("PRAGMA user_version")[0][0])
 
-    def _failed(self, error: sqlite3.Error) -> StateError:
-        return StateError(f"{self.path}: cannot be used as state: {_what_is_wrong(error, self.path)}")
+    def _failed(self, error: Exception) -> StateError:
+        kind = StateOutOfReachError if _is_out_of_reach(error) else StateError
+        return kind(f"{self.path}: cannot be used as state: {_what_is_wrong(error, self.path)}")
 
 
 def _refuse_foreign_journal(path: Path | None) -> None:
@@ -315,7 +328,7 @@ class Pages:
                 timeout=BUSY_TIMEOUT_S,
                 check_same_thread=False,
             )
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise StateError(f"{path}: cannot be used as state: {error}") from error
 
     def damage(self) -> str | None:
@@ -326,7 +339,7 @@ class Pages:
         try:
             with closing(self._connection) as connection:
                 found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             wrong = _what_is_wrong(error, self._path)
             raise StateError(f"{self._path}: cannot be used as state: {wrong}") from error
         return None if found == "ok" else found
@@ -349,7 +362,7 @@ def copy_into(state: Path, part: Path, target: Path, *, at: str) -> None:
         with closing(sqlite3.connect(part)) as copy, copy:
             if copy.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'generation'").fetchone()[0]:
                 copy.execute("UPDATE generation SET copied_at = ?", (at,))
-    except sqlite3.Error as error:
+    except _ERRORS as error:
         wrong = _what_is_wrong(error, target)
         raise StateError(f"{target}: the state cannot be copied there: {wrong}") from error
 
@@ -404,9 +417,13 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-def _what_is_wrong(error: sqlite3.Error, state: Path | None) -> str:
+def _is_out_of_reach(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUT_OF_REACH
+
+
+def _what_is_wrong(error: Exception, state: Path | None) -> str:
     """An error of the database, and which disk is full where that is behind it: SQLite says neither."""
-    said = str(error)
+    said = "its schema is damaged" if isinstance(error, UnicodeDecodeError) else str(error)
     kind = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the others tell where it happened
     if state is None or kind not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
         return said

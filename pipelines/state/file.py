@@ -11,7 +11,7 @@ import psutil
 
 from connectors.clock import utc_now
 from connectors.own_files import make_folder
-from pipelines.errors import StateError
+from pipelines.errors import StateError, StateOutOfReachError
 from pipelines.state.database import copy_into
 
 NETWORK = frozenset(
@@ -64,7 +64,7 @@ def create_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         path.chmod(0o600)
     except OSError as error:
-        raise StateError(f"{path}: cannot be used as state: {error.strerror}") from error
+        raise StateOutOfReachError(f"{path}: cannot be used as state: {error.strerror}") from error
 
 
 def copy_state(state: Path, target: Path, *, numbered: bool = False) -> Path:

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 
 from connectors.databases.readable import Readable
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.errors import StateError
+from pipelines.errors import StateError, StateOutOfReachError
 from pipelines.state.store import Store
 
 
@@ -19,9 +19,10 @@ def store_of(config: PipelineConfig, *, check_beside: bool = False) -> Iterator[
     try:
         readable = Readable(config.state)
     except OSError as error:
-        raise StateError(f"{config.state}: cannot be used as state: {error.strerror or error}") from error
+        said = f"{config.state}: cannot be used as state: {error.strerror or error}"
+        raise StateOutOfReachError(said) from error
     try:
         with closing(readable), Store(readable.path, check_beside=check_beside) as store:
             yield store
     except StateError as error:  # of the copy, it may be: people know the file by its own name
-        raise StateError(str(error).replace(str(readable.path), str(config.state))) from error
+        raise type(error)(str(error).replace(str(readable.path), str(config.state))) from error

@@ -15,11 +15,12 @@ from pipelines.changes.compile import change_from_json
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.forgotten import cells_of
 from pipelines.contacts.lead import DesiredLead, Snapshot
-from pipelines.errors import StateError
+from pipelines.errors import StateError, StateOutOfReachError
 from pipelines.state.file import PART, backups_beside, copy_state
 from pipelines.state.generation import count_copy
 from pipelines.state.integrity import TextKind
 from pipelines.state.store import Store
+from pipelines.verbs.reading import store_of
 
 
 def back_up(config: PipelineConfig, target: Path | None) -> Path:
@@ -56,7 +57,7 @@ def verify(config: PipelineConfig) -> Verified:
     state = _existing(config)
     backups = [file for file in backups_beside(state) if PART not in file.suffix]
     try:
-        with Store(state) as store:
+        with store_of(config) as store:
             problems = store.integrity.damage()
             counts = {kind: _unreadable(store, kind, read) for kind, read in _READERS.items()}
             problems += [f"{bad:,} {kind} texts cannot be read" for kind, (_, bad) in counts.items() if bad]
@@ -66,6 +67,8 @@ def verify(config: PipelineConfig) -> Verified:
             ]
             if restored := store.generation.restored():
                 notes.append(restored.describe())
+    except StateOutOfReachError:
+        raise
     except StateError as error:
         return Verified(state, 0, [str(error).removeprefix(f"{state}: ")], [], backups)
     return Verified(state, counts["snapshot"][0], problems, notes, backups)
