@@ -1,12 +1,14 @@
 """Compiles a change to one call: the profile first, then tags, lists and sequences, chained. Pure."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from connectors.kartra import commands
 from connectors.kartra.commands import Call, CustomFieldValue, Lead
 from pipelines.changes.diff import Change
 from pipelines.changes.inventory import Inventory
-from pipelines.contacts.lead import Snapshot
+from pipelines.contacts.lead import UNREADABLE, Snapshot, UnreadableTextError
 from pipelines.contacts.wishes import Step
 
 
@@ -54,7 +56,14 @@ def change_to_json(change: Change) -> str:
 
 
 def change_from_json(text: str) -> Change:
-    stored = json.loads(text)
+    """Raises UnreadableTextError."""
+    try:
+        return _change_of(json.loads(text))
+    except UNREADABLE:
+        raise UnreadableTextError from None
+
+
+def _change_of(stored: Mapping[str, Any]) -> Change:
     return Change(
         create=stored["create"],
         email=stored["email"],

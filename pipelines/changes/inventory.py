@@ -13,7 +13,7 @@ from connectors.kartra.profile import CustomFieldDefinition
 from connectors.privacy import mask_text
 from pipelines.changes.diff import Change, joined
 from pipelines.config.custom_fields import NewField
-from pipelines.contacts.lead import CustomValue, Unwanted
+from pipelines.contacts.lead import UNREADABLE, CustomValue, UnreadableTextError, Unwanted
 from pipelines.contacts.wishes import WISH
 from pipelines.words.nearest import nearest
 
@@ -35,7 +35,14 @@ class Inventory:
 
     @classmethod
     def of(cls, contents: Mapping[InventoryName, Any], *, fresh: bool) -> "Inventory":
-        """The inventory of lists as `read_inventory` returned them, by kind."""
+        """The inventory of lists as `read_inventory` returned them, by kind. Raises UnreadableTextError."""
+        try:
+            return cls._of(contents, fresh=fresh)
+        except UNREADABLE:
+            raise UnreadableTextError from None
+
+    @classmethod
+    def _of(cls, contents: Mapping[InventoryName, Any], *, fresh: bool) -> "Inventory":
         return cls(
             tags=frozenset(contents.get("tags") or ()),
             lists=frozenset(contents.get("lists") or ()),

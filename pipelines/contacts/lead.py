@@ -10,6 +10,14 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Literal
 
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError)
+"""What reading a stored text raises that is not what was written."""
+
+
+class UnreadableTextError(ValueError):
+    """A text of the state is not what was written. Tells nothing of it."""
+
+
 Origin = Literal["created", "adopted", "skipped"]
 """How Kartra came to have a lead: by us, before us, or before us and left alone."""
 Record = Mapping[str, str]
@@ -84,7 +92,15 @@ class DesiredLead:
 
     @classmethod
     def from_json(cls, text: str) -> "DesiredLead":
-        stored = json.loads(text)
+        """Raises UnreadableTextError."""
+        try:
+            return cls.of(json.loads(text))
+        except UNREADABLE:
+            raise UnreadableTextError from None
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "DesiredLead":
+        """What `to_json` wrote, once it is read as JSON."""
         return cls(
             email=stored["email"],
             fields=stored["fields"],
@@ -147,7 +163,15 @@ class Snapshot:
 
     @classmethod
     def from_json(cls, text: str, *, lead_id: str | None) -> "Snapshot":
-        stored = json.loads(text)
+        """Raises UnreadableTextError."""
+        try:
+            return cls.of(json.loads(text), lead_id)
+        except UNREADABLE:
+            raise UnreadableTextError from None
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any], lead_id: str | None) -> "Snapshot":
+        """What `to_json` wrote, once it is read as JSON."""
         return cls(
             email=stored["email"],
             lead_id=lead_id,

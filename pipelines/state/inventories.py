@@ -17,7 +17,10 @@ class Inventories:
     def get(self, account: str, kind: str) -> tuple[datetime, Any] | None:
         """When Kartra last listed this kind, and the list."""
         row = self._queries.get(account=account, kind=kind)
-        return None if row is None else (instant(row["read_at"]), json.loads(row["content"]))
+        try:
+            return None if row is None else (instant(row["read_at"]), json.loads(row["content"]))
+        except ValueError:  # the file is damaged here, and Kartra can be asked again
+            return None
 
     def keep(self, account: str, kind: str, content: Any) -> None:
         now = self._database.timestamp()

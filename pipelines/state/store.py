@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from pipelines.contacts.lead import UnreadableTextError
+from pipelines.errors import StateError
 from pipelines.state.accounts import Accounts
 from pipelines.state.adoption import Adoption
 from pipelines.state.check import StateCheck
@@ -102,6 +104,11 @@ class Store:
         try:
             if kind is None or issubclass(kind, Exception):
                 self.check_is_whole()
+            if kind is not None and issubclass(kind, UnreadableTextError):
+                raise StateError(
+                    f"{self.database.path}: the state is damaged (a text in it cannot be read);"
+                    " restore a copy of it. kartra-sync state verify says more"
+                )
         finally:
             self.close()
 

@@ -14,7 +14,7 @@ from connectors.errors import ConfigError
 from pipelines.changes.compile import change_from_json
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.forgotten import cells_of
-from pipelines.contacts.lead import DesiredLead, Snapshot
+from pipelines.contacts.lead import UNREADABLE, DesiredLead, Snapshot
 from pipelines.errors import StateError, StateOutOfReachError
 from pipelines.state.file import PART, backups_beside, copy_state
 from pipelines.state.generation import count_copy
@@ -87,7 +87,7 @@ def _unreadable(store: Store, kind: TextKind, read: Callable[[str], Any]) -> tup
         found += 1
         try:
             read(text)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        except UNREADABLE:
             bad += 1
     return found, bad
 

@@ -9,7 +9,7 @@ import copy
 import random
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def damage(content: bytes, seed: int) -> bytes:
     return bytes(spoilt)
 
 
-def play(folder: Path, seeds: range) -> Outcome:
+def play(folder: Path, seeds: Iterable[int]) -> Outcome:
     """Load, change the contacts, and run on a damaged state for each seed."""
     project = Project(folder)
     outcome = Outcome()
