@@ -1,6 +1,7 @@
 """The verb `plans`: the plans that were saved, and what became of each."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +9,30 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.changes.shown import masked
+from pipelines.cli.change_lines import change_lines
 from pipelines.cli.files import read_file
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, print_json_rows, print_pages, printable
 from pipelines.cli.screens import print_table
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.plans import SavedPlan
-from pipelines.verbs.saved_plans import plans_of
+from pipelines.verbs.saved_plans import open_saved, plans_of
 
 
 @click.command(epilog="Example:  kartra-sync plans newsletter.yaml")
 @click.argument("file", type=FILE)
+@click.argument("plan", required=False)
+@click.option("--show", is_flag=True, help="With PLAN: show addresses and values; else they are masked.")
 @common
-def plans(file: Path, *, as_json: bool) -> None:
-    """List the saved plans: when and by whom each was made, what it would do, and who applied it."""
+def plans(file: Path, plan: str | None, *, show: bool, as_json: bool) -> None:
+    """List the saved plans: when and by whom each was made, what it would do, and who applied it.
+
+    With PLAN each of its changes is shown as it was planned, until it is applied.
+    """
+    if plan is not None:
+        _show(read_file(file), plan, show=show, as_json=as_json)
+        return
     found = plans_of(read_file(file))
     if as_json:
         print_json({"plans": [_json(plan) for plan in found]})
@@ -28,6 +40,19 @@ def plans(file: Path, *, as_json: bool) -> None:
         print_table(_table(found))
     else:
         click.echo("none")
+
+
+def _show(config: PipelineConfig, plan_id: str, *, show: bool, as_json: bool) -> None:
+    with open_saved(config, plan_id) as (plan, saved):
+        changes = saved if show else map(masked, saved)
+        if as_json:
+            print_json_rows("changes", (change.to_json() for change in changes), _json(plan))
+            return
+        head = (
+            f"plan {plan.plan_id}, made {plan.made_at:%Y-%m-%d %H:%M} UTC by {printable(plan.made_by)}:"
+            f" {_state(plan)}"
+        )
+        print_pages(chain([head], change_lines(changes)))
 
 
 def _json(plan: SavedPlan) -> dict[str, Any]:

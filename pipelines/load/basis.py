@@ -121,7 +121,10 @@ def _plain(value: object, folder: Path) -> Any:
     """Without where the files stand on this machine, and without passwords."""
     match value:
         case BaseModel():
-            return {name: _plain(one, folder) for name, one in value}
+            return {
+                name: _address(one) if name == "url" and isinstance(one, str) else _plain(one, folder)
+                for name, one in value
+            }
         case Mapping():
             return {str(name): _plain(one, folder) for name, one in value.items()}
         case frozenset() | set():
@@ -130,12 +133,15 @@ def _plain(value: object, folder: Path) -> Any:
             return [_plain(one, folder) for one in value]
         case Path():
             return _file(value, folder)
-        case str() if "://" in value:
-            return value.rpartition("@")[2]
         case None | bool() | int() | float() | str():
             return value
         case _:
             return str(value)
+
+
+def _address(url: str) -> str:
+    """Without user and password, which may be renewed."""
+    return url.rpartition("@")[2]
 
 
 def _file(path: Path, folder: Path) -> str:

@@ -23,6 +23,8 @@ from pipelines.load.planned import Planned, planned_changes
 
 SHOWN = 10
 LOOK_AGAIN_S = 1.0
+UNREAD = Finding("the lead", "Kartra gave no usable answer when it was read back", "Run again later")
+LOST = Finding("the lead", "Kartra does not show it, though it took it", "Look it up in Kartra")
 Found = Mapping[str, tuple[Finding, ...]]
 """By the key of a lead what Kartra stored otherwise."""
 
@@ -52,10 +54,18 @@ def send_canary(
     delivery.deliver_first(list(first))
     if delivery.failure is not None or run.stopping() or not first:
         return None
-    choices = {name: known.type in CHOICE_TYPES for name, known in inventory.current().custom_fields.items()}
-    found = _looked_at(run, first, choices)
+    sent = {key: one for key, one in first.items() if _is_sent(run, one)}
+    if not sent:
+        return GuardError(
+            f"Kartra took none of the {len(first):,} leads that were sent first: the other"
+            f" {plan.changes - len(first):,} were not sent"
+        )
+    known = inventory.current().custom_fields if load.custom_fields else {}
+    found = _looked_at(run, sent, {name: field.type in CHOICE_TYPES for name, field in known.items()})
+    if run.stopping():  # what did not show yet may show later
+        return None
     if not found:
-        run.summary.notes.append(f"canary: {len(first):,} leads were sent first and came back as sent")
+        run.summary.notes.append(f"canary: {len(sent):,} leads were sent first and came back as sent")
         return None
     return GuardError(_message(first, found, plan.changes - len(first)))
 
@@ -76,20 +86,20 @@ def _changes(run: RunContext, load: LoadConfig, plan: Plan, others: Others) -> I
     return planned_changes(run.store, load, plan.addresses, others.unknown, others.choice)
 
 
-def _looked_at(run: RunContext, first: Mapping[str, Planned], choices: Mapping[str, bool]) -> Found:
+def _looked_at(run: RunContext, sent: Mapping[str, Planned], choices: Mapping[str, bool]) -> Found:
     """What differs still once every effect had time to show ("in a few moments", §3.4)."""
     until = run.clock.monotonic() + run.config.kartra.settle_s
-    found = _read(run, list(first.values()), choices)
+    found = _read(run, list(sent.values()), choices)
     while found and run.clock.monotonic() < until and not run.stopping():
         run.clock.sleep(LOOK_AGAIN_S)
         run.beat()
-        found = _read(run, [first[key] for key in found], choices)
+        found = _read(run, [sent[key] for key in found], choices)
     return found
 
 
 def _read(run: RunContext, leads: list[Planned], choices: Mapping[str, bool]) -> Found:
-    """Of leads that were refused or gave no answer nothing can be said, and so of those that Kartra lacks."""
-    known = [(one, lead) for one in leads if (lead := run.store.leads.get(one.key)) and _is_sent(run, one)]
+    """A lead that cannot be read back is no lead that came back as sent."""
+    known = [(one, lead) for one in leads if (lead := run.store.leads.get(one.key))]
     found: dict[str, tuple[Finding, ...]] = {}
     asked = call_each(
         known,
@@ -98,15 +108,20 @@ def _read(run: RunContext, leads: list[Planned], choices: Mapping[str, bool]) ->
         pool=run.pool,
     )
     for (one, lead), read in asked:
-        if read is None or read.profile is None:
-            continue
-        if differing := tuple(findings(one.change, lead.snapshot, read.profile, choices)):
+        if read is None:
+            found[one.key] = (UNREAD,)
+        elif read.profile is None:
+            found[one.key] = (LOST,)
+        elif differing := tuple(findings(one.change, lead.snapshot, read.profile, choices)):
             found[one.key] = differing
     return found
 
 
 def _is_sent(run: RunContext, one: Planned) -> bool:
-    """Whether Kartra has acknowledged all of it: a refusal is told by itself, and stops nobody else."""
+    """Whether Kartra has acknowledged all of it: a refusal is told by itself, and stops nobody else.
+
+    Who was there before and is left alone got nothing.
+    """
     lead = run.store.leads.get(one.key)
     if lead is None or lead.origin == "skipped":
         return False

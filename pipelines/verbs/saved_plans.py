@@ -4,11 +4,15 @@ import getpass
 import os
 import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from connectors.errors import ConfigError, SyncError
 from pipelines.batches import batches
 from pipelines.calls.context import RunContext
+from pipelines.changes.compile import change_from_json
+from pipelines.changes.shown import ShownChange, shown
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError, StalePlanError
 from pipelines.extract.incremental import extract_of
@@ -16,7 +20,7 @@ from pipelines.load.basis import Part, basis_of, moved
 from pipelines.load.plan import Plan
 from pipelines.load.planned import planned_changes
 from pipelines.state.database import BATCH
-from pipelines.state.plans import SavedPlan
+from pipelines.state.plans import SavedChange, SavedPlan
 from pipelines.state.store import Store
 from pipelines.summary import Summary
 from pipelines.verbs.identity import Choices, Standing, enter, find
@@ -81,6 +85,20 @@ def plans_of(config: PipelineConfig) -> list[SavedPlan]:
     """The saved plans of a pipeline, the newest first."""
     with store_of(config) as store:
         return store.plans.of_pipeline(config.pipeline)
+
+
+@contextmanager
+def open_saved(config: PipelineConfig, plan_id: str) -> Iterator[tuple[SavedPlan, Iterator[ShownChange]]]:
+    """A saved plan of this pipeline and its changes, in its order. Raises ConfigError where there is none."""
+    with store_of(config) as store:
+        saved = _found(config, store, plan_id)
+        if saved.pipeline != config.pipeline:
+            raise ConfigError(f"the plan {plan_id} is of the pipeline {saved.pipeline}")
+        yield saved, map(_shown, store.plans.changes(plan_id))
+
+
+def _shown(one: SavedChange) -> ShownChange:
+    return shown(one.key, one.row, one.line, one.outcome, change_from_json(one.change), one.known())
 
 
 def apply_plan(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.kartra.sandbox import Account, Sandbox, SandboxOptions
+from connectors.kartra.sandbox import Account, Faults, Sandbox, SandboxOptions
 from tests.command.several import adds_up, stored, writes
 from tests.conftest import LOAD, Project, contact
 
@@ -96,3 +96,17 @@ def test_a_few_that_come_back_as_sent_let_the_others_go(project: Project, sandbo
     first = [call.commands[0] for call in sandbox.calls if call.commands[0] in ("create_lead", "get_lead")]
     assert first == ["create_lead"] * 3 + ["get_lead"] * 3 + ["create_lead"] * 4
     assert len(writes(sandbox)) == 7
+
+
+def test_who_cannot_be_read_back_did_not_come_back_as_sent(project: Project, account: Account) -> None:
+    faults = Faults(silence=0, maintenance=1.0, commands=frozenset({"get_lead"}))
+    with Sandbox(account, SandboxOptions(calls_per_second=0, faults=faults)) as served:
+        project.aim(served)
+        project.pipeline(LOAD, kartra="settle_s: 1")
+        project.contacts([contact(number) for number in range(6)])
+        stopped = project.run("--canary", "2")
+        assert (stopped.code, "could not be" in stopped.stderr or "no usable answer" in stopped.stderr) == (
+            4,
+            True,
+        )
+        assert len(stored(served)) == 2

@@ -28,6 +28,10 @@ def test_a_saved_plan_is_sent_call_by_call_and_once(project: Project, sandbox: S
     project.contacts([contact(5), contact(1, City="Porto"), contact(2), contact(3), contact(3)])
     planned = project.command("plan", "p.yaml", "--save", "--changes", "--show", "--json").json
     assert oct(project.state.stat().st_mode & 0o777) == "0o600"
+    seen = project.command("plans", "p.yaml", planned["plan_id"], "--show", "--json").json
+    assert seen["changes"] == planned["changes"]
+    masked = project.command("plans", "p.yaml", planned["plan_id"]).stdout
+    assert ("row 3: l***@e***.org edited" in masked, "Porto" in masked) == (True, False)
     sandbox.reset_calls()
     applied = project.command("apply", "p.yaml", planned["plan_id"], "--json")
     assert (applied.code, applied.json["status"]) == (0, "succeeded")
@@ -219,3 +223,33 @@ def test_who_is_forgotten_is_in_no_plan(project: Project, sandbox: Sandbox) -> N
     other = project.command("apply", "another.yaml", plan_id)
     assert (other.code, "it is of the pipeline newsletter" in other.stderr) == (6, True)
     assert json.loads(project.command("plans", "another.yaml", "--json").stdout) == {"plans": []}
+
+
+def test_new_rows_of_an_incremental_source_are_not_in_the_plan(project: Project, sandbox: Sandbox) -> None:
+    crm = beside(project.folder / "crm.db")
+    crm("CREATE TABLE people (email TEXT, city TEXT, at INTEGER)")
+    crm("INSERT INTO people VALUES ('ann@example.org', 'Lyon', 1), ('bob@example.org', 'Leeds', 2)")
+    project.pipeline(
+        """
+source:
+  sql:
+    url: "sqlite:///crm.db"
+    query: SELECT email, city, at FROM people
+    incremental: {column: at, overlap: 0}
+key: email
+fields: {email: email, city: city}
+consent: {attested: "sign-up form, 2025"}
+"""
+    )
+    assert project.run("--only", "ann@example.org").json["leads"]["created"] == 1
+    assert saved(project)  # the mark has not moved past the one who was left
+    crm("UPDATE people SET city = 'Porto', at = 3 WHERE email = 'ann@example.org'")
+    plan_id = saved(project)
+    applied = project.command("apply", "p.yaml", plan_id, "--json")
+    assert (applied.code, applied.json["leads"]["created"], applied.json["leads"]["edited"]) == (0, 1, 1)
+    crm("INSERT INTO people VALUES ('cleo@example.org', 'Rome', 4)")
+    plan_id = saved(project)
+    crm("INSERT INTO people VALUES ('dora@example.org', 'Rome', 5)")
+    applied = project.command("apply", "p.yaml", plan_id)
+    assert (applied.code, "the source has moved" in applied.stderr) == (6, True), applied.stderr
+    assert project.run().json["leads"]["created"] == 2
