@@ -8,6 +8,11 @@ from collections.abc import Iterable, Mapping
 
 import click
 
+from pipelines.batches import batches
+
+LINES_AT_ONCE = 200
+"""Of a long text: each writing takes longer than making a line."""
+
 
 def start_log(verbose: int) -> None:
     """To stderr: warnings, with 1 information too, with 2 everything."""
@@ -44,7 +49,8 @@ def print_json_rows(name: str, rows: Iterable[object], head: Mapping[str, object
 def print_pages(lines: Iterable[str]) -> None:
     """Through a pager where people read on a terminal; lines are made as far as somebody reads."""
     if not sys.stdout.isatty():
-        print_lines(lines)
+        for block in batches(lines, LINES_AT_ONCE):
+            click.echo("\n".join(block))
         return
     os.environ.setdefault("LESS", "FRX")  # what fits a screen needs no pager, and stays on it
     click.echo_via_pager(f"{line}\n" for line in lines)
