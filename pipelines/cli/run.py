@@ -1,6 +1,7 @@
 """The verb `run`: load, carry out operations, pull."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from signal import SIGINT
 from typing import Any
@@ -20,6 +21,7 @@ from pipelines.cli.signals import Stop
 from pipelines.cli.streams import may_be_lost
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.verbs.identity import Choices
+from pipelines.verbs.notify import run_and_tell
 from pipelines.verbs.run import RunResult, run_pipeline
 from pipelines.verbs.twins import refuse_twins
 
@@ -76,17 +78,21 @@ def run(
             break
         try:
             with progress_bar() as progress:
-                result = run_pipeline(
+                result = run_and_tell(
                     config,
-                    approved=yes,
-                    full=full,
-                    takes_tables=take_over_tables,
-                    goes_on=restored,
-                    terms=terms,
-                    agree=asker(stop, progress.paused),
-                    choices=Choices(new_account=new_account, new_pipeline=new_pipeline),
-                    stopping=stop.asked,
-                    progress=progress,
+                    partial(
+                        run_pipeline,
+                        config,
+                        approved=yes,
+                        full=full,
+                        takes_tables=take_over_tables,
+                        goes_on=restored,
+                        terms=terms,
+                        agree=asker(stop, progress.paused),
+                        choices=Choices(new_account=new_account, new_pipeline=new_pipeline),
+                        stopping=stop.asked,
+                        progress=progress,
+                    ),
                 )
         except SyncError as error:
             if len(configs) == 1:

@@ -1,13 +1,15 @@
 """The verb `status`: the last run, and what waits."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipelines.cli.exits import DONE, FAILED, leave
 from pipelines.cli.files import read_files
-from pipelines.cli.options import FILE, common
+from pipelines.cli.options import FILE, PERIOD, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.screens import account_lines
 from pipelines.verbs.status import status_of
@@ -15,15 +17,31 @@ from pipelines.verbs.status import status_of
 
 @click.command(epilog="Example:  kartra-sync status newsletter.yaml")
 @click.argument("file", required=False, type=FILE)
+@click.option(
+    "--max-age",
+    type=PERIOD,
+    help="End with 1 where the last good run ended longer ago, as 26h or 2d, or there was none.",
+)
+@click.option("--notify", is_flag=True, help="With --max-age: tell the addresses of the file's notify, once.")
 @common
-def status(file: Path | None, *, as_json: bool) -> None:
+def status(file: Path | None, *, max_age: timedelta | None, notify: bool, as_json: bool) -> None:
     """The last run and what waits, of one pipeline or of all in this folder."""
-    found = [status_of(config) for config in read_files(file)]
+    if notify and max_age is None:
+        raise click.UsageError("--notify needs --max-age, which says what is late")
+    configs = read_files(file)
+    found = [status_of(config, max_age) for config in configs]
+    late = [config for config, pipeline in zip(configs, found, strict=True) if pipeline.get("is_late")]
     if as_json:
         print_json({"pipelines": found})
-        return
-    for pipeline in found:
-        print_lines(_lines(pipeline))
+    else:
+        for pipeline in found:
+            print_lines(_lines(pipeline))
+    if notify and max_age is not None:
+        from pipelines.verbs.notify import tell_of_late  # requests and pandas, which no other status needs
+
+        for config in late:
+            tell_of_late(config, max_age)
+    leave(FAILED if late else DONE)
 
 
 def _lines(pipeline: dict[str, Any]) -> Iterator[str]:
@@ -38,6 +56,9 @@ def _lines(pipeline: dict[str, Any]) -> Iterator[str]:
         yield f"  {operation}: {', '.join(f'{count:,} {outcome}' for outcome, count in counts.items())}"
     if tables := pipeline.get("tables"):
         yield f"  tables: {_freshness(tables)}"
+    if pipeline.get("is_late"):
+        good = pipeline["last_good_run"]
+        yield f"  late: {f'the last good run ended {good[:16]} UTC' if good else 'no run has ended well yet'}"
     if running := pipeline["running"]:
         yield f"  running since {running['since'][:19]}, process {running['pid']}"
 

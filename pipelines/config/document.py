@@ -18,6 +18,7 @@ from pipelines.config.yaml_text import (
 )
 
 SECRETS = ("app_id", "api_key", "api_password")
+ADDRESSES_WITH_SECRETS = (("notify", "to"), ("notify", "ping"), ("metrics", "otlp"))
 SECRET_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-)?\}")
 URL_WITH_PASSWORD = re.compile(
     r"^(?:jdbc:)?[A-Za-z][A-Za-z0-9+.-]*://(?:[^/\s:@]*:(?!\$\{)[^@/\s]+@|\S*[?&](?:password|passwd|pwd|sslpassword)=(?!\$\{).)"
@@ -153,6 +154,11 @@ class Document:
         if where[0] != "kartra" and URL_WITH_PASSWORD.search(node.value):
             self._report(
                 where, "a password must not stand in the file; write the URL, or the password, as ${NAME}"
+            )
+            return None
+        if where[:2] in ADDRESSES_WITH_SECRETS and "${" not in node.value:
+            self._report(
+                where, "such an address holds a secret, which must not stand in the file; write ${NAME}"
             )
             return None
         text = with_variables(node.value, lambda match: self._substitute(match, where))

@@ -21,10 +21,12 @@ from pydantic.json_schema import SkipJsonSchema
 from connectors.errors import ConfigError
 from pipelines.config.kartra import KartraConfig
 from pipelines.config.load import LoadConfig, fits_together
+from pipelines.config.notify import MetricsConfig, NotifyConfig, written_metrics
 from pipelines.config.operations import OperationsConfig
 from pipelines.config.pull import PullConfig
 from pipelines.config.scalars import (
     TEXT,
+    AnyText,
     Period,
     Section,
     absent,
@@ -127,6 +129,13 @@ class PipelineConfig(Section):
         default=timedelta(days=90), json_schema_extra={"default": "90d"}
     )
     """How long it is known what became of each lead of a run, and so how long a run can be taken back."""
+    notify: NotifyConfig | None = None
+    """Who is told when the pipeline begins to fail, and when it works again."""
+    metrics: Annotated[
+        MetricsConfig | None,
+        BeforeValidator(written_metrics, json_schema_input_type=AnyText | MetricsConfig),
+    ] = None
+    """Figures of the last run for monitoring: a file in Prometheus' format, or a map."""
     path: SkipJsonSchema[Path]
 
     @model_validator(mode="after")
@@ -136,6 +145,8 @@ class PipelineConfig(Section):
         kept: dict[tuple[str, ...], Path] = {("state",): self.state}
         if self.operations is not None and self.operations.results is not None:
             kept[("operations", "results")] = self.operations.results
+        if self.metrics is not None and self.metrics.file is not None:
+            kept[("metrics",)] = self.metrics.file
         others = [*files_of(self.load), *files_of(self.pull), *files_of(self.operations), self.path]
         for where, path in kept.items():
             rest = [*others, *(other for place, other in kept.items() if place != where)]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines.errors import LeaseLostError
@@ -183,6 +183,23 @@ class Runs:
                 now=self._database.timestamp(),
             )
             self.release_lease(run_id)
+
+    def attempt(self, run_id: str, pipeline: str, mode: str, status: str, message: str) -> None:
+        """Note an attempt that ended before its run could begin."""
+        with self._database.transaction():
+            self._queries.attempt(
+                run_id=run_id,
+                pipeline=pipeline,
+                mode=mode,
+                now=self._database.timestamp(),
+                status=status,
+                message=message,
+            )
+
+    def last_good(self, pipeline: str) -> datetime | None:
+        """When the last run ended well, or with some leads refused."""
+        at = self._queries.last_good(pipeline=pipeline)
+        return instant(at) if at else None
 
     def last(self, pipeline: str | None, count: int) -> list[Run]:
         """The last runs, newest first; of all pipelines if none is named."""

@@ -19,6 +19,7 @@ from pipelines.state.drift import Drift
 from pipelines.state.file import copy_state, create_private, refuse_network
 from pipelines.state.forgetting import Forgetting
 from pipelines.state.generation import Generation
+from pipelines.state.health import HealthRecords
 from pipelines.state.imports import Imports
 from pipelines.state.integrity import Integrity
 from pipelines.state.inventories import Inventories
@@ -68,6 +69,7 @@ class Store:
         self.accounts = Accounts(database)
         self.generation = Generation(database)
         self.runs = Runs(database, scope)
+        self.health = HealthRecords(database)
         self.staging = Staging(database, scope)
         self.new_leads = NewLeads(database, scope)
         self.leads = Leads(database, scope)

@@ -25,6 +25,7 @@ from pipelines.operations.job import check_operation_columns, check_operations
 from pipelines.pull.job import check_roster
 from pipelines.tables.warehouse import Warehouse
 from pipelines.verbs.account import open_client
+from pipelines.verbs.notify import check_channels
 from pipelines.verbs.twins import twin_message, twin_of
 
 
@@ -77,6 +78,7 @@ def check_file(file: Path, environ: Mapping[str, str]) -> Checked:
 
 
 def _check(config: PipelineConfig, checked: Checked) -> None:
+    check_channels(config)
     if config.pull is not None:
         _check_pull(config.pull, checked)
     if config.operations is not None:

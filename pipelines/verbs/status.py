@@ -2,15 +2,20 @@
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.state.clock import CLOCKS_DIFFER
 from pipelines.state.store import Store
 from pipelines.verbs.reading import store_of
 
 
-def status_of(config: PipelineConfig) -> dict[str, Any]:
-    """The last run, what waits, and who runs the pipeline now."""
+def status_of(config: PipelineConfig, max_age: timedelta | None = None) -> dict[str, Any]:
+    """The last run, what waits, and who runs the pipeline now.
+
+    `max_age`: a pipeline whose last good run ended longer ago is late, and so is one without any.
+    """
     with store_of(config) as store:
         waiting = store.runs.waiting(config.pipeline)
         holder = store.runs.holder(config.pipeline)
@@ -25,6 +30,7 @@ def status_of(config: PipelineConfig) -> dict[str, Any]:
                 "rejected": waiting.rejected,
             },
             "last_run": last[0] if last else None,
+            **_age(store.runs.last_good(config.pipeline), max_age),
             "running": {
                 "run_id": holder.run_id,
                 "since": holder.taken_at.isoformat(),
@@ -35,6 +41,17 @@ def status_of(config: PipelineConfig) -> dict[str, Any]:
             else None,
             **_parts(store, config),
         }
+
+
+def _age(last_good: datetime | None, max_age: timedelta | None) -> dict[str, Any]:
+    """A time later than now was written by a clock that was wrong: it proves nothing."""
+    if max_age is None:
+        return {}
+    age = datetime.now(UTC) - last_good if last_good else None
+    return {
+        "last_good_run": last_good.isoformat() if last_good else None,
+        "is_late": age is None or not -CLOCKS_DIFFER <= age <= max_age,
+    }
 
 
 def _account(store: Store, config: PipelineConfig) -> dict[str, str | None] | None:

@@ -46,13 +46,30 @@ UPDATE runs SET finished_at = :now, status = :status, message = :message, summar
 WHERE run_id = :run_id;
 
 -- name: last(pipeline, count)
--- The last runs, newest first; of one pipeline, or of all where the name is null.
-SELECT runs.run_id, runs.pipeline, runs.started_at, runs.finished_at, runs.status, runs.message, runs.summary,
-       scopes.mode
-FROM runs JOIN scopes USING (scope_id)
-WHERE :pipeline IS NULL OR runs.pipeline = :pipeline
-ORDER BY runs.started_at DESC, runs.rowid DESC
+-- The last runs and attempts, newest first; of one pipeline, or of all where the name is null.
+SELECT run_id, pipeline, started_at, finished_at, status, message, summary, mode
+FROM (
+    SELECT runs.run_id, runs.pipeline, runs.started_at, runs.finished_at, runs.status, runs.message, runs.summary,
+           scopes.mode, runs.rowid AS place
+    FROM runs JOIN scopes USING (scope_id)
+    WHERE :pipeline IS NULL OR runs.pipeline = :pipeline
+    UNION ALL
+    SELECT run_id, pipeline, started_at, started_at, status, message, NULL, mode, rowid
+    FROM attempts
+    WHERE :pipeline IS NULL OR pipeline = :pipeline
+)
+ORDER BY started_at DESC, place DESC
 LIMIT :count;
+
+-- name: attempt(run_id, pipeline, mode, now, status, message)!
+-- An attempt that ended before its run could begin.
+INSERT INTO attempts (run_id, pipeline, mode, started_at, status, message)
+VALUES (:run_id, :pipeline, :mode, :now, :status, :message);
+
+-- name: last_good(pipeline)$
+-- When the last run of a pipeline ended well, or with some leads refused; null where none did.
+SELECT max(finished_at) FROM runs
+WHERE pipeline = :pipeline AND verb = '' AND status IN ('succeeded', 'partial');
 
 -- name: waiting(pipeline)^
 -- What waits in a pipeline, over all its scopes: entries without an outcome, leads with something unproven,

@@ -1,0 +1,116 @@
+"""Figures of a pipeline for monitoring: a file that Prometheus' node exporter reads, or OpenTelemetry."""
+
+import importlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines.config.notify import MetricsConfig
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.state.store import Store
+from pipelines.summary import Summary
+
+log = logging.getLogger("kartra_sync.notify")
+
+OTLP_WAIT_S = 5
+MISSING = "metrics need a library that is not installed: pip install 'kartra-sync[metrics]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number under a name, and what tells it from its like."""
+
+    name: str
+    help: str
+    value: float
+    label: tuple[str, str] | None = None
+
+
+def write_metrics(
+    config: PipelineConfig, metrics: MetricsConfig, status: str, summary: Summary | None, store: Store | None
+) -> None:
+    """Replace the file, and hand the figures to a collector. A library that is missing is a warning."""
+    figures = list(_figures(config, status, summary, store))
+    try:
+        if metrics.file is not None:
+            _write_prometheus(metrics.file, config, figures)
+        if metrics.otlp is not None:
+            _send_otlp(metrics.otlp.get_secret_value(), config, figures)
+    except ImportError:
+        log.warning("%s", MISSING)
+
+
+def _figures(
+    config: PipelineConfig, status: str, summary: Summary | None, store: Store | None
+) -> Iterator[Figure]:
+    yield Figure("last_run_timestamp_seconds", "When the last run ended", datetime.now(UTC).timestamp())
+    good = store.runs.last_good(config.pipeline) if store is not None else None
+    if good is not None:
+        yield Figure("last_good_run_timestamp_seconds", "When the last good run ended", good.timestamp())
+    for each in ("succeeded", "partial", "failed", "refused", "interrupted"):
+        yield Figure(
+            "last_run_status", "1 for how the last run ended", float(each == status), ("status", each)
+        )
+    if summary is not None:
+        yield Figure("last_run_seconds", "What the last run took", summary.seconds)
+        for kind, counts in (
+            ("rows", summary.counts.rows_json()),
+            ("leads", summary.counts.leads_json()),
+            ("calls", summary.counts.calls_json()),
+        ):
+            for name, count in counts.items():
+                yield Figure(
+                    f"last_run_{kind}", f"What became of {kind} in the last run", count, ("kind", name)
+                )
+    if store is not None:
+        waiting = store.runs.waiting(config.pipeline)
+        for name, count in (
+            ("unknown", waiting.unknown),
+            ("parked", waiting.parked),
+            ("rejected", waiting.rejected),
+        ):
+            yield Figure("waiting", "What waits", count, ("kind", name))
+
+
+def _write_prometheus(path: Path, config: PipelineConfig, figures: list[Figure]) -> None:
+    client = importlib.import_module("prometheus_client")  # of the optional group
+    registry = client.CollectorRegistry()
+    gauges: dict[str, Any] = {}
+    for figure in figures:
+        names = ["pipeline", "account", *([figure.label[0]] if figure.label else [])]
+        if figure.name not in gauges:
+            gauges[figure.name] = client.Gauge(
+                f"kartra_sync_{figure.name}", figure.help, names, registry=registry
+            )
+        labels = [*_whose(config).values(), *([figure.label[1]] if figure.label else [])]
+        gauges[figure.name].labels(*labels).set(figure.value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    client.write_to_textfile(str(path), registry)  # beside it first, then renamed: never half a file
+
+
+def _send_otlp(address: str, config: PipelineConfig, figures: list[Figure]) -> None:
+    export = importlib.import_module("opentelemetry.sdk.metrics.export")  # of the optional group
+    metrics = importlib.import_module("opentelemetry.sdk.metrics")
+    exporters = importlib.import_module("opentelemetry.exporter.otlp.proto.http.metric_exporter")
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its lines hold the address
+    exporter = exporters.OTLPMetricExporter(endpoint=address, timeout=OTLP_WAIT_S)
+    reader = export.PeriodicExportingMetricReader(exporter, export_interval_millis=float("inf"))
+    provider = metrics.MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
+    meter = provider.get_meter("kartra-sync")
+    gauges: dict[str, Any] = {}
+    for figure in figures:
+        if figure.name not in gauges:
+            gauges[figure.name] = meter.create_gauge(f"kartra_sync_{figure.name}", description=figure.help)
+        gauges[figure.name].set(
+            figure.value, {**_whose(config), **dict([figure.label] if figure.label else [])}
+        )
+    if not provider.force_flush(OTLP_WAIT_S * 1000):
+        log.warning("metrics could not be handed to the collector")
+    provider.shutdown(OTLP_WAIT_S * 1000)
+
+
+def _whose(config: PipelineConfig) -> dict[str, str]:
+    return {"pipeline": config.pipeline, "account": config.kartra.account or ""}
