@@ -105,15 +105,20 @@ def run(
             continue
         codes.append(DONE if new_only and result.has_nothing_new else code_of_run(result))
         printed.append(run_json(result))
-        with may_be_lost():
-            if not as_json:
-                print_lines(run_result_lines(config, result))
-            if result.error is not None:
-                click.echo(f"{result.pipeline}: {result.error}", err=True)
+        _print_result(config, result, as_lines=not as_json)
     if as_json:
         with may_be_lost():
             print_json(printed[0] if len(configs) == 1 and printed else {"runs": printed})
     leave(stop.code(max(codes, default=DONE)), at_once=True)
+
+
+def _print_result(config: PipelineConfig, result: RunResult, *, as_lines: bool) -> None:
+    # The run is over and kept in the state: a reader that went away must not turn it into a failure.
+    with may_be_lost():
+        if as_lines:
+            print_lines(run_result_lines(config, result))
+        if result.error is not None:
+            click.echo(f"{result.pipeline}: {result.error}", err=True)
 
 
 def code_of_run(result: RunResult) -> int:

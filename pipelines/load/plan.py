@@ -1,7 +1,7 @@
 """Plans a run: decides each staged lead and names what the account lacks. Sends nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -105,18 +105,22 @@ def make_plan(
                 store.leads.mark_same(same)
                 store.outbox.enqueue(run_id, enqueued)
         between()
-    from_source = choice.of_removals(planned_removals(store, load, unknown), plan.changes)
-    for removals in summary.timings.stage_of_each("removed", batches(from_source, BATCH)):
-        for _, _, change in removals:
-            plan.removed += 1
-            plan.calls += 2 if change.needs_read else 1
-            plan.actions.update(change.commands)
+    removed = choice.of_removals(planned_removals(store, load, unknown), plan.changes)
+    for removals in summary.timings.stage_of_each("removed", batches(removed, BATCH)):
+        _plan_removals(plan, [change for _, _, change in removals])
         if run_id is not None:
             store.outbox.enqueue(run_id, [_removal_entry(key) for key, _, _ in removals])
     plan.missing, plan.new_fields = shortfall.leads, shortfall.new_fields
     if plan.new_fields:
         plan.actions["create_custom_field"] = len(plan.new_fields)
     return plan
+
+
+def _plan_removals(plan: Plan, changes: Iterable[Change]) -> None:
+    for change in changes:
+        plan.removed += 1
+        plan.calls += 2 if change.needs_read else 1
+        plan.actions.update(change.commands)
 
 
 def _without_a_call(

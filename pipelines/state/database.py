@@ -3,7 +3,7 @@ content.
 
 One database belongs to one thread. WAL with synchronous=FULL: what a transaction has committed survives a
 power loss (0.2 ms a commit, measured). Every failure becomes a StateError without the statement and its
-parameters, which are people's data.
+parameters, which are people's data. The module is over 400 lines so that nothing else imports the driver.
 """
 
 import math

@@ -46,7 +46,7 @@ class ForbiddenPeerError(Exception):
     """The address that a name stands for is none that a source may be read from."""
 
 
-def http_blocks(url: str, name: str, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+def blocks_of(url: str, name: str, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
     """The bytes of the file, all of them. Raises SourceError; `name` is what a message calls the file."""
     guard = _Guard()
     with closing(_session(guard)) as session:

@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from connectors.errors import ConfigError, SourceError, SyncError
+from connectors.errors import ConfigError, SourceError
 from connectors.sources.files.private_folder import PrivateFolder
 from connectors.sources.files.url_kinds import BY_HTTP, PACKAGES, fault_of_url, kind_of, name_of
 
@@ -29,6 +30,10 @@ class Patience:
     window_s: float = 60.0
     least_bytes: int = 32 * 1024
     total_s: float = 3600.0
+
+
+_CLIENTS = {"http": "http", "sftp": "sftp"}
+"""The module that reads a kind of URL; the other kinds are the file systems of fsspec."""
 
 
 class Room:
@@ -108,31 +113,11 @@ class _Fetching:
 
 
 def _blocks(url: str, name: str, stop: Callable[[], bool]) -> Iterator[bytes]:
-    if kind_of(url) in BY_HTTP:
-        from connectors.sources.files.http import http_blocks  # few sources need it
-
-        yield from http_blocks(url, name, stop)
-        return
-    if kind_of(url) == "sftp":
-        from connectors.sources.files.sftp import sftp_blocks  # needs a library that may be missing
-
-        yield from sftp_blocks(url, name, stop)
-        return
-    import fsspec  # what it needs for a protocol it imports itself
-
-    host = urlsplit(url).hostname or "its place"
-    try:
-        with fsspec.open(url, "rb") as source:
-            while (block := source.read(_BLOCK_BYTES)) and not stop():
-                yield block
-    except SyncError:
-        raise
-    except ImportError as error:
-        raise ConfigError(f"{name}: {kind_of(url)}:// needs a library: {error.name}") from error
-    except FileNotFoundError as error:
-        raise SourceError(f"{name} cannot be fetched from {host}: it is not there") from error
-    except Exception as error:  # each protocol has errors of its own, whose words may hold the whole URL
-        raise SourceError(f"{name} cannot be fetched from {host}: {type(error).__name__}") from error
+    kind = "http" if kind_of(url) in BY_HTTP else kind_of(url)
+    # Each client loads a library that takes a tenth of a second or more, and paramiko may not be installed.
+    client = import_module(f"connectors.sources.files.{_CLIENTS.get(kind, 'filesystems')}")
+    blocks: Iterator[bytes] = client.blocks_of(url, name, stop)
+    return blocks
 
 
 def taken_in(stream: BinaryIO, target: Path, room: Room) -> None:

@@ -16,7 +16,7 @@ ANSWER_TIMEOUT_S = 60.0
 _BLOCK_BYTES = 64 * 1024
 
 
-def sftp_blocks(url: str, name: str, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+def blocks_of(url: str, name: str, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
     """The bytes of the file. Raises SourceError; `name` is what a message calls the file."""
     parts = urlsplit(url)
     host = parts.hostname or ""
