@@ -57,6 +57,46 @@ def single_statement(statement: str, dialect: str) -> str:
     return statement[start:stop]
 
 
+def refuse_writing(statement: str, dialect: str) -> None:
+    """Raises ConfigError for a statement that does not only read. `statement` is a single one.
+
+    The transaction refuses to write as well, where the database knows such; but what leaves the database, to
+    a file, a program or another database, is no write for it.
+    """
+    words = [
+        piece.text.strip('"`[]').lower()
+        for piece in pieces(statement, dialect)
+        if piece.kind in ("word", "name") or piece.text == "("
+    ]
+    if next((word for word in words if word != "("), "") not in _READING:
+        raise ConfigError("the query does not begin with SELECT or WITH: a source only reads")
+    if any(piece.kind == "word" and piece.text.lower() == "into" for piece in pieces(statement, dialect)):
+        raise ConfigError("the query writes a table or a file (INTO): a source only reads")
+    for word, following in zip(words, words[1:], strict=False):
+        if following == "(" and word in _REACHING_OUT:
+            raise ConfigError(f"the query calls {word}(), which does more than read: a source only reads")
+        if word == "(" and following in _WRITING:
+            raise ConfigError(f"the query changes data ({following.upper()} in it): a source only reads")
+
+
+_READING = frozenset(("select", "with", "values", "table"))
+"""What a statement may begin with. SHOW, EXPLAIN or CALL give no contacts."""
+_WRITING = frozenset(
+    ("insert", "update", "delete", "merge", "truncate", "create", "drop", "alter", "grant", "copy")
+)
+_REACHING_OUT = frozenset(
+    (
+        *("lo_export", "lo_import", "lo_from_bytea", "lo_put", "lo_unlink", "lo_create", "lowrite"),
+        *("pg_read_file", "pg_read_binary_file", "pg_ls_dir", "pg_file_write", "pg_file_unlink"),
+        *("pg_terminate_backend", "pg_cancel_backend", "pg_reload_conf", "pg_rotate_logfile", "pg_promote"),
+        *("dblink", "dblink_exec", "dblink_connect", "dblink_send_query", "set_config"),
+        *("load_file", "sys_exec", "sys_eval", "sys_set", "xp_cmdshell", "openrowset", "opendatasource"),
+        *("load_extension", "readfile", "writefile", "fts3_tokenizer"),
+    )
+)
+"""Functions that touch files, programs, other sessions or other databases."""
+
+
 def escaped_colons(statement: str, dialect: str) -> str:
     """Escapes the colons that SQLAlchemy would take for parameters: those in literals, names and comments."""
     return "".join(

@@ -13,6 +13,7 @@ from typing import Any
 
 from connectors.kartra.commands import Call
 from connectors.kartra.error_types import ErrorClass, ErrorType, error_type
+from connectors.nesting import is_deeper, may_be_deeper
 
 
 class Effect(StrEnum):
@@ -61,6 +62,8 @@ class Answer:
         return str(identifier) if identifier and isinstance(identifier, str | int) else None
 
 
+MAX_DEPTH = 64
+"""Far deeper than any answer; what is deeper cannot be walked through."""
 _PRECEDENCE = (Effect.FATAL, Effect.RETRY_LATER, Effect.UNKNOWN, Effect.REFUSED, Effect.DONE)
 _EFFECTS = {
     ErrorClass.FATAL: Effect.FATAL,
@@ -283,6 +286,8 @@ def _without_notices(text: str) -> str:
 def _json(text: str) -> Any:
     # Amounts stay exact: what Kartra sends as 22.10 is kept as that text, as it sends it elsewhere.
     value = json.loads(text, parse_float=str)
+    if may_be_deeper(text, MAX_DEPTH) and is_deeper(value, MAX_DEPTH):
+        raise ValueError("nested too deeply")
     return _storable(value) if _ESCAPED.search(text) else value
 
 

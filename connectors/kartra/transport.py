@@ -29,7 +29,7 @@ from connectors.kartra.route import certificate_fault, is_loopback, route_to, wh
 
 KARTRA_URL = "https://app.kartra.com/api"
 CONNECT_TIMEOUT_S = 10.0
-MAX_ANSWER_BYTES = 64 * 2**20
+MAX_ANSWER_BYTES = 16 * 2**20
 """Far more than the tags of the largest account take; an endless answer would fill the memory."""
 _CHUNK_BYTES = 65536
 

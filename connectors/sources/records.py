@@ -1,15 +1,20 @@
 """Raw records, as a reader of any kind cuts them, and the chunks that are made of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
+from connectors.errors import SourceError
 from connectors.sources import BadRow, CellFault, Chunk
 from connectors.sources.names import column_name, unique_names
 from connectors.sources.values import HOLDS_NUL
+
+CHUNK_CHARS = 32 * 1024 * 1024
+CHUNK_CELLS = 2_000_000
+MAX_COLUMNS = 16_384
+"""As many as a spreadsheet can have."""
 
 
 class RawRecord(NamedTuple):
@@ -80,9 +85,22 @@ def whole_chunk(
 
 
 def chunks_of(records: Iterable[RawRecord], names: Sequence[str], chunk_rows: int) -> Iterator[Chunk]:
-    every = iter(records)
-    while part := list(islice(every, chunk_rows)):
+    """Of at most so many records, and of fewer where they are wide or large."""
+    fitting = rows_that_fit(chunk_rows, len(names))
+    part: list[RawRecord] = []
+    size = 0
+    for record in records:
+        part.append(record)
+        size += sum(map(len, record.cells))
+        if len(part) == fitting or size > CHUNK_CHARS:
+            yield next_chunk(part, names)
+            part, size = [], 0
+    if part:
         yield next_chunk(part, names)
+
+
+def rows_that_fit(chunk_rows: int, columns: int) -> int:
+    return max(1, min(chunk_rows, CHUNK_CELLS // max(columns, 1)))
 
 
 def named_columns(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -90,6 +108,10 @@ def named_columns(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...
 
     Remarks show numbers instead of names, because the header may be a person that was taken for one.
     """
+    if len(cells) > MAX_COLUMNS:
+        raise SourceError(
+            f"the source has {len(cells):,} columns; {MAX_COLUMNS:,} is the most: is it a table of contacts?"
+        )
     own = [column_name(cell) for cell in cells]
     columns = tuple(name or f"column {number}" for number, name in enumerate(own, 1))
     unnamed = [str(number) for number, name in enumerate(own, 1) if not name]

@@ -12,16 +12,20 @@ from typing import Any
 from sqlalchemy import URL, Connection, CursorResult, text
 from sqlalchemy.exc import DBAPIError
 
-from connectors.databases.statements import MYSQL, escaped_colons, single_statement
+from connectors.databases.statements import MYSQL, escaped_colons, refuse_writing, single_statement
 from connectors.errors import ConfigError, SourceError
+from connectors.small_files import OtherThanSmallFileError, read_small
 from connectors.sources import Chunk
 from connectors.sources.database.new_rows import NewRows, Since
 from connectors.sources.database.session import reading, source_url, text_as_bytes
 from connectors.sources.database.watermark import Overlap
+from connectors.sources.records import rows_that_fit
 from connectors.sources.text_columns import chunk_of, chunk_of_columns
 
 PROBED_ROWS = 50
 """The rows by which the size of the others is estimated."""
+MAX_QUERY_BYTES = 1024 * 1024
+MAX_ROWS = 50_000_000
 PART_BYTES = 32 * 1024 * 1024
 
 
@@ -40,6 +44,7 @@ def open_sql(
     """
     place = source_url(url)
     statement = single_statement(_text_of(query), place.get_backend_name())
+    refuse_writing(statement, place.get_backend_name())
     values = dict(parameters or {})
     if values:
         statement = escaped_colons(statement, place.get_backend_name())
@@ -109,7 +114,8 @@ class SqlQuery:
         with self._result(connection, since) as result:
             self._check_columns(map(str, result.keys()))
             row = 2
-            for rows in _parts(result, self._chunk_rows):
+            for rows in _parts(result, rows_that_fit(self._chunk_rows, len(self.columns))):
+                _refuse_endless(row)
                 yield rows, chunk_of(rows, row, self.columns)
                 row += len(rows)
 
@@ -123,7 +129,8 @@ class SqlQuery:
                 return
             self._check_columns(copied.columns)
             row = 2
-            for part in copied.parts(self._chunk_rows, self._timeout_s):
+            for part in copied.parts(rows_that_fit(self._chunk_rows, len(self.columns)), self._timeout_s):
+                _refuse_endless(row)
                 yield chunk_of_columns(part.texts(), len(part), row, self.columns)
                 row += len(part)
 
@@ -176,6 +183,12 @@ class SqlQuery:
         )
 
 
+def _refuse_endless(rows: int) -> None:
+    """Raises SourceError: a statement can give rows for ever."""
+    if rows > MAX_ROWS:
+        raise SourceError(f"the query gives more than {MAX_ROWS:,} rows, so they are no contacts")
+
+
 _NO_ROW = Since("", None)
 """Matches no row: a query for the columns alone."""
 
@@ -202,7 +215,9 @@ def _text_of(query: str | Path) -> str:
     if isinstance(query, str):
         return query
     try:
-        return query.read_text(encoding="utf-8-sig")
+        return read_small(query, at_most=MAX_QUERY_BYTES).content.decode("utf-8-sig")
+    except OtherThanSmallFileError as error:
+        raise SourceError(f"{query.name} is {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not text in UTF-8"
         raise SourceError(f"{query.name} cannot be read: {why}") from error

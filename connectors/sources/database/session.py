@@ -3,8 +3,11 @@
 The transaction is read-only where the database has that, and is always rolled back.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,11 @@ from connectors.databases.urls import database_url
 from connectors.errors import ConfigError, SourceError
 
 CONNECT_TIMEOUT_S = 10
+SQLITE_VALUE_BYTES = 64 * 1024 * 1024
+STEPS_BETWEEN = 100_000
+"""Of SQLite's machine, until it asks whether its time is over."""
+MOST_BETWEEN_S = 0.1
+"""So long may take what it does in them; more was not spent by SQLite."""
 _OF_A_DRIVER = (ValueError, LookupError, ArithmeticError, OSError, EOFError)
 """What drivers raise for a value, an option or a byte that they did not expect."""
 
@@ -50,7 +58,7 @@ def reading(url: URL, timeout_s: int) -> Iterator[Connection]:
     engine = open_engine(url, **_options(url, timeout_s))
     if url.get_backend_name() == "sqlite":
         # mode=ro still lets a statement write to a temporary or an attached database.
-        event.listen(engine, "connect", _refuse_writes)
+        event.listen(engine, "connect", partial(_only_reading, timeout_s))
     try:
         with _connected(engine) as connection:
             _begin(connection, timeout_s)
@@ -126,7 +134,26 @@ def _begin(connection: Connection, timeout_s: int) -> None:
         connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 
 
-def _refuse_writes(connection: Any, _record: object) -> None:
+def _only_reading(timeout_s: int, connection: Any, _record: object) -> None:
+    """Whatever the query or a view in the file says; SQLite has neither users nor time limits."""
     cursor = connection.cursor()
-    cursor.execute("PRAGMA query_only = ON")
+    for pragma in ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, SQLITE_VALUE_BYTES)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    connection.set_progress_handler(_RunningTime(timeout_s).is_over, STEPS_BETWEEN)
+
+
+class _RunningTime:
+    """What SQLite itself has worked, without what is done with its rows meanwhile."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._left_s = limit_s
+        self._last = time.monotonic()
+
+    def is_over(self) -> bool:
+        now = time.monotonic()
+        self._left_s -= min(now - self._last, MOST_BETWEEN_S)
+        self._last = now
+        return self._left_s < 0

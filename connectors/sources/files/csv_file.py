@@ -21,15 +21,28 @@ from connectors.sources.files.dialect import (
     find_delimiter,
     is_proper_record,
 )
-from connectors.sources.files.encoding import encoding_of, open_text, refuse_other_text
+from connectors.sources.files.encoding import (
+    bounded_lines,
+    encoding_of,
+    endless_line,
+    open_text,
+    refuse_other_text,
+)
 from connectors.sources.files.header import SEARCHED_ROWS, Header, header_of
-from connectors.sources.files.plain_csv import Blocks, PlainPart, can_be_plain, plain_chunks, read_plain
+from connectors.sources.files.plain_csv import (
+    Blocks,
+    EndlessLineError,
+    PlainPart,
+    can_be_plain,
+    plain_chunks,
+    read_plain,
+)
 from connectors.sources.files.watched import WatchedFile, watched
 from connectors.sources.names import unique_names
-from connectors.sources.records import RawRecord, next_chunk, with_nul_faults
+from connectors.sources.records import CHUNK_CHARS, RawRecord, next_chunk, rows_that_fit, with_nul_faults
 
-MAX_CELL_CHARS = 16 * 1024 * 1024
-"""Bounds what a quote that is never closed may gather; Kartra takes 255 characters."""
+MAX_CELL_CHARS = 16 * 1024 * 1024  # bounds what a quote that is never closed may gather; Kartra takes 255
+MAX_RECORD_CHARS = 64 * 1024 * 1024
 BYTES_A_ROW = 130
 """The assumed size of a record, by which a block is read as large as a chunk."""
 
@@ -139,19 +152,22 @@ class _CsvText:
             while lines.row < header_row and next(records, None) is not None:
                 pass
             odd: list[RawRecord] = []
+            odd_chars = 0
+            chunk_rows = rows_that_fit(chunk_rows, len(names))
             while True:
                 if plain := self._plain_part(lines, blocks, names):
                     if odd:
                         yield odd
-                        odd = []
+                        odd, odd_chars = [], 0
                     yield plain
                     continue
                 record = next(records, None)
                 if record is not None:
                     odd.append(record)
-                if odd and (record is None or len(odd) == chunk_rows):
+                    odd_chars += lines.taken_chars
+                if odd and (record is None or len(odd) == chunk_rows or odd_chars > CHUNK_CHARS):
                     yield odd
-                    odd = []
+                    odd, odd_chars = [], 0
                 if record is None:
                     return
 
@@ -188,10 +204,16 @@ class _CsvText:
             if can_be_plain(self.encoding, self.delimiter, self.quotechar):
                 with self.file.path.open("rb") as binary:
                     blocks = Blocks(binary, self.encoding, block_bytes)
-                    yield self._after_sep_line(_Lines(blocks)), blocks
+                    lines = _Lines(blocks, self.file.path.name)
+                    try:
+                        yield self._after_sep_line(lines), blocks
+                    except EndlessLineError:
+                        line = lines.first_line + len(lines.taken)
+                        raise endless_line(self.file.path.name, line) from None
             else:
                 with open_text(self.file.path, self.encoding) as handle:
-                    yield self._after_sep_line(_Lines(handle)), None
+                    bounded = bounded_lines(handle, self.file.path.name)
+                    yield self._after_sep_line(_Lines(bounded, self.file.path.name)), None
         except OSError as error:
             raise self.file.unreadable(error) from error
         except UnicodeError as error:  # open_csv decoded every byte
@@ -232,13 +254,19 @@ class _Lines:
     `row` and `first_line` are those of the record at hand.
     """
 
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
+    def __init__(self, lines: Iterator[str], name: str) -> None:
+        self._lines, self._name = lines, name
+        self._taken_chars = 0
         self._again: deque[str] = deque()
         self.taken: list[str] = []
         self.row = 0
         self.first_line = 1
         self.at_end = False
+
+    @property
+    def taken_chars(self) -> int:
+        """Of the record at hand."""
+        return self._taken_chars
 
     @property
     def has_given_back(self) -> bool:
@@ -253,12 +281,18 @@ class _Lines:
             self.at_end = True
             raise StopIteration
         self.taken.append(line)
+        self._taken_chars += len(line)
+        if self._taken_chars > MAX_RECORD_CHARS:
+            raise SourceError(
+                f"{self._name}, line {self.first_line}: a record without an end; is a quote missing?"
+            )
         return line
 
     def start_record(self) -> None:
         self.row += 1
         self.first_line += len(self.taken)
         self.taken.clear()
+        self._taken_chars = 0
 
     def pass_over(self, count: int) -> tuple[int, int]:
         """So many records were read elsewhere, one a line; gives the row and the line of the first."""
@@ -266,6 +300,7 @@ class _Lines:
         self.row += count
         self.first_line = line + count
         self.taken.clear()
+        self._taken_chars = 0
         return row, line
 
     def index_at(self, offset: int) -> int:

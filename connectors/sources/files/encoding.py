@@ -12,6 +12,8 @@ from connectors.errors import ConfigError, SourceError
 from connectors.sources.files.code_pages import guess_page, misspelt, words_beyond_ascii
 
 BLOCK_BYTES = 1024 * 1024
+MAX_LINE_CHARS = 32 * 1024 * 1024
+"""Twice the longest cell; Kartra takes 255 characters."""
 SAMPLE_BYTES = 64 * 1024
 MAX_TOKENS = 2_000
 """Enough words: more would not tell more of the encoding."""
@@ -57,6 +59,23 @@ class Encoding(NamedTuple):
 
     name: str
     words: tuple[str, ...] = ()
+
+
+def bounded_lines(handle: TextIO, name: str) -> Iterator[str]:
+    """The lines of a text, with their ends. Raises SourceError for one that has no end in sight."""
+    number = 0
+    while line := handle.readline(MAX_LINE_CHARS + 1):
+        number += 1
+        if len(line) > MAX_LINE_CHARS:
+            raise endless_line(name, number)
+        yield line
+
+
+def endless_line(name: str, number: int) -> SourceError:
+    return SourceError(
+        f"{name}, line {number}: more than {MAX_LINE_CHARS:,} characters without a line end, so it is no list"
+        " of contacts. Export it again, a contact on each line"
+    )
 
 
 @contextmanager
@@ -164,7 +183,8 @@ def _refuse_mixture(path: Path, tokens: list[bytes], page: str) -> None:
         if not _is_utf_8(token) or not misspelt(token.decode(page, "replace"), page):
             continue
         with path.open("rb") as handle:
-            line = next((number for number, text in enumerate(handle, 1) if token in text), 1)
+            lines = enumerate(iter(lambda: handle.readline(MAX_LINE_CHARS), b""), 1)
+            line = next((number for number, text in lines if token in text), 1)
         raise SourceError(
             f"{path.name}, line {line}: written in UTF-8, and other lines in {page}. Was it put together from"
             " two files? Save each as UTF-8 first"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from connectors.errors import ConfigError, SourceError
 from connectors.sources import Chunk
+from connectors.sources.files.archives import refuse_many_members
 from connectors.sources.files.encoding import NOT_TEXT
 from connectors.sources.files.header import SEARCHED_ROWS, header_of
 from connectors.sources.files.watched import WatchedFile, watched
@@ -85,6 +86,8 @@ class ExcelSheet:
 
 @contextmanager
 def _opened(file: WatchedFile) -> Iterator[Workbook]:
+    with file.read_as(_KIND):
+        refuse_many_members(file.path)
     with file.read_as(_KIND), zipfile.ZipFile(file.path) as archive:
         try:
             book = read_workbook(archive)

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from connectors.errors import SourceError
+from connectors.nesting import is_deeper, may_be_deeper
 from connectors.sources import Chunk
-from connectors.sources.files.encoding import encoding_of, open_text, refuse_other_text
+from connectors.sources.files.encoding import bounded_lines, encoding_of, open_text, refuse_other_text
 from connectors.sources.files.watched import WatchedFile, watched
 from connectors.sources.names import unique_names
 from connectors.sources.records import RawRecord, chunks_of, named_columns, record_of
@@ -25,6 +26,8 @@ from connectors.sources.values import cell_of
 
 MAX_DEPTH = 8
 """Objects below this depth stay JSON."""
+MAX_NESTING = 64
+"""What is deeper is no record: it could be parsed, and not be walked through."""
 MAX_COLUMNS = 4_096
 MAX_VALUE_CHARS = 16 * 1024 * 1024
 _BLOCK_CHARS = 64 * 1024
@@ -39,7 +42,7 @@ def open_jsonl(path: Path, *, encoding: str | None = None, chunk_rows: int = 20_
     try:
         found = encoding_of(path, encoding, _KIND)
         with open_text(path, found.name) as handle:
-            first = list(islice((line for line in handle if line.strip()), 2))
+            first = list(islice((line for line in bounded_lines(handle, path.name) if line.strip()), 2))
     except OSError as error:
         raise file.unreadable(error) from error
     is_array = bool(first) and _begins_an_array(first)
@@ -119,9 +122,14 @@ def _refuse_documents(path: Path, first: list[str]) -> None:
 def _parsed(text: str) -> Any:
     """The value; None for text that is not JSON."""
     try:
-        return json.loads(text, **_NUMBERS)
+        value = json.loads(text, **_NUMBERS)
     except (ValueError, RecursionError):
         return None
+    return None if _is_too_deep(text, value) else value
+
+
+def _is_too_deep(text: str, value: Any) -> bool:
+    return may_be_deeper(text, MAX_NESTING) and is_deeper(value, MAX_NESTING)
 
 
 def _constant(name: str) -> str | None:
@@ -139,7 +147,7 @@ def _values(file: WatchedFile, encoding: str, is_array: bool) -> Generator[tuple
             if is_array:
                 yield from _elements(file, handle)
                 return
-            for number, line in enumerate(handle, 1):
+            for number, line in enumerate(bounded_lines(handle, file.path.name), 1):
                 if text := line.strip():
                     yield number, text, _parsed(text)
     except OSError as error:
@@ -174,7 +182,7 @@ def _elements(file: WatchedFile, handle: TextIO) -> Iterator[tuple[int, str, Any
         if end == len(buffer) and (more := handle.read(_BLOCK_CHARS)):
             buffer += more
             continue
-        yield line, buffer[:end], value
+        yield line, buffer[:end], None if _is_too_deep(buffer[:end], value) else value
         line += buffer[:end].count("\n")
         buffer = buffer[end:]
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from connectors.sources import Chunk
+from connectors.sources.files.encoding import MAX_LINE_CHARS
 
 PLAIN_ENCODINGS = frozenset({"utf-8", "ascii", "cp1252", "cp1250", "iso8859-1", "iso8859-15", "mac-roman"})
 """Encodings, by Python's name, in which a byte below 128 is always that ASCII character."""
@@ -36,6 +37,10 @@ class PlainPart:
     table: pa.Table
     row: int
     line: int
+
+
+class EndlessLineError(Exception):
+    """A line has no end in sight."""
 
 
 class Blocks:
@@ -81,7 +86,10 @@ class Blocks:
         """The next block, up to its last line end."""
         parts: list[bytes | memoryview] = [self._cut]
         end = 0
+        size = len(self._cut)
         while not end and (more := self._file.read(self._next_bytes)):
+            if (size := size + len(more)) > MAX_LINE_CHARS + self._block_bytes:
+                raise EndlessLineError
             # A carriage return at the very end may be half of a line end.
             end = max(more.rfind(b"\n"), more.rfind(b"\r", 0, -1)) + 1
             parts.append(memoryview(more)[:end] if end else more)

@@ -16,10 +16,21 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from connectors.errors import SourceError
+from connectors.sources.files.archives import MAX_RATIO, UNSUSPICIOUS_BYTES
 from connectors.sources.files.number_formats import NumberFormat, builtin_format
 
 BLOCK_BYTES = 64 * 1024
 MAX_PART_BYTES = 2 * 1024**3
+MAX_TEXT_CHARS = 256 * 1024**2
+"""Of the texts that cells share, which are all in memory."""
+MAX_CELL_CHARS = 1024**2
+"""Excel's own limit is 32,767."""
+MAX_MARKUP_BYTES = 4 * 1024**2
+MAX_DEPTH = 100
+MAX_SHEETS = 10_000
+MAX_FORMATS = 100_000
+MAX_CODE_CHARS = 255
+"""Of the code of a number's format, as in Excel."""
 MAX_COLUMNS = 16_384
 """Excel's own limit."""
 NO_RESULT = (
@@ -81,20 +92,43 @@ class Workbook:
         """Parses a part of the archive, yielding after each block."""
         parser = expat.ParserCreate()
         parser.buffer_text = True
-        parser.StartElementHandler = lambda name, attributes: start(_local(name), attributes)
-        parser.EndElementHandler = lambda name: end(_local(name))
+        depth = 0
+
+        def start_within(name: str, attributes: Attributes) -> None:
+            nonlocal depth
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise self.refused("is nested too deeply")
+            start(_local(name), attributes)
+
+        def end_within(name: str) -> None:
+            nonlocal depth
+            depth -= 1
+            end(_local(name))
+
+        parser.StartElementHandler, parser.EndElementHandler = start_within, end_within
         parser.CharacterDataHandler = text
         # Entities of a DOCTYPE could expand without end (billion laughs).
         parser.StartDoctypeDeclHandler = _refuse_doctype
         info = self.archive.getinfo(self._parts[part.lower()])
         # A small archive can unpack to terabytes.
         if info.file_size > MAX_PART_BYTES:
-            raise SourceError(f"{Path(self.archive.filename or '').name} is too large when it is unpacked")
+            raise self.refused("is too large when it is unpacked")
+        if info.file_size > max(UNSUSPICIOUS_BYTES, MAX_RATIO * info.compress_size):
+            raise self.refused(f"unpacks to more than {MAX_RATIO} times its size")
         with self.archive.open(info) as source:
+            read = 0
             while block := source.read(BLOCK_BYTES):
                 parser.Parse(block, False)
+                read += len(block)
+                if read - parser.CurrentByteIndex > MAX_MARKUP_BYTES:  # a name or a value without an end
+                    raise self.refused("has markup without an end")
                 yield
             parser.Parse(b"", True)
+
+    def refused(self, why: str) -> SourceError:
+        name = Path(self.archive.filename or "").name
+        return SourceError(f"{name} {why}, as no list of contacts does: it is not read. Export it again")
 
     def parse(self, part: str, start: Start, end: End = lambda _: None, text: Text | None = None) -> None:
         for _ in self.parsed(part, start, end, text):
@@ -153,6 +187,8 @@ def _read_sheets(book: Workbook, part: str, relations: dict[str, tuple[str, str]
         elif name == "sheet":
             identifier = next((value for key, value in attributes.items() if key.endswith(":id")), "")
             kind, target = relations.get(identifier, ("", ""))
+            if len(book.sheets) >= MAX_SHEETS:
+                raise book.refused(f"has more than {MAX_SHEETS:,} sheets")
             if kind == "worksheet" and book.has(target):
                 is_hidden = attributes.get("state", "visible") != "visible"
                 book.sheets.append(Sheet(attributes.get("name", ""), is_hidden, target))
@@ -168,10 +204,11 @@ def _read_formats(book: Workbook, part: str) -> None:
     def start(name: str, attributes: Attributes) -> None:
         nonlocal inside
         if name == "numFmt":
-            codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+            if len(codes) < MAX_FORMATS:
+                codes[attributes.get("numFmtId", "")[:20]] = attributes.get("formatCode", "")[:MAX_CODE_CHARS]
         elif name in ("cellXfs", "cellStyleXfs", "dxfs"):
             inside = name
-        elif name == "xf" and inside == "cellXfs":
+        elif name == "xf" and inside == "cellXfs" and len(used) < MAX_FORMATS:
             used.append(attributes.get("numFmtId", "0"))
 
     book.parse(part, start)
@@ -183,6 +220,7 @@ def _read_formats(book: Workbook, part: str) -> None:
 def _read_texts(book: Workbook, part: str) -> None:
     """Reads the texts that cells share, without phonetic guides (rPh), which Japanese names have."""
     parts: list[str] = []
+    chars = 0
     aids = 0
     is_text = False
 
@@ -200,8 +238,12 @@ def _read_texts(book: Workbook, part: str) -> None:
             parts.clear()
 
     def text(data: str) -> None:
+        nonlocal chars
         if is_text:
             parts.append(data)
+            chars += len(data)
+            if chars > MAX_TEXT_CHARS:
+                raise book.refused(f"has more than {MAX_TEXT_CHARS:,} characters of text")
 
     book.parse(part, start, end, text)
 
@@ -216,6 +258,7 @@ class _SheetReader:
         self._cells: dict[int, tuple[str, str]] = {}
         self._kind, self._style = "n", "0"
         self._parts: list[str] = []
+        self._chars = 0
         self._is_text = self._is_formula = self._has_value = False
         self._aids = 0
 
@@ -225,6 +268,7 @@ class _SheetReader:
             self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "0")
             self._is_formula = self._has_value = False
             self._parts.clear()
+            self._chars = 0
         elif name in ("v", "t"):
             self._is_text = not self._aids
             self._has_value = True
@@ -253,6 +297,9 @@ class _SheetReader:
     def text(self, data: str) -> None:
         if self._is_text:
             self._parts.append(data)
+            self._chars += len(data)
+            if self._chars > MAX_CELL_CHARS:
+                raise self._book.refused(f"has a cell of more than {MAX_CELL_CHARS:,} characters")
 
     def _cell(self, value: str) -> tuple[str, str]:
         book, kind = self._book, self._kind
