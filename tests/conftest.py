@@ -29,6 +29,10 @@ PACING.mkdir(exist_ok=True)
 os.environ.setdefault("KARTRA_SYNC_PACING", str(PACING))
 os.environ.setdefault("XDG_STATE_HOME", str(PACING))  # nor is what was seen of their states
 
+# What ran on this machine before is kept for the user; tests are none.
+SEEN = Path(tempfile.gettempdir(), "kartra-sync-tests-state")
+os.environ.setdefault("XDG_STATE_HOME", str(SEEN))
+
 PIPELINE = """\
 pipeline: newsletter
 kartra:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from connectors.errors import ConfigError
@@ -72,7 +73,7 @@ def refuse_writing(statement: str, dialect: str) -> None:
         raise ConfigError("the query does not begin with SELECT or WITH: a source only reads")
     if any(piece.kind == "word" and piece.text.lower() == "into" for piece in pieces(statement, dialect)):
         raise ConfigError("the query writes a table or a file (INTO): a source only reads")
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in pairwise(words):
         if following == "(" and word in _REACHING_OUT:
             raise ConfigError(f"the query calls {word}(), which does more than read: a source only reads")
         if word == "(" and following in _WRITING:
@@ -81,9 +82,8 @@ def refuse_writing(statement: str, dialect: str) -> None:
 
 _READING = frozenset(("select", "with", "values", "table"))
 """What a statement may begin with. SHOW, EXPLAIN or CALL give no contacts."""
-_WRITING = frozenset(
-    ("insert", "update", "delete", "merge", "truncate", "create", "drop", "alter", "grant", "copy")
-)
+_WRITING = frozenset(("insert", "update", "delete", "merge"))
+"""What PostgreSQL takes in brackets behind WITH."""
 _REACHING_OUT = frozenset(
     (
         *("lo_export", "lo_import", "lo_from_bytea", "lo_put", "lo_unlink", "lo_create", "lowrite"),

@@ -10,11 +10,12 @@ from pipelines.calls.inventories import read_inventory
 from pipelines.changes.diff import diff_lead
 from pipelines.changes.inventory import Inventory, Missing
 from pipelines.config.file import read_pipeline
-from pipelines.config.load import LoadConfig
+from pipelines.config.load import LoadConfig, TransformConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.pull import PullConfig
 from pipelines.contacts.examples import broken_examples
 from pipelines.contacts.mapping import Mapped
+from pipelines.extract.hook_file import HookFile, read_hook_file
 from pipelines.extract.sources import words_notes
 from pipelines.extract.stage import check_columns, read_mapped
 from pipelines.extract.suppression import check_suppression
@@ -46,6 +47,7 @@ class Checked:
     """(column, word) of statuses that nobody knows."""
     missing: Counter[Missing] = field(default_factory=Counter)
     names_checked: bool = False
+    hook: HookFile | None = field(default=None, repr=False)
     problem: SyncError | None = None
 
     @property
@@ -86,6 +88,8 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     load = config.load
     if load is None:
         return
+    if load.transform is not None and not _is_played(load.transform, checked):
+        return
     source = open_records(load)
     checked.notes += [*source.notes, *words_notes(source), *check_columns(source, config, load)]
     for suppress in load.suppress:
@@ -111,6 +115,19 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     checked.notes += [
         f"custom field {new} is not there yet; a run creates it" for new in shortfall.new_fields
     ]
+
+
+def _is_played(transform: TransformConfig, checked: Checked) -> bool:
+    """Whether the hook is run: not before it was shown once."""
+    file = checked.hook = read_hook_file(transform)
+    checked.notes.append(file.told)
+    if file.is_new and file.remember():
+        checked.notes.append(
+            f"{transform.file.name} never ran here, so it was not run: read it; the next check plays it, and"
+            " goes through the records"
+        )
+        return False
+    return True
 
 
 def _check_pull(pull: PullConfig, checked: Checked) -> None:
