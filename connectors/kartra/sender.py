@@ -28,7 +28,7 @@ from connectors.kartra.limiter import THROTTLED_PAUSE_S, CallLimiter
 from connectors.kartra.profile import LeadProfile, parse_profile
 from connectors.kartra.route import is_loopback
 from connectors.kartra.transport import Endpoint, NoReplyError, NotSentError, Reply, Transport
-from connectors.kartra.wire import Credentials, encode_call
+from connectors.kartra.wire import Credentials, encode_call, refuse_secrets
 from connectors.privacy import first_words
 
 log = logging.getLogger("kartra_sync.client")
@@ -121,6 +121,10 @@ class Sender:
         ValueError where the call has more form fields than Kartra reads; it was not sent then.
         """
         return self._send(call, self._transport.prepare(encode_call(self._credentials, call)))
+
+    def refuse_secrets(self, call: Call) -> None:
+        """ValueError where a value is one of the credentials, which `send` refuses as well."""
+        refuse_secrets(self._credentials, call)
 
     def read(self, call: Call, *, usable: Callable[[Answer], bool] | None = None) -> Answer:
         """Send a call that only reads, until something usable comes back.

@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from urllib.parse import urlencode
 
+from connectors.errors import ConfigError
 from connectors.kartra.commands import Call, Lead, WireValue
 
 MAX_FORM_FIELDS = 900
 """PHP's max_input_vars is 1,000 by default; it drops the rest without a word (§1.3)."""
+
+SHORTEST_SECRET = 6
+"""What is shorter may be a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,31 @@ def bare_secret(text: str) -> str:
     return text.strip(" \t\r\n\v\f\u00a0\u200b\ufeff")
 
 
+class SecretInCallError(ConfigError, ValueError):
+    """A value to be sent is a credential itself: it would stand in an address book, for all to read."""
+
+
+def refuse_secrets(credentials: Credentials, call: Call) -> None:
+    """Raises SecretInCallError, without the value."""
+    secrets = {
+        secret: name
+        for name in ("app_id", "api_key", "api_password")
+        if len(secret := getattr(credentials, name)) >= SHORTEST_SECRET
+    }
+    values = [dict(action.params) for action in call.actions]
+    values += [_lead(lead) for lead in (call.lead, call.get_lead) if lead is not None]
+    for _, text in (pair for value in values for pair in _pairs("", value)):
+        if name := secrets.get(bare_secret(text)):
+            raise SecretInCallError(f"a value to be sent is the {name} itself: nothing of it was sent")
+
+
 def encode_call(credentials: Credentials, call: Call) -> str:
     """The body to post as `application/x-www-form-urlencoded`. It holds the credentials: keep it out of logs.
 
-    ValueError if the call has more than MAX_FORM_FIELDS fields, credentials included.
+    ValueError if the call has more than MAX_FORM_FIELDS fields, credentials included, or a value that is a
+    credential.
     """
+    refuse_secrets(credentials, call)
     form: dict[str, WireValue] = {
         "app_id": credentials.app_id,
         "api_key": credentials.api_key,

@@ -3,8 +3,10 @@
 import errno
 import gc
 import logging
+import resource
 import signal
 import sys
+from contextlib import suppress
 
 import click
 
@@ -47,9 +49,16 @@ def cli() -> None:
 
 
 def main() -> None:
+    _leave_no_core_file()
     streams.prepare()
     gc.set_threshold(GARBAGE_AFTER)
     leave(_carry_out(as_json="--json" in sys.argv[1:]))
+
+
+def _leave_no_core_file() -> None:
+    """The memory of this process holds credentials and people; a crash would write it into a folder."""
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _carry_out(*, as_json: bool) -> int:

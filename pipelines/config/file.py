@@ -4,14 +4,14 @@ The models of `config` say what a file may hold. No message shows a value, becau
 from the environment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from connectors.kartra.wire import Credentials
+from connectors.kartra.wire import SHORTEST_SECRET, Credentials, bare_secret
 from pipelines.config.document import SECRETS, Document, not_set
 from pipelines.config.dotenv import Variables, read_dotenv, refuse_address_of_another
 from pipelines.config.pipeline import PipelineConfig
@@ -38,11 +38,35 @@ def read_pipeline(path: Path, environ: Mapping[str, str]) -> PipelineConfig:
     except ValidationError as error:
         # Without the input: pydantic would quote the value in its message.
         errors += error.errors(include_url=False, include_context=False, include_input=False)
-    faults = _faults(document, errors)
+    faults = [*_faults(document, errors), *_secrets_in_values(document, variables.all)]
     if faults or config is None:
         raise config_error(path, faults)
     _refuse_address_of_another(document, variables)
     return config
+
+
+def _secrets_in_values(document: Document, variables: Mapping[str, str]) -> list[Fault]:
+    """Values that would carry a credential to where people read: a tag, a list, a field."""
+    names = set(document.secret_variables.values())
+    secrets = {bare for name in names if len(bare := bare_secret(variables.get(name, ""))) >= SHORTEST_SECRET}
+    text = "this is the value of a credential, which would be shown to everybody who sees it: write another"
+    return [
+        document.fault(where, text)
+        for where, value in _texts_of(document.data, ())
+        if where[0] != "kartra" and any(secret in value for secret in secrets)
+    ]
+
+
+def _texts_of(value: object, where: Where) -> Iterator[tuple[Where, str]]:
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*where, key), str(key)
+            yield from _texts_of(inner, (*where, key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _texts_of(inner, (*where, place))
 
 
 def _refuse_address_of_another(document: Document, variables: Variables) -> None:

@@ -155,6 +155,7 @@ class Delivery:
         task = step.task
         try:
             call = compile_change(task.change, task.snapshot, inventory)
+            self._run.client.refuse_secrets(call)
         except (KeyError, ValueError) as error:
             self._do(not_compiled(task, error))
             return
