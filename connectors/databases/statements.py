@@ -64,12 +64,13 @@ def refuse_writing(statement: str, dialect: str) -> None:
     The transaction refuses to write as well, where the database knows such; but what leaves the database, to
     a file, a program or another database, is no write for it.
     """
-    words = [
+    words: list[str] = [
         piece.text.strip('"`[]').lower()
         for piece in pieces(statement, dialect)
         if piece.kind in ("word", "name") or piece.text == "("
     ]
-    if next((word for word in words if word != "("), "") not in _READING:
+    first = next((word for word in words if word != "("), "")
+    if first not in _READING and not (first == "call" and dialect in MYSQL):  # its transaction cannot write
         raise ConfigError("the query does not begin with SELECT or WITH: a source only reads")
     if any(piece.kind == "word" and piece.text.lower() == "into" for piece in pieces(statement, dialect)):
         raise ConfigError("the query writes a table or a file (INTO): a source only reads")

@@ -17,8 +17,8 @@ from connectors.small_files import OtherThanSmallFileError, read_small
 from pipelines.words.nearest import nearest
 
 MAX_BYTES = 1024 * 1024
-MAX_NODES = 50_000
-"""The bound of keys and values; an alias counts each time it repeats them."""
+MAX_NODES = 20_000
+"""Keys and values, those that an alias repeats counted each time."""
 MAX_DEPTH = 64
 MAX_FAULTS = 100
 Where = tuple[str | int, ...]

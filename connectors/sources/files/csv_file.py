@@ -43,6 +43,7 @@ from connectors.sources.records import CHUNK_CHARS, RawRecord, next_chunk, rows_
 
 MAX_CELL_CHARS = 16 * 1024 * 1024  # bounds what a quote that is never closed may gather; Kartra takes 255
 MAX_RECORD_CHARS = 64 * 1024 * 1024
+MAX_RECORD_LINES = 500_000
 BYTES_A_ROW = 130
 """The assumed size of a record, by which a block is read as large as a chunk."""
 
@@ -282,7 +283,7 @@ class _Lines:
             raise StopIteration
         self.taken.append(line)
         self._taken_chars += len(line)
-        if self._taken_chars > MAX_RECORD_CHARS:
+        if self._taken_chars > MAX_RECORD_CHARS or len(self.taken) > MAX_RECORD_LINES:
             raise SourceError(
                 f"{self._name}, line {self.first_line}: a record without an end; is a quote missing?"
             )

@@ -79,6 +79,10 @@ def _answer(session: requests.Session, guard: "_Guard", url: str, name: str) -> 
             raise SourceError(f"{name} cannot be fetched from {here}: it is elsewhere, and nobody says where")
         url = _followed(url, place, f"{name} cannot be fetched: {here} redirects")
         guard.is_redirected = True
+        try:
+            guard.check_name(urlsplit(url).hostname or "")
+        except ForbiddenPeerError as error:
+            raise SourceError(f"{name} cannot be fetched: {here} redirects, and {error}") from error
     raise SourceError(f"{name} cannot be fetched from {_host(url)}: more than {MAX_REDIRECTS} redirects")
 
 
@@ -185,8 +189,20 @@ class _Guard:
         self.is_redirected = False
         self._began_here = False
 
+    def check_name(self, host: str) -> None:
+        """Of a host that is written as an address: a proxy would connect to it for us."""
+        try:
+            self.check("127.0.0.1" if host == "localhost" else host)
+        except ValueError:
+            return
+
+    def check_before(self, host: str, port: int) -> None:
+        """Raises ForbiddenPeerError, OSError: not even a connection is made where one of them leads."""
+        for *_, where in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            self.check(str(where[0]))
+
     def check(self, peer: str) -> None:
-        """Raises ForbiddenPeerError."""
+        """Raises ForbiddenPeerError, and ValueError for what is no address."""
         address = ipaddress.ip_address(peer.partition("%")[0])
         address = getattr(address, "ipv4_mapped", None) or address
         if address.is_link_local:
@@ -227,6 +243,10 @@ def _guarded(pool: type, guard: _Guard) -> type:
 
     class Connection(pool.ConnectionCls):  # type: ignore[misc, name-defined]
         def _new_conn(self) -> socket.socket:
+            try:
+                guard.check_before(self._dns_host, self.port)
+            except socket.gaierror as error:
+                raise urllib3.exceptions.NameResolutionError(self.host, self, error) from error
             sock: socket.socket = super()._new_conn()
             try:
                 guard.check(sock.getpeername()[0])

@@ -60,8 +60,16 @@ def open_jsonl(path: Path, *, encoding: str | None = None, chunk_rows: int = 20_
     columns, notes = named_columns(list(keys))
     what = "an array of objects" if is_array else "lines"
     said = f"read as {found.name}" + (f", {what}" if is_array else "")
+    places = {key: place for place, key in enumerate(keys)}
     return JsonLines(
-        columns, (said, *notes), found.words, file, found.name, is_array, tuple(keys), chunk_rows
+        columns,
+        (said, *notes),
+        found.words,
+        file,
+        found.name,
+        is_array,
+        places,
+        chunk_rows,
     )
 
 
@@ -75,7 +83,7 @@ class JsonLines:
     _file: WatchedFile
     _encoding: str
     _is_array: bool
-    _keys: tuple[str, ...]
+    _places: dict[str, int]
     _chunk_rows: int
 
     def chunks(self) -> Iterator[Chunk]:
@@ -90,8 +98,11 @@ class JsonLines:
     def _record(self, row: int, line: int, text: str, value: Any) -> RawRecord:
         if not isinstance(value, dict):
             return RawRecord(row, line, [text], "not a JSON object")
-        flat = _flat(value)
-        return record_of(row, line, [cell_of(flat.get(key, "")) for key in self._keys])
+        cells = [("", "")] * len(self._places)
+        for key, text in _flat(value).items():
+            if (place := self._places.get(key)) is not None:
+                cells[place] = cell_of(text)
+        return record_of(row, line, cells)
 
 
 class _Number(str):

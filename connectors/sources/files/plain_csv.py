@@ -154,10 +154,11 @@ def _not_blank(table: pa.Table) -> npt.NDArray[np.bool_] | None:
     first = pc.equal(pc.utf8_trim(table.column(0), characters=_WHITE), "")
     if not pc.any(first).as_py():
         return None
-    is_kept = np.ones(table.num_rows, dtype=np.bool_)
-    for place in np.flatnonzero(first.to_numpy(zero_copy_only=False)).tolist():
-        cells = table.slice(place, 1).to_pylist()[0].values()
-        is_kept[place] = bool("".join(cells).strip())
+    is_kept: npt.NDArray[np.bool_] = ~first.to_numpy(zero_copy_only=False).astype(np.bool_)
+    doubtful = table.filter(first)
+    cells = pc.binary_join_element_wise(*doubtful.columns, "")
+    says_something = pc.not_equal(pc.utf8_trim(cells, characters=_WHITE), "")
+    is_kept[~is_kept] = says_something.to_numpy(zero_copy_only=False)
     return is_kept
 
 
