@@ -308,7 +308,12 @@ OUTSIDE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
 book_probe("xlsx-entities", SHEET, r"^(<\?xml[^>]*\?>)?", ENTITIES)
 book_probe("xlsx-outside-entity", "xl/workbook.xml", r"^(<\?xml[^>]*\?>)?", OUTSIDE)
 book_probe("xlsx-deep", SHEET, "<sheetData>", lambda: "<sheetData>" + "<a>" * 100_000)
-book_probe("xlsx-endless-markup", SHEET, "<sheetData>", lambda: f"<sheetData x{random.Random(0).randbytes(4_500_000).hex()}")
+book_probe(
+    "xlsx-endless-markup",
+    SHEET,
+    "<sheetData>",
+    lambda: f"<sheetData x{random.Random(0).randbytes(4_500_000).hex()}",
+)
 book_probe("xlsx-large-cell", SHEET, r"(?s)<t>.*?</t>", lambda: f"<t>{'x' * 2_000_000}</t>")
 book_probe("xlsx-wide-reference", SHEET, 'r="A2"', 'r="ZZZZZZZ2"')
 book_probe("xlsx-high-row", SHEET, '<row r="2"', f'<row r="{"9" * 30}"')
@@ -498,4 +503,6 @@ def broken_parquet_probe(name: str, breaks: Callable[[bytes], bytes]) -> None:
 
 broken_parquet_probe("parquet-cut-off", lambda data: data[:-20])
 broken_parquet_probe("parquet-footer-of-gigabytes", lambda data: data[:-8] + b"\xff\xff\xff\x7f" + b"PAR1")
-broken_parquet_probe("parquet-footer-of-noise", lambda data: data[:-60] + random.Random(0).randbytes(52) + data[-8:])
+broken_parquet_probe(
+    "parquet-footer-of-noise", lambda data: data[:-60] + random.Random(0).randbytes(52) + data[-8:]
+)
