@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from connectors.kartra.sandbox import Account, CustomField, Sandbox
 from tests import warm_start
+from tests.json_shapes import check_shape
 
 pytest_plugins = ["tests.servers"]
 
@@ -99,6 +100,7 @@ class Project:
             except BaseException:
                 process.kill()
                 raise
+        check_shape(words, stdout)
         return Result(process.returncode, stdout, stderr)
 
     def run(self, *words: str) -> Result:

@@ -72,7 +72,7 @@ class FailureGuard:
         self._in_a_row = self._in_a_row + 1 if failed else 0
         if self._in_a_row >= FAILED_IN_A_ROW:
             raise GuardError(
-                f"{FAILED_IN_A_ROW} {self._each} in a row were refused or parked: stopped, the rest waits."
+                f"{FAILED_IN_A_ROW} {self._each} in a row were refused or held back: stopped, the rest waits."
                 " `kartra-sync rejects` says why"
             )
         if (
@@ -81,6 +81,6 @@ class FailureGuard:
             and self._max_failed.exceeded(self._failed, self._settled)
         ):
             raise GuardError(
-                f"{self._failed:,} of {self._settled:,} {self._each} were refused or parked, more than"
+                f"{self._failed:,} of {self._settled:,} {self._each} were refused or held back, more than"
                 " guards.max_failed allows: stopped, the rest waits. `kartra-sync rejects` says why"
             )

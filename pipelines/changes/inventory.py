@@ -168,3 +168,11 @@ def missing_message(missing: Counter[Missing]) -> str:
     if len(missing) > len(shown):
         lines.append(f"  and {len(missing) - len(shown):,} more")
     return "not in the Kartra account:\n" + "\n".join(lines)
+
+
+def missing_json(missing: Counter[Missing]) -> list[dict[str, str | int | None]]:
+    """`what` is wished for and not there, `near` a name that is."""
+    return [
+        {"what": mask_text(one.what), "near": one.near, "leads": count}
+        for one, count in sorted(missing.items())
+    ]

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from connectors.errors import ConfigError
-from pipelines.changes.inventory import missing_message
+from pipelines.changes.inventory import missing_json, missing_message
 from pipelines.cli.exits import DONE, USAGE, code_of
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json, print_lines
-from pipelines.contacts.held_back import held_back_lines, unclear_json, unclear_lines
+from pipelines.contacts.held_back import blocked_json, held_back_lines, unclear_json, unclear_lines
 from pipelines.verbs.check import Checked, check_files
 
 
@@ -67,10 +67,10 @@ def _json(checked: Checked) -> dict[str, Any]:
             "invalid": sum(checked.invalid.values()),
             "blocked": checked.blocked,
         },
-        "held_back": dict(checked.held_back.most_common()),
+        "blocked_reasons": blocked_json(checked.held_back),
         "unclear": unclear_json(checked.unclear),
         "names_checked": checked.names_checked,
-        "missing": {str(thing): count for thing, count in sorted(checked.missing.items())},
+        "missing": missing_json(checked.missing),
     }
 
 

@@ -90,7 +90,7 @@ class Played:
         checks = self.checks()
         return {
             "ok": all(checks.values()),
-            "checks": checks,
+            "checks": [{"promise": promise, "kept": kept} for promise, kept in checks.items()],
             "plan": {"calls": {"estimated": self.planned_calls}},
             "runs": [{"status": run.status, **run.summary.to_json()} for run in runs],
             "pull": {"status": self.pulled.status, **self.pulled.summary.to_json()},

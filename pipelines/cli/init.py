@@ -76,7 +76,9 @@ def init(
                 "preset": platform,
                 "fields": draft.fields,
                 "custom_fields": list(draft.custom),
-                "left_out": draft.left_out,
+                "left_out": [
+                    {"column": column, "reason": reason} for column, reason in draft.left_out.items()
+                ],
             }
         )
         return

@@ -87,7 +87,7 @@ def _columns(profile: Profile) -> list[dict[str, Any]]:
             "looks": dict(column.looks.most_common(3)),
             "samples": [] if column.is_secret else column.samples,
             "secret": column.is_secret,
-            "suspicious": dict(column.odd.most_common()),
+            "suspicious": [{"what": what, "cells": count} for what, count in column.odd.most_common()],
         }
         for column in profile.columns
     ]

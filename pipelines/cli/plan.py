@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from connectors.privacy import mask_address, mask_text
-from pipelines.changes.inventory import missing_message
+from pipelines.changes.inventory import missing_json, missing_message
 from pipelines.changes.shown import ShownChange, masked
 from pipelines.cli.change_lines import change_lines
 from pipelines.cli.exits import DONE, GUARDED, PENDING, USAGE
@@ -19,7 +19,7 @@ from pipelines.cli.output import print_json, print_json_rows, print_lines, print
 from pipelines.cli.plan_markdown import markdown_lines
 from pipelines.cli.screens import CALLS_A_DAY, plan_lines
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.contacts.held_back import unclear_json
+from pipelines.contacts.held_back import blocked_json, unclear_json
 from pipelines.errors import TriggerError
 from pipelines.load.cautions import Caution, cautions
 from pipelines.state.plans import SavedPlan
@@ -149,17 +149,19 @@ def _json(pipeline: str, result: PlanResult, told: list[Caution], now: datetime)
         **({"account": dict(summary.account)} if summary.account else {}),
         "rows": summary.counts.rows_json(),
         "leads": summary.counts.leads_json(),
-        "held_back": dict(summary.counts.held_back.most_common()),
+        "blocked_reasons": blocked_json(summary.counts.held_back),
         "unclear": unclear_json(summary.counts.unclear),
         "actions": dict(sorted(plan.actions.items())),
-        "triggered": {mask_text(what): count for what, count in plan.triggered.most_common()},
+        "triggered": [
+            {"what": mask_text(what), "leads": count} for what, count in plan.triggered.most_common()
+        ],
         "calls": {"estimated": result.calls},
         "seconds_estimated": round(result.seconds, 1),
         "ends_about": (now + timedelta(seconds=result.seconds)).isoformat(timespec="seconds"),
         "share_of_day": round(result.calls / CALLS_A_DAY, 6),
         "cautions": [one.to_json() for one in told],
         "collapsing": [{"row": row, "address": mask_address(address)} for row, address in result.collapsing],
-        "missing": {str(thing): count for thing, count in sorted(plan.missing.items())},
+        "missing": missing_json(plan.missing),
         "new_custom_fields": [
             {"identifier": mask_text(new.identifier), "type": new.type, "options": len(new.options)}
             for new in plan.new_fields

@@ -45,8 +45,8 @@ _LEADS = {
     "removed": "removed",
     "skipped": "left alone",
     "rejected": "refused by Kartra",
-    "parked": "parked",
-    "deferred": "left for the next run",
+    "parked": "held back: a person has to act",
+    "deferred": "waiting for the next run",
 }
 
 
@@ -237,7 +237,7 @@ _OPERATIONS = {
     "already_done": "done before, or so already",
     "refused": "refused",
     "refused_before": "refused before, not sent again",
-    "parked": "parked: nobody can prove what became of them",
+    "parked": "held back: nobody can prove what became of them",
     "unknown": "without an answer: the next run reads back what became of them",
     "deferred": "not sent",
     "to_do": "to be sent",

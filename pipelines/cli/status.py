@@ -14,6 +14,12 @@ from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.screens import account_lines
 from pipelines.verbs.status import status_of
 
+_WAITING = {
+    "unknown": "without an answer: the next run reads back what became of them",
+    "parked": "held back: kartra-sync parked tells why",
+    "rejected": "refused, and not sent again until something changes",
+}
+
 
 @click.command(epilog="Example:  kartra-sync status newsletter.yaml")
 @click.argument("file", required=False, type=FILE)
@@ -49,9 +55,9 @@ def _lines(pipeline: dict[str, Any]) -> Iterator[str]:
     ended = f"last run {last['started_at'][:19]} {last['status']}" if last else "never run"
     yield f"{pipeline['pipeline']}: {pipeline['leads']:,} leads in Kartra, {ended}"
     yield from account_lines(pipeline["account"] or {})
-    for word in ("unknown", "parked", "rejected"):
-        if pipeline["waiting"][word]:
-            yield f"  {pipeline['waiting'][word]:,} {word}"
+    for name, words in _WAITING.items():
+        if count := pipeline["waiting"][name]:
+            yield f"  {count:,} {words}"
     for operation, counts in pipeline.get("operations", {}).items():
         yield f"  {operation}: {', '.join(f'{count:,} {outcome}' for outcome, count in counts.items())}"
     if tables := pipeline.get("tables"):

@@ -36,5 +36,14 @@ def unclear_words(unclear: Mapping[tuple[str, str], int]) -> dict[str, Counter[s
     return by_column
 
 
-def unclear_json(unclear: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
-    return {column: dict(words.most_common()) for column, words in unclear_words(unclear).items()}
+def blocked_json(reasons: Counter[str]) -> list[dict[str, str | int]]:
+    """The commonest first."""
+    return [{"reason": reason, "rows": count} for reason, count in reasons.most_common()]
+
+
+def unclear_json(unclear: Mapping[tuple[str, str], int]) -> list[dict[str, str | int]]:
+    return [
+        {"column": column, "word": word, "rows": count}
+        for column, words in unclear_words(unclear).items()
+        for word, count in words.most_common()
+    ]

@@ -23,7 +23,7 @@ class Parked:
     key: str
     mode: str
     lead_id: str | None
-    kind: Literal["unproven", "refused"]
+    kind: Literal["unproven", "refused", "taken_back"]
     type: str | None
     what: str | None
     reason: str | None

@@ -19,7 +19,9 @@ from pipelines.extract.stage import find_record
 from pipelines.extract.suppression import suppressed_addresses, suppressed_by
 from pipelines.extract.transform import open_records
 from pipelines.state.leads import LeadState
+from pipelines.state.outbox import JournalEntry
 from pipelines.verbs.reading import store_of
+from pipelines.words.outcomes import word_of
 
 
 @dataclass(slots=True)
@@ -62,8 +64,12 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
         "blocked": winner.blocked if winner else None,
         "states": states,
         "decision": None if states else _first_decision(winner, refusals),
-        "journal": [asdict(entry) for entry in journal],
+        "journal": [_entry(entry) for entry in journal],
     }
+
+
+def _entry(entry: JournalEntry) -> dict[str, Any]:
+    return {**asdict(entry), "outcome": word_of(entry.outcome) if entry.outcome else None}
 
 
 def _in_source(load: LoadConfig, key: str) -> InSource:
@@ -107,7 +113,7 @@ def _decision(winner: Mapped | None, state: LeadState, refusals: Mapping[bytes, 
         return f"was refused: {reason}; sent again when its row changes"
     snapshot = Snapshot.from_json(state.snapshot, lead_id=state.lead_id)
     unproven = unproven_wishes(winner.lead, snapshot)
-    parked = f"parked: {why_parked(unproven)}" if unproven else ""
+    parked = f"held back: {why_parked(unproven)}" if unproven else ""
     if change := diff_lead(winner.lead, snapshot):
         return f"edit: {_describe(change)}" + (f"; {parked}" if parked else "")
     return parked or "nothing: no difference in what is sent"

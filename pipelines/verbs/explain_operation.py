@@ -12,6 +12,7 @@ from pipelines.extract.sources import open_source
 from pipelines.operations.journal import JournalEntry, OperationStore
 from pipelines.operations.rows import Row, read_rows
 from pipelines.verbs.reading import store_of
+from pipelines.words.outcomes import word_of
 
 
 def explain_operation(config: PipelineConfig, key: str, *, show: bool) -> dict[str, Any] | None:
@@ -45,7 +46,8 @@ def explain_operation(config: PipelineConfig, key: str, *, show: bool) -> dict[s
 
 def _entry(entry: JournalEntry) -> dict[str, Any]:
     told = asdict(entry)
-    return {**told, "operation": told.pop("do")}
+    outcome = word_of(entry.outcome) if entry.outcome else None
+    return {**told, "operation": told.pop("do"), "outcome": outcome}
 
 
 def _row(row: Row, *, show: bool) -> dict[str, Any]:

@@ -31,14 +31,16 @@ WHERE pipeline = :pipeline AND key = :key;
 
 -- name: parked(pipeline)
 -- What a pipeline does not send until somebody acts, one row per lead and thing, oldest first: effects that
--- may have landed (`unproven`), and wishes that Kartra refused for good (`refused`, `what` is null).
+-- may have landed (`unproven`), wishes that Kartra refused for good (`refused`, `what` is null), and wishes that an
+-- undo took back (`taken_back`).
 SELECT leads.key AS key, scopes.mode, leads.lead_id, 'unproven' AS kind, NULL AS type,
        json_extract(effect.value, '$[0]') || ' ' || json_extract(effect.value, '$[1]') AS what,
        NULL AS reason, leads.changed_at AS since
 FROM leads JOIN scopes USING (scope_id), json_each(leads.snapshot, '$.unproven') AS effect
 WHERE scopes.pipeline = :pipeline AND leads.unproven > 0
 UNION ALL
-SELECT refusals.key, scopes.mode, leads.lead_id, 'refused', refusals.type, NULL,
+SELECT refusals.key, scopes.mode, leads.lead_id,
+       CASE refusals.kind WHEN 'parked' THEN 'taken_back' ELSE 'refused' END, refusals.type, NULL,
        refusals.reason, refusals.refused_at
 FROM refusals JOIN scopes USING (scope_id)
 LEFT JOIN leads ON leads.scope_id = refusals.scope_id AND leads.key = refusals.key

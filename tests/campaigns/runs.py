@@ -78,6 +78,7 @@ def settle(project: Project, sandbox: Sandbox, findings: Findings) -> int:
 def resolve_truly(project: Project, sandbox: Sandbox, findings: Findings) -> int:
     """A person looks each parked lead up in Kartra and says what became of it; gives how many leads."""
     parked = project.command("parked", "p.yaml", "--json", "--show").json
+    parked["leads"] = [one for one in parked["leads"] if one["kind"] != "taken_back"]
     for one in parked["leads"]:
         answer = "--landed" if _landed(sandbox, one["lead_id"], one["what"]) else "--not-landed"
         words = () if one["what"] is None else ("--only", one["what"])

@@ -127,10 +127,10 @@ def test_check_compares_names_where_there_are_credentials_and_says_where_not(
                 "problems": [],
                 "notes": ["read as utf-8, delimiter ','"],
                 "rows": rows,
-                "held_back": {'no consent in the column "Consent"': 1},
-                "unclear": {},
+                "blocked_reasons": [{"reason": 'no consent in the column "Consent"', "rows": 1}],
+                "unclear": [],
                 "names_checked": True,
-                "missing": {},
+                "missing": [],
             }
         ],
     }
@@ -168,7 +168,7 @@ def test_check_of_several_files_judges_each_and_exits_with_the_worst(
         ("tagged.yaml", False),
     ]
     assert done.json["files"][1]["problems"] == ['typo.yaml:9:3: load.kee: unknown key; did you mean "key"?']
-    assert done.json["files"][2]["missing"] == {'tag "Importd"; did you mean "Imported"?': 1}
+    assert done.json["files"][2]["missing"] == [{"what": 'tag "Importd"', "near": "Imported", "leads": 1}]
 
 
 def test_status_and_runs_of_a_pipeline_that_never_ran(project: Project, sandbox: Sandbox) -> None:
@@ -225,7 +225,7 @@ def test_status_and_runs_tell_of_the_last_runs_and_need_no_credentials(
     assert told.stdout == (
         f"newsletter: 1 leads in Kartra, last run {started} partial\n"
         f"  account {first['account']['fingerprint']}\n"
-        "  1 rejected\n"
+        "  1 refused, and not sent again until something changes\n"
     )  # fmt: skip
 
 
@@ -282,7 +282,7 @@ def test_explain_says_that_a_new_lead_was_refused(
     done = project.command("explain", "p.yaml", "lead1@example.org")
     told = f"decision: was refused: {reason}; sent again when its row changes"
     assert (done.code, told in done.stdout.splitlines()) == (0, True)
-    assert f"rejected (245: {reason})" in done.stdout
+    assert f"refused (245: {reason})" in done.stdout
     project.contacts([contact(1, City="Porto")])
     changed = project.command("explain", "p.yaml", "lead1@example.org", "--json").json["decision"]
     assert changed.startswith("create: first_name, city, note, ")

@@ -40,7 +40,7 @@ def test_parked_lists_what_waits_and_why(project: Project, sandbox: Sandbox) -> 
     assert shown["leads"][1]["reason"] == error_type("245").explanation
     waiting = project.command("status", "p.yaml", "--json").json["pipelines"][0]["waiting"]
     assert waiting == {"unknown": 0, "parked": 1, "rejected": 1}
-    assert "parked: calendars Webinar: Tuesday" in project.command("explain", "p.yaml", ADDRESS).stdout
+    assert "held back: calendars Webinar: Tuesday" in project.command("explain", "p.yaml", ADDRESS).stdout
 
 
 def test_nothing_is_parked_where_nothing_ran(project: Project, sandbox: Sandbox) -> None:

@@ -101,12 +101,12 @@ def test_a_failure_guard_says_what_happened() -> None:
     with pytest.raises(GuardError) as refusal:
         stop_by(in_a_row, 25)
     assert str(refusal.value) == (
-        "25 leads in a row were refused or parked: stopped, the rest waits. `kartra-sync rejects` says why"
+        "25 leads in a row were refused or held back: stopped, the rest waits. `kartra-sync rejects` says why"
     )
     with pytest.raises(GuardError) as refusal:
         stop_by(share, 1)
     assert str(refusal.value) == (
-        "1 of 1 leads were refused or parked, more than guards.max_failed allows: stopped, the rest waits."
+        "1 of 1 leads were refused or held back, more than guards.max_failed allows: stopped, the rest waits."
         " `kartra-sync rejects` says why"
     )
 

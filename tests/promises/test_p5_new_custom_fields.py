@@ -69,7 +69,7 @@ def first_load(project: Project, sandbox: Sandbox) -> tuple[list[Result], int, l
 def test_p5_check_and_plan_name_the_fields_that_a_run_would_create(scenes: Scenes) -> None:
     (checked, planned, words), sent, (first, *_), _ = scenes["first_load"]
     (found,) = checked.json["files"]
-    assert (checked.code, found["missing"]) == (0, {})
+    assert (checked.code, found["missing"]) == (0, [])
     told = ["shoe (drop_down, 3 options)", "colours (checkbox, 3 options)", "about (text_area)"]
     assert found["notes"][1:] == [f"custom field {one} is not there yet; a run creates it" for one in told]
     assert planned.json["new_custom_fields"] == [

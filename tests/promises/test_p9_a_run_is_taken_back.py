@@ -136,6 +136,7 @@ def test_p9_the_next_run_does_not_send_the_same_again_and_says_why(scenes: Scene
     assert seen["again"].json["calls"]["sent"] == 0
     assert len(seen["shown"]["leads"]) == 2
     assert "--send-again" in seen["shown"]["leads"][0]["reason"]
+    assert {one["kind"] for one in seen["shown"]["leads"]} == {"taken_back"}
 
 
 def test_p9_a_second_undo_finds_nothing_and_an_undo_of_an_undo_is_refused(scenes: Scenes) -> None:
