@@ -518,8 +518,23 @@ class NotAdopted(TypedDict):
     undone: int
 
 
+class SavedPlan(TypedDict):
+    plan_id: str
+    pipeline: str
+    mode: str
+    state: str
+    made_at: str
+    made_by: str
+    expires_at: str | None
+
+
+class SavedPlans(TypedDict):
+    plans: list[SavedPlan]
+
+
 SHAPES: Mapping[str, tuple[int, Any]] = {
     "adopt": (1, Adopt | NotAdopted),
+    "apply": (1, Run),
     "call": (1, Called | Commands),
     "check": (2, Check),
     "demo": (2, Demo),
@@ -533,6 +548,7 @@ SHAPES: Mapping[str, tuple[int, Any]] = {
     "outcomes": (1, Outcomes | Written),
     "parked": (1, Parked),
     "plan": (2, Plan),
+    "plans": (1, SavedPlans),
     "reconcile": (1, Reconciled),
     "rejects": (2, Rejects | Written),
     "report": (1, Report),

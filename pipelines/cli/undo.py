@@ -14,6 +14,7 @@ from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.progress import progress_bar
+from pipelines.cli.question import Pause
 from pipelines.cli.screens import account_lines
 from pipelines.cli.signals import Stop
 from pipelines.config.pipeline import PipelineConfig
@@ -83,13 +84,13 @@ def undo(
         return _let_go(read_file(file), run, as_json=as_json)
     config = read_file(file)
     leads: list[dict[str, Any]] = []
-    asked = Asked(
-        run,
-        stop_sequences=stop_sequences,
-        agreed=lambda plan: yes or _ask(config, plan, quiet=as_json),
-        see=(lambda lead: leads.append(_lead_json(lead, show=show))) if changes else lambda _: None,
-    )
     with progress_bar() as progress:
+        asked = Asked(
+            run,
+            stop_sequences=stop_sequences,
+            agreed=lambda plan: yes or _ask(config, plan, stop, progress.paused),
+            see=(lambda lead: leads.append(_lead_json(lead, show=show))) if changes else lambda _: None,
+        )
         caller = Caller(approved=yes, stopping=stop.asked, progress=progress)
         result = (plan_undo if plan_only else undo_run)(config, asked, caller)
     if as_json:
@@ -111,13 +112,18 @@ def _let_go(config: PipelineConfig, run: str, *, as_json: bool) -> int:
     return DONE
 
 
-def _ask(config: PipelineConfig, plan: UndoPlan, *, quiet: bool) -> bool:
+def _ask(config: PipelineConfig, plan: UndoPlan, stop: Stop, paused: Pause) -> bool:
     """Only where somebody sits in front of it."""
-    if not sys.stdin.isatty() or quiet:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    for line in plan_lines(config, plan):
-        click.echo(line, err=True)
-    return click.confirm(f"Take this back from {plan.leads:,} leads?", err=True)
+    with paused(), stop.interruptible():
+        for line in plan_lines(config, plan):
+            click.echo(line, err=True)
+        try:
+            return click.confirm(f"Take this back from {plan.leads:,} leads?", err=True)
+        except click.Abort:  # the end of the input, or Ctrl-C
+            click.echo(err=True)
+            return False
 
 
 def _code(result: UndoResult) -> int:
