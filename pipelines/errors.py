@@ -31,6 +31,17 @@ class StalePlanError(SyncError):
     """A saved plan does not hold any more, or was applied."""
 
 
+class WrongModeError(GuardError):
+    """The App is in another mode than the file says: `shown`, by how Kartra has stored an address.
+
+    `keys` are those of leads that were created in it just now.
+    """
+
+    def __init__(self, message: str, *, shown: str, keys: frozenset[str] = frozenset()) -> None:
+        super().__init__(message)
+        self.shown, self.keys = shown, keys
+
+
 class SurroundingsError(SyncError):
     """The machine refused something: no space, no permission, no memory, no such folder."""
 

@@ -70,6 +70,8 @@ LEAD_DELETED = "245"
 # 230 and 229 concern the step alone, but a wrong step is as wrong for every lead as a wrong name.
 NO_SUCH_NAME = frozenset({"209", "212", "214", "219", "220", "229", "230", "231"})
 """The account has no tag, list, sequence or step of this name; 229, a malformed step, counts as well."""
+WRONG_STEP = frozenset({"229", "230"})
+"""The sequence itself is there."""
 NOT_PERMITTED = "262"
 """The App may not use the command: it would be refused for every lead."""
 FIELD_EXISTS = "264"

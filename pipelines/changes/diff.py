@@ -58,8 +58,13 @@ class Change:
         return self.writes_profile or bool(self.steps)
 
 
-def diff_lead(desired: DesiredLead, snapshot: Snapshot | None) -> Change:
-    """The change that turns `snapshot` into `desired`; None is a lead that we have not sent yet."""
+def diff_lead(
+    desired: DesiredLead, snapshot: Snapshot | None, withdrawn: Collection[Unwanted] = frozenset()
+) -> Change:
+    """The change that turns `snapshot` into `desired`; None is a lead that we have not sent yet.
+
+    `withdrawn` names have left the pipeline file: they are taken back even where the record is silent.
+    """
     if snapshot is None:
         return Change(
             create=True,
@@ -82,7 +87,7 @@ def diff_lead(desired: DesiredLead, snapshot: Snapshot | None) -> Change:
             if not same_value(value, snapshot.custom_fields.get(name, ""))
             and ("custom_fields", name) not in snapshot.kept
         },
-        steps=_steps(desired, snapshot),
+        steps=_steps(desired, snapshot, withdrawn),
     )
 
 
@@ -104,14 +109,20 @@ def theirs(desired: DesiredLead, snapshot: Snapshot | None) -> frozenset[Unwante
     return frozenset((kind, name) for kind, name in anew if name not in WISH[kind].given(snapshot))
 
 
-def removal(snapshot: Snapshot, on_removed: Sequence[str]) -> Change:
-    """The change for a lead whose contact left the source: takes back what we gave and nothing else."""
+def removal(
+    snapshot: Snapshot, on_removed: Sequence[str], withdrawn: Collection[Unwanted] = frozenset()
+) -> Change:
+    """The change for a lead whose contact left the source: takes back what we gave and nothing else.
+
+    `withdrawn` names have left the pipeline file, and go as well.
+    """
     return Change(
         steps=tuple(
             Step(wish.takes.cmd, name)
             for wish in KEPT_UP
-            if wish.takes is not None and wish.taken_by in on_removed
+            if wish.takes is not None
             for name in sorted(wish.given(snapshot))
+            if wish.taken_by in on_removed or (wish.collection, name) in withdrawn
         )
     )
 
@@ -207,8 +218,12 @@ def joined(value: CustomValue) -> str:
     return value if isinstance(value, str) else "; ".join(value)
 
 
-def _steps(desired: DesiredLead, snapshot: Snapshot) -> tuple[Step, ...]:
-    kept_up = [(*_taken(wish, desired, snapshot), *_owed(wish, desired, snapshot)) for wish in KEPT_UP]
+def _steps(
+    desired: DesiredLead, snapshot: Snapshot, withdrawn: Collection[Unwanted] = frozenset()
+) -> tuple[Step, ...]:
+    kept_up = [
+        (*_taken(wish, desired, snapshot, withdrawn), *_owed(wish, desired, snapshot)) for wish in KEPT_UP
+    ]
     # Everything that takes away comes before what begins: a lead leaves one sequence before it enters the
     # next.
     taken = [_taken(wish, desired, snapshot) for wish in ONCE_ONLY]
@@ -227,13 +242,17 @@ def _owed(wish: Wish, desired: DesiredLead, snapshot: Snapshot) -> list[Step]:
     ]
 
 
-def _taken(wish: Wish, desired: DesiredLead, snapshot: Snapshot) -> list[Step]:
+def _taken(
+    wish: Wish, desired: DesiredLead, snapshot: Snapshot, withdrawn: Collection[Unwanted] = frozenset()
+) -> list[Step]:
     """The steps that take away: what we gave and nobody asks for any more, and what is unwanted."""
     if wish.takes is None:
         return []
     gone = {name for kind, name in desired.unwanted - snapshot.unwanted if kind == wish.collection}
-    if not wish.once_only and wish.collection not in desired.silent:
-        gone |= wish.given(snapshot).difference(wish.names(desired))
+    if not wish.once_only:
+        ours = wish.given(snapshot).difference(wish.names(desired))
+        is_silent = wish.collection in desired.silent
+        gone |= {name for name in ours if not is_silent or (wish.collection, name) in withdrawn}
     return [Step(wish.takes.cmd, name) for name in sorted(gone)]
 
 

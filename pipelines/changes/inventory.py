@@ -1,7 +1,7 @@
 """The names that an account has, and the names that a wish needs and the account lacks. Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from connectors.privacy import mask_text
 from pipelines.changes.diff import Change, joined
 from pipelines.config.custom_fields import NewField
 from pipelines.contacts.lead import UNREADABLE, CustomValue, UnreadableTextError, Unwanted
-from pipelines.contacts.wishes import WISH
+from pipelines.contacts.wishes import WISH, Cause, wish_of
 from pipelines.words.nearest import nearest
 
 MISSING_SHOWN = 30
@@ -58,10 +58,7 @@ class Inventory:
     @property
     def note(self) -> str | None:
         """A remark on names that cannot be compared, or None."""
-        if not self.unlisted:
-            return None
-        kinds = " and ".join(sorted(self.unlisted))
-        return f"the App may not list {kinds} (262): their names are not compared before they are sent"
+        return unlisted_note(self.unlisted)
 
     def has_room_for(self, identifier: str) -> bool:
         """Whether a custom field of that name can be created. Names that differ only in case are taken."""
@@ -120,6 +117,15 @@ def missing_in(
             yield from _missing_options(definition, value)
 
 
+def are_all_listed(causes: Iterable[Cause], inventory: Inventory) -> bool:
+    """Whether the account has every name that these commands need; one that no list holds, is none."""
+    for cmd, label in causes:
+        wish = wish_of(cmd)
+        if wish is None or wish.listed_as is None or label not in getattr(inventory, wish.collection):
+            return False
+    return True
+
+
 @lru_cache(maxsize=1024)
 def _near(name: str, known: frozenset[str]) -> str | None:
     """The nearest name. Cached, because every lead with a misspelt tag misses it."""
@@ -159,6 +165,14 @@ def _option_id(definition: CustomFieldDefinition, label: str) -> str:
     if len(alike) != 1:
         raise KeyError(label)
     return alike[0]
+
+
+def unlisted_note(kinds: Collection[str]) -> str | None:
+    """What a person should know of names that the App may not list."""
+    if not kinds:
+        return None
+    named = " and ".join(sorted(kinds))
+    return f"the App may not list {named} (262): their names are not compared before they are sent"
 
 
 def missing_message(missing: Counter[Missing]) -> str:

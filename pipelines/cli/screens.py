@@ -83,6 +83,8 @@ def account_lines(account: Mapping[str, str | None]) -> Iterator[str]:
     """Whose account it is: by its name, or by a fingerprint where the file gives none."""
     if account:
         mode = ", Test mode" if account["mode"] == "test" else ""
+        if account.get("shown") not in (None, account["mode"]):
+            mode = f", the file says {account['mode']} and the App was in {account['shown']} mode"
         yield f"  account {account['name'] or account['fingerprint']}{mode}"
 
 

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
-from connectors.privacy import mask_text
 from pipelines.config.load import LoadConfig
 from pipelines.config.values import Value
 from pipelines.config.wishes import TAKEN_BY, PointsConfig
@@ -12,11 +12,11 @@ from pipelines.contacts.lead import CalendarClass, DesiredLead, Points, Record, 
 from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.parts import Part
 from pipelines.contacts.values import Read, UnusableError, distinct, listed, reader
-from pipelines.contacts.wishes import WISH, wanted
+from pipelines.contacts.wishes import wanted
 
 
 def asked(load: LoadConfig, columns: tuple[str, ...]) -> Part[DesiredLead]:
-    tags, lists = _names(load, load.tags, columns), _names(load, load.lists, columns)
+    tags, lists = _names(load, "tags", columns), _names(load, "lists", columns)
     points = load.points if load.points and load.points.column in (None, *columns) else None
     sequences, unwanted = _sequences(load, columns), _unwanted(load, columns)
     calendars = tuple(
@@ -36,14 +36,23 @@ def asked(load: LoadConfig, columns: tuple[str, ...]) -> Part[DesiredLead]:
             silent=frozenset(name for name, is_silent in silent.items() if is_silent),
             unwanted=unwanted(record),
         )
-        for collection, name in sorted(lead.unwanted & wanted(lead)) if lead.unwanted else ():
-            what = f'{WISH[collection].one} "{mask_text(name)}"'
-            raise UnusableError(f"the {what} is asked for and is to be taken off as well")
-        return lead
+        overruled = lead.unwanted & wanted(lead) if lead.unwanted else frozenset()
+        return _without(lead, overruled) if overruled else lead
 
     elsewhere = ("load.fields.", "load.custom_fields.", *INDISPENSABLE)
     read = [column for place, column in used_columns(load) if not place.startswith(elsewhere)]
     return Part(distinct(column for column in read if column in columns), asked)
+
+
+def _without(lead: DesiredLead, overruled: frozenset[Unwanted]) -> DesiredLead:
+    """What is to be taken off a person wins over what would give it to them."""
+    return replace(
+        lead,
+        tags=tuple(name for name in lead.tags if ("tags", name) not in overruled),
+        lists=tuple(name for name in lead.lists if ("lists", name) not in overruled),
+        sequences=tuple(one for one in lead.sequences if ("sequences", one[0]) not in overruled),
+        overruled=overruled,
+    )
 
 
 def _sequences(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record], tuple[tuple[str, str], ...]]:
@@ -125,12 +134,16 @@ def _points(wish: PointsConfig | None, record: Record) -> Points | None:
 
 
 def _names(
-    load: LoadConfig, elements: tuple[str | Value, ...], columns: tuple[str, ...]
+    load: LoadConfig, collection: str, columns: tuple[str, ...]
 ) -> Callable[[Record], tuple[tuple[str, ...], bool]]:
-    """The names a record asks for, and whether it is silent on some of them."""
+    """The names a record asks for, and whether it is silent on some of them.
+
+    An empty list in the file asks for none; without the key the file does not speak of them.
+    """
+    elements: tuple[str | Value, ...] = getattr(load, collection)
     readable = [one for one in elements if can_be_read(one, columns)]
     readers: list[str | Read] = [one if isinstance(one, str) else reader(one) for one in readable]
-    always_silent = not readers or len(readable) < len(elements)
+    always_silent = collection not in load.model_fields_set or len(readable) < len(elements)
 
     def names_of(record: Record) -> tuple[tuple[str, ...], bool]:
         names: list[str] = []

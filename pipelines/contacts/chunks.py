@@ -40,6 +40,8 @@ class MappedChunk:
     originals: tuple[int, bytes] | None
     held_back: Counter[str] = field(default_factory=Counter)
     unclear: Counter[tuple[str, str]] = field(default_factory=Counter)
+    former: tuple[tuple[int, str], ...] = ()
+    """(row, key) of each record under the former sync key, where that has changed."""
 
 
 class ChunkMapper:

@@ -57,8 +57,15 @@ def fingerprint(load: LoadConfig, columns: tuple[str, ...], forgotten: Forgotten
     read = tuple(sorted(read_columns(load, columns).intersection(unique_names(columns))))
     section = load.model_dump_json(exclude=set(NOT_MAPPED))
     everyone = sorted(forgotten.hashes) if forgotten else []
-    parts = [json.dumps(read), section, code_digest(), *(one.hex() for one in everyone)]
+    parts = [json.dumps(read), section, *emptied(load), code_digest(), *(one.hex() for one in everyone)]
     return Fingerprint(read, blake2b("\n".join(parts).encode(), digest_size=16).digest())
+
+
+def emptied(load: LoadConfig) -> list[str]:
+    """Names of which the file wants none, which is not the same as not speaking of them."""
+    return [
+        f"no {key}" for key in ("tags", "lists") if key in load.model_fields_set and not getattr(load, key)
+    ]
 
 
 class Gathered:

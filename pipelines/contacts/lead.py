@@ -68,6 +68,8 @@ class DesiredLead:
     calendars: tuple[CalendarClass, ...] = ()
     silent: frozenset[str] = frozenset()
     unwanted: frozenset[Unwanted] = frozenset()
+    overruled: frozenset[Unwanted] = frozenset()
+    """What of `unwanted` the record asks for as well; nobody gets it."""
 
     def to_json(self) -> str:
         """The byte form that is hashed: sorted keys, sorted names, no spaces, UTF-8."""
@@ -80,6 +82,7 @@ class DesiredLead:
                 **({"points": points} if points else {}),
                 **({"calendars": calendars} if calendars else {}),
                 **({"unwanted": sorted(self.unwanted)} if self.unwanted else {}),
+                **({"overruled": sorted(self.overruled)} if self.overruled else {}),
                 "email": self.email,
                 "fields": dict(self.fields),
                 "custom_fields": dict(self.custom_fields),
@@ -112,6 +115,7 @@ class DesiredLead:
             calendars=tuple(CalendarClass(*one) for one in stored.get("calendars", ())),
             silent=frozenset(stored["silent"]),
             unwanted=frozenset((kind, name) for kind, name in stored.get("unwanted", ())),
+            overruled=frozenset((kind, name) for kind, name in stored.get("overruled", ())),
         )
 
 

@@ -21,12 +21,14 @@ def merge_leads(earlier: DesiredLead, later: DesiredLead) -> DesiredLead:
         )
         for wish in WISHES
     }
+    overruled = (earlier.overruled - wanted(later)) | later.overruled
     return DesiredLead(
         email=later.email,
         fields=_merged(earlier.fields, later.fields),
         custom_fields=_merged(earlier.custom_fields, later.custom_fields),
         silent=earlier.silent & later.silent,
         unwanted=(earlier.unwanted - wanted(later)) | later.unwanted,
+        overruled=overruled,
         **asked,
     )
 

@@ -362,6 +362,12 @@ _OF_COMMAND = {
 }
 
 
+def wish_of(cmd: str) -> Wish | None:
+    """The wish that a command gives or takes."""
+    known = _OF_COMMAND.get(cmd)
+    return known[0] if known else None
+
+
 def wanted(lead: DesiredLead) -> frozenset[Unwanted]:
     """The names that a lead asks for, in the form of `unwanted`."""
     return frozenset(

@@ -10,7 +10,7 @@ from connectors.sources.database.query import SqlQuery
 from connectors.sources.database.watermark import from_json, to_json
 from pipelines.config.load import LoadConfig
 from pipelines.config.sources import IncrementalOptions, SqlOptions
-from pipelines.contacts.fingerprint import NOT_MAPPED
+from pipelines.contacts.fingerprint import NOT_MAPPED, emptied
 from pipelines.extract.cells import Cleaned
 from pipelines.extract.transform import Transformed
 from pipelines.state.store import Store
@@ -28,7 +28,8 @@ class Extract:
     load: LoadConfig
     _new: NewRows | None = None
     _digest: bytes = b""
-    _is_full: bool = True
+    is_whole: bool = True
+    """Whether all of it is read."""
 
     def settled(self, store: Store, summary: Summary) -> None:
         """Called after a run without an error: moves the watermark if no row has to be read again.
@@ -39,7 +40,7 @@ class Extract:
             return
         if summary.counts.leads["deferred"] or summary.counts.leads["parked"]:
             return
-        store.watermarks.move(self._digest, to_json(self._new.highest), is_full=self._is_full)
+        store.watermarks.move(self._digest, to_json(self._new.highest), is_full=self.is_whole)
 
 
 def extract_of(
@@ -109,5 +110,5 @@ def _asked(options: SqlOptions, incremental: IncrementalOptions) -> bytes:
 
 def _mapping(load: LoadConfig) -> bytes:
     """A hash of the mapping: after a change, rows that were read have to be read again."""
-    section = load.model_dump_json(exclude=set(NOT_MAPPED))
+    section = "\n".join([load.model_dump_json(exclude=set(NOT_MAPPED)), *emptied(load)])
     return blake2b(section.encode(), digest_size=HALF_BYTES).digest()

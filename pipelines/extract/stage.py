@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 from connectors.sources import Chunk, Source
@@ -15,9 +16,10 @@ from pipelines.contacts.columns import naming_file
 from pipelines.contacts.contract import contract_notes
 from pipelines.contacts.fingerprint import Gathered, fingerprint, raw_hashes
 from pipelines.contacts.known_records import KnownRecords
-from pipelines.contacts.lead import DesiredLead, Record, digest, shape
+from pipelines.contacts.lead import DesiredLead, Record, Unwanted, digest, shape
 from pipelines.contacts.mapping import Invalid, Mapped, mapper, read_columns
 from pipelines.contacts.merge import merge_leads
+from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.originals import unpack
 from pipelines.errors import GuardError
 from pipelines.extract.read_ahead import one_ahead
@@ -27,6 +29,8 @@ from pipelines.state.store import Store
 from pipelines.summary import Summary
 
 SHOWN_GROUPS = 5
+BY_ADDRESS = "email"
+"""The sync key that is the address; any other is `column` and its name."""
 
 
 def stage(
@@ -38,17 +42,21 @@ def stage(
     run_id: str | None,
     between: Callable[[], None] = lambda: None,
     skip_known: bool = False,
+    withdrawn: frozenset[Unwanted] = frozenset(),
+    former_key: str | None = None,
 ) -> bytes:
     """Fill the staging table; one record per key is left in it. Counts rows in `summary`.
 
     Returns a digest of all that was read, suppressed addresses included.
 
     With `skip_known`, records that are as Kartra acknowledged them count as unchanged leads and are not
-    staged; the result is the same otherwise. `between` is called after each chunk. Raises SourceError,
-    ConfigError, and GuardError for `duplicates: error`.
+    staged; the result is the same otherwise. `between` is called after each chunk. `withdrawn` names have
+    left the pipeline file: records of leads that hold one are staged. `former_key` is the sync key before
+    this one, if it has changed. Raises SourceError, ConfigError, and GuardError for `duplicates: error`.
     """
-    staging = _Staging(source, load, store, summary, run_id, between)
+    staging = _Staging(source, load, store, summary, run_id, between, former_column(source, former_key))
     store.staging.begin(unpack)
+    store.given.find_holders(withdrawn)
     suppressed = Gathered()
     for suppress in load.suppress:
         for addresses in suppressed_addresses(suppress):
@@ -64,11 +72,13 @@ def stage(
     while known is not None and known.leave_out_shared():
         store.staging.begin_again(run_id, rejects)
         staging.read(known)
+    if former_key == BY_ADDRESS:
+        store.staging.fill_former()
     with summary.timings.stage("duplicates"):
         _settle(load, store, summary, run_id)
     if known is not None and known.seen_count:
         summary.counts.leads["unchanged"] = known.seen_count
-        if load.on_removed:
+        if load.on_removed or withdrawn:
             store.staging.note_unseen(known.unseen())
     return suppressed.digest() + staging.gathered.digest()
 
@@ -116,6 +126,7 @@ def _known_records(load: LoadConfig, store: Store) -> KnownRecords | None:
         return None
     known = KnownRecords(store.leads.raw_hashes())
     known.leave_out(store.leads.raw_hashes_of_suppressed())
+    known.leave_out(store.given.raw_hashes_of_holders())
     return known
 
 
@@ -130,7 +141,10 @@ class _Staging:
         summary: Summary,
         run_id: str | None,
         between: Callable[[], None],
+        former: str | None = None,
     ) -> None:
+        """`former`: the column of the former sync key, where the source has it."""
+        self._former = former
         self._source, self._load, self._store, self._summary = source, load, store, summary
         self._run_id, self._between = run_id, between
         forgotten = store.forgetting.forgotten()
@@ -150,6 +164,8 @@ class _Staging:
                 self._summary.counts.invalid += len(one.rejects)
                 self._summary.counts.held_back.update(one.held_back)
                 self._summary.counts.unclear.update(one.unclear)
+                if one.former:
+                    self._store.staging.add_former(one.former)
                 if one.staged or one.rejects:
                     with self._summary.timings.stage("stage"):
                         self._store.staging.add(one.staged, one.rejects, self._run_id, one.originals)
@@ -169,6 +185,7 @@ class _Staging:
     def _mapped(self, chunks: Iterator[Chunk], known: KnownRecords | None) -> Generator[MappedChunk]:
         stage_of = self._summary.timings.stage
         for chunk in chunks:
+            former = () if self._former is None else _cells(chunk, self._former)
             with stage_of("hash"):
                 hashes = raw_hashes(chunk.frame, self._under, self._mapper.marked(chunk))
                 self.gathered.add(hashes)
@@ -176,7 +193,7 @@ class _Staging:
                 is_new = None if known is None else ~known.see(hashes)
             with stage_of("map"):
                 mapped = self._mapper.map(chunk, hashes, is_new)
-            yield mapped
+            yield replace(mapped, former=former) if former else mapped
 
 
 def _readable(source: Source, load: LoadConfig, leave: Callable[[int], None]) -> Iterator[Chunk]:
@@ -190,6 +207,18 @@ def _chosen(chunks: Iterator[Chunk], load: LoadConfig, leave: Callable[[int], No
         of_load = chosen(chunk, load.only)
         leave(len(chunk.frame) - len(of_load.frame))
         yield of_load
+
+
+def _cells(chunk: Chunk, column: str) -> tuple[tuple[int, str], ...]:
+    """(row, key) of each record."""
+    cells = (normal_cell(str(cell)) for cell in chunk.frame[column])
+    return tuple(zip(chunk.frame.index.tolist(), cells, strict=True))
+
+
+def former_column(source: Source, former_key: str | None) -> str | None:
+    """The column of a former sync key, if the source still has it."""
+    kind, _, column = (former_key or "").partition(" ")
+    return column if kind == "column" and column in source.columns else None
 
 
 def _ignore(_: int) -> None:

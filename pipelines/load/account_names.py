@@ -78,20 +78,34 @@ class AccountInventory:
         self._kept, self._client, self._pool = kept, client, pool
         self._kinds = tuple(kinds_used(load) if kinds is None else kinds)
         self._current: Inventory | None = None
+        self._are_fields_of_now = False
 
-    def calls_needed(self, *, creating: int = 0) -> int:
-        """The calls that a run spends on reading lists and on creating so many custom fields."""
+    def calls_needed(self, *, creating: int = 0, fields: bool = False) -> int:
+        """The calls that a run spends on reading lists and on creating so many custom fields.
+
+        `fields`: whether custom fields are filled.
+        """
         if creating:
             # A kept list that lacks a field is asked for again before the field counts as missing, and one
             # more list shows the fields made.
             return len(self._kinds) + creating + 1
-        return 0 if self._stored() else len(self._kinds)
+        return int(fields) if self._stored() else len(self._kinds)
 
     def current(self) -> Inventory:
         """The lists: kept ones if fresh, else from Kartra. Raises FatalApiError, RetryableApiError."""
         if self._current is None:
             self._current = self._stored() or self.asked()
         return self._current
+
+    def with_fields_of_now(self) -> Inventory:
+        """As `current`, but custom fields and options are asked for in this run.
+
+        A field or an option that is not there any more is ignored by Kartra without a word: a list of an hour
+        ago would let values go that arrive nowhere.
+        """
+        if not self.current().fresh and not self._are_fields_of_now:
+            self.custom_fields()
+        return self.current()
 
     def asked(self) -> Inventory:
         """The lists as they are now; the first is read alone, so that a bad credential costs one call."""
@@ -110,6 +124,7 @@ class AccountInventory:
         self._kept.put("custom_fields", content)
         now = Inventory.of({"custom_fields": content}, fresh=True).custom_fields
         self._current = replace(self.current(), custom_fields=now)
+        self._are_fields_of_now = True
         return now
 
     @property
@@ -149,8 +164,12 @@ class Shortfall:
         inventory: Callable[[], Inventory],
         ask: Callable[[], Inventory],
         creatable: Mapping[str, NewField] = MappingProxyType({}),
+        *,
+        fields_of_now: Callable[[], Inventory] | None = None,
     ) -> None:
+        """`fields_of_now`: the inventory once custom fields were asked for in this run."""
         self._inventory = inventory
+        self._fields_of_now = fields_of_now or inventory
         self._ask = ask
         self._creatable = creatable
         self._drafts: dict[str, FieldDraft] = {}
@@ -173,7 +192,7 @@ class Shortfall:
 
     def depends_on_value(self, custom_field: str) -> bool:
         """Whether the value of that field matters, and not only that it is filled."""
-        known = self._inventory().custom_fields.get(custom_field)
+        known = self._fields_of_now().custom_fields.get(custom_field)
         return known is None or known.type in commands.CHOICE_TYPES or custom_field in self._creatable
 
     def check(self, change: Change, theirs: Collection[Unwanted] = NOTHING, *, leads: int = 1) -> None:
@@ -183,7 +202,7 @@ class Shortfall:
         """
         if not needs_inventory(change) and not theirs:
             return
-        inventory = self._inventory()
+        inventory = self._fields_of_now() if change.custom_fields else self._inventory()
         find = partial(missing_in, change, theirs=theirs, creatable=self._creatable)
         missing, new = list(find(inventory)), self._new_in(change, inventory)
         if (missing or new) and not inventory.fresh:

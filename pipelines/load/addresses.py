@@ -68,11 +68,15 @@ class Turns:
 
     def has_to_wait(self, task: Task) -> bool:
         """Whether a task has to wait; it is kept until the lead whose address it takes is settled."""
-        holder = self._order.waits_for.get(task.entry.key)
-        if holder is None or holder in self._settled:
+        if not self.waits(task):
             return False
-        self._waiting.setdefault(holder, []).append(task)
+        self._waiting.setdefault(self._order.waits_for[task.entry.key], []).append(task)
         return True
+
+    def waits(self, task: Task) -> bool:
+        """Whether its turn has not come."""
+        holder = self._order.waits_for.get(task.entry.key)
+        return holder is not None and holder not in self._settled
 
     def settled(self, key: str) -> list[Task]:
         """The tasks that waited for this lead."""

@@ -10,8 +10,10 @@ from connectors.privacy import mask_address
 from pipelines.calls.patience import MAX_TRIES, pause_s
 from pipelines.changes.before_call import found_again, kept_as_left, left_by_its_person, unproven_of
 from pipelines.changes.diff import apply_change, landed_commands
+from pipelines.changes.modes import other_mode, shown_mode, wrong_mode
 from pipelines.changes.readback import adopt, after_unknown, joined_after, landed
 from pipelines.contacts.wishes import StepEffect
+from pipelines.errors import WrongModeError
 from pipelines.load.addresses import address_cause
 from pipelines.load.steps import (
     BeginAnew,
@@ -20,6 +22,7 @@ from pipelines.load.steps import (
     ReadBack,
     Send,
     Settle,
+    Stop,
     anew,
     is_disproven,
     search,
@@ -29,6 +32,7 @@ from pipelines.load.task import WRITES, Now, Rules, Stage, Task, owing
 from pipelines.state.outbox import Outcome
 
 _LEFT = frozenset({Stage.LEFT, Stage.LEFT_SHOWN})
+_COMPARED = _LEFT | {Stage.UNKNOWN, Stage.SHOWN}
 _SHOWN = {Stage.UNKNOWN: Stage.SHOWN, Stage.LEFT: Stage.LEFT_SHOWN}
 
 
@@ -49,15 +53,19 @@ def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
         task = replace(task, reads=task.reads + 1)
         if task.reads < MAX_TRIES and not now.is_halted:
             return ReadBack(task, pause_s(task.reads))
-        return Leave(task)
+        return settled(task) if task.stage is Stage.STORED else Leave(task)
     read = profile_of(answer)
+    if task.stage is Stage.STORED:
+        return _stored(task, read.profile, now, rules)
     task = replace(task, reads=0, score=read.profile.score if read.profile else None)
     if read.profile is None:
         return _without_profile(task, read, now, rules)
-    if task.stage is Stage.PREPARING:
-        return _prepared(task, read.profile, rules)
     if task.stage is Stage.TAKEN:
         return _address_of_another(task, read.profile, now)
+    if task.stage not in _COMPARED and (error := _in_other_mode(task, read.profile, rules)):
+        return Stop(error, Leave(task))
+    if task.stage is Stage.PREPARING:
+        return _prepared(task, read.profile, rules)
     if asks_owner(task, answer) is not None and now.owner not in (None, task.entry.key):
         if task.stage in _LEFT:
             return Settle(task, Outcome("recovered"))
@@ -68,6 +76,30 @@ def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
     if task.stage is Stage.SEARCHING:
         return _found(task, read.profile, rules)
     return _compare(task, read.profile, now, rules)
+
+
+def _in_other_mode(task: Task, profile: LeadProfile, rules: Rules) -> WrongModeError | None:
+    """What the profile of a lead says against the mode of the file, where the address is one that we sent."""
+    known, desired = task.snapshot, task.entry.desired
+    sent = known.email if known else desired.email if desired else ""
+    shown = other_mode(sent, profile.email, task.origin, rules.mode)
+    if shown is None:
+        return None
+    is_new = task.entry.snapshot is None and task.origin == "created"
+    return wrong_mode(sent, shown, task.entry.key if is_new else None)
+
+
+def _stored(task: Task, profile: LeadProfile | None, now: Now, rules: Rules) -> NextStep:
+    """The first creation of its account; what it was is settled whatever it shows."""
+    if profile is None and task.is_window_open(now) and not now.is_halted:
+        return ReadBack(task, task.left_s(now))
+    step = settled(task)
+    if profile is None or not isinstance(step, Settle):
+        return step
+    if error := _in_other_mode(task, profile, rules):
+        return Stop(error, step)
+    sent = task.snapshot.email if task.snapshot else ""
+    return replace(step, mode=shown_mode(sent, profile.email))
 
 
 def _prepared(task: Task, profile: LeadProfile, rules: Rules) -> Send:
@@ -197,6 +229,9 @@ def _compare(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> NextSt
     if origin == "adopted":
         if task.is_window_open(now) and joined_after(profile.joined, intended_at) is not False:
             return ReadBack(task, task.left_s(now))  # it may be ours after all, with effects to come
+        if error := _in_other_mode(task, profile, rules):
+            outcome = Outcome("recovered" if task.stage in _LEFT else "deferred", reason="stopped")
+            return Stop(error, Settle(task, outcome))
         if task.stage in _LEFT and not after.unproven:
             return Settle(task, Outcome("recovered"))  # not ours: the next plan adopts it
         return _adopt(task, profile, rules, after.unproven)
@@ -204,7 +239,7 @@ def _compare(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> NextSt
         open_until = max(task.open_until, now.monotonic_s + rules.settle_s)
         task = replace(task, stage=_SHOWN[task.stage], open_until=open_until)
     found = replace(task, snapshot=after, origin=origin or task.origin)
-    return _after_comparison(task, found, now, rules)
+    return _after_comparison(task, found, profile, now, rules)
 
 
 def _compare_removal(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> NextStep:
@@ -212,15 +247,18 @@ def _compare_removal(task: Task, profile: LeadProfile, now: Now, rules: Rules) -
         return Settle(task, Outcome("recovered"))
     gone = [bool(flag) for flag in landed(task.change, profile)]
     found = replace(task, snapshot=apply_change(task.snapshot, task.change, gone))
-    return _after_comparison(task, found, now, rules)
+    return _after_comparison(task, found, profile, now, rules)
 
 
-def _after_comparison(task: Task, found: Task, now: Now, rules: Rules) -> NextStep:
+def _after_comparison(task: Task, found: Task, profile: LeadProfile, now: Now, rules: Rules) -> NextStep:
     """`found` is the task with the snapshot that its profile proves."""
     owed = owing(found, rules).change
     may_show = owed or (task.change.gives_points and found.unproven)
     if may_show and task.is_window_open(now):
         return ReadBack(task, task.left_s(now))  # the next read decides
+    if error := _in_other_mode(found, profile, rules):
+        outcome = Outcome("recovered" if task.stage in _LEFT else "deferred", reason="stopped")
+        return Stop(error, Settle(found, outcome))
     unproven = found.snapshot.unproven if found.snapshot else ()
     done = (*task.done, *landed_commands(task.change, owed, unproven))
     found = replace(found, done=done, change=owed)

@@ -83,7 +83,7 @@ def _first(run: RunContext, load: LoadConfig, plan: Plan, count: int, others: Ot
 
 def _changes(run: RunContext, load: LoadConfig, plan: Plan, others: Others) -> Iterable[Planned]:
     """Those that are planned: leads that were not chosen are not staged, or stay behind the limit."""
-    return planned_changes(run.store, load, plan.addresses, others.unknown, others.choice)
+    return planned_changes(run.store, load, plan, others.unknown, others.choice)
 
 
 def _looked_at(run: RunContext, sent: Mapping[str, Planned], choices: Mapping[str, bool]) -> Found:

@@ -8,7 +8,7 @@ from connectors.errors import ConfigError
 from pipelines.changes.diff import Change
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.addresses import normal_key
-from pipelines.contacts.lead import Snapshot
+from pipelines.contacts.lead import Snapshot, Unwanted
 from pipelines.load.decisions import decided_differences
 from pipelines.state.store import Store
 
@@ -47,21 +47,33 @@ class Choice:
 EVERYBODY = Choice()
 
 
-def leave_others(store: Store, load: LoadConfig, choice: Choice, unknown: frozenset[str]) -> int:
+def leave_others(
+    store: Store,
+    load: LoadConfig,
+    choice: Choice,
+    unknown: frozenset[str],
+    withdrawn: frozenset[Unwanted] = frozenset(),
+) -> int:
     """Take what is not chosen out of what was staged: nothing of it is sent or marked. Gives how many.
 
     After `NewLeads.set_apart`. What differs in nothing stays: it is as it was.
     """
-    left = store.staging.leave(_others(store, load, choice, unknown))
+    left = store.staging.leave(_others(store, load, choice, unknown, withdrawn))
     if left:
         store.new_leads.set_apart_again()
     return left
 
 
-def _others(store: Store, load: LoadConfig, choice: Choice, unknown: frozenset[str]) -> Iterator[int]:
+def _others(
+    store: Store,
+    load: LoadConfig,
+    choice: Choice,
+    unknown: frozenset[str],
+    withdrawn: frozenset[Unwanted],
+) -> Iterator[int]:
     known = (
         (difference.row, difference.key)
-        for difference, decision in decided_differences(store, load, unknown, {})
+        for difference, decision in decided_differences(store, load, unknown, {}, withdrawn)
         if decision.change
     )
     taken = 0

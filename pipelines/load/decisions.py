@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipelines.changes.diff import Change, diff_lead, removal, unproven_wishes, why_parked
 from pipelines.config.load import LoadConfig
-from pipelines.contacts.lead import Snapshot
+from pipelines.contacts.lead import Snapshot, Unwanted
 from pipelines.state.staging import Difference
 from pipelines.state.store import Store
 
@@ -22,7 +22,9 @@ class Decision:
     reason: str = ""
 
 
-def decide(difference: Difference, load: LoadConfig) -> Decision:
+def decide(
+    difference: Difference, load: LoadConfig, withdrawn: frozenset[Unwanted] = frozenset()
+) -> Decision:
     """Pure. A lead Kartra may have had before us counts as created until Kartra says otherwise."""
     if difference.refused is not None:
         return Decision("parked", reason=difference.refused[1])
@@ -35,7 +37,7 @@ def decide(difference: Difference, load: LoadConfig) -> Decision:
         if load.sync_mode == "update_only":
             return Decision("edited", change, calls=2)
         return Decision("created", change, calls=1)
-    change = diff_lead(difference.desired, difference.snapshot)
+    change = diff_lead(difference.desired, difference.snapshot, withdrawn)
     if not change:
         unproven = unproven_wishes(difference.desired, difference.snapshot)
         return Decision("parked", reason=why_parked(unproven)) if unproven else Decision("unchanged")
@@ -45,7 +47,11 @@ def decide(difference: Difference, load: LoadConfig) -> Decision:
 
 
 def decided_differences(
-    store: Store, load: LoadConfig, unknown: frozenset[str], circles: Mapping[str, str]
+    store: Store,
+    load: LoadConfig,
+    unknown: frozenset[str],
+    circles: Mapping[str, str],
+    withdrawn: frozenset[Unwanted] = frozenset(),
 ) -> Iterator[tuple[Difference, Decision]]:
     """Leads that are not as acknowledged, each with how it is to end; not new ones set apart."""
     for difference in store.staging.differences():
@@ -54,7 +60,7 @@ def decided_differences(
         elif difference.key in circles:
             yield difference, Decision("parked", reason=circles[difference.key])
         else:
-            yield difference, decide(difference, load)
+            yield difference, decide(difference, load, withdrawn)
 
 
 def planned_removals(
@@ -65,4 +71,20 @@ def planned_removals(
         return
     for key, snapshot in store.staging.removed():
         if key not in unknown and (change := removal(snapshot, load.on_removed)):
+            yield key, snapshot, change
+
+
+def planned_withdrawals(
+    store: Store, load: LoadConfig, unknown: frozenset[str], withdrawn: frozenset[Unwanted]
+) -> Iterator[tuple[str, Snapshot, Change]]:
+    """Leads without a record that may be sent, each with what is taken from it of what has left the file.
+
+    Those that are removed in this run lose it with that.
+    """
+    if not withdrawn or load.sync_mode == "create_only":
+        return
+    going = {key for key, _, _ in planned_removals(store, load, unknown)}
+    for key, snapshot in store.given.without_record(has_known=store.staging.has_known):
+        change = removal(snapshot, (), withdrawn)
+        if change and key not in unknown and key not in going:
             yield key, snapshot, change

@@ -24,13 +24,24 @@ from pipelines.calls.profiles import first_found
 from pipelines.calls.workers import Workers
 from pipelines.changes.compile import change_to_json, compile_change
 from pipelines.changes.diff import remembered
-from pipelines.changes.inventory import Inventory
+from pipelines.changes.inventory import Inventory, are_all_listed
+from pipelines.contacts.lead import Unwanted
 from pipelines.contacts.wishes import Cause
 from pipelines.errors import GuardError
 from pipelines.load.account_names import AccountInventory
 from pipelines.load.addresses import AddressOrder, Turns, address_cause
 from pipelines.load.after_read import asks_owner
-from pipelines.load.next_step import heard, lookups, next_call, next_step, not_compiled, not_sent
+from pipelines.load.alone import FIRST_ALONE, Alone
+from pipelines.load.next_step import (
+    heard,
+    lookups,
+    names_missing,
+    next_call,
+    next_step,
+    not_compiled,
+    not_sent,
+    once_more,
+)
 from pipelines.load.steps import (
     BeginAnew,
     Leave,
@@ -42,7 +53,7 @@ from pipelines.load.steps import (
     Stop,
     Withdraw,
 )
-from pipelines.load.task import WRITES, Now, Rules, Task, begin, begin_recovery
+from pipelines.load.task import WRITES, Now, Rules, Stage, Task, begin, begin_recovery
 from pipelines.state.leads import Acknowledged
 from pipelines.state.outbox import Before
 
@@ -55,19 +66,32 @@ IN_ANY_ORDER = AddressOrder()
 class Delivery:
     """Delivers the open entries of one scope. `actions` counts acknowledged commands."""
 
-    def __init__(self, run: RunContext, inventory: AccountInventory, rules: Rules | None = None) -> None:
-        """`rules` replace those of the pipeline file."""
+    def __init__(
+        self,
+        run: RunContext,
+        inventory: AccountInventory,
+        rules: Rules | None = None,
+        *,
+        withdrawn: frozenset[Unwanted] = frozenset(),
+    ) -> None:
+        """`rules` replace those of the pipeline file; `withdrawn` names have left it."""
         load = run.config.needs_load()
         self._run = run
         self._store = run.store
         self._inventory = inventory
-        self.rules = rules or Rules.of(load, run.config.kartra, is_restored=run.restored is not None)
+        self.rules = rules or Rules.of(
+            load, run.config.kartra, is_restored=run.restored is not None, withdrawn=withdrawn
+        )
         self._guard = FailureGuard(load.guards)
         self._breakers = Breakers(run.store.refusals.breakers())
         self._patience = Patience()
         self._workers = Workers(run, self._launch, self._take)
         self._turns = Turns(IN_ANY_ORDER)
         self._put_by = self._last_pass = False
+        self._alone: Alone | None = None
+        self._is_mode_open = run.store.accounts.mode_of(run.account) != run.config.kartra.mode
+        self._looks = 0  # how many creations were read for the mode that they show
+        self._asked_for: set[Cause] = set()  # names that Kartra called missing and that were asked for again
         self._barred: set[str] = set()  # keys of leads whose calls something in front of Kartra refused
         self._given_up: dict[str, datetime] = {}  # key: intent of a creation that had not landed
         self.actions: Counter[str] = Counter()
@@ -98,7 +122,9 @@ class Delivery:
         """
         self._turns = Turns(order)
         self._workers.expect(total)
-        self._workers.work(self._planned())
+        firsts = self._first_creations()
+        self._alone = Alone(firsts, self._planned(), lambda: self._is_mode_open, self._run.clock.monotonic)
+        self._workers.work(self._alone)
         if self._put_by and not self._workers.is_halted:
             self._last_pass = True
             self._turns.begin_anew()
@@ -110,6 +136,21 @@ class Delivery:
         self._workers.expect(len(entries))
         self._workers.work(begin(entry, self.rules) for entry in entries)
 
+    def _first_creations(self) -> Iterator[Task]:
+        """Creations that leave one by one: how Kartra stores one says whether the file is right on the mode.
+
+        One that is refused, or was there before, shows nothing, and the next one is taken.
+        """
+        after = 0
+        for _ in range(FIRST_ALONE if self._is_mode_open else 0):
+            entry = self._store.outbox.first_new(after=after)
+            if entry is None:
+                return
+            after = entry.entry_id
+            task = begin(entry, self.rules)
+            if task.change.create and not self._turns.waits(task):
+                yield task
+
     def _planned(self) -> Iterator[Task]:
         after = 0
         while entries := self._store.outbox.planned(after=after):
@@ -118,6 +159,11 @@ class Delivery:
                 if not self._turns.has_to_wait(task):
                     yield task
             after = entries[-1].entry_id
+
+    def _is_through(self, task: Task) -> None:
+        """It has come to an end in this run, whichever."""
+        if self._alone is not None:
+            self._alone.is_through(task)
 
     # --- before calls leave
 
@@ -146,7 +192,8 @@ class Delivery:
         """The job of a task, whose intent goes into the store; none if the task needs no call now."""
         step = next_call(task, self._held(task), is_last_pass=self._last_pass)
         if isinstance(step, ReadBack):
-            calls = tuple(lookups(step.task, self._run.config.kartra.mode))
+            mode = self._run.config.kartra.mode
+            calls = tuple(lookups(step.task, mode, is_mode_open=self._is_mode_open))
             yield step.task, partial(first_found, self._run.client, calls)
             return
         if not isinstance(step, Send):
@@ -207,7 +254,11 @@ class Delivery:
     def _now(self) -> Now:
         clock = self._run.clock
         return Now(
-            self._run.server_now(), clock.monotonic(), self._workers.is_halted, self._patience.unreached
+            self._run.server_now(),
+            clock.monotonic(),
+            self._workers.is_halted,
+            self._is_mode_open and self._looks < FIRST_ALONE,
+            self._patience.unreached,
         )
 
     def _now_for(self, task: Task, answer: Answer) -> Now:
@@ -247,6 +298,7 @@ class Delivery:
     def _do(self, step: NextStep) -> None:
         match step:
             case Send(task, delay_s) | ReadBack(task, delay_s):
+                self._looks += task.stage is Stage.STORED
                 self._workers.again(task, delay_s)
             case Settle():
                 self._settle(step)
@@ -254,18 +306,37 @@ class Delivery:
                 self._store.outbox.withdraw(task.entry.entry_id)
                 if then is not None:
                     self._do(then)
+                else:
+                    self._is_through(task)
             case BeginAnew(task, gone_id):
                 self._store.outbox.disprove(task.entry, gone_id)
                 self._workers.again(task)
+            case Stop(error, then) if step.are_names_wrong and self._are_there_after_all(then.task):
+                self._do(once_more(then.task, self.rules))
             case Stop(error, then):
                 self._workers.fail(error)
                 if step.are_names_wrong:
                     self._inventory.forget()
                 self._do(then)
-            case PutBy():
+            case PutBy(task):
                 self._put_by = True
-            case Leave():
-                pass
+                self._is_through(task)
+            case Leave(task):
+                self._is_through(task)
+
+    def _are_there_after_all(self, task: Task) -> bool:
+        """Whether the account lists what Kartra has just called missing: asked once for each name."""
+        missing = names_missing(task)
+        if self._workers.is_halted or task.tries > 1 or not missing:
+            return False
+        is_known = missing <= self._asked_for
+        self._asked_for |= missing
+        try:
+            inventory = self._inventory.current() if is_known else self._inventory.asked()
+            return are_all_listed(missing, inventory)
+        except SyncError as error:
+            self._workers.fail(error)
+            return False
 
     def _settle(self, step: Settle) -> None:
         task, outcome = step.task, step.outcome
@@ -276,10 +347,14 @@ class Delivery:
             task.entry, replace(outcome, done=done or None), acknowledged, run_id=self._run.run_id
         )
         self._workers.settle()
+        self._is_through(task)
         self._give_up_address(task)
         # Leads that wait for this one's address can go on, however it ended.
         for waiting in self._turns.settled(task.entry.key):
             self._workers.again(waiting)
+        if step.mode is not None and self._is_mode_open:
+            self._store.accounts.keep_mode(self._run.account, step.mode)
+            self._is_mode_open = False
         if step.given_up_at is not None:
             self._given_up[task.entry.key] = step.given_up_at
         if outcome.name == "recovered":
@@ -305,11 +380,12 @@ def _acknowledged(task: Task, *, complete: bool = False) -> Acknowledged | None:
         return None
     is_load = task.entry.kind == "load"
     is_wish = is_load and task.entry.undoes is None  # what is taken back is owed again, and held back
+    is_gone = task.entry.was_removed if task.entry.is_withdrawal else complete and not is_load
     return Acknowledged(
         remembered(task.snapshot, task.entry.desired),
         task.origin,
         digest=task.entry.digest if complete and is_wish else b"",
-        removed=complete and not is_load,
+        removed=is_gone,
     )
 
 

@@ -8,7 +8,8 @@ nothing. Stages, and what leads from one to the next:
     left without an outcome by an earlier run ──> LEFT
 
     at           answer                                      next
-    DUE, FRESH   points are owed, or a list is taken back    PREPARING (at DUE)
+    DUE, FRESH   done, the first creation of its account     STORED
+                 points are owed, or a list is taken back    PREPARING (at DUE)
                  nothing is owed                             settled
                  done, or refused for good, nothing owed     settled
                  done, and something is owed                 DUE
@@ -32,6 +33,8 @@ nothing. Stages, and what leads from one to the next:
                  no such lead                                FRESH
     LEFT,        as UNKNOWN and SHOWN, but settled as
     LEFT_SHOWN   "recovered": the run plans anew             settled
+    STORED       profile: the address is stored as the file's mode has it, or does not show: settled
+                 profile: the App is in the other mode       settled, and the run stops
     TAKEN        profile                                     settled, with whose address it is
                  no such lead: it was given up meanwhile     DUE
     other reads  no such lead, known by its number           SEARCHING
@@ -50,7 +53,7 @@ from dataclasses import dataclass, replace
 from connectors.errors import ConfigError, SyncError
 from connectors.kartra.answers import Answer, Effect
 from connectors.kartra.commands import Call, get_lead
-from connectors.kartra.error_types import ALREADY_SO, LEAD_EXISTS, NO_SUCH_NAME, error_type
+from connectors.kartra.error_types import ALREADY_SO, LEAD_EXISTS, NO_SUCH_NAME, WRONG_STEP, error_type
 from connectors.kartra.sender import fatal
 from connectors.privacy import mask_text
 from pipelines.calls.patience import FIRST_READ_S, UNREACHABLE_IN_A_ROW, pause_s, unreachable
@@ -116,7 +119,7 @@ def not_compiled(task: Task, error: KeyError | ValueError) -> Settle:
     return Settle(task, Outcome("rejected", reason=reason))
 
 
-def lookups(task: Task, mode: Mode) -> Iterator[Call]:
+def lookups(task: Task, mode: Mode, *, is_mode_open: bool = False) -> Iterator[Call]:
     """The calls that read its lead: by id if known, else by address, also as Test mode rewrites it.
 
     A lead that was taken over still has its old address, unless its change has landed.
@@ -134,6 +137,8 @@ def lookups(task: Task, mode: Mode) -> Iterator[Call]:
     if mode == "test":
         yield get_lead(email=test_address(email))
     yield get_lead(email=email)
+    if mode == "live" and (task.stage is Stage.ADOPTING or is_mode_open):
+        yield get_lead(email=test_address(email))  # the file may be wrong about the mode
 
 
 # --- after an answer
@@ -146,8 +151,16 @@ def next_step(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
     if task.stage in WRITES:
         open_until = now.monotonic_s + rules.settle_s
         task = replace(task, stage=Stage.DUE, open_until=open_until)
-        return _after_write(task, answer, now, rules)
+        step = _after_write(task, answer, now, rules)
+        return _shown(step) if now.is_mode_open and not now.is_halted else step
     return after_read(task, answer, now, rules)
+
+
+def _shown(step: NextStep) -> NextStep:
+    """What was created is read before it is settled, while nobody knows in which mode the App is."""
+    if not isinstance(step, Settle) or "create_lead" not in step.task.done:
+        return step
+    return ReadBack(replace(step.task, stage=Stage.STORED))
 
 
 def not_sent(task: Task, error: SyncError) -> Stop:
@@ -260,6 +273,19 @@ def _take(task: Task, done: tuple[bool, ...], lead_id: str | None) -> Task:
         snapshot = replace(snapshot, lead_id=lead_id)
     landed_now = [cmd for cmd, is_done in zip(task.change.commands, done, strict=True) if is_done]
     return replace(task, snapshot=snapshot, origin=origin, done=(*task.done, *landed_now))
+
+
+def names_missing(task: Task) -> frozenset[Cause]:
+    """What Kartra refused because the account has no such name; none where a step is wrong, too."""
+    missing = {cause: number for cause, number in task.refused.items() if number in NO_SUCH_NAME}
+    return frozenset() if WRONG_STEP.intersection(missing.values()) else frozenset(missing)
+
+
+def once_more(task: Task, rules: Rules) -> Send:
+    """The account has those names after all: what was refused for want of them is owed again."""
+    missing = names_missing(task)
+    refused = {cause: number for cause, number in task.refused.items() if cause not in missing}
+    return Send(owing(replace(task, stage=Stage.DUE, refused=refused), rules))
 
 
 def _name_missing(task: Task) -> ConfigError | None:

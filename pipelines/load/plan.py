@@ -15,8 +15,15 @@ from pipelines.load.account_names import Shortfall
 from pipelines.load.addresses import AddressOrder, order_of
 from pipelines.load.choosing import EVERYBODY, Choice, leave_others
 from pipelines.load.custom_fields import FieldToCreate
-from pipelines.load.decisions import Decision, decide, decided_differences, planned_removals
+from pipelines.load.decisions import (
+    Decision,
+    decide,
+    decided_differences,
+    planned_removals,
+    planned_withdrawals,
+)
 from pipelines.state.database import BATCH
+from pipelines.state.given import WITHDRAWN
 from pipelines.state.staging import Difference
 from pipelines.state.store import Store
 from pipelines.summary import Summary
@@ -27,7 +34,7 @@ class Plan:
     """Counts of what will be sent; `calls` does not include reading lists of names.
 
     `edited_known` counts edits of leads that we created or adopted, as opposed to leads that Kartra had
-    before.
+    before. `withdrawn` counts leads without a record that lose what has left the file.
     `triggered` counts the leads that get each thing that can send mail.
     """
 
@@ -35,17 +42,23 @@ class Plan:
     edited: int = 0
     edited_known: int = 0
     removed: int = 0
+    withdrawn: int = 0
     calls: int = 0
     needs_names: bool = False
+    needs_fields: bool = False
     actions: Counter[str] = field(default_factory=Counter)
     triggered: Counter[str] = field(default_factory=Counter)
     missing: Counter[Missing] = field(default_factory=Counter)
     new_fields: tuple[FieldToCreate, ...] = ()
     addresses: AddressOrder = field(default_factory=AddressOrder)
+    names: frozenset[Unwanted] = frozenset()
+    """What has left the file."""
+    withdrawing: frozenset[Unwanted] = frozenset()
+    """What of it is taken back from leads without a record, too."""
 
     @property
     def changes(self) -> int:
-        return self.created + self.edited + self.removed
+        return self.created + self.edited + self.removed + self.withdrawn
 
     def forget_names(self) -> None:
         """Drops what the account lacks: it could not be asked."""
@@ -63,19 +76,22 @@ def make_plan(
     run_id: str | None,
     unknown: frozenset[str] = frozenset(),
     choice: Choice = EVERYBODY,
+    withdrawn: frozenset[Unwanted] = frozenset(),
+    is_whole: bool = True,
     between: Callable[[], None] = lambda: None,
 ) -> Plan:
     """Decides every staged lead; those that need no call are counted in `summary`.
 
     With a `run_id` the changes are written to the outbox. Leads in `unknown` have a try without an outcome
-    and are left alone, as are leads that are not in `choice`.
+    and are left alone, as are leads that are not in `choice`. `withdrawn` names have left the file, and are
+    taken back from leads without a record, too, if the source was read as a whole.
     """
-    plan = Plan()
+    plan = Plan(names=withdrawn)
     with summary.timings.stage("diff"):
         unchanged, skipped = store.staging.count_unchanged()
         store.new_leads.set_apart()
         if not choice.is_all:
-            summary.counts.not_asked = leave_others(store, load, choice, unknown)
+            summary.counts.not_asked = leave_others(store, load, choice, unknown, withdrawn)
             summary.counts.leads["deferred"] += summary.counts.not_asked
         _plan_new(store, load, plan, shortfall)
     summary.counts.leads.update(unchanged=unchanged, skipped=skipped)
@@ -85,7 +101,7 @@ def make_plan(
     if load.key.column is not None:
         with summary.timings.stage("diff"):
             plan.addresses = order_of(store.staging.address_moves(), unknown)
-    decided = decided_differences(store, load, unknown, plan.addresses.circles)
+    decided = decided_differences(store, load, unknown, plan.addresses.circles, withdrawn)
     for batch in summary.timings.stage_of_each("diff", batches(decided, BATCH)):
         enqueued: list[dict[str, Any]] = []
         same: list[tuple[str, bytes, Snapshot]] = []
@@ -110,6 +126,16 @@ def make_plan(
         _plan_removals(plan, [change for _, _, change in removals])
         if run_id is not None:
             store.outbox.enqueue(run_id, [_removal_entry(key) for key, _, _ in removals])
+    plan.withdrawing = withdrawn if is_whole else frozenset()
+    without_record = planned_withdrawals(store, load, unknown, plan.withdrawing)
+    for taken in batches(choice.of_removals(without_record, plan.changes), BATCH):
+        for _, _, change in taken:
+            plan.withdrawn += 1
+            plan.calls += 2 if change.needs_read else 1
+            plan.actions.update(change.commands)
+        if run_id is not None:
+            entries = [{**_removal_entry(key), "digest": WITHDRAWN} for key, _, _ in taken]
+            store.outbox.enqueue(run_id, entries)
     plan.missing, plan.new_fields = shortfall.leads, shortfall.new_fields
     if plan.new_fields:
         plan.actions["create_custom_field"] = len(plan.new_fields)
@@ -167,6 +193,7 @@ def _count(plan: Plan, decision: Decision, gone: Collection[Unwanted], leads: in
     else:
         plan.edited += leads
     plan.calls += decision.calls * leads
+    plan.needs_fields = plan.needs_fields or bool(change.custom_fields)
     plan.needs_names = plan.needs_names or bool(gone) or needs_inventory(change)
     for command in change.commands:
         plan.actions[command] += leads

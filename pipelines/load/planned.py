@@ -13,9 +13,16 @@ from pipelines.changes.diff import Change
 from pipelines.changes.shown import ShownChange, shown
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Origin, Snapshot
-from pipelines.load.addresses import AddressOrder
 from pipelines.load.choosing import EVERYBODY, Choice
-from pipelines.load.decisions import Decision, decide, decided_differences, planned_removals
+from pipelines.load.decisions import (
+    Decision,
+    decide,
+    decided_differences,
+    planned_removals,
+    planned_withdrawals,
+)
+from pipelines.load.plan import Plan
+from pipelines.state.given import WITHDRAWN
 from pipelines.state.plans import SavedChange
 from pipelines.state.staging import Difference
 from pipelines.state.store import Store
@@ -61,20 +68,24 @@ class Planned:
 def planned_changes(
     store: Store,
     load: LoadConfig,
-    addresses: AddressOrder,
+    plan: Plan,
     unknown: frozenset[str] = NOBODY,
     choice: Choice = EVERYBODY,
 ) -> Iterator[Planned]:
     """After `make_plan`: what it has counted. Leads in `unknown` are left alone, as there."""
     taken = 0
     new = ((difference, decide(difference, load)) for difference in store.new_leads.leads())
-    known = decided_differences(store, load, unknown, addresses.circles)
+    known = decided_differences(store, load, unknown, plan.addresses.circles, plan.names)
     for difference, decision in merge(new, known, key=lambda one: one[0].row):
         if decision.change:
             taken += 1
             yield _planned(difference, decision)
     for key, snapshot, change in choice.of_removals(planned_removals(store, load, unknown), taken):
+        taken += 1
         yield Planned(key, "removal", None, None, b"", "removed", change, snapshot, None)
+    withdrawals = planned_withdrawals(store, load, unknown, plan.withdrawing)
+    for key, snapshot, change in choice.of_removals(withdrawals, taken):
+        yield Planned(key, "removal", None, None, WITHDRAWN, "edited", change, snapshot, None)
 
 
 def _planned(difference: Difference, decision: Decision) -> Planned:

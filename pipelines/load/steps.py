@@ -7,6 +7,7 @@ from connectors.errors import SyncError
 from connectors.kartra.error_types import LEAD_EXISTS, NO_LEAD, NO_SUCH_NAME, error_type
 from connectors.privacy import mask_text
 from pipelines.changes.diff import why_parked
+from pipelines.config.kartra import Mode
 from pipelines.load.task import Rules, Stage, Task, owing
 from pipelines.state.outbox import Outcome
 
@@ -34,6 +35,8 @@ class Settle:
     task: Task
     outcome: Outcome
     complete: bool = False
+    mode: Mode | None = None
+    """The mode of the App that the lead has shown."""
     given_up_at: datetime | None = None
     """When a creation was intended that did not show. A lead that has its address later may still be it."""
 
@@ -129,7 +132,7 @@ def settled(task: Task) -> Settle | ReadBack:
     if task.unproven:
         return Settle(task, Outcome("parked", reason=why_parked(task.unproven)))
     if task.entry.kind == "removal":
-        return Settle(task, Outcome("removed"), complete=True)
+        return Settle(task, Outcome("edited" if task.entry.is_withdrawal else "removed"), complete=True)
     if not task.done:
         return Settle(task, Outcome("unchanged"), complete=True)
     name = "created" if task.origin == "created" and task.entry.snapshot is None else "edited"

@@ -10,9 +10,9 @@ from connectors.kartra.error_types import LEAD_DELETED, NO_LEAD
 from pipelines.calls.patience import LEFT_WITHIN, ON_ITS_WAY_S
 from pipelines.changes.compile import change_from_json
 from pipelines.changes.diff import Change, diff_lead, removal, unproven_wishes, without
-from pipelines.config.kartra import KartraConfig
+from pipelines.config.kartra import KartraConfig, Mode
 from pipelines.config.load import Existing, LoadConfig, OnGone, SyncMode
-from pipelines.contacts.lead import Origin, Snapshot
+from pipelines.contacts.lead import Origin, Snapshot, Unwanted
 from pipelines.contacts.wishes import Cause
 from pipelines.state.outbox import Entry
 
@@ -32,6 +32,8 @@ class Stage(StrEnum):
     """Kartra no longer has its number: the lead is read by its address."""
     TAKEN = "taken"
     """Another lead has its new address: that lead is read."""
+    STORED = "stored"
+    """Created, the first of its account: it is read because its address shows the mode of the App."""
     UNKNOWN = "unknown"
     """A try has no usable answer: the lead is read back before anything else is sent."""
     SHOWN = "shown"
@@ -54,23 +56,35 @@ class Rules:
     sync_mode: SyncMode
     on_removed: tuple[str, ...]
     on_gone: OnGone
+    mode: Mode
     settle_s: float
     """After so long without showing in the profile, an effect counts as not having happened."""
     is_restored: bool = False
     """The state is a copy that was put back: what it does not know may have been given since."""
     on_its_way_s: float = 0.0
     """How long a call of a process that died may still be on its way."""
+    withdrawn: frozenset[Unwanted] = frozenset()
+    """Names that have left the file."""
 
     @classmethod
-    def of(cls, load: LoadConfig, kartra: KartraConfig, *, is_restored: bool = False) -> Self:
+    def of(
+        cls,
+        load: LoadConfig,
+        kartra: KartraConfig,
+        *,
+        is_restored: bool = False,
+        withdrawn: frozenset[Unwanted] = frozenset(),
+    ) -> Self:
         return cls(
             load.existing,
             load.sync_mode,
             tuple(load.on_removed),
             load.on_gone,
+            kartra.mode,
             kartra.settle_s,
             is_restored,
             on_its_way_s=min(kartra.timeout_s, ON_ITS_WAY_S),
+            withdrawn=withdrawn,
         )
 
 
@@ -82,6 +96,8 @@ class Now:
     monotonic_s: float
     is_halted: bool = False
     """No further call may leave."""
+    is_mode_open: bool = False
+    """No lead that was created has shown yet in which mode the App is."""
     unreached: int = 0
     """Writes in a row that were proven not to have been carried out, including the last one."""
     owner: str | None = None
@@ -197,12 +213,18 @@ def begin_recovery(entry: Entry, now: Now, rules: Rules) -> Task:
     )
 
 
+def _taken_back(entry: Entry, snapshot: Snapshot, rules: Rules) -> Change:
+    """Of a lead without a record: what on_removed says where it is gone, and what has left the file."""
+    on_removed = () if entry.is_withdrawal else rules.on_removed
+    return removal(snapshot, on_removed, rules.withdrawn)
+
+
 def owing(task: Task, rules: Rules) -> Task:
     """The task with the change that is still owed, without what Kartra refuses."""
     if task.entry.kind == "removal":
-        change = removal(task.snapshot, rules.on_removed) if task.snapshot else Change()
+        change = _taken_back(task.entry, task.snapshot, rules) if task.snapshot else Change()
     elif task.entry.desired is None or (task.entry.undoes is not None and task.snapshot is None):
         change = Change()
     else:
-        change = diff_lead(task.entry.desired, task.snapshot)
+        change = diff_lead(task.entry.desired, task.snapshot, rules.withdrawn)
     return replace(task, change=without(change, {*task.refused, *task.held}))

@@ -12,6 +12,7 @@
                 anything else, too soon                    READING, once its effect has to show
                 nothing proves it                          settled as parked
                 it did not land, Kartra said it failed     settled as refused
+                it did not land, barred in two runs        settled as refused
                 it did not land                            PREPARING, the intent taken back; at last deferred
                 refunds of which one may be ours           READING, at those that belong to no other operation
     LEFT        as READING, of an earlier run; did not land: the intent is taken back, and its row decides
@@ -62,6 +63,10 @@ class Now:
     """Calls in a row that were proven not to have been carried out, including the last one."""
     was_given_up: bool = False
     """Whether an open try of the key by an earlier run had not landed."""
+    barred_before: str | None = None
+    """What refused every try of it in an earlier run (`Attempt.barrier`)."""
+    others_pass: bool = False
+    """Whether other operations reach Kartra, so that this one alone is refused on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,15 @@ class Attempt:
     """The error type of the last try."""
     refunds: tuple[str, ...] = ()
     """New refunds of the lead, one of which may be ours."""
+    barriers: tuple[str, ...] = ()
+    """Of each try: what stood in front of Kartra and refused it, such as HTTP 403; "" where nothing did."""
+    trouble: str = ""
+    """What the last of them said."""
+
+    @property
+    def barrier(self) -> str | None:
+        """What refused every try of it in the same way, before Kartra."""
+        return self.barriers[0] or None if len(set(self.barriers)) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +143,8 @@ class Defer:
 
     attempt: Attempt
     reason: str | None = None
+    barrier: str | None = None
+    """What refused every try of it in this run, before Kartra."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +220,8 @@ def _after_try(attempt: Attempt, sent: Sent, now: Now) -> NextStep:
         stage=Stage.READING,
         until_s=now.monotonic_s + attempt.settle_s,
         failed_with=answer.actions[0].type,
+        barriers=(*attempt.barriers, f"HTTP {answer.status}" if answer.refused_on_the_way else ""),
+        trouble=answer.trouble,
     )
     # Effects may show only "in a few moments" (§3.4), so not at once.
     return ReadBack(attempt, min(FIRST_READ_S, attempt.settle_s))
@@ -255,9 +273,13 @@ def _after_read_back(attempt: Attempt, judged: Judged, now: Now) -> NextStep:
         return Settle(attempt, ended_by(attempt.asked, attempt.failed_with or ""))
     if now.is_halted:
         return Withdraw(attempt, Defer(attempt))
+    is_barred = attempt.barrier is not None and attempt.barrier == now.barred_before
+    if is_barred and now.others_pass and len(attempt.barriers) > 1:
+        reason = f"{attempt.trouble}: something in front of Kartra refuses this row, in two runs now"
+        return Settle(attempt, Ended("refused", reason=reason))
     if attempt.tries >= MAX_TRIES:
         reason = f"no usable answer in {MAX_TRIES} tries; it has not happened, the next run sends it"
-        return Withdraw(attempt, Defer(attempt, reason))
+        return Withdraw(attempt, Defer(attempt, reason, attempt.barrier))
     return Withdraw(attempt, Go(replace(attempt, stage=Stage.PREPARING, tries=attempt.tries + 1)))
 
 

@@ -69,6 +69,7 @@ class Operations:
         self._workers: Workers[Queue, Came] = Workers(run, self._launch, self._take, first_alone=True)
         self._guard = self._failure_guard()
         self._given_up: set[str] = set()  # keys whose open try of an earlier run had not landed
+        self._barred: set[str] = set()  # keys whose calls something in front of Kartra refused
         self._held: set[str] = set()  # places where nobody knows what became of an operation
         self.actions: Counter[str] = Counter()
         self.retried = 0
@@ -232,6 +233,8 @@ class Operations:
             self._workers.is_halted,
             self._patience.unreached,
             attempt.asked.key in self._given_up,
+            self._journal.barred_before(attempt.asked, self._run.run_id) if attempt.barrier else None,
+            bool(self.actions) or self._barred <= {attempt.asked.key},
         )
         self._do(queue, next_step(attempt, came, now))
 
@@ -242,6 +245,8 @@ class Operations:
             return
         self._patience.hear(answer)
         self._patience.hear_write(answer)
+        if answer.refused_on_the_way:
+            self._barred.add(attempt.asked.key)
         if self._patience.is_exhausted:
             self._workers.fail(unanswered(self._patience.trouble))
         self.retried += attempt.tries > 1 and answer.effect is not Effect.RETRY_LATER
@@ -263,9 +268,11 @@ class Operations:
             case Withdraw(_, then):
                 self._withdraw(queue)
                 self._do(queue, then)
-            case Defer(_, reason):
+            case Defer(attempt, reason, barrier):
                 if row is not None and reason is not None:
                     row.note("deferred", reason)
+                if barrier is not None:
+                    self._journal.keep_barred(attempt.asked, barrier, self._run.run_id)
                 self._go_on(queue)
             case GiveUp():
                 self._withdraw(queue)

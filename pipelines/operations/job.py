@@ -13,7 +13,7 @@ from connectors.kartra.money import money_text
 from connectors.kartra.sender import Sender
 from pipelines.calls.context import RunContext
 from pipelines.calls.inventories import read_inventory
-from pipelines.changes.inventory import Missing, missing_message
+from pipelines.changes.inventory import Missing, missing_message, unlisted_note
 from pipelines.config.operations import Do, OperationsConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.columns import check_used, naming_file
@@ -168,11 +168,12 @@ def _read(run: RunContext) -> list[Row]:
 
 def _checked(run: RunContext, work: Operations, rows: list[Row]) -> list[Open]:
     """Raises ConfigError for names that the account does not have, GuardError, ApiError."""
-    _refuse_unknown_names(rows, run.client)
+    run.summary.notes += _refuse_unknown_names(rows, run.client)
     return work.check(rows)
 
 
-def _refuse_unknown_names(rows: list[Row], client: Sender) -> None:
+def _refuse_unknown_names(rows: list[Row], client: Sender) -> list[str]:
+    """Gives what a person should know of names that cannot be compared. Raises ConfigError."""
     asked: Counter[tuple[str, str]] = Counter(
         (kind, row.operation.values[kind])
         for row in rows
@@ -181,9 +182,11 @@ def _refuse_unknown_names(rows: list[Row], client: Sender) -> None:
         if kind in row.operation.values
     )
     missing: Counter[Missing] = Counter()
+    unlisted: list[InventoryName] = []
     for kind in dict.fromkeys(kind for kind, _ in asked):
         listed = read_inventory(client, _NAMES[kind])
         if listed is None:  # the App may not list them; Kartra then refuses misspelt names row by row
+            unlisted.append(_NAMES[kind])
             continue
         known = frozenset(listed)
         for (other, name), count in asked.items():
@@ -193,6 +196,7 @@ def _refuse_unknown_names(rows: list[Row], client: Sender) -> None:
         raise ConfigError(
             missing_message(missing) + "\nNothing was sent. Create them in Kartra, or mend the names"
         )
+    return [note] if (note := unlisted_note(unlisted)) else []
 
 
 def _repeated(run: RunContext, opened: Sequence[Open]) -> int:

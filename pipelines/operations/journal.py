@@ -174,6 +174,23 @@ class OperationStore:
         """Takes the intent back: it was proven never to have been carried out."""
         self._queries.withdraw(scope_id=self._scope.scope_id, key=key)
 
+    def keep_barred(self, operation: Operation, barrier: str, run_id: str) -> None:
+        """Something in front of Kartra refused every try of it in this run."""
+        self._queries.keep_barred(
+            scope_id=self._scope.scope_id,
+            key=operation.key,
+            digest=operation.digest,
+            barrier=barrier,
+            run_id=run_id,
+        )
+
+    def barred_before(self, operation: Operation, run_id: str) -> str | None:
+        """What refused every try of it in an earlier run."""
+        barrier: str | None = self._queries.barred_before(
+            scope_id=self._scope.scope_id, key=operation.key, digest=operation.digest, run_id=run_id
+        )
+        return barrier
+
     def settle(
         self,
         operation: Operation,
@@ -194,6 +211,7 @@ class OperationStore:
                 refund_id=ended.refund_id,
                 now=self._database.timestamp(),
             )
+            self._queries.drop_barred(scope_id=self._scope.scope_id, key=operation.key)
             if reject is not None:
                 self._rejects.add(run_id, [reject])
 

@@ -1,6 +1,7 @@
 """Accounts by all credentials they were ever reached with, and their scopes."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +76,36 @@ class Accounts:
     def known_transactions(self, scope: KnownScope, count: int) -> list[str]:
         rows = self._queries.known_transactions(scope_id=scope.scope_id, count=count)
         return [row["transaction_id"] for row in rows]
+
+    def mode_of(self, account: str) -> str | None:
+        """The mode of the App that stored addresses have shown last; None while nobody has looked."""
+        mode: str | None = self._queries.mode_of(account=account)
+        return mode
+
+    def keep_mode(self, account: str, mode: str) -> None:
+        """What a lead that was read back has shown."""
+        with self._database.transaction():
+            self._queries.keep_mode(account=account, mode=mode, now=self._database.timestamp())
+
+    def known_before(self, scope_id: int, keys: Iterable[str], count: int) -> list[tuple[str, str]]:
+        """(number, address) of leads that we created, without these keys."""
+        rows = self._queries.known_before(scope_id=scope_id, keys=json.dumps(sorted(keys)), count=count)
+        return [(row["lead_id"], row["email"] or "") for row in rows]
+
+    def hand_over(self, scope_id: int, other_scope: int, keys: Iterable[str] | None) -> int:
+        """Leads, all where `keys` is None, are known in another scope from now on; gives how many.
+
+        Where that knows the key already, what it knows stays.
+        """
+        with self._database.transaction():
+            said = None if keys is None else json.dumps(sorted(keys))
+            handed = [row["key"] for row in self._queries.leads_handed(scope_id=scope_id, keys=said)]
+            these = json.dumps(handed)
+            self._queries.forget_hashes(scope_id=scope_id, keys=these)
+            self._queries.forget_looks(scope_id=scope_id, keys=these)
+            self._queries.hand_over(scope_id=scope_id, other_scope=other_scope, keys=these)
+            self._queries.drop_handed(scope_id=scope_id, keys=these)
+        return len(handed)
 
     def move(self, scope: KnownScope, *, pipeline: str, mode: str) -> None:
         """Moves everything of a scope, its runs included, to another name or mode."""

@@ -133,6 +133,17 @@ class Database:
             raise
 
     @contextmanager
+    def rehearsed(self) -> Iterator[None]:
+        """What is done within shows within, and nothing of it stays. Other processes wait for its end."""
+        self.change("BEGIN IMMEDIATE")
+        self._is_together = self._has_begun = True
+        try:
+            yield
+        finally:
+            self._is_together = self._has_begun = False
+            self._roll_back()
+
+    @contextmanager
     def together(self) -> Iterator[None]:
         """Makes all transactions within one, committed at the end, or rolled back after an exception.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipelines.contacts.lead import Snapshot
+from pipelines.contacts.lead import Origin, Snapshot
 from pipelines.state.clock import CLOCKS_DIFFER
 from pipelines.state.database import BATCH, Database
 from pipelines.state.scope import Scope
@@ -17,6 +17,7 @@ class Comparable:
 
     key: str
     snapshot: Snapshot
+    origin: Origin
     changed_at: str
     found: str | None
 
@@ -78,4 +79,4 @@ class Drift:
 
 def _comparable(row: Mapping[str, Any]) -> Comparable:
     snapshot = Snapshot.from_json(row["snapshot"], lead_id=row["lead_id"])
-    return Comparable(row["key"], snapshot, row["changed_at"], row["found"])
+    return Comparable(row["key"], snapshot, row["origin"], row["changed_at"], row["found"])

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pipelines.contacts.lead import DesiredLead, Origin, Snapshot
 from pipelines.state.clock import instant
 from pipelines.state.database import BATCH, Database
+from pipelines.state.given import WITHDRAWN
 from pipelines.state.leads import Acknowledged, Leads, snapshot_of
 from pipelines.state.refusals import Refusals
 from pipelines.state.rejects import Rejects
@@ -36,6 +37,12 @@ class Entry:
     snapshot: Snapshot | None
     origin: Origin | None
     undoes: str | None = None
+    was_removed: bool = False
+
+    @property
+    def is_withdrawal(self) -> bool:
+        """Whether it takes back what has left the file alone, from a lead without a record."""
+        return self.kind == "removal" and self.digest == WITHDRAWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,13 @@ class Outbox:
         """The planned entries of these leads, in their order."""
         rows = self._queries.planned_of(scope_id=self._scope.scope_id, keys=json.dumps(keys))
         return [_entry(row) for row in rows]
+
+    def first_new(self, *, after: int = 0) -> Entry | None:
+        """The next planned entry of this run whose lead Kartra does not have from us."""
+        if not self._queries.has_staging():
+            return None
+        row = self._queries.first_new(scope_id=self._scope.scope_id, after=after)
+        return None if row is None else _entry(row)
 
     def unsettled(self) -> list[Entry]:
         """Entries that may have been executed and have no outcome, at most `BATCH`."""
@@ -234,4 +248,5 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         snapshot=snapshot_of(row),
         origin=row["origin"],
         undoes=row["undoes"],
+        was_removed=bool(row["was_removed"]),
     )

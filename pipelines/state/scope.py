@@ -21,6 +21,12 @@ class Scope:
             if file is not None:
                 self._queries.note_file(scope_id=self.scope_id, file=file)
 
+    def beside(self, pipeline: str, account: str, mode: str) -> int:
+        """The number of another scope, which is made where it is missing."""
+        with self._database.transaction():
+            self._queries.add(pipeline=pipeline, account=account, mode=mode)
+            return int(self._queries.find(pipeline=pipeline, account=account, mode=mode))
+
     def find(self, pipeline: str, account: str, mode: str) -> None:
         """Like `enter`, but writes nothing: a scope that does not exist yet has no leads."""
         self.scope_id = self._queries.find(pipeline=pipeline, account=account, mode=mode) or 0

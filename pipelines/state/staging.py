@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from pipelines.contacts.lead import DesiredLead, Origin, Snapshot
+from pipelines.contacts.lead import DesiredLead, Origin, Snapshot, Unwanted
 from pipelines.contacts.staged import Reject, StagedRow
 from pipelines.state.database import BATCH, Database
 from pipelines.state.leads import snapshot_of
@@ -74,6 +74,8 @@ class Staging:
         self._queries.create_present()
         self._queries.create_suppressed()
         self._queries.create_unseen()
+        self._queries.create_holders()
+        self._queries.create_former()
 
     def _create_staged(self) -> None:
         self._queries.create_staged()
@@ -87,6 +89,7 @@ class Staging:
             self._create_staged()
             self._queries.clear_originals()
             self._queries.clear_present()
+            self._queries.clear_former()
             self._rejects.take_back(run_id, kept=rejects)
 
     def suppress(self, addresses: Sequence[str], reason: str) -> None:
@@ -113,6 +116,16 @@ class Staging:
             self._queries.add_present((reject.key,) for reject in rejects if reject.key is not None)
             if run_id is not None:
                 self._rejects.add(run_id, rejects)
+
+    def add_former(self, keys: Iterable[tuple[int, str]]) -> None:
+        """(row, key) of records under the former sync key."""
+        with self._database.transaction():
+            self._queries.add_former(keys)
+
+    def fill_former(self) -> None:
+        """As `add_former`, where it was the address."""
+        with self._database.transaction():
+            self._queries.fill_former()
 
     def _original_of(self, row: int) -> str | None:
         """A staged record from the packed originals, called by SQL."""
@@ -189,6 +202,11 @@ class Staging:
         takers = self._queries.address_takers(scope_id=scope_id, addresses=given_up)
         return [*moves, *(AddressMove(held=None, **row) for row in takers)]
 
+    @property
+    def has_known(self) -> bool:
+        """Whether known records were not staged."""
+        return self._has_known
+
     def removed(self) -> Iterator[tuple[str, Snapshot]]:
         """(key, snapshot) of leads whose contact left the source."""
         fixed = {"scope_id": self._scope.scope_id, "has_known": self._has_known, "count": BATCH}
@@ -220,6 +238,10 @@ class Staging:
         """How many of these keys are neither in the source nor those of leads that are known."""
         asked = json.dumps(sorted(keys))
         return int(self._queries.count_missing(scope_id=self._scope.scope_id, keys=asked))
+
+    def overruled(self) -> dict[Unwanted, int]:
+        """What staged records ask for and is to be taken off them as well, and how many do."""
+        return {(row["collection"], row["name"]): row["leads"] for row in self._queries.overruled()}
 
     def collapsing(self) -> list[tuple[int, str]]:
         """(row, address) of at most 50 staged leads that Test mode would store as one."""

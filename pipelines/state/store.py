@@ -19,10 +19,12 @@ from pipelines.state.drift import Drift
 from pipelines.state.file import copy_state, create_private, refuse_network
 from pipelines.state.forgetting import Forgetting
 from pipelines.state.generation import Generation
+from pipelines.state.given import Given
 from pipelines.state.health import HealthRecords
 from pipelines.state.imports import Imports
 from pipelines.state.integrity import Integrity
 from pipelines.state.inventories import Inventories
+from pipelines.state.keys import Keys
 from pipelines.state.leads import Leads
 from pipelines.state.new_leads import NewLeads
 from pipelines.state.outbox import Outbox
@@ -84,6 +86,8 @@ class Store:
         self.imports = Imports(database, scope)
         self.drift = Drift(database, scope)
         self.undoing = Undoing(database, scope)
+        self.given = Given(database, scope)
+        self.keys = Keys(database, scope)
         self.forgetting = Forgetting(database, self.runs)
         self.integrity = Integrity(database)
 

@@ -17,6 +17,7 @@ from pipelines.extract.incremental import Extract, extract_of
 from pipelines.extract.stage import check_columns, stage
 from pipelines.extract.transform import open_records
 from pipelines.load.guards import check_before, unclear_at_first
+from pipelines.load.rekeying import refuse_other_key, sync_key_of
 from pipelines.state.adoption import Standing
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
@@ -72,6 +73,7 @@ def adopt_source(
         with work_on(config, store, account, caller, verb="adopt") as work:
             adoption.run_id, adoption.summary = work.context.run_id, work.summary
             stage_new(work, extract)
+            store.keys.keep(sync_key_of(load))
             _take_over(adoption, work, owed, whole_source=whole_source)
             if verify_count:
                 _verify(adoption, work, verify_count, seed)
@@ -100,6 +102,7 @@ def undo_adoption(config: PipelineConfig) -> int:
 def stage_new(work: Work, extract: Extract) -> None:
     """The source as it is, before it is compared with Kartra's own import. Raises GuardError."""
     run = work.context
+    refuse_other_key(run.store, extract.load)
     stage(extract.source, extract.load, run.store, run.summary, run_id=run.run_id, between=work.between)
     check_before(
         extract.load.guards,

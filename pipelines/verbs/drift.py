@@ -15,6 +15,7 @@ from pipelines.calls.context import RunContext
 from pipelines.calls.heartbeat import Heartbeat
 from pipelines.calls.profiles import GONE
 from pipelines.changes.drift import Drift, decided, from_json, to_json
+from pipelines.changes.modes import other_mode, wrong_mode
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.drift import Comparable
 from pipelines.state.store import Store
@@ -54,6 +55,7 @@ class DriftCheck:
     def __init__(self, config: PipelineConfig, store: Store) -> None:
         load = config.needs_load()
         self._store = store
+        self._mode = config.kartra.mode
         self._on_drift = "report" if load.sync_mode == "create_only" else load.on_drift
         self._settle = timedelta(seconds=config.kartra.settle_s)
 
@@ -63,19 +65,28 @@ class DriftCheck:
         return self._store.database.clock.now() - self._settle
 
     def see(self, profile: LeadProfile, asked_at: datetime) -> None:
-        """A profile that was asked for at `asked_at`, of a lead that may be ours or not."""
+        """A profile that was asked for at `asked_at`, of a lead that may be ours or not.
+
+        Raises WrongModeError.
+        """
         for lead in self._store.drift.comparable_lead(profile.id, asked_at - self._settle):
             self.compare(lead, ProfileRead(profile))
 
     def compare(self, lead: Comparable, read: ProfileRead) -> None:
         before = from_json(lead.found)
         if read.profile is not None:
+            self._refuse_other_mode(lead, read.profile)
             snapshot, found = decided(lead.snapshot, read.profile, before, self._on_drift)
         else:
             snapshot, found = lead.snapshot, (Drift("lead", GONE[read.type or NO_LEAD_READ]),)
         self._store.drift.keep(lead, snapshot, to_json(found))
         if not lead.snapshot.lead_id and read.profile is not None and read.profile.id:
             self._store.leads.learn_id(lead.key, read.profile.id)
+
+    def _refuse_other_mode(self, lead: Comparable, profile: LeadProfile) -> None:
+        sent = lead.snapshot.email
+        if shown := other_mode(sent, profile.email, lead.origin, self._mode):
+            raise wrong_mode(sent, shown)
 
 
 def check_drift(

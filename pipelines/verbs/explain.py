@@ -139,5 +139,5 @@ def _masked(values: dict[str, Any], *, show: bool) -> dict[str, Any]:
     return {name: value if name in _NAMES else mask_deep(value) for name, value in values.items()}
 
 
-_NAMES = frozenset({*WISH, "silent", "kept", "unproven", "taken", "unwanted"})
+_NAMES = frozenset({*WISH, "silent", "kept", "unproven", "taken", "unwanted", "overruled"})
 """Parts of a lead that hold names of the account, not of people."""

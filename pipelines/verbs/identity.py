@@ -6,7 +6,7 @@ calls; where that does not tell, nothing is sent and a person says which it is.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -14,11 +14,13 @@ from connectors.errors import ConfigError
 from connectors.kartra.answers import Effect
 from connectors.kartra.commands import Call, InventoryName, get_lead, get_transaction_details
 from connectors.kartra.sender import Sender, profile_of
+from pipelines.calls.context import RunContext
 from pipelines.calls.inventories import read_inventory
 from pipelines.changes.identity import Evidence, Verdict, names_of
+from pipelines.changes.modes import shown_mode
 from pipelines.changes.readback import TEST_DOMAIN, same_address
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.errors import GuardError, LockedError
+from pipelines.errors import GuardError, LockedError, WrongModeError
 from pipelines.state.accounts import KnownScope, is_left
 from pipelines.state.store import Store
 from pipelines.verbs.account import account_of
@@ -143,6 +145,26 @@ def refuse_shared(config: PipelineConfig, store: Store, choices: Choices) -> Non
         )
 
 
+def learn_mode(run: RunContext, error: WrongModeError, world: World) -> None:
+    """A lead has shown that the App is in another mode than the file says: what was done is known in it.
+
+    What was created just now is known there alone; where most of the leads that we created before show the
+    same, the file has been wrong for long, and all are.
+    """
+    store, config = run.store, run.config
+    scope_id = store.scope.scope_id
+    store.accounts.keep_mode(run.account, error.shown)
+    with closing(_LazyClient(config, run.stopping, world)) as client:
+        before = store.accounts.known_before(scope_id, error.keys, WITNESSES)
+        stored = list(_read_back(client, before))
+    shown = [shown_mode(email, address) for email, address in stored if address is not None]
+    is_all = sum(mode == error.shown for mode in shown) * 2 > len(shown)
+    if not is_all and not error.keys:
+        return
+    other = store.scope.beside(config.pipeline, run.account, error.shown)
+    store.accounts.hand_over(scope_id, other, None if is_all else error.keys)
+
+
 def _standing(
     config: PipelineConfig, store: Store, choices: Choices, stopping: Callable[[], bool], world: World
 ) -> Standing:
@@ -258,7 +280,7 @@ def _in_mode(
         move = _mover(scope, config.pipeline, mode)
         return Standing(standing.account, scope.pipeline, scope.mode, (*standing.notes, note), (move,))
     if mode == "live":  # what Test mode stored reached nobody
-        note = "Test mode has ended: what it stored reached nobody, and Live begins anew"
+        note = "what is known was stored in Test mode and reached nobody: Live begins anew"
         return Standing(standing.account, config.pipeline, mode, (*standing.notes, note))
     raise GuardError(
         f"the file says mode: test, and {len(stored) - as_test} of {len(stored)} known leads are stored under"
@@ -301,7 +323,11 @@ def _evidence(store: Store, client: "_LazyClient", scope: KnownScope) -> Evidenc
 
 def _witnesses(store: Store, client: "_LazyClient", scope: KnownScope) -> Iterator[tuple[str, str | None]]:
     """(our address, Kartra's) of a few known leads, one call each; None where Kartra has no such lead."""
-    for lead_id, email in store.accounts.known_leads(scope, WITNESSES):
+    yield from _read_back(client, store.accounts.known_leads(scope, WITNESSES))
+
+
+def _read_back(client: "_LazyClient", known: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str | None]]:
+    for lead_id, email in known:
         profile = profile_of(client.sender.read(get_lead(id=lead_id))).profile
         yield email, profile.email if profile else None
 

@@ -20,6 +20,8 @@ from pipelines.load.delivery import Delivery
 from pipelines.load.given_again import refuse_given_again
 from pipelines.load.guards import check_before, unclear_at_first
 from pipelines.load.plan import Plan, make_plan, refuse_missing
+from pipelines.load.rekeying import Rekeying
+from pipelines.load.withdrawal import Withdrawal
 from pipelines.state.store import Store
 from pipelines.summary import Summary
 from pipelines.verbs.identity import Choices, refuse_shared
@@ -59,12 +61,13 @@ def load_contacts(work: Work, extract: Extract, choices: Choices, terms: Terms =
     run, load = work.context, extract.load
     kept = KeptLists(run.store, run.account, clock=run.clock)
     inventory = AccountInventory(kept, run.client, load, pool=run.pool)
-    delivery = Delivery(run, inventory)
+    withdrawal = Withdrawal(run.store, load)
+    delivery = Delivery(run, inventory, withdrawn=withdrawal.names)
     with run.summary.timings.stage("recover"):
         delivery.recover()
     if delivery.failure is not None:
         return delivery.failure
-    ready = _ready(work, extract, inventory, choices, terms)
+    ready = _ready(work, extract, inventory, choices, terms, withdrawal)
     plan = ready.plan
     refuse_missing(plan)
     if refusal := _refusal(work, load, plan):
@@ -77,8 +80,12 @@ def load_contacts(work: Work, extract: Extract, choices: Choices, terms: Terms =
     terms.begin(run)
     if plan.new_fields:
         _create_fields(run, plan, inventory)
+    withdrawal.begin()
     _keep_hashes(run)
     difference = _deliver(work, load, ready, delivery, inventory, terms) if plan.changes else None
+    is_through = delivery.failure is None and difference is None
+    if extract.is_whole and terms.choice.is_all and is_through:
+        withdrawal.settle()
     run.summary.counts.actions.update(delivery.actions)
     run.summary.counts.retried += delivery.retried
     return delivery.failure or difference
@@ -106,11 +113,16 @@ def _deliver(
 
 
 def _ready(
-    work: Work, extract: Extract, inventory: AccountInventory, choices: Choices, terms: Terms
+    work: Work,
+    extract: Extract,
+    inventory: AccountInventory,
+    choices: Choices,
+    terms: Terms,
+    withdrawal: Withdrawal,
 ) -> Ready:
     """Stage the source and decide what to send."""
     run, load = work.context, extract.load
-    unknown = frozenset(entry.key for entry in run.store.outbox.unsettled())
+    rekeying = Rekeying(run.store, load, extract.source)
     source = stage(
         extract.source,
         load,
@@ -119,8 +131,12 @@ def _ready(
         run_id=run.run_id,
         between=work.between,
         skip_known=may_skip(run.config),
+        withdrawn=withdrawal.names,
+        former_key=rekeying.former,
     )
     refuse_shared(run.config, run.store, choices)
+    run.summary.notes += [*rekeying.move(), *withdrawal.notes()]
+    unknown = frozenset(entry.key for entry in run.store.outbox.unsettled())
     choice = terms.choice.normal(load)
     missing, note = missing_keys(run.store, choice)
     run.summary.notes += [note] if note else []
@@ -128,11 +144,18 @@ def _ready(
     plan = make_plan(
         run.store,
         load,
-        Shortfall(inventory.current, inventory.asked, creatable_fields(load)),
+        Shortfall(
+            inventory.current,
+            inventory.asked,
+            creatable_fields(load),
+            fields_of_now=inventory.with_fields_of_now,
+        ),
         run.summary,
         run_id=run.run_id,
         unknown=unknown,
         choice=choice,
+        withdrawn=withdrawal.names,
+        is_whole=extract.is_whole,
         between=work.between,
     )
     run.summary.notes += [inventory.note] if inventory.note else []

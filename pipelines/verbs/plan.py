@@ -16,6 +16,8 @@ from pipelines.load.account_names import AccountInventory, KeptLists, Shortfall
 from pipelines.load.custom_fields import creatable_fields
 from pipelines.load.plan import Plan, make_plan
 from pipelines.load.planned import Planned, planned_changes
+from pipelines.load.rekeying import Rekeying
+from pipelines.load.withdrawal import Withdrawal
 from pipelines.operations.job import OperationsPlan, check_operation_columns, plan_operations
 from pipelines.operations.journal import OperationStore
 from pipelines.pull.job import PullEstimate, estimate_pull
@@ -69,7 +71,7 @@ class OpenPlan:
         """Lead by lead, in the order of the source, from a state that a run may move meanwhile."""
         if self.load is None:
             return iter(())
-        return planned_changes(self.store, self.load, self.result.plan.addresses)
+        return planned_changes(self.store, self.load, self.result.plan)
 
 
 def plan_pipeline(config: PipelineConfig) -> PlanResult:
@@ -104,7 +106,8 @@ def open_plan(config: PipelineConfig, *, to_keep: bool = False) -> Iterator[Open
         extract, digest = None, b""
         if source is not None:
             extract = extract_of(source, config.needs_load(), store, summary)
-            result, digest = _plan_load(config, extract, store, account, summary)
+            moved_in = None if to_keep else opened
+            result, digest = _plan_load(config, extract, store, account, summary, moved_in)
         store.check_is_whole()
         if config.operations is not None:
             result = _plan_operations(config, store, account, result)
@@ -140,28 +143,64 @@ def _plan_operations(config: PipelineConfig, store: Store, account: str, result:
 
 
 def _plan_load(
-    config: PipelineConfig, extract: Extract, store: Store, account: str, summary: Summary
+    config: PipelineConfig,
+    extract: Extract,
+    store: Store,
+    account: str,
+    summary: Summary,
+    opened: ExitStack | None,
 ) -> tuple[PlanResult, bytes]:
-    """And the digest of what was read."""
+    """And the digest of what was read.
+
+    What has to move in the state before it is compared moves within `opened`, and nothing of it stays; None:
+    it is a plan that is kept, and it stays.
+    """
     source, load = extract.source, extract.load
     unchecked: list[str] = []
     client = open_client(config)
     try:
         inventory = AccountInventory(KeptLists(store, account, keep=False), client, load)
         known = _Lenient(inventory, unchecked)
-        digest = stage(source, load, store, summary, run_id=None, skip_known=may_skip(config))
+        withdrawal, rekeying = Withdrawal(store, load), Rekeying(store, load, source)
+        digest = stage(
+            source,
+            load,
+            store,
+            summary,
+            run_id=None,
+            skip_known=may_skip(config),
+            withdrawn=withdrawal.names,
+            former_key=rekeying.former,
+        )
         with summary.timings.stage("check state"):
             store.check_is_whole()
         refuse_shared(config, store, Choices())
-        shortfall = Shortfall(known.current, known.asked, creatable_fields(load))
-        plan = make_plan(store, load, shortfall, summary, run_id=None)
+        shortfall = Shortfall(
+            known.current, known.asked, creatable_fields(load), fields_of_now=known.with_fields_of_now
+        )
+        if rekeying.is_due:
+            if opened is not None:
+                opened.enter_context(store.database.rehearsed())
+            summary.notes += rekeying.move()
+        summary.notes += withdrawal.notes()
+        plan = make_plan(
+            store,
+            load,
+            shortfall,
+            summary,
+            run_id=None,
+            withdrawn=withdrawal.names,
+            is_whole=extract.is_whole,
+        )
         with summary.timings.stage("guard"):
             refusal = guard_plan(load, store, summary, plan, approved=False)
         summary.notes += [inventory.note] if inventory.note else []
         if unchecked:
             plan.forget_names()
         creating = len(plan.new_fields)
-        asking = inventory.calls_needed(creating=creating) if plan.needs_names else 0
+        asking = (
+            inventory.calls_needed(creating=creating, fields=plan.needs_fields) if plan.needs_names else 0
+        )
         collapsing = store.staging.collapsing() if config.kartra.mode == "test" else []
         waiting = len(store.outbox.unsettled())
     finally:
@@ -192,6 +231,9 @@ class _Lenient:
 
     def current(self) -> Inventory:
         return self._try(self._inventory.current)
+
+    def with_fields_of_now(self) -> Inventory:
+        return self._try(self._inventory.with_fields_of_now)
 
     def asked(self) -> Inventory:
         return self._try(self._inventory.asked)

@@ -10,6 +10,7 @@ from connectors.kartra.profile import LeadProfile
 from connectors.sources import Source
 from pipelines.calls.context import RunContext
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.errors import WrongModeError
 from pipelines.extract.incremental import extract_of
 from pipelines.extract.stage import check_columns
 from pipelines.extract.transform import open_records
@@ -17,7 +18,7 @@ from pipelines.operations.job import check_operation_columns, run_operations
 from pipelines.pull.job import pull_tables
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.drift import DriftCheck
-from pipelines.verbs.identity import Choices, enter
+from pipelines.verbs.identity import Choices, enter, learn_mode
 from pipelines.verbs.loading import Terms, load_contacts
 from pipelines.verbs.twins import note_of_twin
 from pipelines.verbs.work import Caller, Question, Work, work_on
@@ -92,7 +93,7 @@ def run_pipeline(
         standing = enter(config, store, choices=choices, stopping=stopping, world=world)
         summary.account = standing.to_json()
         with work_on(config, store, standing.account, caller, kind=kind, summary=summary) as work:
-            _carry_out(work, source, choices, terms, full=full)
+            _carry_out(work, source, choices, terms, full=full, world=world)
         run_id = work.context.run_id
         known = store.outcomes.known_refusals(config.pipeline, run_id) if summary.counts.refused else 0
     return RunResult(
@@ -107,7 +108,21 @@ def run_pipeline(
     )
 
 
-def _carry_out(work: Work, source: Source | None, choices: Choices, terms: Terms, *, full: bool) -> None:
+def _carry_out(
+    work: Work, source: Source | None, choices: Choices, terms: Terms, *, full: bool, world: World
+) -> None:
+    """What a lead has shown of the mode of the App is kept, whichever part it has stopped."""
+    try:
+        _carry_out_parts(work, source, choices, terms, full=full)
+    except WrongModeError as error:
+        work.fail(error)
+    if isinstance(work.error, WrongModeError):
+        learn_mode(work.context, work.error, world)
+
+
+def _carry_out_parts(
+    work: Work, source: Source | None, choices: Choices, terms: Terms, *, full: bool
+) -> None:
     """What stops the load stops operations, too; tables are pulled as long as calls may leave."""
     run = work.context
     if source is not None:

@@ -212,7 +212,7 @@ class _Applying:
         """
         store, plan_id = ready.run.store, self._saved.plan_id
         others = untried = 0
-        changes = planned_changes(store, ready.load, ready.plan.addresses, ready.others.unknown)
+        changes = planned_changes(store, ready.load, ready.plan, ready.others.unknown)
         for batch in batches(changes, BATCH):
             keys = [one.key for one in batch]
             known = store.plans.changes_of(plan_id, keys)

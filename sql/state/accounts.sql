@@ -57,3 +57,43 @@ WHERE pipeline = :pipeline AND account = :account AND mode = :mode
 SELECT count(*) FROM staged
 WHERE EXISTS (SELECT 1 FROM leads
               WHERE leads.scope_id = :other_scope AND leads.key = staged.key AND leads.removed_at IS NULL);
+
+-- name: mode_of(account)$
+-- The mode that the stored addresses of an account have shown last.
+SELECT mode FROM modes WHERE account = :account;
+
+-- name: keep_mode(account, mode, now)!
+-- What a lead that was read back has shown.
+INSERT INTO modes (account, mode, shown_at) VALUES (:account, :mode, :now)
+ON CONFLICT (account) DO UPDATE SET mode = excluded.mode, shown_at = excluded.shown_at;
+
+-- name: known_before(scope_id, keys, count)
+-- Leads of a scope that can be read back by their number, without these keys (a JSON array), those that changed last
+-- first.
+SELECT lead_id, json_extract(snapshot, '$.email') AS email
+FROM leads
+WHERE scope_id = :scope_id AND lead_id IS NOT NULL AND origin = 'created'
+  AND key NOT IN (SELECT value FROM json_each(:keys))
+ORDER BY changed_at DESC LIMIT :count;
+
+-- name: leads_handed(scope_id, keys)
+-- The keys of leads that are to belong to another scope: these (a JSON array), or all where it is null.
+SELECT key FROM leads
+WHERE scope_id = :scope_id AND (:keys IS NULL OR key IN (SELECT value FROM json_each(:keys)));
+
+-- name: forget_hashes(scope_id, keys)!
+-- The records of these leads (a JSON array) are to be mapped anew.
+DELETE FROM raw_hashes WHERE scope_id = :scope_id AND key IN (SELECT value FROM json_each(:keys));
+
+-- name: forget_looks(scope_id, keys)!
+-- What looks at these leads (a JSON array) have found.
+DELETE FROM drift WHERE scope_id = :scope_id AND key IN (SELECT value FROM json_each(:keys));
+
+-- name: hand_over(scope_id, other_scope, keys)!
+-- These leads (a JSON array) belong to another scope, unless it knows their keys.
+UPDATE OR IGNORE leads SET scope_id = :other_scope
+WHERE scope_id = :scope_id AND key IN (SELECT value FROM json_each(:keys));
+
+-- name: drop_handed(scope_id, keys)!
+-- Those of them that it knew.
+DELETE FROM leads WHERE scope_id = :scope_id AND key IN (SELECT value FROM json_each(:keys));

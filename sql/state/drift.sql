@@ -5,7 +5,7 @@
 -- acknowledged before a time. All that nobody looked at lately, a page at a time by key. A time later than now was
 -- written by a clock that was wrong, and counts as long ago.
 -- `state <> 'planned'` is there for the partial index: see migration 0009.
-SELECT leads.key, leads.lead_id, leads.snapshot, leads.changed_at, drift.found
+SELECT leads.key, leads.lead_id, leads.origin, leads.snapshot, leads.changed_at, drift.found
 FROM leads LEFT JOIN drift USING (scope_id, key)
 WHERE leads.scope_id = :scope_id AND leads.removed_at IS NULL AND leads.origin <> 'skipped'
   AND (leads.changed_at < :settled_before OR leads.changed_at > :latest)
@@ -20,7 +20,7 @@ LIMIT :count;
 -- name: comparable_lead(scope_id, lead_id, settled_before, latest)
 -- The lead with a number of Kartra's, if a look at it can be compared: as in `comparable`.
 -- `state <> 'planned'` is there for the partial index: see migration 0009.
-SELECT leads.key, leads.lead_id, leads.snapshot, leads.changed_at, drift.found
+SELECT leads.key, leads.lead_id, leads.origin, leads.snapshot, leads.changed_at, drift.found
 FROM leads INDEXED BY leads_by_id LEFT JOIN drift USING (scope_id, key)
 WHERE leads.scope_id = :scope_id AND leads.lead_id = :lead_id
   AND leads.removed_at IS NULL AND leads.origin <> 'skipped'

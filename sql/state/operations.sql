@@ -89,3 +89,19 @@ SELECT mode, do, target, run_id, row, state, attempts, sent_at, settled_at, outc
        refund_id
 FROM operations JOIN scopes USING (scope_id)
 WHERE pipeline = :pipeline AND key = :key ORDER BY coalesce(settled_at, sent_at);
+
+-- name: keep_barred(scope_id, key, digest, barrier, run_id)!
+-- Every try of an operation in a run was refused by the same thing in front of Kartra.
+INSERT INTO barred_operations (scope_id, key, digest, barrier, run_id)
+VALUES (:scope_id, :key, :digest, :barrier, :run_id)
+ON CONFLICT (scope_id, key) DO UPDATE SET
+    digest = excluded.digest, barrier = excluded.barrier, run_id = excluded.run_id;
+
+-- name: barred_before(scope_id, key, digest, run_id)$
+-- What refused every try of just this operation in an earlier run.
+SELECT barrier FROM barred_operations
+WHERE scope_id = :scope_id AND key = :key AND digest = :digest AND run_id <> :run_id;
+
+-- name: drop_barred(scope_id, key)!
+-- It has come to an end.
+DELETE FROM barred_operations WHERE scope_id = :scope_id AND key = :key;

@@ -15,7 +15,7 @@ SELECT 1 FROM temp.sqlite_schema WHERE name = 'staged';
 -- `state <> 'settled'` is there for the partial index: see migration 0001.
 SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, coalesce(outbox.wish, staged.wish) AS wish,
        outbox.change, outbox.attempts, outbox.sent_at, outbox.undoes,
-       leads.lead_id, leads.origin, leads.snapshot
+       leads.lead_id, leads.origin, leads.snapshot, leads.removed_at IS NOT NULL AS was_removed
 FROM outbox
 LEFT JOIN temp.staged ON staged.row = outbox.row
 LEFT JOIN leads ON leads.scope_id = outbox.scope_id AND leads.key = outbox.key
@@ -29,7 +29,7 @@ LIMIT :count;
 -- `state <> 'settled'` is there for the partial index: see migration 0001.
 SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, coalesce(outbox.wish, staged.wish) AS wish,
        outbox.change, outbox.attempts, outbox.sent_at, outbox.undoes,
-       leads.lead_id, leads.origin, leads.snapshot
+       leads.lead_id, leads.origin, leads.snapshot, leads.removed_at IS NOT NULL AS was_removed
 FROM outbox
 LEFT JOIN temp.staged ON staged.row = outbox.row
 LEFT JOIN leads ON leads.scope_id = outbox.scope_id AND leads.key = outbox.key
@@ -37,13 +37,27 @@ WHERE outbox.scope_id = :scope_id AND outbox.state = 'planned' AND outbox.state 
   AND outbox.key IN (SELECT value FROM json_each(:keys))
 ORDER BY outbox.entry_id;
 
+-- name: first_new(scope_id, after)^
+-- The next entry of this run that was not sent and whose lead Kartra does not have from us.
+-- `state <> 'settled'` is there for the partial index: see migration 0001.
+SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, coalesce(outbox.wish, staged.wish) AS wish,
+       outbox.change, outbox.attempts, outbox.sent_at, outbox.undoes,
+       NULL AS lead_id, NULL AS origin, NULL AS snapshot, 0 AS was_removed
+FROM outbox
+JOIN temp.staged ON staged.row = outbox.row
+WHERE outbox.scope_id = :scope_id AND outbox.state = 'planned' AND outbox.state <> 'settled'
+  AND outbox.kind = 'load' AND outbox.entry_id > :after
+  AND NOT EXISTS (SELECT 1 FROM leads WHERE leads.scope_id = outbox.scope_id AND leads.key = outbox.key)
+ORDER BY outbox.entry_id
+LIMIT 1;
+
 -- name: unsettled(scope_id, count)
 -- Entries that may have been carried out and have no outcome, in the order they were planned, each with the snapshot
 -- of its lead.
 -- `state <> 'settled'` is there for the partial index: see migration 0001.
 SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, outbox.wish,
        outbox.change, outbox.attempts, outbox.sent_at, outbox.undoes,
-       leads.lead_id, leads.origin, leads.snapshot
+       leads.lead_id, leads.origin, leads.snapshot, leads.removed_at IS NOT NULL AS was_removed
 FROM outbox
 LEFT JOIN leads ON leads.scope_id = outbox.scope_id AND leads.key = outbox.key
 WHERE outbox.scope_id = :scope_id AND outbox.state = 'sent' AND outbox.state <> 'settled'

@@ -56,6 +56,31 @@ CREATE TEMP TABLE suppressed (address TEXT PRIMARY KEY, reason TEXT NOT NULL) ST
 -- Hashes that were kept and did not come again, where known records were not staged. One row per hash.
 CREATE TEMP TABLE unseen (raw BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 
+-- name: create_former()!
+-- The key that a record had under the former sync key, where that has changed. One row per record.
+CREATE TEMP TABLE former (row INTEGER PRIMARY KEY, key TEXT NOT NULL) STRICT;
+
+-- name: clear_former()!
+-- The source is read once more.
+DELETE FROM temp.former;
+
+-- name: add_former*!
+-- Cells of the former key's column.
+INSERT OR REPLACE INTO temp.former (row, key) VALUES (?, ?);
+
+-- name: fill_former()!
+-- The former key was the address.
+INSERT OR REPLACE INTO temp.former (row, key) SELECT row, json_extract(wish, '$.email') FROM temp.staged;
+
+-- name: create_holders()!
+-- Leads that hold a name which has left the file. One row per lead and name.
+CREATE TEMP TABLE holders (
+    key TEXT NOT NULL,
+    collection TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (key, collection, name)
+) STRICT, WITHOUT ROWID;
+
 -- name: drop_staged()!
 -- The source is read once more.
 DROP TABLE temp.staged;
@@ -151,7 +176,8 @@ SELECT count(*) FILTER (WHERE leads.origin <> 'skipped') AS unchanged,
 FROM temp.staged
 CROSS JOIN leads ON leads.scope_id = :scope_id AND leads.key = staged.key
 WHERE EXISTS (SELECT 1 FROM leads WHERE scope_id = :scope_id)
-  AND staged.blocked IS NULL AND leads.digest = staged.digest AND leads.removed_at IS NULL;
+  AND staged.blocked IS NULL AND leads.digest = staged.digest AND leads.removed_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM temp.holders WHERE holders.key = staged.key);
 
 -- name: count_new()^
 -- How many staged leads are not blocked, and how many of them are new and set apart. By indexes: the table is wide.
@@ -161,7 +187,8 @@ SELECT (SELECT count(*) FROM temp.new_leads) AS new,
 
 -- name: differences(scope_id, after, count)
 -- The staged leads that differ from what Kartra acknowledged, one row each, in the order of the source:
--- new ones (no snapshot), changed ones, and those that came back after they were removed.
+-- new ones (no snapshot), changed ones, those that came back after they were removed, and those that hold a name
+-- which has left the file.
 -- New ones that were set apart are not among them. `refused` is true where this very wish was refused or parked before.
 SELECT staged.row, staged.line, staged.key, staged.digest, staged.wish,
        leads.lead_id, leads.origin, leads.snapshot, leads.removed_at IS NOT NULL AS was_removed,
@@ -171,7 +198,8 @@ LEFT JOIN leads ON leads.scope_id = :scope_id AND leads.key = staged.key
 LEFT JOIN refusals ON refusals.scope_id = :scope_id AND refusals.key = staged.key
                   AND refusals.digest = staged.digest
 WHERE staged.blocked IS NULL AND staged.row NOT IN (SELECT row FROM temp.new_leads)
-  AND (leads.key IS NULL OR leads.digest <> staged.digest OR leads.removed_at IS NOT NULL)
+  AND (leads.key IS NULL OR leads.digest <> staged.digest OR leads.removed_at IS NOT NULL
+       OR EXISTS (SELECT 1 FROM temp.holders WHERE holders.key = staged.key))
   AND staged.row > :after
 ORDER BY staged.row
 LIMIT :count;
@@ -243,6 +271,14 @@ WHERE NOT EXISTS (SELECT 1 FROM temp.staged WHERE staged.key = asked.value)
 -- name: note_unseen*!
 -- A hash that was kept and did not come again.
 INSERT INTO temp.unseen (raw) VALUES (?);
+
+-- name: overruled()
+-- What staged records ask for and is to be taken off them as well, and how many do.
+SELECT json_extract(overruled.value, '$[0]') AS collection, json_extract(overruled.value, '$[1]') AS name,
+       count(*) AS leads
+FROM temp.staged JOIN json_each(staged.wish, '$.overruled') AS overruled
+WHERE staged.blocked IS NULL
+GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2;
 
 -- name: collapsing()
 -- Addresses whose part before the @ stands in the source more than once: Test mode stores them as one.

@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -168,13 +169,16 @@ def test_what_is_to_be_gone_is_said_as_what_is_given(
     assert lead_of(blank, tags=[], lists=[], sequences=[], **{key: wish}).unwanted == constants
 
 
-def test_a_record_that_wants_a_name_and_wants_it_gone_is_invalid() -> None:
-    assert mapped(ANN, untag=[{"column": "First"}, {"column": "Tags", "split": ";"}]) == Invalid(
-        'the tag "Blog" is asked for and is to be taken off as well', "ann@example.org"
+def test_what_is_to_be_taken_off_wins_over_what_would_give_it() -> None:
+    lead = lead_of(ANN, untag=[{"column": "First"}, {"template": "{Tags}"}, "Blog"])
+    assert lead.tags == ("Imported", "VIP")
+    assert lead.overruled == frozenset({("tags", "Blog")})
+    assert lead.unwanted > lead.overruled
+    kept = lead_of(ANN, unsubscribe=["News"], unsubscribe_from_sequences=["Onboarding"])
+    assert (kept.lists, kept.sequences) == (("Offers; Sales",), ())
+    assert DesiredLead.from_json(kept.to_json()) == replace(
+        kept, tags=tuple(sorted(kept.tags)), lists=tuple(sorted(kept.lists))
     )
-    told = mapped({**ANN, "Tags": "ann@example.org"}, untag=[{"column": "Tags"}])
-    assert isinstance(told, Invalid)
-    assert told.reason == 'the tag "a***@e***.org" is asked for and is to be taken off as well'
 
 
 def test_of_two_records_of_one_key_the_later_says_what_is_to_be_gone() -> None:
@@ -229,8 +233,12 @@ def test_a_blank_cell_clears_when_told_to() -> None:
     )
 
 
-def test_a_mapping_without_tags_and_lists_says_nothing_of_them() -> None:
-    assert lead_of(ANN, tags=[], lists=[]).silent == frozenset({"tags", "lists"})
+def test_a_mapping_without_tags_and_lists_says_nothing_of_them_and_an_empty_one_wants_none() -> None:
+    without = {name: wish for name, wish in FULL.items() if name not in ("tags", "lists")}
+    said = mapper(load_config(**without), COLUMNS)(ANN, 2)
+    assert isinstance(said, Mapped)
+    assert said.lead.silent == frozenset({"tags", "lists"})
+    assert lead_of(ANN, tags=[], lists=[]).silent == frozenset()
 
 
 def test_only_separators_in_a_cell_are_a_blank() -> None:

@@ -14,7 +14,7 @@ from pipelines.state.outbox import Entry
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SETTLE_S = 10.0
-RULES = Rules("update", "upsert", (), "report", SETTLE_S)
+RULES = Rules("update", "upsert", (), "report", "live", SETTLE_S)
 WISH = DesiredLead(
     "ann@example.org",
     fields={"city": "Lyon"},

@@ -177,7 +177,7 @@ def sent(change: Change) -> Task:
 D, U = Effect.DONE, Effect.UNKNOWN
 ALL_DONE = (D,) * 4
 GONE = entry(None, snapshot=CREATED, origin="created")
-REMOVAL = Rules("update", "upsert", ("untag", "unsubscribe"), "report", SETTLE_S)
+REMOVAL = Rules("update", "upsert", ("untag", "unsubscribe"), "report", "live", SETTLE_S)
 REMOVING = replace(
     owing(Task(GONE, CREATED, "created", Change()), REMOVAL),
     stage=Stage.UNKNOWN,
@@ -262,6 +262,12 @@ AFTER_WRITES = {
         ("Settle", "rejected"),
         rules=replace(RULES, sync_mode="update_only"),
     ),
+    "done, and nobody knows yet in which mode the App is": After(
+        sent(CREATE), wrote(CREATE, *ALL_DONE, lead_id="1"), ("ReadBack", "STORED"), now(is_mode_open=True)
+    ),
+    "an edit is done, and nobody knows yet in which mode the App is": After(
+        sent(EDIT), wrote(EDIT, D, D), ("Settle", "edited"), now(is_mode_open=True)
+    ),
     "credentials are refused": After(
         sent(CREATE), everywhere(CREATE, Effect.FATAL), ("Stop", "AccessRefusedError", "Withdraw")
     ),
@@ -300,7 +306,41 @@ def searching() -> Task:
 
 
 TAKEN_BACK = replace(CREATED, tags=frozenset(), lists=frozenset())
+AS_TEST = replace(CREATED, email="ann@kartra.com")
+STORED = replace(
+    task(), snapshot=CREATED, origin="created", stage=Stage.STORED, change=Change(), done=("create_lead",)
+)
+IN_TEST = replace(RULES, mode="test")
+ENDS = ("Stop", "WrongModeError")
 AFTER_READS = {
+    "stored as it was sent": After(STORED, profile(CREATED), ("Settle", "created")),
+    "stored as Test mode does": After(STORED, profile(AS_TEST), (*ENDS, "Settle", "created")),
+    "stored as Test mode does, as the file says": After(
+        STORED, profile(AS_TEST), ("Settle", "created"), rules=IN_TEST
+    ),
+    "stored as it was sent, and the file says Test mode": After(
+        STORED, profile(CREATED), (*ENDS, "Settle", "created"), rules=IN_TEST
+    ),
+    "stored under another address": After(
+        STORED, profile(replace(CREATED, email="other@example.org")), ("Settle", "created")
+    ),
+    "stored, and not to be seen yet": After(
+        replace(STORED, open_until=LATE.monotonic_s), no_lead(), ("ReadBack", "STORED")
+    ),
+    "stored, and never to be seen": After(STORED, no_lead(), ("Settle", "created"), LATE),
+    "stored, and no answer": After(replace(STORED, reads=MAX_TRIES - 1), silent(), ("Settle", "created")),
+    "a known lead is stored as Test mode does": After(
+        points_owed(stage=Stage.PREPARING), profile(replace(MOVED, email="ann@kartra.com")), (*ENDS, "Leave")
+    ),
+    "a creation landed as Test mode stores it": After(
+        unknown(CREATE), profile(AS_TEST), (*ENDS, "Settle", "deferred")
+    ),
+    "an earlier run's creation landed as Test mode stores it": After(
+        left(), profile(AS_TEST), (*ENDS, "Settle", "recovered")
+    ),
+    "a lead of Test mode stands under an address that is taken": After(
+        ADOPTING, profile(AS_TEST, joined=OTHERS), (*ENDS, "Leave")
+    ),
     "no answer": After(unknown(CREATE), silent(), ("ReadBack", "UNKNOWN")),
     "the new address is another record's lead's": After(
         taken(), profile(OTHER_LEAD), ("Settle", "rejected"), now(owner="bob")
@@ -607,7 +647,7 @@ def list_owed_back() -> Task:
 
 effects = st.sampled_from([Effect.DONE, Effect.DONE, Effect.UNKNOWN, "243", "244", "271", "212"])
 seconds = st.sampled_from([0.0, 1.0, SETTLE_S, 3600.0])
-found = st.sampled_from([CREATED, CREATED_ONLY, MOVED, TAKEN_BACK])
+found = st.sampled_from([CREATED, CREATED_ONLY, MOVED, TAKEN_BACK, AS_TEST])
 reads = st.one_of(
     st.just(silent()),
     st.builds(no_lead, st.sampled_from(["234", "243", "245"])),
@@ -619,6 +659,7 @@ rules = st.builds(
     st.sampled_from(["upsert", "create_only", "update_only"]),
     st.sampled_from([(), ("untag", "unsubscribe")]),
     st.sampled_from(["report", "recreate", "forget"]),
+    st.sampled_from(["live", "test"]),
     st.sampled_from([0.0, SETTLE_S]),
 )
 begun = st.sampled_from(
@@ -659,7 +700,10 @@ def test_in_every_order_of_answers_an_entry_ends_once_and_nothing_is_sent_again_
         return answer
 
     driver = Driver(
-        lambda change, _: later(written(data, change)), lambda *_: later(data.draw(reads)), rules, NOW
+        lambda change, _: later(written(data, change)),
+        lambda *_: later(data.draw(reads)),
+        rules,
+        replace(NOW, is_mode_open=data.draw(st.booleans())),
     )
     task = start(rules)
     if task.stage is Stage.LEFT:

@@ -64,7 +64,7 @@ def query_plan(path: Path, subject: str, name: str) -> list[str]:
     staging, query = queries_of("staging"), getattr(queries_of(subject), name)
     values = dict.fromkeys(query.parameters, 1)
     with closing(sqlite3.connect(path)) as connection:
-        for table in ("staged", "new_leads", "present", "unseen"):
+        for table in ("staged", "new_leads", "present", "unseen", "holders"):
             getattr(staging, f"create_{table}")(connection)
         staging.index_keys(connection)
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", values)]
@@ -77,6 +77,8 @@ def test_the_diff_looks_each_lead_up_by_its_primary_key(path: Path) -> None:
         "SEARCH staged USING INTEGER PRIMARY KEY (rowid>?)",
         "USING ROWID SEARCH ON TABLE new_leads FOR IN-OPERATOR",
         "SEARCH leads USING PRIMARY KEY (scope_id=? AND key=?)",
+        "CORRELATED SCALAR SUBQUERY 2",
+        "SEARCH holders USING PRIMARY KEY (key=?)",
         "SEARCH refusals USING PRIMARY KEY (scope_id=? AND key=?)",
     ]
 
@@ -94,6 +96,8 @@ def test_what_is_unchanged_or_gone_is_found_without_a_scan_per_row(path: Path) -
         "SCAN staged",
         "SCALAR SUBQUERY 1",
         "SEARCH leads USING COVERING INDEX leads_by_id (scope_id=?)",
+        "CORRELATED SCALAR SUBQUERY 2",
+        "SEARCH holders USING PRIMARY KEY (key=?)",
         "SEARCH leads USING PRIMARY KEY (scope_id=? AND key=?)",
     ]
     assert query_plan(path, "staging", "removed") == [

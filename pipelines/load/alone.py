@@ -1,0 +1,44 @@
+"""The first creations of an account leave one by one, until one shows in which mode the App is."""
+
+from collections.abc import Callable, Iterator
+
+from pipelines.load.task import Task
+
+FIRST_ALONE = 5
+"""How many leave by themselves at most; after that the run goes on without knowing."""
+PATIENCE_S = 5.0
+"""How long all others wait for one of them: answers take less, and one that was lost shows the mode later."""
+
+
+class Alone(Iterator[Task]):
+    """All tasks of a delivery, asked for again and again: it gives none while one is alone on its way."""
+
+    def __init__(
+        self,
+        firsts: Iterator[Task],
+        rest: Iterator[Task],
+        is_wanted: Callable[[], bool],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """`is_wanted`: whether nobody knows yet what the first ones are to show. `rest` holds them, too."""
+        self._firsts, self._rest = firsts, rest
+        self._is_wanted, self._monotonic = is_wanted, monotonic
+        self._out: int | None = None
+        self._until_s = 0.0
+        self._given: set[int] = set()
+
+    def __next__(self) -> Task:
+        if self._out is not None and self._is_wanted() and self._monotonic() < self._until_s:
+            raise StopIteration
+        if self._out is None and self._is_wanted() and (first := next(self._firsts, None)) is not None:
+            self._out, self._until_s = first.entry.entry_id, self._monotonic() + PATIENCE_S
+            self._given.add(self._out)
+            return first
+        while (task := next(self._rest)).entry.entry_id in self._given:
+            pass
+        return task
+
+    def is_through(self, task: Task) -> None:
+        """A task has come to an end."""
+        if task.entry.entry_id == self._out:
+            self._out = None
