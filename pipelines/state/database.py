@@ -136,11 +136,11 @@ class Database:
     def rehearsed(self) -> Iterator[None]:
         """What is done within shows within, and nothing of it stays. Other processes wait for its end."""
         self.change("BEGIN IMMEDIATE")
-        self._is_together = self._has_begun = True
+        self.is_together = self._has_begun = True
         try:
             yield
         finally:
-            self._is_together = self._has_begun = False
+            self.is_together = self._has_begun = False
             self._roll_back()
 
     @contextmanager

@@ -56,7 +56,7 @@ def test_every_table_is_strict(path: Path) -> None:
     tables = beside(path)(
         "SELECT name, strict FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sql%'"
     )
-    assert len(tables) == 21
+    assert len(tables) == 24
     assert [name for name, is_strict in tables if not is_strict] == []
 
 
