@@ -47,6 +47,7 @@ GROUPS: Mapping[str, tuple[Verb, ...]] = {
         Verb("run", "Load what changed, carry out operations, pull the tables", settles=True),
         Verb("status", "Show the last run and what waits"),
         Verb("runs", "List the last runs, newest first"),
+        Verb("show", "Show what a run did, on the terminal or as a page"),
         Verb("undo", "Take a run back, as far as Kartra lets it", settles=True),
     ),
     "When something is wrong": (

@@ -67,7 +67,8 @@ def test_another_encoding_is_refused(
         ("load:\n  <<: &m\n    <<: *m\n", "a.yaml:2:7: load: << takes the alias of another map"),
         (
             '"a\\nb": 1',
-            "a.yaml:1:1: a?b: unknown key; known are pipeline, kartra, state, pull, operations, load, keep, notify, metrics",
+            "a.yaml:1:1: a?b: unknown key; known are pipeline, kartra, state, pull, operations, load, keep,"
+            " notify, metrics",
         ),
     ],
 )
