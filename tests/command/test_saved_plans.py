@@ -1,6 +1,7 @@
 """`plan --save` and `apply`: what was seen is sent, once, and nothing else; what has moved is said."""
 
 import json
+import os
 import signal
 import sqlite3
 from collections.abc import Callable
@@ -162,6 +163,8 @@ def test_an_apply_that_was_killed_goes_on_and_gives_nothing_twice(project: Proje
     sandbox.reset_calls()
     process = project.start("apply", "p.yaml", plan_id)
     wait_for(lambda: executed(writes(sandbox)) >= 3)
+    os.killpg(process.pid, signal.SIGSTOP)
+    assert project.command("apply", "p.yaml", plan_id).code == 5  # somebody else's, at the same time
     kill(process)
     (listed,) = project.command("plans", "p.yaml", "--json").json["plans"]
     assert listed["state"] == "applying"
@@ -253,3 +256,36 @@ consent: {attested: "sign-up form, 2025"}
     applied = project.command("apply", "p.yaml", plan_id)
     assert (applied.code, "the source has moved" in applied.stderr) == (6, True), applied.stderr
     assert project.run().json["leads"]["created"] == 2
+
+
+def test_merged_records_and_leads_that_were_there_before_are_in_a_plan(
+    project: Project, sandbox: Sandbox
+) -> None:
+    """Somebody edits and makes leads in Kartra meanwhile: what the plan says is sent, no person is lost."""
+    project.pipeline(LOAD + "duplicates: merge\n")
+    project.contacts([contact(1), contact(2)])
+    assert project.run().code == 0
+    rows = [
+        contact(1, City="Porto"),
+        contact(2),
+        contact(2, Tags="VIP"),
+        contact(2, Tags="Customer"),
+        contact(3),
+    ]
+    project.contacts(rows)
+    planned = project.command("plan", "p.yaml", "--save", "--changes", "--json").json
+    with sandbox.lock:
+        lead = next(one for one in sandbox.account.leads.values() if one.email == "lead1@example.org")
+        lead.fields["first_name"] = "by hand"
+        sandbox.account.add_lead("lead3@example.org")
+    applied = project.command("apply", "p.yaml", planned["plan_id"], "--json")
+    assert applied.code == 0, applied.stderr
+    assert len(planned["changes"]) == sum(applied.json["leads"][name] for name in ("created", "edited"))
+    leads = stored(sandbox)
+    assert (
+        leads["lead1@example.org"]["fields"] | {"city": "Porto", "first_name": "by hand"}
+        == (leads["lead1@example.org"]["fields"])
+    )
+    assert {"VIP", "Customer", "Imported"} <= leads["lead2@example.org"]["tags"]
+    assert leads["lead3@example.org"]["tags"] >= {"Imported"}
+    assert project.run().json["calls"]["sent"] == 0
