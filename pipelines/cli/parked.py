@@ -1,17 +1,18 @@
 """The verb `parked`: what is not sent until somebody acts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.table import Table
 
+from connectors.kartra.error_types import error_type
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
 from pipelines.cli.screens import parked_operations_table, parked_table, print_table
-from pipelines.verbs.parked import parked_of
+from pipelines.operations.journal import Parked as ParkedOperation
+from pipelines.state.refusals import Parked
+from pipelines.verbs.parked import parked_of, what_is_held
 
 
 @click.command(epilog="Example:  kartra-sync parked newsletter.yaml --show")
@@ -22,23 +23,22 @@ def parked(file: Path, *, show: bool, as_json: bool) -> None:
     """What is not sent until somebody acts: unproven effects, refused leads, what is held back."""
     found = parked_of(read_file(file), show=show)
     if as_json:
-        print_json(found)
+        print_json(found.to_json())
         return
-    for cause in found["held_back"]:
-        why = f"{cause['type']}: {cause['reason']}"
-        click.echo(f"held back since {cause['since'][:19]}: {cause['what']} ({why})")
-    _print(found["operations"], parked_operations_table, "it", file)
-    _print(found["leads"], parked_table, "the lead", file)
-    if not any(found.values()):
+    for held in found.held_back:
+        why = f"{held.type}: {error_type(held.type).explanation}"
+        click.echo(f"held back since {held.opened_at[:19]}: {what_is_held(held)} ({why})")
+    if found.operations:
+        print_table(parked_operations_table(found.operations))
+        _print_next(found.operations, "it", file)
+    if found.leads:
+        print_table(parked_table(found.leads))
+        _print_next(found.leads, "the lead", file)
+    if not (found.operations or found.leads or found.held_back):
         click.echo("nothing")
 
 
-def _print(
-    rows: Sequence[dict[str, Any]], table: Callable[[Sequence[dict[str, Any]]], Table], what: str, file: Path
-) -> None:
-    if not rows:
-        return
-    print_table(table(rows))
-    if any(row["kind"] == "unproven" for row in rows):
+def _print_next(parked: Iterable[Parked | ParkedOperation], what: str, file: Path) -> None:
+    if any(one.kind == "unproven" for one in parked):
         resolve = f"kartra-sync resolve {quoted(file)} KEY --landed or --not-landed"
         click.echo(f"Not proven: look {what} up in Kartra, then {resolve}")

@@ -27,8 +27,8 @@ def resolve(file: Path, key: str, *, answer: str | None, only: tuple[str, ...], 
     landed = answer == "landed"
     resolved = resolve_key(read_file(file), key, landed=landed, only=only)
     if as_json:
-        print_json(resolved)
+        print_json(resolved.to_json())
     elif landed:
-        click.echo(f"noted as done: {', '.join(resolved['resolved'])}")
+        click.echo(f"noted as done: {', '.join(resolved.effects)}")
     else:
         click.echo("the next run sends it again")

@@ -8,7 +8,7 @@ from pipelines.cli.files import read_files
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
 from pipelines.cli.screens import print_table, runs_table
-from pipelines.verbs.status import runs_of
+from pipelines.verbs.status import run_json, runs_of
 
 
 @click.command(epilog="Example:  kartra-sync runs newsletter.yaml --count 3")
@@ -17,10 +17,10 @@ from pipelines.verbs.status import runs_of
 @common
 def runs(file: Path | None, *, count: int, as_json: bool) -> None:
     """The last runs, newest first."""
-    rows = [row for config in read_files(file) for row in runs_of(config, count)]
+    found = [run for config in read_files(file) for run in runs_of(config, count)]
     if as_json:
-        print_json({"runs": rows})
-    elif rows:
-        print_table(runs_table(rows))
+        print_json({"runs": [run_json(run) for run in found]})
+    elif found:
+        print_table(runs_table(found))
     else:
         click.echo("no runs yet")

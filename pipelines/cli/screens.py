@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -20,6 +21,9 @@ from pipelines.words.outcomes import in_words
 if TYPE_CHECKING:  # pandas comes with them, and the tables of `runs` need none
     from pipelines.load.cautions import Caution
     from pipelines.operations.job import OperationsPlan
+    from pipelines.operations.journal import Parked as ParkedOperation
+    from pipelines.state.refusals import Parked
+    from pipelines.state.runs import Run
     from pipelines.tables.reports import ReportRows
     from pipelines.verbs.plan import PlanResult
     from pipelines.verbs.run import RunResult
@@ -135,49 +139,49 @@ def print_table(table: Table) -> None:
     click.echo(drawn.get(), nl=False)
 
 
-def runs_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def runs_table(runs: Sequence[Run]) -> Table:
     table = Table("run", "pipeline", "mode", "started (UTC)", "status", "read", "sent", "message")
-    for row in rows:
-        summary = row["summary"] or {}
+    for run in runs:
+        summary = json.loads(run.summary) if run.summary else {}
         table.add_row(
-            row["run_id"],
-            row["pipeline"],
-            row["mode"],
-            minute(row["started_at"]),
-            row["status"],
+            run.run_id,
+            run.pipeline,
+            run.mode,
+            minute(run.started_at),
+            run.status,
             f"{summary.get('rows', {}).get('read', 0):,}",
             f"{summary.get('calls', {}).get('sent', 0):,}",
-            (row["message"] or "").splitlines()[0] if row["message"] else "",
+            (run.message or "").partition("\n")[0],
         )
     return table
 
 
-def parked_table(leads: Sequence[Mapping[str, Any]]) -> Table:
+def parked_table(leads: Sequence[Parked]) -> Table:
     table = Table("key", "lead id", "mode", "what", "since (UTC)", "why")
     for lead in leads:
         table.add_row(
-            lead["key"],
-            lead["lead_id"] or "",
-            lead["mode"],
-            lead["what"] or "the lead",
-            minute(lead["since"]),
-            lead["reason"] or "sent once, not proven",
+            lead.key,
+            lead.lead_id or "",
+            lead.mode,
+            lead.what or "the lead",
+            minute(lead.since),
+            lead.reason or "sent once, not proven",
         )
     return table
 
 
-def parked_operations_table(operations: Sequence[Mapping[str, Any]]) -> Table:
+def parked_operations_table(operations: Sequence[ParkedOperation]) -> Table:
     table = Table("key", "row", "mode", "operation", "on", "amount", "since (UTC)", "why")
     for one in operations:
         table.add_row(
-            escape(one["key"]),
-            str(one["row"] or ""),
-            one["mode"],
-            one["operation"],
-            escape(one["target"]),
-            one["amount"] or "",
-            minute(one["since"]),
-            escape(one["reason"] or ""),
+            escape(one.key),
+            str(one.row or ""),
+            one.mode,
+            one.do,
+            escape(one.target),
+            one.amount or "",
+            minute(one.since),
+            escape(one.reason or ""),
         )
     return table
 

@@ -12,13 +12,7 @@ from pipelines.cli.files import read_files
 from pipelines.cli.options import FILE, PERIOD, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.screens import account_lines
-from pipelines.verbs.status import status_of
-
-_WAITING = {
-    "unknown": "without an answer: the next run reads back what became of them",
-    "parked": "held back: kartra-sync parked tells why",
-    "rejected": "refused, and not sent again until something changes",
-}
+from pipelines.verbs.status import PipelineStatus, status_of
 
 
 @click.command(epilog="Example:  kartra-sync status newsletter.yaml")
@@ -36,9 +30,9 @@ def status(file: Path | None, *, max_age: timedelta | None, notify: bool, as_jso
         raise click.UsageError("--notify needs --max-age, which says what is late")
     configs = read_files(file)
     found = [status_of(config, max_age) for config in configs]
-    late = [config for config, pipeline in zip(configs, found, strict=True) if pipeline.get("is_late")]
+    late = [config for config, pipeline in zip(configs, found, strict=True) if pipeline.is_late]
     if as_json:
-        print_json({"pipelines": found})
+        print_json({"pipelines": [pipeline.to_json() for pipeline in found]})
     else:
         for pipeline in found:
             print_lines(_lines(pipeline))
@@ -50,23 +44,31 @@ def status(file: Path | None, *, max_age: timedelta | None, notify: bool, as_jso
     leave(FAILED if late else DONE)
 
 
-def _lines(pipeline: dict[str, Any]) -> Iterator[str]:
-    last = pipeline["last_run"]
-    ended = f"last run {last['started_at'][:19]} {last['status']}" if last else "never run"
-    yield f"{pipeline['pipeline']}: {pipeline['leads']:,} leads in Kartra, {ended}"
-    yield from account_lines(pipeline["account"] or {})
-    for name, words in _WAITING.items():
-        if count := pipeline["waiting"][name]:
+def _lines(pipeline: PipelineStatus) -> Iterator[str]:
+    last, waiting = pipeline.last_run, pipeline.waiting
+    ended = f"last run {last.started_at[:19]} {last.status}" if last else "never run"
+    yield f"{pipeline.pipeline}: {waiting.leads:,} leads in Kartra, {ended}"
+    yield from account_lines(pipeline.account or {})
+    for count, words in (
+        (waiting.unknown, "without an answer: the next run reads back what became of them"),
+        (waiting.parked, "held back: kartra-sync parked tells why"),
+        (waiting.rejected, "refused, and not sent again until something changes"),
+    ):
+        if count:
             yield f"  {count:,} {words}"
-    for operation, counts in pipeline.get("operations", {}).items():
-        yield f"  {operation}: {', '.join(f'{count:,} {outcome}' for outcome, count in counts.items())}"
-    if tables := pipeline.get("tables"):
+    for operation, outcomes in pipeline.parts.get("operations", {}).items():
+        yield f"  {operation}: {', '.join(f'{count:,} {outcome}' for outcome, count in outcomes.items())}"
+    if tables := pipeline.parts.get("tables"):
         yield f"  tables: {_freshness(tables)}"
-    if pipeline.get("is_late"):
-        good = pipeline["last_good_run"]
-        yield f"  late: {f'the last good run ended {good[:16]} UTC' if good else 'no run has ended well yet'}"
-    if running := pipeline["running"]:
-        yield f"  running since {running['since'][:19]}, process {running['pid']}"
+    if pipeline.is_late:
+        good = pipeline.last_good
+        yield (
+            f"  late: the last good run ended {good.isoformat()[:16]} UTC"
+            if good
+            else "  late: no run has ended well yet"
+        )
+    if holder := pipeline.holder:
+        yield f"  running since {holder.taken_at.isoformat()[:19]}, process {holder.pid}"
 
 
 def _freshness(tables: dict[str, Any]) -> str:

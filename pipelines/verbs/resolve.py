@@ -1,6 +1,6 @@
 """`resolve`: a person says what became of an entry that was parked."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.errors import ConfigError
@@ -14,7 +14,18 @@ from pipelines.state.store import Store
 from pipelines.verbs.identity import find
 
 
-def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[str, ...]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a person gave word of: `effects` by their names, none where a refused wish is tried again."""
+
+    effects: tuple[str, ...]
+    landed: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {"resolved": list(self.effects), "landed": self.landed, "sent_again": not self.landed}
+
+
+def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[str, ...]) -> Resolved:
     """Take a person's word for what happened to a lead; the next run goes on from there.
 
     `only` narrows it to some of what is unproven, in the words of `parked_of`. Raises ConfigError where
@@ -32,50 +43,50 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
         find(config, store, ask=False)
         if holder := store.runs.holder(config.pipeline):
             raise LockedError(holder.message(config.pipeline))
-        known = store.leads.get(key)
-        unproven = {" ".join(effect): effect for effect in known.snapshot.unproven} if known else {}
+        held = store.leads.get(key)
+        unproven = {" ".join(effect): effect for effect in held.snapshot.unproven} if held else {}
         for word in only:
             if word not in unproven:
-                raise ConfigError(f'"{word}" is not unproven for this lead; it has: {_told(unproven)}')
+                raise ConfigError(f'"{word}" is not unproven for this lead; it has: {_listed(unproven)}')
         settled = {word: effect for word, effect in unproven.items() if not only or word in only}
         if not settled:
             return _try_again(store, key, landed=landed)
-        assert known is not None  # noqa: S101 - it has something unproven
-        resolved = resolve(known.snapshot, settled.values(), landed=landed)
-        store.refusals.resolve(key, replace(known, snapshot=resolved))
-    return {"resolved": sorted(settled), "landed": landed, "sent_again": not landed}
+        assert held is not None  # noqa: S101 - it has something unproven
+        resolved = resolve(held.snapshot, settled.values(), landed=landed)
+        store.refusals.resolve(key, replace(held, snapshot=resolved))
+    return Resolved(tuple(sorted(settled)), landed)
 
 
 def _resolve_operation(
     config: PipelineConfig, key: str, *, landed: bool, only: tuple[str, ...]
-) -> dict[str, Any] | None:
+) -> Resolved | None:
     """None where the key is that of a lead. An operation is one thing: `only` has nothing to choose from."""
     with Store(config.state) as store:
         find(config, store, ask=False)
         operations = OperationStore(store)
-        known = operations.recorded([key]).get(key)
-        if known is None and config.load is not None:
+        recorded = operations.recorded([key]).get(key)
+        if recorded is None and config.load is not None:
             return None
         if holder := store.runs.holder(config.pipeline):
             raise LockedError(holder.message(config.pipeline))
-        told = f"{known.do} {known.target}" if known else ""
+        name = f"{recorded.do} {recorded.target}" if recorded else ""
         for word in only:
-            if word != told:
-                raise ConfigError(f'"{word}" is not parked under this key; it has: {told or "nothing"}')
-        if known is None or not operations.resolve(key, landed=landed):
-            unknown = known is not None and known.outcome is None
+            if word != name:
+                raise ConfigError(f'"{word}" is not parked under this key; it has: {name or "nothing"}')
+        if recorded is None or not operations.resolve(key, landed=landed):
+            unknown = recorded is not None and recorded.outcome is None
             more = "; a call for it has no outcome yet: run first" if unknown else ""
             raise ConfigError(f"no operation with this key waits{more}. `kartra-sync parked` lists what does")
-    return {"resolved": [told], "landed": landed, "sent_again": not landed}
+    return Resolved((name,), landed)
 
 
-def _try_again(store: Store, key: str, *, landed: bool) -> dict[str, Any]:
+def _try_again(store: Store, key: str, *, landed: bool) -> Resolved:
     """A refused wish is sent again when somebody says that it can work now."""
     if landed or not store.refusals.resolve(key, None):
         unknown = "; a call for it has no outcome yet: run first" if store.outbox.is_unknown(key) else ""
         raise ConfigError(f"nothing of this lead is unproven{unknown}. `kartra-sync parked` lists what is")
-    return {"resolved": [], "landed": False, "sent_again": True}
+    return Resolved((), landed=False)
 
 
-def _told(unproven: dict[str, Any]) -> str:
+def _listed(unproven: dict[str, Any]) -> str:
     return ", ".join(sorted(unproven)) or "nothing"
