@@ -18,7 +18,7 @@ from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.adoption import Standing
 from pipelines.verbs.adopt import Adoption, adopt_source, undo_adoption
 from pipelines.verbs.identity import Choices
-from pipelines.verbs.verify_adoption import Verified, told
+from pipelines.verbs.verify_adoption import Verified, message_of
 
 SHOWN = 10
 """Leads that differ, on screen."""
@@ -166,7 +166,7 @@ def _differences(verified: Verified, *, show: bool) -> Iterator[dict[str, Any]]:
                 "lead_id": lead.lead_id,
                 "kind": one.kind,
                 "name": one.name,
-                "told": told(one),
+                "told": message_of(one),
             }
 
 
@@ -217,12 +217,12 @@ def _verified_lines(verified: Verified, file: Path, *, show: bool) -> Iterator[s
 
 
 def _differing_lines(verified: Verified, *, show: bool) -> Iterator[str]:
-    kinds = Counter(told(one) for lead in verified.differing for one in lead.found)
+    kinds = Counter(message_of(one) for lead in verified.differing for one in lead.found)
     for words, count in kinds.most_common(SHOWN):
         yield f"  {count:>15,} × {mask_text(words)}"
     for lead in verified.differing[:SHOWN]:
         named = lead.key if show else mask_address(lead.key)
         row = f"row {lead.row}, " if lead.row is not None else ""
-        yield f"    {row}{named}, lead {lead.lead_id}: {mask_text('; '.join(map(told, lead.found)))}"
+        yield f"    {row}{named}, lead {lead.lead_id}: {mask_text('; '.join(map(message_of, lead.found)))}"
     if len(verified.differing) > SHOWN:
         yield f"    and {len(verified.differing) - SHOWN:,} more: --json has them all"

@@ -28,7 +28,8 @@ from pipelines.verbs.work import Caller, Work, work_on
 
 @dataclass(slots=True)
 class Adoption:
-    """What was taken over. `left` are new records that wait for the next run, by what stands in between."""
+    """What was taken over. `left` counts new records that wait for the next run, by what stands in the
+    way."""
 
     run_id: str = ""
     pipeline: str = ""
@@ -57,9 +58,9 @@ def adopt_source(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Adoption:
-    """Take over the records of the source that Kartra does not have from us, and look at some in Kartra.
+    """Take over the records of the source that Kartra does not have from us, and read some back from Kartra.
 
-    Where `export-import` wrote files, only what stands in them, as it does, unless `whole_source`. Raises
+    Where `export-import` wrote files, only the leads in them are taken over, unless `whole_source`. Raises
     SyncError; LockedError while the pipeline is being run.
     """
     load = config.needs_load()
@@ -77,6 +78,7 @@ def adopt_source(
             _take_over(adoption, work, owed, whole_source=whole_source)
             if verify_count:
                 _verify(adoption, work, verify_count, seed)
+            # What is owed is read from the source by the next run: an incremental mark must not move past it.
             work.extract = extract if not adoption.owed else None
     work.raise_error()
     adoption.status = work.status
@@ -84,7 +86,8 @@ def adopt_source(
 
 
 def undo_adoption(config: PipelineConfig) -> int:
-    """Forget what was taken over and never sent to since; gives how many leads. The next run sends them.
+    """Forget the leads that were taken over and not sent anything since; gives how many. The next run sends
+    them.
 
     Raises LockedError while the pipeline is being run.
     """
@@ -100,7 +103,7 @@ def undo_adoption(config: PipelineConfig) -> int:
 
 
 def stage_new(work: Work, extract: Extract) -> None:
-    """The source as it is, before it is compared with Kartra's own import. Raises GuardError."""
+    """Stage the source, and hold its guards against it. Raises GuardError."""
     run = work.context
     refuse_other_key(run.store, extract.load)
     stage(extract.source, extract.load, run.store, run.summary, run_id=run.run_id, between=work.between)
@@ -137,7 +140,7 @@ def _take_over(adoption: Adoption, work: Work, owed: Collection[str], *, whole_s
 
 
 def _count(adoption: Adoption, work: Work) -> None:
-    """What is taken over is unchanged to a run, and what is left is the next one's."""
+    """Leads that are taken over count as unchanged, leads that are left as deferred to the next run."""
     leads = work.summary.counts.leads
     leads["unchanged"] = adoption.adopted + adoption.known
     leads["deferred"] = work.summary.counts.difference + leads["deferred"]
@@ -145,7 +148,7 @@ def _count(adoption: Adoption, work: Work) -> None:
 
 
 def once_only(load: LoadConfig) -> tuple[OnceOnly, ...]:
-    """What the mapping asks for of those things."""
+    """The wishes of the mapping that Kartra grants only once, and nobody could take back."""
     return tuple(wish for wish in get_args(OnceOnly) if WISH[wish].is_asked_for(load))
 
 
@@ -155,6 +158,6 @@ def _verify(adoption: Adoption, work: Work, count: int, seed: int) -> None:
         verify(adoption.verified, work, count, seed)
     finally:
         leads = work.summary.counts.leads
-        gone = adoption.verified.unknown  # they are the next run's
+        gone = adoption.verified.unknown  # given up by `verify`: the next run sends them
         leads["unchanged"], leads["deferred"] = leads["unchanged"] - gone, leads["deferred"] + gone
     work.is_partial = not adoption.verified.agrees

@@ -1,4 +1,4 @@
-"""Is a pipeline file right? Its syntax, its columns, every row and, with credentials, the account's names."""
+"""The verb `check`: a pipeline file, its columns, every row and, with credentials, the account's names."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ from pipelines.verbs.twins import twin_message, twin_of
 
 @dataclass(slots=True)
 class Checked:
-    """What was found in one file. `problem` is what makes a run impossible."""
+    """What was found in one file. `problem` is the error that makes a run impossible."""
 
     file: Path
     config: PipelineConfig | None = field(default=None, repr=False)
@@ -42,9 +42,9 @@ class Checked:
     invalid: Counter[str] = field(default_factory=Counter)
     blocked: int = 0
     held_back: Counter[str] = field(default_factory=Counter)
-    """The reasons of those that are blocked."""
+    """How many of the blocked records have each reason."""
     unclear: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(column, word) of statuses that nobody knows."""
+    """(column, word) of statuses that are none of the known words."""
     missing: Counter[Missing] = field(default_factory=Counter)
     names_checked: bool = False
     hook: HookFile | None = field(default=None, repr=False)
@@ -56,7 +56,7 @@ class Checked:
 
 
 def check_files(files: Iterable[Path], environ: Mapping[str, str]) -> list[Checked]:
-    """Each, and whether they get in each other's way."""
+    """Check each file, and that no two of them write to the same scope."""
     found: list[Checked] = []
     for file in files:
         checked = check_file(file, environ)
@@ -68,7 +68,7 @@ def check_files(files: Iterable[Path], environ: Mapping[str, str]) -> list[Check
 
 
 def check_file(file: Path, environ: Mapping[str, str]) -> Checked:
-    """Never raises SyncError: it becomes the `problem`."""
+    """Check one file; a SyncError becomes its `problem`."""
     checked = Checked(file)
     try:
         config = read_pipeline(file, environ)
@@ -131,7 +131,7 @@ def _is_played(transform: TransformConfig, checked: Checked) -> bool:
 
 
 def _check_pull(pull: PullConfig, checked: Checked) -> None:
-    """Can the tables be reached, and is there a column that names the leads?"""
+    """Reach the tables, and find the column that names the leads. Raises SyncError."""
     if pull.leads.source is not None:
         check_roster(pull.leads)
     try:
@@ -139,6 +139,8 @@ def _check_pull(pull: PullConfig, checked: Checked) -> None:
             warehouse.refuse_foreign_tables()
             is_there = warehouse.is_there()
     except TablesError:
+        # A file of tables that cannot be opened may only be missing, and a run makes it; a server that cannot
+        # be reached is a fault.
         if not isinstance(pull.into, Path):
             raise
         is_there = False

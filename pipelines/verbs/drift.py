@@ -1,4 +1,4 @@
-"""Finds what somebody changed in Kartra. Reads only; what is found goes into the state.
+"""The verb `drift`: what somebody changed in Kartra. Only reads; the state keeps what is found.
 
 A pull compares the profiles it reads anyway (`DriftCheck`); `check_drift` asks for the others, one call each.
 """
@@ -27,7 +27,7 @@ from pipelines.verbs.work import Caller, leased
 
 @dataclass(frozen=True, slots=True)
 class DriftedLead:
-    """A lead that is not as Kartra acknowledged it."""
+    """A lead that is no longer as Kartra acknowledged it."""
 
     key: str
     lead_id: str | None
@@ -37,7 +37,7 @@ class DriftedLead:
 
 @dataclass(slots=True)
 class DriftFound:
-    """Leads that were asked for, those without a usable answer, and all that drifted."""
+    """How many leads were asked for, how many gave no usable answer, and all leads that drifted."""
 
     leads: int = 0
     failed: int = 0
@@ -50,7 +50,7 @@ class DriftFound:
 
 
 class DriftCheck:
-    """Compares profiles with what was acknowledged, and keeps what differs."""
+    """Compares profiles with what Kartra acknowledged, and keeps what differs."""
 
     def __init__(self, config: PipelineConfig, store: Store) -> None:
         load = config.needs_load()
@@ -61,7 +61,7 @@ class DriftCheck:
 
     @property
     def settled_before(self) -> datetime:
-        """Effects of a later call may not be in a profile yet."""
+        """The time before which a lead's last call has to be: a profile may not show a later one yet."""
         return self._store.database.clock.now() - self._settle
 
     def see(self, profile: LeadProfile, asked_at: datetime) -> None:
@@ -80,6 +80,8 @@ class DriftCheck:
         else:
             snapshot, found = lead.snapshot, (Drift("lead", GONE[read.type or NO_LEAD_READ]),)
         self._store.drift.keep(lead, snapshot, to_json(found))
+        # A lead whose answer was lost was kept without its number; any read that shows it saves a lookup
+        # later.
         if not lead.snapshot.lead_id and read.profile is not None and read.profile.id:
             self._store.leads.learn_id(lead.key, read.profile.id)
 
@@ -139,8 +141,8 @@ def _compare(run: RunContext, found: DriftFound, compared_before: datetime, max_
         found.fresh = run.store.leads.count() - found.leads - found.failed
 
 
-def _waiting(store: Store, settled_before: datetime, looked_before: datetime) -> Iterator[Comparable]:
+def _waiting(store: Store, settled_before: datetime, compared_before: datetime) -> Iterator[Comparable]:
     after = ""
-    while page := store.drift.comparable(settled_before, looked_before, after=after):
+    while page := store.drift.comparable(settled_before, compared_before, after=after):
         yield from page
         after = page[-1].key

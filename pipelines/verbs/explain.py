@@ -1,4 +1,4 @@
-"""One lead from end to end: its rows, what is wished, what Kartra acknowledged, the decision and why."""
+"""The verb `explain` for a lead: its rows, its wish, what Kartra acknowledged, the decision and why."""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from pipelines.words.outcomes import word_of
 
 @dataclass(slots=True)
 class InSource:
-    """What the source has under a key: its rows, and the one that speaks for the lead."""
+    """The rows of the source under a key; `winner` is the mapped row that speaks for the lead."""
 
     rows: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     winner: Mapped | None = None
@@ -35,12 +35,12 @@ class InSource:
 
 
 def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, Any]:
-    """Values are masked unless `show`. Needs no credentials, makes no call."""
+    """Follow one lead, without credentials and without a call. Values are masked unless `show`."""
     load = config.needs_load()
     key = normal_key(key, by_address=load.key.column is None)
     found = _in_source(load, key)
     with store_of(config) as store:
-        known = store.leads.states_of_key(config.pipeline, key)
+        held = store.leads.states_of_key(config.pipeline, key)
         refusals = {row.digest: row.reason for row in store.refusals.of_key(config.pipeline, key)}
         journal = store.outbox.journal(config.pipeline, key)
         winner = found.winner and _judged(found.winner, key, load, store.forgetting.forgotten())
@@ -54,7 +54,7 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, An
             "acknowledged": _masked(json.loads(state.snapshot), show=show),
             "decision": _decision(winner, state, refusals),
         }
-        for state in known
+        for state in held
     ]
     return {
         "key": key if show else mask_value(key),
@@ -85,7 +85,7 @@ def _in_source(load: LoadConfig, key: str) -> InSource:
 
 
 def _judged(winner: Mapped, key: str, load: LoadConfig, forgotten: Forgotten | None) -> Mapped:
-    """With the reason, where it is not sent because of who it is."""
+    """The winner, blocked where its person was forgotten or is on a list of suppressed addresses."""
     if forgotten and forgotten.holds(key, winner.lead.email):
         return replace(winner, blocked=REASON)
     return winner if winner.blocked else replace(winner, blocked=_suppressed(load, winner.lead.email))

@@ -1,4 +1,4 @@
-"""One operation from end to end: its rows, what they ask for, what became of it, what the next run does."""
+"""The verb `explain` for an operation: its rows, what became of it, what the next run does with it."""
 
 import json
 from dataclasses import asdict
@@ -16,7 +16,7 @@ from pipelines.words.outcomes import word_of
 
 
 def explain_operation(config: PipelineConfig, key: str, *, show: bool) -> dict[str, Any] | None:
-    """Needs no credentials, makes no call. None where the pipeline has no operation with this key."""
+    """Follow one operation, without credentials and without a call; None where no operation has this key."""
     operations = config.operations
     if operations is None:
         return None
@@ -53,18 +53,18 @@ def _entry(entry: JournalEntry) -> dict[str, Any]:
 def _row(row: Row, *, show: bool) -> dict[str, Any]:
     record = json.loads(row.record) if row.record else {}
     cells = record if isinstance(record, dict) else dict(enumerate(record[1], 1))
-    is_told = row.outcome in ("invalid", "duplicate", "blocked")
+    has_problem = row.outcome in ("invalid", "duplicate", "blocked")
     return {
         "row": row.number,
         "record": {str(name): cell if show else mask_value(str(cell)) for name, cell in cells.items()},
         "operation": str(row.operation.do) if row.operation else None,
         "target": row.operation.target if row.operation else None,
-        "problem": row.reason if is_told else None,
+        "problem": row.reason if has_problem else None,
     }
 
 
 def _decision(rows: list[Row], journal: list[JournalEntry]) -> str:
-    """The mode and account of the last journal entry decide: a row is read under those of no scope."""
+    """What the next run does, by the last entry of the journal, whatever mode and account it was made in."""
     asked = next((row.operation for row in rows if row.operation), None)
     last = journal[-1] if journal else None
     if last is None:

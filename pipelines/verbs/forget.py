@@ -1,4 +1,4 @@
-"""`state forget`: a person's data leaves the state and the pulled tables."""
+"""The verb `state forget`: a person's data leaves the state and the pulled tables."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +16,13 @@ from pipelines.tables.warehouse import Warehouse
 from pipelines.verbs.left_behind import files_near, holds_any, whole_exports, written_forms
 
 TELLING = 8
-"""A key without an @ that is shorter stands in many a file and names nobody there."""
+"""The characters that a key without an @ needs to be searched for: a shorter one stands in many a file by
+chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForgottenPerson:
-    """What went, by table, and which backups beside the state still hold the person."""
+    """The rows that went, by table, and the files that still hold the person."""
 
     state: Path
     pipelines: list[str]
@@ -30,7 +31,7 @@ class ForgottenPerson:
     files: list[Path] = field(default_factory=list)
     """Other files near the pipeline that name the person, the sources apart."""
     unread: list[Path] = field(default_factory=list)
-    """Folders with more files than were looked through."""
+    """Folders with more files than were searched."""
     is_named: bool = False
     """Whether the state itself still names the person, in what other people's records say."""
     server: str | None = None
@@ -48,6 +49,7 @@ def forget(config: PipelineConfig, key: str) -> ForgottenPerson:
         pipelines = store.runs.pipelines()
         erased = store.forgetting.forget(names)
         try:
+            # Rows that are deleted stay readable in the pages of the file until it is rewritten.
             store.database.wipe()
         except StateError as error:
             raise StateError(
@@ -73,7 +75,7 @@ def forget(config: PipelineConfig, key: str) -> ForgottenPerson:
 
 
 def _erase_pulled(config: PipelineConfig, names: frozenset[str]) -> dict[str, int]:
-    """From the tables of this pipeline's pull; how many rows by table."""
+    """Erase the person from the pulled tables; gives how many rows, by table."""
     if config.pull is None:
         return {}
     try:
@@ -92,10 +94,11 @@ def _erase_pulled(config: PipelineConfig, names: frozenset[str]) -> dict[str, in
 
 
 def _names(load: LoadConfig | None, key: str) -> frozenset[str]:
-    """A key as the mapping makes it, and the address that it may be."""
+    """The key as the mapping writes it, and the address that it may be. Raises ConfigError."""
     given = normal_cell(key)
     if not given:
         raise ConfigError("KEY is blank")
+    # Without a load there is no column of keys: an operation names people by their address.
     by_address = load is None or load.key.column is None
     try:
         address = normal_address(key)

@@ -1,8 +1,8 @@
-"""Whose account this is, and whose pipeline: what was done is known by what it is, not by how it is reached.
+"""Whose account this is, and whose pipeline: an account is recognised by its leads, not by its credentials.
 
-Scopes of the state are named by pipeline, account and mode. Where no scope has just these names, something
-was renamed, renewed or respelt, or it is really new. What is known is looked at, once, at the cost of a few
-calls; where that does not tell, nothing is sent and a person says which it is.
+Scopes of the state are named by pipeline, account and mode. Where no scope has just these names, the file was
+renamed, the API key renewed or the URL respelt, or the pipeline is really new. A few leads that the state
+holds are then read from Kartra, once; where they do not tell, nothing is sent and a person says which it is.
 """
 
 import logging
@@ -35,7 +35,7 @@ _NAMED: tuple[InventoryName, ...] = ("tags", "lists", "sequences")
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a person says where it cannot be told."""
+    """What a person says where the state and Kartra leave a doubt."""
 
     new_account: bool = False
     """The account, or the mode, is another one: begin anew in it."""
@@ -45,7 +45,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Under which names a pipeline is known now; `moves` is what is to be written for it to stay so."""
+    """The names under which the state holds a pipeline; `moves` write them, where they were others before."""
 
     account: str
     pipeline: str
@@ -67,9 +67,9 @@ def enter(
     stopping: Callable[[], bool] = lambda: False,
     world: World = THIS_WORLD,
 ) -> Standing:
-    """Enter the scope of a pipeline, as it is known. Raises GuardError where a person has to say which it is.
+    """Enter the scope of a pipeline. Raises GuardError where a person has to say which scope it is.
 
-    Raises LockedError where what is known is just being worked on under its other name.
+    Raises LockedError while another process works on that scope under its other name.
     """
     standing = _standing(config, store, choices, stopping, world)
     for move in standing.moves:
@@ -82,7 +82,8 @@ def enter(
 
 
 def find(config: PipelineConfig, store: Store, *, ask: bool = True) -> Standing:
-    """As `enter`, but writes nothing. Without `ask` Kartra is not asked, and a doubt is no error."""
+    """The scope of a pipeline, without writing. Without `ask` Kartra is not asked, and a doubt is no
+    error."""
     if ask:
         standing = _standing(config, store, Choices(), lambda: False, THIS_WORLD)
     else:
@@ -94,7 +95,7 @@ def find(config: PipelineConfig, store: Store, *, ask: bool = True) -> Standing:
 
 
 def take_over(config: PipelineConfig, source: str | None) -> str:
-    """A person's word that what is known belongs to this file; gives what was taken over, in words.
+    """Take a person's word that a scope of the state belongs to this file; gives the scope in words.
 
     Raises ConfigError where there is nothing to take over.
     """
@@ -197,7 +198,7 @@ def _named(config: PipelineConfig, store: Store, standing: Standing) -> Standing
 
 
 def _candidates(scopes: list[KnownScope], pipeline: str) -> list[KnownScope]:
-    """Used scopes that credentials nobody has met may belong to: of this pipeline, else of any."""
+    """The used scopes that new credentials may belong to: of this pipeline, else of any."""
     used = [scope for scope in scopes if scope.is_used]
     return [scope for scope in used if scope.pipeline == pipeline] or used
 
@@ -205,7 +206,7 @@ def _candidates(scopes: list[KnownScope], pipeline: str) -> list[KnownScope]:
 def _recognised(
     config: PipelineConfig, store: Store, client: "_LazyClient", known: list[KnownScope]
 ) -> Standing:
-    """Credentials that were never met: of an account that is known, of another one, or nobody can say."""
+    """The account of new credentials: one of the state, another one, or nobody can say (GuardError)."""
     latest = {scope.account: scope for scope in reversed(known)}  # of each account its scope that ran last
     evidence: dict[str, Evidence] = {}
     for account, scope in latest.items():
@@ -246,7 +247,7 @@ def _placed(
     scopes: list[KnownScope],
     standing: Standing,
 ) -> Standing:
-    """In an account that is known: under the name and mode of the file, or under others until now."""
+    """The scope within an account: that of the file's name and mode, or the one that the file had before."""
     of_account = [scope for scope in scopes if scope.account == standing.account and scope.is_used]
     mode = config.kartra.mode
     here = [scope for scope in of_account if scope.pipeline == config.pipeline]
@@ -269,7 +270,7 @@ def _placed(
 def _in_mode(
     config: PipelineConfig, store: Store, client: "_LazyClient", scope: KnownScope, standing: Standing
 ) -> Standing:
-    """The file says another mode than before: what Kartra stores says which of the two was true."""
+    """The scope where the file says another mode than before: the addresses in Kartra say which was true."""
     mode = config.kartra.mode
     stored = [address for _, address in _witnesses(store, client, scope) if address is not None]
     as_test = sum(address.rpartition("@")[2] == TEST_DOMAIN for address in stored)
@@ -300,7 +301,7 @@ def _refuse_running(store: Store, pipeline: str) -> None:
 
 
 def _evidence(store: Store, client: "_LazyClient", scope: KnownScope) -> Evidence:
-    """Known leads and transactions are asked for; names only where nothing else is known."""
+    """What Kartra has of a scope: of its leads and transactions, or of its names where there are neither."""
     matched = differing = absent = 0
     for email, stored in _witnesses(store, client, scope):
         matched += stored is not None and same_address(email, stored)
@@ -333,7 +334,7 @@ def _read_back(client: "_LazyClient", known: Iterable[tuple[str, str]]) -> Itera
 
 
 class _LazyClient:
-    """A client for the few calls of a doubt: most often there is none, and nothing is opened."""
+    """A client that is opened at the first call: most runs have no doubt to clear up, and need none."""
 
     def __init__(self, config: PipelineConfig, stopping: Callable[[], bool], world: World) -> None:
         self._config, self._stopping, self._world = config, stopping, world

@@ -1,6 +1,6 @@
-"""Which files near a pipeline still name a person: every copy, export and list that was made before.
+"""The files near a pipeline that still name a person: copies, exports and lists that were made before.
 
-A name is looked for as it is written in UTF-8, in UTF-16 and in the escapes of JSON; what is compressed
+A name is searched for as it is written in UTF-8, in UTF-16 and in the escapes of JSON; what is compressed
 (Parquet, gzip, zip and so workbooks) is unpacked for it. Names are keys and addresses, nothing else.
 """
 
@@ -19,8 +19,9 @@ from pipelines.config.pipeline import PipelineConfig, files_of
 
 MOST_FILES = 2_000
 MOST_BYTES = 2 << 30
+"""Of all files together, and of one file once it is unpacked: a bomb of zeros ends here."""
 DEPTH = 2
-"""Folders below that of the pipeline that are looked into."""
+"""How many levels of folders below the pipeline's are searched."""
 _PIECE = 1 << 20
 _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, ArrowException, RuntimeError)
 _OF_AN_EXPORT = frozenset({"leads", "lead_roster", "lead_changes", "transactions", "subscriptions"})
@@ -28,7 +29,7 @@ _NOT_OURS = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__"})
 
 
 def written_forms(names: Collection[str]) -> frozenset[bytes]:
-    """The bytes that a name may be written in, without regard to the case of letters."""
+    """The bytes in which a name may be written, in small letters."""
     forms = set()
     for name in names:
         for text in (name.lower(), json.dumps(name.lower())[1:-1]):
@@ -37,15 +38,16 @@ def written_forms(names: Collection[str]) -> frozenset[bytes]:
 
 
 def files_near(config: PipelineConfig, *, leaving_out: Collection[Path]) -> tuple[list[Path], list[Path]]:
-    """Files of the folders that the pipeline uses, and folders of which not all could be listed.
+    """The files in the folders of the pipeline, and the folders of which not all could be listed.
 
     Left out are the sources, whose rows are the person's to be deleted there, and the state itself.
     """
-    known = [path for path in (*files_of(config), config.state, *leaving_out) if path.exists()]
-    apart = {path.resolve() for path in known if path.is_file()}
-    folders = {config.path.parent.resolve(), *(path.parent.resolve() for path in known)}
+    used = [path for path in (*files_of(config), config.state, *leaving_out) if path.exists()]
+    apart = {path.resolve() for path in used if path.is_file()}
+    folders = {config.path.parent.resolve(), *(path.parent.resolve() for path in used)}
     if config.pull is not None and isinstance(config.pull.into, Path):
         folders.add(config.pull.into.parent.resolve())
+        # The tables of the pull were erased from just now: what is left of the person there has to be found.
         apart.discard(config.pull.into.resolve())
     if config.operations is not None and config.operations.results is not None:
         apart.discard(config.operations.results.resolve())
@@ -65,7 +67,8 @@ def files_near(config: PipelineConfig, *, leaving_out: Collection[Path]) -> tupl
 
 
 def whole_exports(files: Collection[Path]) -> list[Path]:
-    """Instead of a table of an export its folder: the other tables there speak of the person by a number."""
+    """The files, and instead of a table of an export its folder: other tables there hold the person's
+    number."""
     return sorted({file.parent if file.stem in _OF_AN_EXPORT else file for file in files})
 
 
@@ -82,7 +85,7 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def holds_any(file: Path, wanted: Collection[bytes]) -> bool:
-    """Whether one of the forms stands in a file. One that cannot be read may hold everybody."""
+    """Whether a file holds one of the forms. A file that cannot be read counts as one that does."""
     overlap = max(map(len, wanted), default=1) - 1
     before = b""
     try:
@@ -90,6 +93,7 @@ def holds_any(file: Path, wanted: Collection[bytes]) -> bool:
             text = before + _lower(piece)
             if any(form in text for form in wanted):
                 return True
+            # A name may lie across two pieces.
             before = text[len(text) - overlap :]
     except _UNREADABLE:
         return file.exists()
@@ -97,7 +101,7 @@ def holds_any(file: Path, wanted: Collection[bytes]) -> bool:
 
 
 def _lower(piece: bytes) -> bytes:
-    """ASCII letters, in UTF-16 too; other letters of UTF-8 where the piece is text."""
+    """The piece in small letters: all letters of UTF-8, or only those of ASCII where it is not UTF-8."""
     try:
         return piece.decode().lower().encode()
     except UnicodeDecodeError:
@@ -137,5 +141,5 @@ def _read(handle: _Bytes) -> Iterator[bytes]:
     while piece := handle.read(_PIECE):
         room -= len(piece)
         if room < 0:
-            raise OSError("it unpacks to more than is looked through")
+            raise OSError("it unpacks to more than is searched")
         yield piece

@@ -32,11 +32,11 @@ log = logging.getLogger("kartra_sync.run")
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A plan that stands, before anything of it is sent."""
+    """A finished plan, before anything of it is sent."""
 
     run: RunContext
     load: LoadConfig
-    """As it is for what was read: of an incremental source, for its new rows."""
+    """The settings for the rows that were read: an incremental source has some of its own."""
     plan: Plan
     source: bytes
     """The digest of what was read."""
@@ -45,7 +45,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Under which terms a load is sent."""
+    """The terms on which a load is sent."""
 
     choice: Choice = EVERYBODY
     canary: int | None = None
@@ -57,7 +57,7 @@ class Terms:
 
 
 def load_contacts(work: Work, extract: Extract, choices: Choices, terms: Terms = Terms()) -> SyncError | None:
-    """Gives what ended it early once something may have been sent; raises what did so before."""
+    """Send a source. Raises what ends it before anything was sent; gives an error that ended it later."""
     run, load = work.context, extract.load
     kept = KeptLists(run.store, run.account, clock=run.clock)
     inventory = AccountInventory(kept, run.client, load, pool=run.pool)
@@ -99,7 +99,7 @@ def _deliver(
     inventory: AccountInventory,
     terms: Terms,
 ) -> GuardError | None:
-    """Gives what the leads that went first have shown, where it stopped the others."""
+    """Send the plan; gives what the leads that went first have shown, where they stopped the others."""
     run, plan = work.context, ready.plan
     count = load.canary if terms.canary is None else terms.canary
     difference = None
@@ -165,7 +165,7 @@ def _ready(
 
 
 def _refusal(work: Work, load: LoadConfig, plan: Plan) -> GuardError | None:
-    """Why nothing is sent: a guard, or a person who was asked and did not agree."""
+    """The reason not to send: a guard, or a person who was asked and did not agree."""
     run = work.context
     with run.summary.timings.stage("guard"):
         refusal = guard_plan(load, run.store, run.summary, plan, approved=run.approved)
@@ -198,13 +198,14 @@ def _keep_hashes(run: RunContext) -> None:
 
 
 def may_skip(config: PipelineConfig) -> bool:
-    """In Test mode all addresses are compared with each other."""
+    """Whether unchanged rows may be skipped: in Test mode all addresses are compared with each other."""
     return config.kartra.mode != "test"
 
 
 def guard_plan(
     load: LoadConfig, store: Store, summary: Summary, plan: Plan, *, approved: bool
 ) -> GuardError | None:
+    # Leads are counted only where a guard needs the count: there may be a million.
     is_share = plan.removed or (plan.edited_known and not load.guards.max_edited.is_whole)
     try:
         check_before(

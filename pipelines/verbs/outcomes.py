@@ -1,4 +1,4 @@
-"""`outcomes`: what became of each lead of a run, what was sent of it by names, and why the rest was not."""
+"""The verb `outcomes`: what became of each lead of a run, what was sent of it, and why the rest was not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ COLUMNS = ("run_id", "row", "key", "outcome", "sent", "type", "reason", "at")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One line. `key` is None where it could not be read; `sent` names what Kartra acknowledged."""
+    """What became of one lead. `key` is None where it could not be read; `sent` names what Kartra
+    acknowledged."""
 
     run_id: str
     row: int | None
@@ -37,7 +38,7 @@ class Outcome:
 def outcomes_of(
     config: PipelineConfig, run: str | None, kind: str | None, key: str | None
 ) -> Iterator[Outcome]:
-    """Of the last run, or of the one that is named; with a `key` of all runs, unless one is named.
+    """The outcomes of a run, or of the last one; those of a `key` in all runs, unless a run is named.
 
     Raises ConfigError for a run that is not there.
     """
@@ -50,13 +51,13 @@ def outcomes_of(
         else:
             return
         for one in found:
-            outcome = _told(one)
+            outcome = _outcome(one)
             if kind in (None, outcome.outcome) and run_id in (None, one.run_id):
                 yield outcome
 
 
 def run_named(store: Store, config: PipelineConfig, name: str | None) -> str | None:
-    """The whole number of a run that begins like this; without a name that of the last run, if there is one.
+    """The whole number of the run that begins with `name`; of the last run, if any, without a name.
 
     Raises ConfigError.
     """
@@ -70,7 +71,7 @@ def run_named(store: Store, config: PipelineConfig, name: str | None) -> str | N
 
 
 def write_outcomes(outcomes: Iterator[Outcome], path: Path | None, *, exact: bool) -> int:
-    """As CSV, readable by its owner alone: it holds people's keys. Gives how many."""
+    """Write outcomes as CSV that only its owner can read: it holds people's keys. Gives how many."""
     count = 0
     with open_private(path, "utf-8") as handle:
         writer = CsvForPeople(handle, exact=exact)
@@ -97,7 +98,7 @@ def _normal(config: PipelineConfig, key: str) -> str:
     return normal_key(key, by_address=config.load.key.column is None)
 
 
-def _told(one: LeadOutcome) -> Outcome:
+def _outcome(one: LeadOutcome) -> Outcome:
     outcome = word_of(one.outcome)
     if one.outcome == "recovered":  # of a run that was killed: a later one read back what had landed
         outcome = _landed(one)

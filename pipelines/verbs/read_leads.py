@@ -1,4 +1,4 @@
-"""Leads as Kartra has them now: one call each, side by side."""
+"""Profiles of leads as Kartra has them now: one call each, several at a time."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -17,7 +17,7 @@ _Lead = TypeVar("_Lead")
 def read_leads(
     run: RunContext, leads: Iterable[_Lead], snapshot_of: Callable[[_Lead], Snapshot]
 ) -> Iterator[tuple[_Lead, ProfileRead | None]]:
-    """Each lead and what came of asking for it, in their order; None where no answer was usable.
+    """Each lead with its profile, in their order; None where no answer was usable.
 
     Raises FatalApiError where no lead may be read.
     """

@@ -1,4 +1,4 @@
-"""The state of a pipeline, for whoever only reads it: without credentials, without the right to write."""
+"""The state of a pipeline for verbs that only read it, without credentials and without the right to write."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,7 +11,7 @@ from pipelines.state.store import Store
 
 @contextmanager
 def store_of(config: PipelineConfig, *, check_beside: bool = False) -> Iterator[Store]:
-    """Empty, and in memory, where nothing has run yet. Raises StateError."""
+    """Open the state to be read; where nothing has run yet, an empty one in memory. Raises StateError."""
     if not config.state.exists():
         with Store(None) as store:
             yield store

@@ -1,4 +1,7 @@
-"""The rejects of a run as a file to mend and load again. Holds people's data: readable by its owner alone."""
+"""The verb `rejects`: the rejects of a run, as a file to mend and load again.
+
+The file holds people's data, so that only its owner can read it.
+"""
 
 import csv
 import json
@@ -19,10 +22,11 @@ from pipelines.words.outcomes import word_of
 def write_rejects(
     rejects: Callable[[], Iterator[dict[str, Any]]], path: Path | None, source: SourceConfig
 ) -> int:
-    """The original records as CSV, written as a CSV source is; gives how many. `rejects` is asked twice.
+    """Write the original records as CSV, with the reason and the key in front; gives how many.
 
-    Each has the reason and its key in front. Duplicates are left out: another record spoke for them. A record
-    that was not as wide as the header is written with the cells it had.
+    The file has the separators and the encoding of a CSV source. Duplicates are left out: another record
+    spoke for them. A record that was not as wide as the header is written with the cells it had. `rejects` is
+    asked twice, for the header and for the rows: records are too many to be held.
     """
     options = source.options
     written = options if isinstance(options, CsvOptions) else None
@@ -49,12 +53,12 @@ def _written(rejects: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _records(rejects: Iterator[dict[str, Any]]) -> Iterator[Any]:
-    """As they stand in the source: a record of rejects that were loaded again has what was in front once."""
+    """The records as they stand in the source."""
     return (reject["record"] for reject in _written(rejects))
 
 
 def _header(records: Iterator[Any]) -> list[str]:
-    """That of the first record as wide as its header, or else of the first."""
+    """The header of the first record that is as wide as it, or else of the first record."""
     found: list[str] = []
     for record in records:
         if isinstance(record, dict):
@@ -66,10 +70,10 @@ def _header(records: Iterator[Any]) -> list[str]:
 def rejects_of(
     config: PipelineConfig, run: str | None = None, kind: str | None = None, *, new_only: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """The rejects of a run, the last one where none is named; `record` is the original text.
+    """The rejects of a run, or of the last run; `record` is the original text.
 
-    That is an object, or header and cells; None of runs before the last five. `since` and `times` say since
-    when and in how many kept runs the same record is among the rejects.
+    A record is an object, or header and cells where the two differ in width; None in runs before the last
+    five. `since` and `times` say since when, and in how many kept runs, the record is among the rejects.
     """
     with store_of(config) as store:
         run_id = run_named(store, config, run)
@@ -95,11 +99,11 @@ def rejects_of(
 
 
 _GROUP = {"rejected": "refused", "parked": "refused"}
-"""As the history counts them: what was refused once is held back from then on."""
+"""The kinds that the history counts as one: a refused lead is parked in the runs after it."""
 
 
 def _original(record: Any) -> Any:
-    """Without what a file of rejects has in front, where such a file was loaded."""
+    """The record without reason and key, which stand in front where a file of rejects was loaded."""
     if isinstance(record, dict):
         return {name: cell for name, cell in record.items() if name not in (REASON_COLUMN, KEY_COLUMN)}
     header, cells = record

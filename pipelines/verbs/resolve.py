@@ -1,4 +1,4 @@
-"""`resolve`: a person says what became of an entry that was parked."""
+"""The verb `resolve`: a person says what became of a lead or an operation that was parked."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,9 +26,9 @@ class Resolved:
 
 
 def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[str, ...]) -> Resolved:
-    """Take a person's word for what happened to a lead; the next run goes on from there.
+    """Take a person's word for what became of a lead; the next run goes on from there.
 
-    `only` narrows it to some of what is unproven, in the words of `parked_of`. Raises ConfigError where
+    `only` narrows it to some of the unproven effects, in the words of `parked_of`. Raises ConfigError where
     there is nothing to resolve, LockedError while the pipeline is being run.
     """
     if not config.state.exists():
@@ -51,7 +51,7 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
         settled = {word: effect for word, effect in unproven.items() if not only or word in only}
         if not settled:
             return _try_again(store, key, landed=landed)
-        assert held is not None  # noqa: S101 - it has something unproven
+        assert held is not None  # noqa: S101 - what is settled was unproven of it
         resolved = resolve(held.snapshot, settled.values(), landed=landed)
         store.refusals.resolve(key, replace(held, snapshot=resolved))
     return Resolved(tuple(sorted(settled)), landed)
@@ -60,7 +60,7 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
 def _resolve_operation(
     config: PipelineConfig, key: str, *, landed: bool, only: tuple[str, ...]
 ) -> Resolved | None:
-    """None where the key is that of a lead. An operation is one thing: `only` has nothing to choose from."""
+    """Resolve an operation; None where the key is that of a lead. `only` can name the one operation alone."""
     with Store(config.state) as store:
         find(config, store, ask=False)
         operations = OperationStore(store)
@@ -81,7 +81,7 @@ def _resolve_operation(
 
 
 def _try_again(store: Store, key: str, *, landed: bool) -> Resolved:
-    """A refused wish is sent again when somebody says that it can work now."""
+    """Let a refused wish be sent again: somebody says that it can work now. Raises ConfigError."""
     if landed or not store.refusals.resolve(key, None):
         unknown = "; a call for it has no outcome yet: run first" if store.outbox.is_unknown(key) else ""
         raise ConfigError(f"nothing of this lead is unproven{unknown}. `kartra-sync parked` lists what is")

@@ -1,4 +1,4 @@
-"""A run reads as its sentence: settle what is unknown, stage the source, plan, guard, deliver, report."""
+"""The verb `run`: settle what is unknown, stage the source, plan, guard, deliver, report."""
 
 import logging
 from collections.abc import Callable
@@ -38,9 +38,9 @@ class RunResult:
     error: SyncError | None = None
     has_loaded: bool = True
     known_refusals: int = 0
-    """How many of those that did not get through did not in the run before either."""
+    """How many of the refusals were refusals of the run before, too."""
     is_partial: bool = False
-    """Whether something beside refused records is left to do."""
+    """Whether something is left to do beside refused records."""
 
     @property
     def new_refusals(self) -> int:
@@ -48,7 +48,7 @@ class RunResult:
 
     @property
     def has_nothing_new(self) -> bool:
-        """Whether all that did not get through is known from the run before."""
+        """Whether all refusals are known from the run before."""
         return self.status == "partial" and not self.is_partial and not self.new_refusals
 
     @property

@@ -1,7 +1,7 @@
-"""A look at leads that were taken over: is Kartra as their records say? Reads only.
+"""The check of `adopt --verify`: leads that were taken over are read back and compared with their records.
 
-What is learned stays: the leads' numbers. One that Kartra does not know is no longer taken over, so that the
-next run sends it. What differs is told and left alone; it is drift from then on.
+The numbers of leads are kept. A lead that Kartra does not have is no longer taken over, so that the next run
+sends it. What differs is reported and left alone; it is drift from then on.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ class Differing:
 
 @dataclass(slots=True)
 class Verified:
-    """What came of the look: `unknown` leads never were in Kartra, `failed` gave no answer."""
+    """What the check found: `unknown` leads never were in Kartra, `failed` leads gave no answer."""
 
     asked: int = 0
     same: int = 0
@@ -47,7 +47,7 @@ class Verified:
 
 
 def differences(snapshot: Snapshot, profile: LeadProfile) -> Iterator[Drift]:
-    """What the profile does not show of what was taken over. Points and classes are in no profile."""
+    """What a lead was taken over with and its profile does not show. Points and classes are in no profile."""
     yield from find_drift(snapshot, profile)
     for wish in ONCE_ONLY:
         if wish.when_missing:
@@ -55,7 +55,7 @@ def differences(snapshot: Snapshot, profile: LeadProfile) -> Iterator[Drift]:
                 yield Drift(wish.collection, name)
 
 
-def told(difference: Drift) -> str:
+def message_of(difference: Drift) -> str:
     """In words for people, without values."""
     match difference.kind:
         case "email":
@@ -69,14 +69,14 @@ def told(difference: Drift) -> str:
 
 
 def verify(verified: Verified, work: Work, count: int, seed: int) -> None:
-    """Ask Kartra for so many of the leads that were taken over; the same `seed` asks for the same ones.
+    """Read back `count` of the leads that were taken over; the same `seed` chooses the same leads.
 
-    What comes of it is counted in `verified` as it goes. Raises FatalApiError; what was seen before is kept.
+    `verified` counts as it goes, so that what was read before a FatalApiError is kept.
     """
     run = work.context
     total = run.store.adoption.count()
     wanted = min(count, total)
-    places = sorted(Random(seed).sample(range(total), wanted))  # noqa: S311 - nobody is to be surprised
+    places = sorted(Random(seed).sample(range(total), wanted))  # noqa: S311 - a sample, not a secret
     leads = _at(places, run.store.adoption.adopted())
     asked = ((key, row, _snapshot(run.store, key)) for key, row in leads)
     for (key, row, snapshot), read in read_leads(run, asked, lambda lead: lead[2]):
@@ -113,6 +113,6 @@ def _at(places: Iterable[int], leads: Iterator[tuple[str, int | None]]) -> Itera
 
 
 def _snapshot(store: Store, key: str) -> Snapshot:
-    known = store.leads.get(key)
-    assert known is not None  # noqa: S101 - this process alone works on the pipeline
-    return known.snapshot
+    held = store.leads.get(key)
+    assert held is not None  # noqa: S101 - this process alone works on the pipeline
+    return held.snapshot
