@@ -56,6 +56,7 @@ class DriftCheck:
         load = config.needs_load()
         self._store = store
         self._mode = config.kartra.mode
+        # create_only never edits a lead, so there is nothing that could mend a drift.
         self._on_drift = "report" if load.sync_mode == "create_only" else load.on_drift
         self._settle = timedelta(seconds=config.kartra.settle_s)
 
@@ -65,7 +66,7 @@ class DriftCheck:
         return self._store.database.clock.now() - self._settle
 
     def see(self, profile: LeadProfile, asked_at: datetime) -> None:
-        """A profile that was asked for at `asked_at`, of a lead that may be ours or not.
+        """Compare a profile that was asked for at `asked_at`; a lead that is not ours is passed over.
 
         Raises WrongModeError.
         """

@@ -45,9 +45,9 @@ def explain_operation(config: PipelineConfig, key: str, *, show: bool) -> dict[s
 
 
 def _entry(entry: JournalEntry) -> dict[str, Any]:
-    told = asdict(entry)
+    values = asdict(entry)
     outcome = word_of(entry.outcome) if entry.outcome else None
-    return {**told, "operation": told.pop("do"), "outcome": outcome}
+    return {**values, "operation": values.pop("do"), "outcome": outcome}
 
 
 def _row(row: Row, *, show: bool) -> dict[str, Any]:

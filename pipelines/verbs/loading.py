@@ -62,6 +62,7 @@ def load_contacts(work: Work, extract: Extract, choices: Choices, terms: Terms =
     kept = KeptLists(run.store, run.account, clock=run.clock)
     inventory = AccountInventory(kept, run.client, load, pool=run.pool)
     withdrawal = Withdrawal(run.store, load)
+    # Calls of an earlier run come first: the plan has to know what they did to their leads.
     delivery = Delivery(run, inventory, withdrawn=withdrawal.names)
     with run.summary.timings.stage("recover"):
         delivery.recover()
