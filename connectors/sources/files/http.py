@@ -42,7 +42,7 @@ _WORDS = {
 }
 
 
-class ForbiddenPeerError(Exception):
+class ForbiddenPeerError(OSError):
     """The address that a name stands for is none that a source may be read from."""
 
 
@@ -130,7 +130,7 @@ def _why(error: BaseException) -> str:
             return "there is no host of that name. Is it written rightly, and is there a network?"
         if isinstance(one, ConnectionRefusedError):
             return "it refuses the connection"
-        if isinstance(one, TimeoutError | urllib3.exceptions.TimeoutError):
+        if isinstance(one, TimeoutError | urllib3.exceptions.ReadTimeoutError):
             return "it does not answer"
         if isinstance(one, ssl.SSLError):
             return "it speaks no TLS that can be used"

@@ -15,7 +15,7 @@ PACKAGES = {
 }
 """What has to be installed for a kind of URL, and what each of them adds."""
 KINDS = "http, https, s3, gs, az and sftp"
-_CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::|.*::[A-Za-z][A-Za-z0-9+.-]*:", re.DOTALL)
+_CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::|.*::[A-Za-z][A-Za-z0-9+.-]*://", re.DOTALL)
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://[^\s\\\x00-\x1f\x7f]+")
 
 
