@@ -60,7 +60,7 @@ class HookFile:
         """Before it runs: what nobody has been shown."""
         name = self.config.file.name
         if self.is_new:
-            log.warning("%s runs here for the first time; kartra-sync check shows such a file first", name)
+            log.info("%s runs here for the first time: %s", name, self.told)
         elif self.has_changed:
             log.warning("%s has changed since it ran last (sha256 %s)", name, self.sha256[:SHOWN_DIGITS])
         if self.before != self.sha256:

@@ -14,6 +14,7 @@ from pipelines.config.load import LoadConfig, TransformConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.pull import PullConfig
 from pipelines.contacts.examples import broken_examples
+from pipelines.contacts.lead import DesiredLead
 from pipelines.contacts.mapping import Mapped
 from pipelines.extract.hook_file import HookFile, read_hook_file
 from pipelines.extract.sources import words_notes
@@ -89,6 +90,7 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     if load is None:
         return
     if load.transform is not None and not _is_played(load.transform, checked):
+        _check_names_of_file(config, load, checked)
         return
     source = open_records(load)
     checked.notes += [*source.notes, *words_notes(source), *check_columns(source, config, load)]
@@ -115,6 +117,18 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     checked.notes += [
         f"custom field {new} is not there yet; a run creates it" for new in shortfall.new_fields
     ]
+
+
+def _check_names_of_file(config: PipelineConfig, load: LoadConfig, checked: Checked) -> None:
+    """The tags and lists that stand in the file itself; what columns name shows when the hook is played."""
+    inventory = _inventory(config, load, checked)
+    if not checked.names_checked:
+        return
+    tags = tuple(tag for tag in load.tags if isinstance(tag, str))
+    lists = tuple(name for name in load.lists if isinstance(name, str))
+    shortfall = Shortfall(lambda: inventory, lambda: inventory, creatable_fields(load))
+    shortfall.check(diff_lead(DesiredLead("", tags=tags, lists=lists), None))
+    checked.missing = shortfall.leads
 
 
 def _is_played(transform: TransformConfig, checked: Checked) -> bool:

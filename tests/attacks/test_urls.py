@@ -95,7 +95,8 @@ REPLIES: dict[str, Reply] = {
 
 @pytest.mark.parametrize("one", SERVERS.values(), ids=list(SERVERS))
 def test_a_server_that_attacks(one: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote.Patience, "__init__", _hasty)
+    if one.id.startswith(("http-trickles", "http-silent")):
+        monkeypatch.setattr(remote.Patience, "__init__", _hasty)
     with RawServer([REPLIES[one.id]]) as server:
         host = f"127.0.0.1:{server.port}"
         said = read(f"http://ann:hunter2@{host}/a.csv?token=hunter2")
