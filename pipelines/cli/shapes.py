@@ -118,7 +118,41 @@ class Unclear(TypedDict):
     rows: int
 
 
+class Caution(TypedDict):
+    """What nobody asked about; `leads` is how many it concerns."""
+
+    kind: Literal["no_gdpr_agreement", "test_mode", "automations"]
+    leads: int
+    message: str
+
+
+class ChangedValue(TypedDict):
+    """`old` is null where nobody knows it before the lead is read."""
+
+    kind: Literal["email", "field", "custom field"]
+    name: str
+    old: str | None
+    new: str
+
+
+class ChangedName(TypedDict):
+    sign: Literal["+", "-"]
+    kind: str
+    name: str
+
+
+class ShownChange(TypedDict):
+    key: str
+    row: int | None
+    line: int | None
+    outcome: str
+    values: list[ChangedValue]
+    names: list[ChangedName]
+
+
 class Plan(TypedDict):
+    """`changes` with --changes; `plan_id` and `made_by` where --save has kept it."""
+
     pipeline: str
     rows: Rows
     leads: Leads
@@ -128,6 +162,9 @@ class Plan(TypedDict):
     triggered: list[Named]
     calls: Estimated
     seconds_estimated: float
+    ends_about: str
+    share_of_day: float
+    cautions: list[Caution]
     collapsing: list[dict[str, Any]]
     missing: list[MissingName]
     new_custom_fields: list[dict[str, Any]]
@@ -136,6 +173,9 @@ class Plan(TypedDict):
     notes: NotRequired[list[str]]
     operations: NotRequired[dict[str, Any]]
     pull: NotRequired[dict[str, Any]]
+    plan_id: NotRequired[str]
+    made_by: NotRequired[str]
+    changes: NotRequired[list[ShownChange]]
 
 
 class CheckedFile(TypedDict):
@@ -518,23 +558,39 @@ class NotAdopted(TypedDict):
     undone: int
 
 
+class Applied(Run):
+    plan_id: str
+
+
 class SavedPlan(TypedDict):
     plan_id: str
     pipeline: str
     mode: str
-    state: str
+    state: Literal["saved", "applying", "applied"]
     made_at: str
     made_by: str
     expires_at: str | None
+    created: int
+    edited: int
+    removed: int
+    calls: int
+    applied_at: str | None
+    applied_by: str | None
 
 
 class SavedPlans(TypedDict):
     plans: list[SavedPlan]
 
 
+class ShownPlan(SavedPlan):
+    """With PLAN."""
+
+    changes: list[ShownChange]
+
+
 SHAPES: Mapping[str, tuple[int, Any]] = {
     "adopt": (1, Adopt | NotAdopted),
-    "apply": (1, Run),
+    "apply": (1, Applied),
     "call": (1, Called | Commands),
     "check": (2, Check),
     "demo": (2, Demo),
@@ -548,7 +604,7 @@ SHAPES: Mapping[str, tuple[int, Any]] = {
     "outcomes": (1, Outcomes | Written),
     "parked": (1, Parked),
     "plan": (2, Plan),
-    "plans": (1, SavedPlans),
+    "plans": (1, SavedPlans | ShownPlan),
     "reconcile": (1, Reconciled),
     "rejects": (2, Rejects | Written),
     "report": (1, Report),

@@ -43,6 +43,8 @@ def test_the_outputs_of_a_day_meet_the_schemas_that_the_command_prints(
     outputs = {"run": project.run()}
     looks = [
         ("plan", "p.yaml"),
+        ("plan", "p.yaml", "--changes", "--save"),
+        ("plans", "p.yaml"),
         ("check", "p.yaml"),
         ("status",),
         ("runs",),
