@@ -41,6 +41,9 @@ def test_the_outputs_of_a_day_meet_the_schemas_that_the_command_prints(
     project.contacts([contact(1), contact(2, Email="nobody"), contact(3, Tags="VIP")])
     project.pipeline(LOAD)
     outputs = {"run": project.run()}
+    project.contacts(
+        [contact(1, City="Porto"), contact(2, Email="nobody"), contact(3, Tags="VIP"), contact(4)]
+    )
     looks = [
         ("plan", "p.yaml"),
         ("plan", "p.yaml", "--changes", "--save"),
