@@ -61,11 +61,14 @@ def after_unknown(
     existing: Existing,
     sent_at: datetime,
     now: datetime,
+    *,
+    is_clock_known: bool = True,
 ) -> tuple[Snapshot, Origin | None]:
     """The snapshot that a profile proves after an unanswered try, and the origin of a new lead.
 
     `sent_at` is when the creation was intended. A lead that joined before that existed before us: Kartra then
-    refused the creation and everything chained to it.
+    refused the creation and everything chained to it. `is_clock_known` False: it is by a clock that may have
+    been wrong, and proves nothing but what happened in the same minutes.
     """
     flags = landed(change, profile)
     unproven = frozenset(
@@ -75,11 +78,15 @@ def after_unknown(
     )
     if change.create:
         ours = joined_after(profile.joined, sent_at)
+        if not is_clock_known and not _is_same_time(profile.joined, sent_at):
+            ours = None
         if not (flags[0] if ours is None else ours):
             adopted = adopt(desired, profile, existing)
             # By the clocks the lead is not ours. A wrong clock is rare, but then all it shows is ours and
             # must not be given again.
-            if ours is False:
+            if not is_clock_known:
+                unproven = _may_be_given(change, flags)
+            elif ours is False:
                 unproven = (
                     _may_be_given(change, flags) if _is_recent(profile.joined, sent_at) else frozenset()
                 )
@@ -159,6 +166,10 @@ def joined_after(joined: datetime | None, sent_at: datetime) -> bool | None:
     if age < -CLOCKS_DIFFER:
         return False
     return None if CLOCKS_DIFFER < age < timedelta(hours=1) - CLOCKS_DIFFER else True
+
+
+def _is_same_time(joined: datetime | None, sent_at: datetime) -> bool:
+    return joined is not None and abs(joined.replace(tzinfo=EST) - sent_at) <= CLOCKS_DIFFER
 
 
 def _is_recent(joined: datetime | None, sent_at: datetime) -> bool:

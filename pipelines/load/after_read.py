@@ -224,7 +224,14 @@ def _compare(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> NextSt
         return _compare_removal(task, profile, now, rules)
     intended_at = task.intended_at or now.at
     after, origin = after_unknown(
-        task.change, desired, task.snapshot, profile, rules.existing, intended_at, now.at
+        task.change,
+        desired,
+        task.snapshot,
+        profile,
+        rules.existing,
+        intended_at,
+        now.at,
+        is_clock_known=not task.by_own_clock,
     )
     if origin == "adopted":
         if task.is_window_open(now) and joined_after(profile.joined, intended_at) is not False:

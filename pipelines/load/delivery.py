@@ -61,6 +61,7 @@ log = logging.getLogger("kartra_sync.deliver")
 
 Job = Callable[[], Answer]
 IN_ANY_ORDER = AddressOrder()
+_LEFT_BEHIND = frozenset({Stage.LEFT, Stage.LEFT_SHOWN})
 
 
 class Delivery:
@@ -94,6 +95,7 @@ class Delivery:
         self._asked_for: set[Cause] = set()  # names that Kartra called missing and that were asked for again
         self._barred: set[str] = set()  # keys of leads whose calls something in front of Kartra refused
         self._given_up: dict[str, datetime] = {}  # key: intent of a creation that had not landed
+        self._given_up_by_own_clock: set[str] = set()
         self.actions: Counter[str] = Counter()
         self.retried = 0
 
@@ -206,17 +208,18 @@ class Delivery:
         except (KeyError, ValueError) as error:
             self._do(not_compiled(task, error))
             return
-        intended_at = self._run.server_now()
+        intended_at, by_own_clock = self._run.server_now(), self._run.client.clock.offset is None
         self._store.outbox.intend(
             task.entry,
             change_to_json(task.change),
             _acknowledged(task),
             at=intended_at,
+            by_own_clock=by_own_clock,
             # Kept with the first intent, so that undo knows how the lead was.
             before=_before(task),
         )
         self.retried += task.tries > 0
-        yield task.sent(intended_at), partial(self._run.client.send, call)
+        yield task.sent(intended_at, by_own_clock=by_own_clock), partial(self._run.client.send, call)
 
     def _held(self, task: Task) -> Mapping[Cause, str]:
         """The parts of a task that are held back, because Kartra keeps refusing them."""
@@ -239,6 +242,8 @@ class Delivery:
         except SyncError as error:
             self._do(not_sent(task, error))
             return
+        if task.stage not in _LEFT_BEHIND:  # by the clock of another process nothing can be corrected
+            task = task.on_kartras_clock(self._run.client.clock.offset)
         self._patience.hear(answer)
         if self._patience.is_exhausted:
             # The task stays unknown, and the next run reads it back.
@@ -270,6 +275,7 @@ class Delivery:
             barred_before=self._store.outbox.barred_before(task.entry, barrier) if barrier else None,
             others_pass=bool(self.actions) or self._barred <= {task.entry.key},
             owner=self._store.leads.owner_of(*asked) if asked else None,
+            earlier_by_own_clock=task.entry.key in self._given_up_by_own_clock,
             earlier_try_at=self._given_up.get(task.entry.key),
         )
 
@@ -357,6 +363,8 @@ class Delivery:
             self._is_mode_open = False
         if step.given_up_at is not None:
             self._given_up[task.entry.key] = step.given_up_at
+            if task.by_own_clock:
+                self._given_up_by_own_clock.add(task.entry.key)
         if outcome.name == "recovered":
             return
         self.actions.update(counted)

@@ -253,7 +253,8 @@ def _address_taken(task: Task, now: Now) -> ReadBack | Withdraw:
     """After 244: a creation that was tried before, by this run or a dead one, may have landed."""
     if now.earlier_try_at is not None or task.tries > 1:
         intended_at = now.earlier_try_at or task.intended_at
-        task = replace(task, intended_at=intended_at, stage=Stage.UNKNOWN)
+        is_own = now.earlier_by_own_clock if now.earlier_try_at else task.by_own_clock
+        task = replace(task, intended_at=intended_at, by_own_clock=is_own, stage=Stage.UNKNOWN)
         return ReadBack(task, task.left_s(now))
     task = replace(task, stage=Stage.ADOPTING)
     return Withdraw(task, ReadBack(task))  # refused before anything was done

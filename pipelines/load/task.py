@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -106,6 +106,8 @@ class Now:
     """What refused every try of the same wish on its way in an earlier run (`Task.barrier`)."""
     others_pass: bool = False
     """Whether calls of other leads reach Kartra, so that this one alone is refused on the way."""
+    earlier_by_own_clock: bool = False
+    """Whether `earlier_try_at` is by the clock of the machine that sent it."""
     earlier_try_at: datetime | None = None
     """When a creation of the same key was intended that an earlier run gave up."""
 
@@ -128,6 +130,8 @@ class Task:
     """Reads in a row without a usable answer."""
     open_until: float = 0.0
     """The monotonic second by which every effect of the last write must show."""
+    by_own_clock: bool = False
+    """Whether `intended_at` is by this machine's clock, because no answer had told Kartra's."""
     intended_at: datetime | None = None
     """When the first try was intended."""
     barriers: tuple[str, ...] = ()
@@ -175,9 +179,21 @@ class Task:
         """Seconds until every effect of the last write must show."""
         return self.open_until - now.monotonic_s
 
-    def sent(self, at: datetime) -> "Task":
+    def sent(self, at: datetime, *, by_own_clock: bool = False) -> "Task":
         """The task after its intent was written."""
-        return replace(self, tries=self.tries + 1, intended_at=self.intended_at or at)
+        is_first = self.intended_at is None
+        return replace(
+            self,
+            tries=self.tries + 1,
+            intended_at=self.intended_at or at,
+            by_own_clock=by_own_clock if is_first else self.by_own_clock,
+        )
+
+    def on_kartras_clock(self, offset: timedelta | None) -> "Task":
+        """The task once an answer has told how far this machine's clock is off."""
+        if not self.by_own_clock or offset is None or self.intended_at is None:
+            return self
+        return replace(self, intended_at=self.intended_at + offset, by_own_clock=False)
 
 
 def begin(entry: Entry, rules: Rules) -> Task:
@@ -198,7 +214,9 @@ def begin_recovery(entry: Entry, now: Now, rules: Rules) -> Task:
     tags are tags; what counts each time it is given has to wait until the first try must have arrived.
     """
     change = change_from_json(entry.change) if entry.change else Change()
-    is_recent = entry.sent_at is not None and now.at - entry.sent_at < LEFT_WITHIN
+    is_recent = entry.sent_at is not None and (
+        entry.by_own_clock or now.at - entry.sent_at < LEFT_WITHIN  # the own clock may have been days off
+    )
     wait_s = rules.settle_s if is_recent else 0.0
     if not change.create and any(step.wish.once_only and not step.takes for step in change.steps):
         wait_s = rules.settle_s + rules.on_its_way_s  # no clock is asked: it may have been set
@@ -210,6 +228,7 @@ def begin_recovery(entry: Entry, now: Now, rules: Rules) -> Task:
         stage=Stage.LEFT,
         open_until=now.monotonic_s + wait_s if wait_s else 0.0,
         intended_at=entry.sent_at,
+        by_own_clock=entry.by_own_clock,
     )
 
 

@@ -38,6 +38,8 @@ class Entry:
     origin: Origin | None
     undoes: str | None = None
     was_removed: bool = False
+    by_own_clock: bool = False
+    """Whether `sent_at` is by the clock of the machine that sent it, which may have been wrong."""
 
     @property
     def is_withdrawal(self) -> bool:
@@ -128,12 +130,13 @@ class Outbox:
         acknowledged: Acknowledged | None,
         *,
         at: datetime | None = None,
+        by_own_clock: bool = False,
         before: Before | None = None,
     ) -> None:
         """Commit the intent, and with it what earlier tries effected. Only after this may the call leave.
 
-        `at` is the time by Kartra's clock; this machine's when left out. `before`: how the lead was, None for
-        one that Kartra did not have.
+        `at` is the time by Kartra's clock, or `by_own_clock` by this machine's, as when left out. `before`:
+        how the lead was, None for one that Kartra did not have.
         """
         now = (at or self._database.clock.now()).isoformat()
         with self._database.transaction():
@@ -142,6 +145,7 @@ class Outbox:
                 wish=entry.wish,
                 change=change,
                 now=now,
+                own_clock=by_own_clock,
                 was=before.snapshot.to_json() if before else None,
                 was_id=before.snapshot.lead_id if before else None,
                 made="adopted" if before and before.adopted else None,
@@ -249,4 +253,5 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         origin=row["origin"],
         undoes=row["undoes"],
         was_removed=bool(row["was_removed"]),
+        by_own_clock=bool(row["own_clock"]),
     )

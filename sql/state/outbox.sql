@@ -14,7 +14,7 @@ SELECT 1 FROM temp.sqlite_schema WHERE name = 'staged';
 -- an intent is written the wish stands in the staging table alone: without it no run sends them.
 -- `state <> 'settled'` is there for the partial index: see migration 0001.
 SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, coalesce(outbox.wish, staged.wish) AS wish,
-       outbox.change, outbox.attempts, outbox.sent_at, outbox.undoes,
+       outbox.change, outbox.attempts, outbox.sent_at, outbox.own_clock, outbox.undoes,
        leads.lead_id, leads.origin, leads.snapshot, leads.removed_at IS NOT NULL AS was_removed
 FROM outbox
 LEFT JOIN temp.staged ON staged.row = outbox.row
@@ -28,7 +28,7 @@ LIMIT :count;
 -- As `planned`, of the leads with these keys, a JSON array.
 -- `state <> 'settled'` is there for the partial index: see migration 0001.
 SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, coalesce(outbox.wish, staged.wish) AS wish,
-       outbox.change, outbox.attempts, outbox.sent_at, outbox.undoes,
+       outbox.change, outbox.attempts, outbox.sent_at, outbox.own_clock, outbox.undoes,
        leads.lead_id, leads.origin, leads.snapshot, leads.removed_at IS NOT NULL AS was_removed
 FROM outbox
 LEFT JOIN temp.staged ON staged.row = outbox.row
@@ -41,7 +41,7 @@ ORDER BY outbox.entry_id;
 -- The next entry of this run that was not sent and whose lead Kartra does not have from us.
 -- `state <> 'settled'` is there for the partial index: see migration 0001.
 SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, coalesce(outbox.wish, staged.wish) AS wish,
-       outbox.change, outbox.attempts, outbox.sent_at, outbox.undoes,
+       outbox.change, outbox.attempts, outbox.sent_at, outbox.own_clock, outbox.undoes,
        NULL AS lead_id, NULL AS origin, NULL AS snapshot, 0 AS was_removed
 FROM outbox
 JOIN temp.staged ON staged.row = outbox.row
@@ -56,7 +56,7 @@ LIMIT 1;
 -- of its lead.
 -- `state <> 'settled'` is there for the partial index: see migration 0001.
 SELECT outbox.entry_id, outbox.key, outbox.kind, outbox.row, outbox.digest, outbox.wish,
-       outbox.change, outbox.attempts, outbox.sent_at, outbox.undoes,
+       outbox.change, outbox.attempts, outbox.sent_at, outbox.own_clock, outbox.undoes,
        leads.lead_id, leads.origin, leads.snapshot, leads.removed_at IS NOT NULL AS was_removed
 FROM outbox
 LEFT JOIN leads ON leads.scope_id = outbox.scope_id AND leads.key = outbox.key
@@ -64,10 +64,11 @@ WHERE outbox.scope_id = :scope_id AND outbox.state = 'sent' AND outbox.state <> 
 ORDER BY outbox.entry_id
 LIMIT :count;
 
--- name: intend(wish, change, now, entry_id, was, was_id, made)!
+-- name: intend(wish, change, now, own_clock, entry_id, was, was_id, made)!
 -- The intent: committed before its call leaves. How the lead was stays as it was before the first call, unless it
 -- turned out to be another lead.
 UPDATE outbox SET state = 'sent', wish = :wish, change = :change, attempts = attempts + 1, sent_at = :now,
+                  own_clock = :own_clock,
                   was = CASE WHEN was IS NULL OR was_id <> :was_id THEN :was ELSE was END,
                   was_id = :was_id, made = coalesce(made, :made)
 WHERE entry_id = :entry_id AND state <> 'settled';
