@@ -337,7 +337,7 @@ def test_a_disk_that_became_read_only_stops_a_run_and_a_look(
     told = f"kartra-sync: {project.state}: cannot be used as state: Read-only file system\n"
     looks = [(0, "")] * 2  # who only reads needs no right to write
     assert [(result.code, result.stderr) for result in results] == [(1, told), *looks]
-    assert sandbox.calls == []
+    assert writes(sandbox) == []
     mount("-o", "remount,rw", str(disk))
     assert project.run().json["leads"]["created"] == 2
     assert held(sandbox) == all_wished(rows)
