@@ -1,4 +1,5 @@
-"""The verb `call`: any command of Kartra's API by hand. Its help is made of builders and error table."""
+"""The verb `call`: any command of Kartra's API by hand. Its help comes from the builders and the error
+table."""
 
 import inspect
 import os
@@ -53,9 +54,9 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        known = self.list_commands(ctx)
-        if args[0] not in known:
-            near = nearest(args[0], known)
+        documented = self.list_commands(ctx)
+        if args[0] not in documented:
+            near = nearest(args[0], documented)
             hint = f'did you mean "{near}"?' if near else "see kartra-sync call --list"
             raise click.UsageError(f"Kartra documents no such command; {hint}", ctx)
         return super().resolve_command(ctx, args)
@@ -147,8 +148,8 @@ def _carried_out(asked: Call, file: Path | None, *, confirmed: bool, show: bool,
                 click.echo(line, err=answer.effect is not Effect.DONE)
         return int(outcome["exit_code"])
 
-    if not confirmed and (looked := _confirm(asked, file)) is not None:
-        return report(*looked)
+    if not confirmed and (unanswered := _confirm(asked, file)) is not None:
+        return report(*unanswered)
     with stop_on_signals() as stop:
         client = _open(file, stop.asked)
         try:
@@ -168,22 +169,22 @@ def _open(file: Path | None, stopping: Callable[[], bool]) -> Sender:
 
 
 def _confirm(asked: Call, file: Path | None) -> tuple[Call, Answer] | None:
-    """Ask for what is at stake to be typed once more. Where it is a payment that Kartra does not know, the
-    look at it is returned, and nothing is asked."""
+    """Ask a person to type once more what is at stake. A payment that Kartra does not have is not asked
+    about: the call that read it is returned, with its answer."""
     if (at_stake := confirmed_by(asked)) is None:
         return None
     name, value = at_stake
     if name in ("transaction_id", "subscription_id"):
         of_sale = name == "transaction_id"
-        look = commands.get_transaction_details if of_sale else commands.get_subscription_details
+        details = commands.get_transaction_details if of_sale else commands.get_subscription_details
         client = _open(file, lambda: False)
         try:
-            looked = Call((look(value),))
-            answer = client.read(looked)
+            reading = Call((details(value),))
+            answer = client.read(reading)
         finally:
             client.close()
         if answer.effect is not Effect.DONE:
-            return looked, answer
+            return reading, answer
         payment = parse_transaction(answer.body) if of_sale else parse_subscription(answer.body)
         if payment is not None:
             click.echo(payment_line(payment), err=True)
@@ -191,6 +192,7 @@ def _confirm(asked: Call, file: Path | None) -> tuple[Call, Answer] | None:
     typed = sys.stdin.readline().strip()
     if not sys.stdin.isatty():
         click.echo(err=True)
+    # Without a terminal an empty line, or the end of a script, must not count as a yes to money.
     if typed != value:
         raise click.UsageError("not confirmed: nothing was sent. Without a terminal, say --yes")
     return None
@@ -213,7 +215,7 @@ class _Helped(click.Command):
             with formatter.section("Parameters"):
                 formatter.write_dl(rows)
         errors = [
-            (number, known.explanation) for number, known in ERROR_TYPES.items() if cmd in known.commands
+            (number, error.explanation) for number, error in ERROR_TYPES.items() if cmd in error.commands
         ]
         if errors:
             with formatter.section("Errors"):
@@ -221,8 +223,8 @@ class _Helped(click.Command):
 
 
 def _about(cmd: str) -> str:
-    told = _documented(cmd).partition("\n\nRefused")[0]
-    return f"{told}\n\nRepeating it is {_REPEATS[_repeat_of(cmd)]}."
+    text = _documented(cmd).partition("\n\nRefused")[0]
+    return f"{text}\n\nRepeating it is {_REPEATS[_repeat_of(cmd)]}."
 
 
 def _summary(cmd: str) -> str:
@@ -232,8 +234,8 @@ def _summary(cmd: str) -> str:
 
 def _documented(cmd: str) -> str:
     """The docstring of the client's method, without what stands elsewhere in the help."""
-    told = inspect.getdoc(getattr(KartraClient, cmd)) or ""
-    return told.partition(" Again:")[0] if "\n\n" not in told else told
+    text = inspect.getdoc(getattr(KartraClient, cmd)) or ""
+    return text.partition(" Again:")[0] if "\n\n" not in text else text
 
 
 def _repeat_of(cmd: str) -> str:

@@ -1,4 +1,4 @@
-"""What `call` tells of an answer: the outcome, what to do next, and Kartra's own words, redacted. Pure."""
+"""An answer as `call` prints it: the outcome, what to do next, and Kartra's own words, masked. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,7 +24,7 @@ _PLAIN = frozenset(
         *("lead_deleted", "lead_deleted_date"),
     }
 )
-"""Keys whose values tell nothing of a person. Whatever is not known to be plain is masked."""
+"""Keys whose values say nothing of a person. Whatever is not listed here is masked."""
 
 
 def outcome_json(call: Call, answer: Answer, *, show: bool) -> dict[str, Any]:
@@ -44,18 +44,18 @@ def outcome_json(call: Call, answer: Answer, *, show: bool) -> dict[str, Any]:
 def outcome_lines(call: Call, answer: Answer, *, show: bool) -> Iterator[str]:
     error = error_for(call, answer)
     yield str(error) if error else f"{call.commands[0]}: done"
-    told = said(call, answer, show=show)
-    if told and not isinstance(error, RefusedApiError):
-        text = yaml.safe_dump(told, allow_unicode=True, sort_keys=False, width=100)
+    words = said(call, answer, show=show)
+    if words and not isinstance(error, RefusedApiError):
+        text = yaml.safe_dump(words, allow_unicode=True, sort_keys=False, width=100)
         yield from (f"  {line}" for line in text.splitlines())
 
 
 def said(call: Call, answer: Answer, *, show: bool) -> dict[str, Any]:
     """What Kartra said of the action, without its status. An account's own names are nobody's data."""
     payload = answer.actions[0].payload or answer.body
-    told = {name: value for name, value in payload.items() if name not in ("status", "actions")}
+    words = {name: value for name, value in payload.items() if name not in ("status", "actions")}
     is_inventory = call.lead is None and call.commands[0].startswith("retrieve_")
-    return told if show or is_inventory else _masked_map(told)
+    return words if show or is_inventory else _masked_map(words)
 
 
 def exit_code(call: Call, error: ApiError | None) -> int:

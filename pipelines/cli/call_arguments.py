@@ -60,12 +60,12 @@ class Parameter:
 
 
 def parameters_of(cmd: str) -> tuple[Parameter, ...]:
-    """What a command takes: the lead it is for, then what its builder takes."""
+    """The parameters of a command: the lead it is for, then what its builder takes."""
     return (*_of_lead(cmd), *(parameter for parameter, _ in _of_builder(cmd)))
 
 
 def needs_words(cmd: str) -> bool:
-    """False where the command alone is a call: the inventories."""
+    """Whether a command needs parameters; the inventories do not."""
     return bool(parameters_of(cmd))
 
 
@@ -76,14 +76,14 @@ def example_of(cmd: str) -> str:
 def call_of(cmd: str, words: Sequence[str]) -> Call:
     """The call that words such as `tag_name=VIP` ask for. `key+=value` adds one more value to a list."""
     given = _split(words)
-    known = parameters_of(cmd)
-    _check_names(given, known)
+    parameters = parameters_of(cmd)
+    _check_names(given, parameters)
     options = {
         parameter.name: _value(parameter, read, given[parameter.name])
         for parameter, read in _of_builder(cmd)
         if parameter.name in given
     }
-    if missing := [one.name for one in known if one.is_required and one.name not in given]:
+    if missing := [one.name for one in parameters if one.is_required and one.name not in given]:
         raise ValueError(f"{', '.join(missing)} missing")
     if cmd == "get_lead":
         return Call(get_lead=_lead(given))
@@ -94,7 +94,7 @@ def call_of(cmd: str, words: Sequence[str]) -> Call:
 def confirmed_by(call: Call) -> tuple[str, str] | None:
     """The parameter that has to be typed once more, and its value; None where nothing is at stake.
 
-    Money, and whatever has a second effect when it is done twice.
+    At stake is money, and whatever has a second effect when it is sent twice.
     """
     for action in call.actions:
         if action.cmd in MONEY:
@@ -168,9 +168,9 @@ def _split(words: Sequence[str]) -> dict[str, _Given]:
     return given
 
 
-def _check_names(given: Mapping[str, _Given], known: Sequence[Parameter]) -> None:
-    lists = {one.name for one in known if one.is_list}
-    names = [one.name for one in known]
+def _check_names(given: Mapping[str, _Given], parameters: Sequence[Parameter]) -> None:
+    lists = {one.name for one in parameters if one.is_list}
+    names = [one.name for one in parameters]
     for name, value in given.items():
         general = f"{CUSTOM_FIELD}NAME" if name.startswith(CUSTOM_FIELD) else name
         if general not in names:
@@ -206,7 +206,7 @@ def _of_builder(cmd: str) -> list[tuple[Parameter, Callable[[str], object]]]:
 
 
 def _kind(hint: Any) -> tuple[str, Callable[[str], object], bool]:
-    """In words what an annotation takes, how a text becomes it, and whether several do."""
+    """What an annotation takes, in words; how a text becomes it; and whether it takes several."""
     if get_origin(hint) is Iterable:
         expects, read, _ = _kind(*get_args(hint))
         return f"{expects}, each with +=", read, True

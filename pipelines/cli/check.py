@@ -1,4 +1,4 @@
-"""The verb `check`: is a pipeline file right, and its source, and what it names in Kartra?"""
+"""The verb `check`: a pipeline file, its source, and the names in Kartra that it uses."""
 
 import os
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def _json(checked: Checked) -> dict[str, Any]:
 
 
 def _problem(checked: Checked) -> str:
-    """An error of the file says where it is; any other one is told which file it belongs to."""
+    """The problem in words; an error that is not in the file itself gets the file's name in front."""
     if checked.problem is None:
         return ""
     is_of_file = isinstance(checked.problem, ConfigError)

@@ -1,4 +1,4 @@
-"""The options of a run that is about some leads alone, or sends a few of them first."""
+"""The options of a run for some leads alone, or with a few leads sent first."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -39,7 +39,8 @@ def choosing(command: Command) -> Command:
 
 
 def terms_of(only: Sequence[str], only_file: Path | None, limit: int | None, canary: int | None) -> Terms:
-    """Raises ConfigError for a file that cannot be read, or that has no key."""
+    """The terms that the options ask for. Raises ConfigError for a file without a key, or that cannot be
+    read."""
     if not only and only_file is None:
         return Terms(Choice(None, limit), canary)
     keys = frozenset(_keys(only, only_file))

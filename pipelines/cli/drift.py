@@ -99,11 +99,10 @@ def _lines(found: DriftFound, *, show: bool) -> list[dict[str, Any]]:
 
 
 def _print(found: DriftFound, lines: list[dict[str, Any]]) -> None:
-    told = f"{found.leads:,} leads looked at, {len(found.drifted):,} are not as Kartra acknowledged them"
     if lines:
         rows = [{**line, "comes": _COMES[line["decision"]]} for line in lines]
         print_table(drift_table(rows))
-    click.echo(told)
+    click.echo(f"{found.leads:,} leads looked at, {len(found.drifted):,} are not as Kartra acknowledged them")
     if found.fresh:
         click.echo(f"  {found.fresh:,} were left alone: looked at lately (--within), or changed just now")
     if found.failed:

@@ -1,4 +1,4 @@
-"""The verb `errors`: what Kartra's error types mean, from the table that gives every message its words."""
+"""The verb `errors`: what Kartra's error types mean, from the table that all messages are made of."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from pipelines.cli.output import print_json
 from pipelines.cli.screens import print_table
 
 SUCCESSES = range(101, 116)
-"""Kartra numbers what succeeded as well (§3.4)."""
+"""The types that Kartra gives to what succeeded (§3.4)."""
 _MORE = (
     "What one of them means, its usual cause, what to do and whether repeating helps: kartra-sync errors TYPE"
 )

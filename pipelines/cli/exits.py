@@ -11,7 +11,7 @@ from pipelines.errors import GuardError, LockedError, StalePlanError
 
 DONE, FAILED, USAGE, PARTIAL, GUARDED, LOCKED, STALE, PENDING, BUG = 0, 1, 2, 3, 4, 5, 6, 7, 70
 SIGNALLED = 128
-"""Plus the number of the signal."""
+"""The exit code of a signal is this plus its number, as shells have it."""
 
 MEANINGS = (
     "0 done · 1 failed, safe to run again · 2 usage or configuration · 3 done, some leads refused"
@@ -37,7 +37,7 @@ def failure_json(message: str, code: int) -> dict[str, object]:
 
 
 def output_lost(error: LostOutputError) -> int:
-    """Whoever has stopped reading, as `head` does, has what they want."""
+    """The exit code where output got lost: a reader that stopped, as `head` does, has what it wanted."""
     return DONE if error.is_unread else FAILED
 
 

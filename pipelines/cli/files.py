@@ -1,4 +1,4 @@
-"""The pipeline files that a verb is for: the one that is named, or those of this folder."""
+"""The pipeline files of a verb: the named one, or all that are in this folder."""
 
 import os
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ def read_file(file: Path) -> PipelineConfig:
 
 
 def read_files(file: Path | None) -> list[PipelineConfig]:
-    """The pipeline named, or all that can be read in this folder. Where none can, why."""
+    """The named pipeline, or all that can be read in this folder. Raises ConfigError where none can."""
     if file is not None:
         return [read_file(file)]
     found = []
@@ -32,7 +32,7 @@ def read_files(file: Path | None) -> list[PipelineConfig]:
 
 
 def read_one(file: Path | None) -> PipelineConfig:
-    """The pipeline named, or one of this folder where all of them share a state."""
+    """The named pipeline, or one of this folder where all of them share a state."""
     found = read_files(file)
     if len({config.state for config in found}) > 1:
         names = ", ".join(config.path.name for config in found)
@@ -56,7 +56,7 @@ def refuse_target(target: Path, config: PipelineConfig, *, replace: bool, more: 
 
 
 def quoted(path: Path) -> str:
-    """As it is named from this folder."""
+    """A path as it is named from this folder."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

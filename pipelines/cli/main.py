@@ -31,8 +31,8 @@ from pipelines.errors import SurroundingsError
 log = logging.getLogger("kartra_sync")
 
 GARBAGE_AFTER = 10_000
-"""New objects between two looks for cycles of garbage. Records by the million are none, and with Python's own
-number, 700, a quarter of the time goes into looking through them."""
+"""How many new objects Python waits for before it searches for cycles of garbage. With its own number, 700, a
+quarter of a run over a million records goes into that search, and records are no cycles."""
 
 
 @click.group(
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _leave_no_core_file() -> None:
-    """The memory of this process holds credentials and people; a crash would write it into a folder."""
+    """Forbid core files: the memory of this process holds credentials and people's data."""
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
@@ -88,7 +88,8 @@ def _carry_out(*, as_json: bool) -> int:
 
 
 def _shortage(error: Exception) -> OSError | None:
-    """Where the system gives no more threads, or a library cannot be loaded: memory is short, most often."""
+    """The shortage behind an error: no more threads, or a library that cannot be loaded for lack of
+    memory."""
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return OSError(
             errno.EAGAIN, "no more threads can be started: memory, or a limit of the system, is short"
@@ -97,10 +98,10 @@ def _shortage(error: Exception) -> OSError | None:
         ("pipelines", "connectors")
     )
     if of_others:
-        told = (
+        message = (
             f"a library cannot be loaded ({error}): memory is short, or kartra-sync has to be installed anew"
         )
-        return OSError(errno.ENOMEM, " ".join(told.split()))
+        return OSError(errno.ENOMEM, " ".join(message.split()))
     return None
 
 

@@ -61,11 +61,11 @@ def outcomes(
         else:
             click.echo(f"{count:,} outcomes written", err=True)
         return
-    told = (_masked(one, show=show) for one in found)
+    masked = (_masked(one, show=show) for one in found)
     if as_json:
-        print_json_rows("outcomes", map(asdict, told))
+        print_json_rows("outcomes", map(asdict, masked))
     else:
-        _print(told)
+        _print(masked)
 
 
 def _masked(one: Outcome, *, show: bool) -> Outcome:

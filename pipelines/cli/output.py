@@ -1,4 +1,4 @@
-"""What goes to the streams as text: one JSON object or lines on stdout, the log on stderr."""
+"""Text for the streams: one JSON object or lines on stdout, the log on stderr."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ import click
 from pipelines.batches import batches
 
 LINES_AT_ONCE = 200
-"""Of a long text: each writing takes longer than making a line."""
+"""The lines of a long text that are written together: a write takes longer than making a line."""
 
 
 def start_log(verbose: int) -> None:
@@ -35,7 +35,7 @@ def print_json(value: object) -> None:
 
 
 def print_json_rows(name: str, rows: Iterable[object], head: Mapping[str, object] | None = None) -> None:
-    """As `print_json` of an object whose last value is a list, with items that need not be there at once."""
+    """Print an object as JSON whose last value is a list; its items are made one after the other."""
     before = json.dumps(head, ensure_ascii=False, indent=2, default=str)[:-2] + "," if head else "{"
     before += f'\n  "{name}": ['
     end = "]\n}"
@@ -47,7 +47,7 @@ def print_json_rows(name: str, rows: Iterable[object], head: Mapping[str, object
 
 
 def print_pages(lines: Iterable[str]) -> None:
-    """Through a pager where people read on a terminal; lines are made as far as somebody reads."""
+    """Print through a pager on a terminal; lines are made only as far as somebody reads."""
     if not sys.stdout.isatty():
         for block in batches(lines, LINES_AT_ONCE):
             click.echo("\n".join(block))

@@ -73,7 +73,7 @@ def plan(
 
 
 def _save(config: PipelineConfig, opened: OpenPlan, max_age: timedelta | None) -> SavedPlan | None:
-    """None where a run would be stopped, or would send nothing; a person's yes can be given to `apply`."""
+    """Save the plan; None where a run would be stopped, or would send nothing. `apply` can ask for a yes."""
     refusal = opened.result.refusal
     if opened.result.plan.missing or (refusal and not isinstance(refusal, TriggerError)):
         return None
@@ -96,12 +96,12 @@ class _View:
         return shown if self._show else map(masked, shown)
 
     def lines(self, *, changes: bool) -> Iterator[str]:
-        told = plan_lines(self._config.pipeline, self._result, self._now, self._cautions)
+        lines = plan_lines(self._config.pipeline, self._result, self._now, self._cautions)
         collapsing = (
             f"  Test mode stores row {row} ({mask_address(address)}) as another row's address"
             for row, address in self._result.collapsing
         )
-        everything = chain(told, collapsing, self._saved_lines())
+        everything = chain(lines, collapsing, self._saved_lines())
         return chain(everything, change_lines(self._changes())) if changes else everything
 
     def _saved_lines(self) -> Iterator[str]:
@@ -126,7 +126,7 @@ class _View:
 
 
 def _complain(result: PlanResult) -> int:
-    """What stands in the way of a run, on stderr; gives the exit code."""
+    """Print on stderr what stands in the way of a run; gives the exit code."""
     if result.waiting:
         click.echo(
             f"{result.waiting} calls of an earlier run have no outcome; a run settles them first", err=True
@@ -142,7 +142,7 @@ def _complain(result: PlanResult) -> int:
     return DONE
 
 
-def _json(pipeline: str, result: PlanResult, told: list[Caution], now: datetime) -> dict[str, Any]:
+def _json(pipeline: str, result: PlanResult, found: list[Caution], now: datetime) -> dict[str, Any]:
     plan, summary = result.plan, result.summary
     planned: dict[str, Any] = {
         "pipeline": pipeline,
@@ -159,7 +159,7 @@ def _json(pipeline: str, result: PlanResult, told: list[Caution], now: datetime)
         "seconds_estimated": round(result.seconds, 1),
         "ends_about": (now + timedelta(seconds=result.seconds)).isoformat(timespec="seconds"),
         "share_of_day": round(result.calls / CALLS_A_DAY, 6),
-        "cautions": [one.to_json() for one in told],
+        "cautions": [one.to_json() for one in found],
         "collapsing": [{"row": row, "address": mask_address(address)} for row, address in result.collapsing],
         "missing": missing_json(plan.missing),
         "new_custom_fields": [

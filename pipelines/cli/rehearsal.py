@@ -1,6 +1,6 @@
-"""A folder that one rehearses in: `sandbox` leaves its address there while it serves, and `init` finds it.
+"""The note of a sandbox: it leaves its address in its folder while it serves, and `init` finds it there.
 
-So a pipeline that is drafted beside a sandbox is about the sandbox, and not about Kartra.
+A pipeline that is drafted beside a sandbox then goes to the sandbox, and not to Kartra.
 """
 
 import socket
@@ -17,7 +17,8 @@ ANSWERS_WITHIN_S = 1.0
 
 @contextmanager
 def begun() -> Iterator[Callable[[str], None]]:
-    """Gives what is to be called with the address. Where nothing can be written, nothing is left."""
+    """Gives a function that writes the address down; where the folder cannot be written, nothing is
+    written."""
     place = Path.cwd() / NAME
     left: list[str] = []
 
@@ -30,7 +31,7 @@ def begun() -> Iterator[Callable[[str], None]]:
         yield begin
     finally:
         with suppress(OSError):
-            if left and _written_in(place) == left[0]:  # another one may have come meanwhile
+            if left and _written_in(place) == left[0]:  # another sandbox may have started here meanwhile
                 place.unlink()
 
 

@@ -1,4 +1,4 @@
-"""The verb `rejects`: who did not get through in a run, on screen or as a file to load again."""
+"""The verb `rejects`: the records that did not get through in a run, on screen or as a file to load again."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
@@ -63,9 +63,9 @@ def rejects(
     if csv_file is not None:
         _write(config, found, csv_file, replace=replace, as_json=as_json)
         return DONE
-    told = (_told(row, show=show) for row in found())
-    first = next(told, None)
-    rows: Iterator[dict[str, Any]] = told if first is None else chain([first], told)
+    shown = (_shown(row, show=show) for row in found())
+    first = next(shown, None)
+    rows: Iterator[dict[str, Any]] = shown if first is None else chain([first], shown)
     if as_json:
         print_json_rows("rejects", rows)
     elif first is None:
@@ -75,11 +75,11 @@ def rejects(
     return PARTIAL if new_only and first is not None else DONE
 
 
-def _told(row: Mapping[str, Any], *, show: bool) -> dict[str, Any]:
-    told = {name: value for name, value in row.items() if name != "record"}
-    if told["key"] is not None and not show:
-        told["key"] = mask_address(told["key"])
-    return told
+def _shown(row: Mapping[str, Any], *, show: bool) -> dict[str, Any]:
+    shown = {name: value for name, value in row.items() if name != "record"}
+    if shown["key"] is not None and not show:
+        shown["key"] = mask_address(shown["key"])
+    return shown
 
 
 def _write(

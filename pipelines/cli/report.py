@@ -1,4 +1,4 @@
-"""The verb `report`: what the tables of a pull tell."""
+"""The verb `report`: one report over the tables of a pull."""
 
 from pathlib import Path
 

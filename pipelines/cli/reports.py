@@ -1,4 +1,4 @@
-"""The verb `reports`: which there are."""
+"""The verb `reports`: the names of the reports, and what each tells."""
 
 import click
 from rich.table import Table

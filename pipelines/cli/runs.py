@@ -1,4 +1,4 @@
-"""The verb `runs`: the last ones."""
+"""The verb `runs`: the last runs of a pipeline."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What people read: summaries and tables. No personal data but masked."""
+"""What people read: summaries and tables. Personal data is masked."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ CALLS_A_DAY = 20 * 86_400
 """The most calls of an App in a day: 20 a second (§2.1)."""
 TRIGGERS_SHOWN = 10
 RATE_SHOWN_FROM = 20
-"""A rate over fewer calls says nothing."""
+"""The calls from which on a rate is shown: over fewer it says nothing."""
 
 WIDTH_OF_A_FILE = 160
-"""Of a table that goes to a file or a pipe, which have no width of their own."""
+"""The width of a table in a file or a pipe, which have none of their own."""
 
 _ROWS = {
     "invalid": "invalid",
@@ -84,7 +84,7 @@ def run_lines(result: RunResult) -> Iterator[str]:
 
 
 def account_lines(account: Mapping[str, str | None]) -> Iterator[str]:
-    """Whose account it is: by its name, or by a fingerprint where the file gives none."""
+    """The account in a line: by its name, or by a fingerprint where the file gives no name."""
     if account:
         mode = ", Test mode" if account["mode"] == "test" else ""
         if account.get("shown") not in (None, account["mode"]):
@@ -107,7 +107,7 @@ def percent(calls: int) -> str:
 def plan_lines(
     pipeline: str, result: PlanResult, now: datetime, cautions: Iterable[Caution] = ()
 ) -> Iterator[str]:
-    """What a run would do, that began `now`."""
+    """What a run would do that began `now`."""
     yield f"{pipeline}: plan, nothing was sent"
     yield from account_lines(result.summary.account)
     is_load = result.operations is None and (result.pull is None or bool(result.summary.counts.read))
@@ -194,7 +194,7 @@ def drift_table(lines: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def report_table(found: ReportRows) -> Table:
-    """Numbers stand on the right."""
+    """A report as a table, with numbers on the right."""
     table = Table()
     for place, column in enumerate(found.columns):
         values = [row[place] for row in found.rows]
@@ -255,12 +255,12 @@ _OPERATIONS = {
 
 def operations_plan_lines(plan: OperationsPlan) -> Iterator[str]:
     """What would be done, and the money of it."""
-    told = plan.to_json()
-    yield from _outcome_lines(told["outcomes"])
-    for number, (name, count) in enumerate(told["operations"].items()):
+    values = plan.to_json()
+    yield from _outcome_lines(values["outcomes"])
+    for number, (name, count) in enumerate(values["operations"].items()):
         yield f"  {'sends' if number == 0 else '':<11}{count:>8,} × {name}"
     if plan.bill.total:
-        yield f"  {'money':<11}{told['money']['to_refund']:>8} to refund"
+        yield f"  {'money':<11}{values['money']['to_refund']:>8} to refund"
     if plan.note:
         yield f"  note: {plan.note}"
 

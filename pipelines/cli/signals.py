@@ -10,7 +10,8 @@ from pipelines.cli.exits import SIGNALLED
 
 
 class Stop:
-    """Set by the first signal. The journal endures that the second one ends the process at once."""
+    """A stop that was asked for by a signal. The second signal ends the process at once; the journal endures
+    it."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -25,7 +26,8 @@ class Stop:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """While a person is asked Ctrl-C answers: it asks for a stop, and the question ends."""
+        """Let Ctrl-C end a question: while a person is asked, it interrupts the reading, and asks for a
+        stop."""
 
         def interrupt(number: int, _: object) -> None:
             self.number = number
@@ -44,12 +46,13 @@ class Stop:
             os._exit(SIGNALLED + number)
         self.number = number
         self._event.set()
+        # Not by print: a signal may come in the midst of one, and the stream is not to be entered twice.
         os.write(2, b"stopping: calls in flight are settled first; once more stops at once\n")
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """To be entered before anything slow."""
+    """Handle both signals; to be entered before anything slow."""
     stop = Stop()
     before = {number: signal.signal(number, stop.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

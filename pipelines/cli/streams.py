@@ -17,11 +17,11 @@ class LostOutputError(OSError):
     def __init__(self, cause: OSError) -> None:
         super().__init__(f"the output could not be written: {cause.strerror}")
         self.is_unread = isinstance(cause, BrokenPipeError)
-        """Whoever read it has stopped, as `head` does."""
+        """Whether the reader has stopped reading, as `head` does."""
 
 
 def prepare() -> None:
-    """Before any file is opened: a closed stream would lend its number to the next one, the state perhaps."""
+    """Open what is closed of the three streams, before any other file gets its number: the state, perhaps."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -33,7 +33,7 @@ def prepare() -> None:
 
 
 def flush() -> None:
-    """Raises LostOutputError."""
+    """Write out both streams. Raises LostOutputError."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
 
@@ -71,6 +71,8 @@ class _Stream(io.TextIOWrapper):
             return do()
         except OSError as error:
             nowhere = os.open(os.devnull, os.O_WRONLY)
+            # From then on the stream writes to nowhere: the interpreter flushes it once more at its end, and
+            # would fail again.
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
             raise LostOutputError(error) from error

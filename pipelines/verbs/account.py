@@ -29,7 +29,7 @@ def account_of(config: PipelineConfig) -> str:
 
 
 def _canonical(url: str) -> str:
-    """One spelling of an endpoint: names of hosts know no case, and a port that goes without saying."""
+    """An endpoint in one spelling: the host in small letters, and no port where it is the default."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     default = {"https": 443, "http": 80}.get(parts.scheme.lower())
@@ -49,7 +49,8 @@ def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: F
 def open_client_of_environment(
     environ: Mapping[str, str], dotenv: Path, stopping: Callable[[], bool] = lambda: False
 ) -> Sender:
-    """Of the account in KARTRA_APP_ID, KARTRA_API_KEY, KARTRA_API_PASSWORD; KARTRA_URL is another endpoint.
+    """A client for the account in KARTRA_APP_ID, KARTRA_API_KEY, KARTRA_API_PASSWORD; KARTRA_URL: the
+    endpoint.
 
     What the environment lacks is taken from the .env. Raises ConfigError where something is missing or wrong.
     """

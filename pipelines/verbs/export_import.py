@@ -52,14 +52,14 @@ _IN_THE_WAY = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the files: `kind` is email, fields, custom_fields or a wish, `name` that of a field."""
+    """A column of the files: `kind` is email, fields, custom_fields or a wish, `name` names a field."""
 
     kind: str
     name: str = ""
 
     @property
     def header(self) -> str:
-        """As Kartra names it; the import lets a person match columns and fields anyway."""
+        """The name that Kartra has for it; in the import a person can match columns and fields anyway."""
         return self.name or self.kind
 
     def cell(self, lead: DesiredLead) -> str:
@@ -102,7 +102,7 @@ class ImportFiles:
 
 
 def columns_of(load: LoadConfig) -> tuple[Column, ...]:
-    """All that the mapping can fill, the address first."""
+    """The columns that the mapping can fill, the address first."""
     return (
         Column("email"),
         *(Column("fields", name) for name in load.fields if name != "email"),
@@ -157,6 +157,7 @@ class _Files:
 
     def close(self) -> None:
         if self._handle is not None:
+            # On disk before it gets its name: after a power loss a file is whole, or not there.
             self._handle.flush()
             os.fsync(self._handle.fileno())
             self._handle.close()
@@ -217,6 +218,7 @@ def _write(written: ImportFiles, work: Work, aside: Path, *, everything: bool) -
     judge = _judged(columns_of(load))
     columns = _used(columns_of(load), map(judge, imports.importable(everything=everything)))
     written.columns = tuple(column.header for column in columns)
+    # Noted beside the list of the last export, which `keep` replaces as a whole: a kill mixes no two of them.
     imports.begin()
     new = 0
     with closing(_Files(aside, written.pipeline, written.columns)) as files:
@@ -236,7 +238,7 @@ def _write(written: ImportFiles, work: Work, aside: Path, *, everything: bool) -
 def _write_batch(
     written: ImportFiles, run: RunContext, files: _Files, columns: Sequence[Column], judged: Iterable[Judged]
 ) -> int:
-    """Gives how many of them Kartra does not have yet."""
+    """Write a batch; gives how many of its leads Kartra does not have yet."""
     new: list[tuple[str, bytes]] = []
     left_out: list[tuple[int, str]] = []
     for one, lead, reason in judged:
@@ -282,7 +284,7 @@ def _judged(columns: Sequence[Column]) -> Callable[[Importable], Judged]:
 
 
 def _write_reasons(rejects: Iterator[Reason], path: Path) -> Path | None:
-    """A line for each; no file where there are none."""
+    """Write a line for each record that is in no file; no file where there is no such record."""
     first = next(rejects, None)
     if first is None:
         return None
@@ -295,7 +297,8 @@ def _write_reasons(rejects: Iterator[Reason], path: Path) -> Path | None:
 
 
 def _put_in_place(written: ImportFiles, aside: Path, folder: Path, before: Iterable[Path]) -> None:
-    """What was there goes first: files of two exports side by side would be uploaded together."""
+    """Move the files to the folder, after the files of an earlier export are gone: a person uploads them
+    all."""
     for path in before:
         path.unlink(missing_ok=True)
     for path in sorted(aside.iterdir()):
@@ -305,7 +308,7 @@ def _put_in_place(written: ImportFiles, aside: Path, folder: Path, before: Itera
 
 
 def _files_there(folder: Path, pipeline: str) -> list[Path]:
-    """What an earlier export of this pipeline left in the folder."""
+    """The files of an earlier export of this pipeline."""
     ours = re.compile(rf"{re.escape(pipeline)}-(import-\d{{3,}}|left-out)\.csv")
     return sorted(path for path in folder.glob("*.csv") if ours.fullmatch(path.name))
 

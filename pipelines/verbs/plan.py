@@ -1,4 +1,4 @@
-"""`plan`: what a run would send."""
+"""The verb `plan`: what a run would send."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -61,14 +61,14 @@ class OpenPlan:
     result: PlanResult
     store: Store
     account: str
-    """By which the state tells accounts apart."""
+    """The name by which the state tells accounts apart."""
     load: LoadConfig | None
-    """As it is for what was read: of an incremental source, for its new rows."""
+    """The settings for the rows that were read: an incremental source has some of its own."""
     source: bytes = b""
     """The digest of what was read."""
 
     def changes(self) -> Iterator[Planned]:
-        """Lead by lead, in the order of the source, from a state that a run may move meanwhile."""
+        """The changes lead by lead, in the order of the source; a run may change the state meanwhile."""
         if self.load is None:
             return iter(())
         return planned_changes(self.store, self.load, self.result.plan)
@@ -82,7 +82,7 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
 
 @contextmanager
 def open_plan(config: PipelineConfig, *, to_keep: bool = False) -> Iterator[OpenPlan]:
-    """As `plan_pipeline`, and the changes can be read meanwhile.
+    """A plan whose changes can be read while it is open.
 
     `to_keep`: the store may be written, and no run goes on. Raises LockedError where one does.
     """
@@ -102,6 +102,7 @@ def open_plan(config: PipelineConfig, *, to_keep: bool = False) -> Iterator[Open
             opened.enter_context(leased(config, store, standing.account, Caller()))
         account, summary.account = standing.account, standing.to_json()
         summary.notes += standing.notes
+        # Only a note: a plan sends nothing, so a twin does no harm yet.
         summary.notes += [note] if (note := note_of_twin(store, config)) else []
         extract, digest = None, b""
         if source is not None:
@@ -123,7 +124,7 @@ def _plan_pull(config: PipelineConfig, store: Store, account: str, result: PlanR
 
 
 def _plan_operations(config: PipelineConfig, store: Store, account: str, result: PlanResult) -> PlanResult:
-    """What operations add to a plan. Their checks ask Kartra, once now and once in the run."""
+    """Add the operations to a plan. Their checks ask Kartra, once for the plan and again in the run."""
     client = open_client(config)
     try:
         planned = plan_operations(RunContext(config, store, client, account, run_id=""))
@@ -223,7 +224,7 @@ def _plan_load(
 
 
 class _Lenient:
-    """Lists of names for a plan: where Kartra does not answer, the plan is made without comparing them."""
+    """Lists of names for a plan; where Kartra does not answer, the plan is made without comparing names."""
 
     def __init__(self, inventory: AccountInventory, unchecked: list[str]) -> None:
         self._inventory = inventory

@@ -1,4 +1,4 @@
-"""Plans that are kept: saved by one person, listed, and applied once by whoever may, while they hold."""
+"""The verbs `plan --save`, `plans` and `apply`: a saved plan is applied once, and only while it holds."""
 
 import getpass
 import os
@@ -145,7 +145,7 @@ def _found(config: PipelineConfig, store: Store, plan_id: str) -> SavedPlan:
 def _refuse_moved(
     config: PipelineConfig, store: Store, saved: SavedPlan, caller: Caller, max_age: timedelta | None
 ) -> None:
-    """What can be told before the source is read."""
+    """Raise StalePlanError for what has moved, as far as it shows before the source is read."""
     if saved.state == "applied":
         at = f"{saved.applied_at:%Y-%m-%d %H:%M} UTC" if saved.applied_at else "an unknown time"
         raise StalePlanError(
@@ -174,28 +174,28 @@ def _refuse_old(saved: SavedPlan, now: datetime, max_age: timedelta | None) -> N
     age = now - saved.made_at
     if (max_age is not None and age > max_age) or (saved.expires_at is not None and now > saved.expires_at):
         minutes = int(age.total_seconds() // 60)
-        told = f"{minutes // 60} h {minutes % 60} min"
-        raise _stale(saved, Part.AGE, f"it was made {told} ago, which is longer than it was to hold")
+        passed = f"{minutes // 60} h {minutes % 60} min"
+        raise _stale(saved, Part.AGE, f"it was made {passed} ago, which is longer than it was to hold")
 
 
 class _Applying:
-    """Compares the plan that a run has made with the one that was saved, before anything is sent."""
+    """Compares the plan of a run with the saved one, before anything is sent."""
 
     def __init__(self, config: PipelineConfig, saved: SavedPlan) -> None:
         self._config, self._saved = config, saved
 
     def check(self, ready: Ready) -> None:
-        """Raises StalePlanError, with all that has moved."""
+        """Raise StalePlanError, with all that has moved since."""
         saved, store = self._saved, ready.run.store
         basis = basis_of(self._config, ready.run.summary.counts, ready.source, store.forgetting.forgotten())
         if parts := list(moved(saved.basis, basis)):
             raise _stale_parts(saved, parts)
         self._refuse_other_account(ready.plan)
-        if told := self._difference(ready):
-            raise _stale(saved, Part.STATE, told)
+        if difference := self._difference(ready):
+            raise _stale(saved, Part.STATE, difference)
 
     def begin(self, run: RunContext) -> None:
-        """From here on some of it may be sent."""
+        """Note that a part of the plan may be sent from here on."""
         run.store.plans.begin(self._saved.plan_id, run.run_id, who())
 
     def _refuse_other_account(self, plan: Plan) -> None:
@@ -206,7 +206,7 @@ class _Applying:
             raise _stale(self._saved, Part.ACCOUNT, "its custom fields are others")
 
     def _difference(self, ready: Ready) -> str | None:
-        """Leads of which something else is known, or that are to get something else, than in the saved plan.
+        """How many leads are not as the saved plan has them, in words; None where all are.
 
         Where applying it was cut short, only leads that it has not sent anything to have to be as they were.
         """
@@ -215,10 +215,10 @@ class _Applying:
         changes = planned_changes(store, ready.load, ready.plan, ready.others.unknown)
         for batch in batches(changes, BATCH):
             keys = [one.key for one in batch]
-            known = store.plans.changes_of(plan_id, keys)
+            saved = store.plans.changes_of(plan_id, keys)
             tried = store.plans.tried(plan_id, keys)
             for one in batch:
-                planned = known.get(one.key)
+                planned = saved.get(one.key)
                 if planned is not None and one.key in tried:
                     continue
                 untried += 1
@@ -233,10 +233,12 @@ def _new_fields(plan: Plan) -> list[str]:
     return sorted(f"{new.identifier} {new.type} {len(new.options)}" for new in plan.new_fields)
 
 
-def _stale(saved: SavedPlan, part: Part, told: str) -> StalePlanError:
-    return _stale_parts(saved, [(part, told)])
+def _stale(saved: SavedPlan, part: Part, reason: str) -> StalePlanError:
+    return _stale_parts(saved, [(part, reason)])
 
 
 def _stale_parts(saved: SavedPlan, parts: list[tuple[Part, str]]) -> StalePlanError:
-    told = "; ".join(f"the {part} has moved: {why}" for part, why in parts)
-    return StalePlanError(f"the plan {saved.plan_id} no longer holds: {told}. Nothing was sent; plan again")
+    reasons = "; ".join(f"the {part} has moved: {reason}" for part, reason in parts)
+    return StalePlanError(
+        f"the plan {saved.plan_id} no longer holds: {reasons}. Nothing was sent; plan again"
+    )

@@ -1,7 +1,4 @@
-"""Looking after a state file: copy it, check it, erase a person from it, and from what was pulled.
-
-Makes no call to Kartra.
-"""
+"""The verbs `state backup` and `state verify`: copy a state file, and check it. No call to Kartra is made."""
 
 import json
 from collections.abc import Callable
@@ -37,13 +34,14 @@ def back_up(config: PipelineConfig, target: Path | None) -> Path:
         copy = copy_state(state, (target or state.parent) / named, numbered=True)
     else:
         copy = copy_state(state, target)
+    # From here on the copy is behind: where it is put back in place of the state, a run recognises it.
     count_copy(state)
     return copy
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found. Without problems the state is whole; `notes` are what a run mends itself."""
+    """What a check found. Without problems the state is whole; `notes` say what a run mends by itself."""
 
     state: Path
     leads: int

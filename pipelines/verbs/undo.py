@@ -1,4 +1,4 @@
-"""`undo`: what a run changed is taken back, as far as Kartra lets it, and as far as nobody changed it since.
+"""The verb `undo`: what a run changed is taken back, as far as Kartra lets it and nobody changed it since.
 
 Each lead is read first; what is to be sent is planned as entries of the outbox, agreed to, and then goes the
 way of any load: with intents, read back where an answer never came, at most once. What was taken back is not
@@ -88,7 +88,7 @@ class UndoPlan:
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
-    """How it ended. `run_id` is empty where nothing was to be sent, `status` then "planned"."""
+    """How an undo ended. Where nothing was to be sent, `run_id` is empty and `status` "planned"."""
 
     pipeline: str
     plan: UndoPlan
@@ -100,13 +100,13 @@ class UndoResult:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What whoever undoes wants. `agreed` is asked once the plan stands, before the first write."""
+    """What is to be undone, and how. `agreed` is asked once the plan stands, before the first write."""
 
     run: str
     stop_sequences: bool = False
     agreed: Callable[[UndoPlan], bool] = lambda _: False
     see: Callable[[LeadPlan], None] = lambda _: None
-    """Hears of each lead that something would be sent for, or that keeps something of the run."""
+    """Called with each lead that is to be changed, or that keeps something of the run."""
 
 
 def plan_undo(config: PipelineConfig, asked: Asked, caller: Caller) -> UndoResult:
@@ -123,7 +123,7 @@ def plan_undo(config: PipelineConfig, asked: Asked, caller: Caller) -> UndoResul
 
 
 def undo_run(config: PipelineConfig, asked: Asked, caller: Caller) -> UndoResult:
-    """Take a run back, once it is agreed to. Raises SyncError only before it began."""
+    """Take a run back, once somebody has agreed to the plan. Raises SyncError only before it began."""
     _refuse_unknown(config)
     summary = Summary()
     with Store(config.state) as store:
@@ -139,7 +139,7 @@ def undo_run(config: PipelineConfig, asked: Asked, caller: Caller) -> UndoResult
 
 
 def send_again(config: PipelineConfig, run: str) -> int:
-    """What was taken back of a run may be sent again; gives how many leads wait for the next run."""
+    """Let what was taken back of a run be sent again; gives how many leads wait for the next run."""
     _refuse_unknown(config)
     with Store(config.state) as store:
         find(config, store, ask=False)
@@ -153,6 +153,8 @@ def _take_back(work: Work, run: RunToUndo, asked: Asked) -> UndoPlan:
     inventory = _inventory_of(context, run, keep=True)
     rules = replace(
         Rules.of(load, context.config.kartra),
+        # Leads are only changed back: none is created, whatever the pipeline file would do with a lead that
+        # is gone.
         existing="update",
         sync_mode="update_only",
         on_removed=(),
@@ -181,7 +183,7 @@ def _take_back(work: Work, run: RunToUndo, asked: Asked) -> UndoPlan:
 
 
 def _inventory_of(context: RunContext, run: RunToUndo, *, keep: bool) -> AccountInventory:
-    """With all that a run can have given, whatever the mapping asks for by now.
+    """The account's lists for all that a run can have given, whatever the mapping asks for by now.
 
     Where the App may not list custom fields, only a run that filled some cannot be taken back.
     """
@@ -292,7 +294,7 @@ class _Planner:
         return taking_back(undone, profile, choice)
 
     def _known_names(self, lead: ChangedLead) -> dict[str, frozenset[str] | None]:
-        """Asked for once something is to be given again: what the account does not have is not given."""
+        """The names of tags and lists in the account, asked for only where something is to be given again."""
         was = lead.was
         takes = was is not None and (
             was.tags - lead.became.tags
@@ -322,7 +324,7 @@ def _refuse_unknown(config: PipelineConfig) -> None:
 
 
 def _refuse_open(store: Store, run: RunToUndo) -> None:
-    """A plan writes nothing, so it cannot settle them."""
+    """Warn of calls without an outcome: a plan writes nothing, so it cannot settle them."""
     if count := store.undoing.open_entries(run.run_id):
         log.warning("%d calls of %s have no outcome yet: undo settles them first", count, run.run_id)
 
@@ -361,7 +363,7 @@ def _named(config: PipelineConfig, store: Store, name: str) -> RunToUndo:
 
 
 def lines_of(lead: LeadPlan) -> Iterator[str]:
-    """What is taken back from a lead, by names and without values."""
+    """What is taken back from a lead, in lines of names without values."""
     change = lead.taking.change
     if change.email:
         yield "e-mail address to its old one"

@@ -30,7 +30,7 @@ class StoppedError(SyncError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What whoever starts the work says of it, and hears of it."""
+    """What the caller of a piece of work wants of it, and how the caller hears of it."""
 
     approved: bool = False
     """Whether a person has agreed to what needs a word: many leads triggered, money, another account."""
@@ -58,7 +58,7 @@ class Question:
 
 
 class Work:
-    """The work as it goes, and once it has ended how: `status`, `error`, `message`."""
+    """A piece of work while it goes; `status`, `error` and `message` say how it has ended."""
 
     def __init__(self, context: RunContext, verb: str, agree: "Callable[[Question], bool] | None") -> None:
         self.context = context
@@ -90,7 +90,7 @@ class Work:
 
     @property
     def _is_run(self) -> bool:
-        """What other work leaves to the next run was its task to leave."""
+        """Whether leads that are left make it partial: other work leaves them to the next run by design."""
         return not self._verb
 
     @property
@@ -109,14 +109,14 @@ class Work:
             raise StoppedError("stopped")
 
     def fail(self, error: SyncError | None) -> None:
-        """The first error is the one that is told."""
+        """Keep an error, unless there is one already: later errors are mostly consequences of the first."""
         self.error = self.error or error
 
     def stop(self) -> None:
         self._is_stopped = True
 
     def raise_error(self) -> None:
-        """What stopped it, if that was no stop that was asked for."""
+        """Raise the error that stopped the work, if there is one; a stop that was asked for is none."""
         if self.error is not None:
             raise self.error
 
@@ -138,7 +138,7 @@ class Work:
         counts.sent, counts.throttled, counts.read_back = calls.sent, calls.throttled, calls.read_back
 
     def _count_outcomes(self) -> None:
-        """What is planned and was not sent is the next run's, and so is what was not even decided."""
+        """Count the outcomes; what was planned and not sent, or not even decided, is the next run's."""
         counts, outbox = self.summary.counts, self.context.store.outbox
         outbox.defer(self.context.run_id)
         for (kind, outcome), count in outbox.outcomes(self.context.run_id).items():
@@ -203,6 +203,8 @@ def work_on(
             raise
         finally:
             run.client.close()
+            # The row in `runs` is written last: after a kill before it, the run counts as died, and the next
+            # one settles it.
             work.end()
 
 
@@ -210,7 +212,8 @@ def work_on(
 def leased(
     config: PipelineConfig, store: Store, account: str, caller: Caller, summary: Summary | None = None
 ) -> Iterator[RunContext]:
-    """The lease, and what work needs. Raises LockedError where another process has the lease."""
+    """Hold the lease of a pipeline, and open what work needs. Raises LockedError while another process holds
+    it."""
     world = caller.world
     run_id = new_run_id(world.clock.now())
     holder = store.runs.take_lease(config.pipeline, world.this_process(run_id, world.clock.now()))
@@ -220,6 +223,7 @@ def leased(
     try:
         if caller.goes_on:
             store.generation.go_on()
+        # A copy of the state that is put back later is recognised by its older generation.
         store.generation.advance()
         with closing(world.open_client(config, lambda: caller.stopping() or halted.is_set())) as client:
             yield RunContext(

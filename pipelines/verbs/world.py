@@ -1,4 +1,4 @@
-"""What a run touches outside of itself, as one value: whoever plays a run elsewhere hands in another."""
+"""What a run touches outside of itself, as one value: the simulation hands in another one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -46,8 +46,10 @@ NO_VALUE = "N/A"
 NO_DATE = "0000-00-00 00:00:00"
 DATE_FORM = "%Y-%m-%d %H:%M:%S"
 
+# §8.5: nobody knows whether Kartra's EST has daylight saving, so both are there.
 _ZONES = {"fixed": timezone(timedelta(hours=-5)), "new_york": ZoneInfo("America/New_York")}
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]{1,2})?")
+# The numbers in the examples of Kartra's pages (§5.6, §6.3).
 _FIRST_LEAD_ID = 39260
 _FIRST_TRANSACTION_ID = 738474
 
@@ -213,7 +215,7 @@ class Account:
         self._last_transaction_id = _highest(self.transactions, _FIRST_TRANSACTION_ID - 1)
 
     def _check_transaction(self, transaction: Transaction) -> None:
-        """An account written by hand has its mistakes told before it is served."""
+        """Raise ValueError for a mistake in an account that was written by hand, before it is served."""
         named = f"transaction {transaction.id}"
         _check(transaction.lead_id in self.leads, f"{named}: no such lead")
         known = ("", *self.subscriptions)
@@ -226,7 +228,7 @@ class Account:
         return {**lead.fields, "email": lead.email}
 
     def lead(self, email: str) -> SandboxLead | None:
-        """By the address as stored now, in any case. Deleted leads are found too."""
+        """The lead with an address, in small or capital letters. Deleted leads are found too."""
         lead_id = self._id_by_address.get(email.lower())
         return None if lead_id is None else self.leads[lead_id]
 
@@ -252,7 +254,7 @@ class Account:
         self._id_by_address[email.lower()] = lead.id
 
     def add_transaction(self, transaction: Transaction) -> Transaction:
-        """Under a fresh id; the buyer is the lead as it is now unless the transaction names one."""
+        """Add a transaction under a fresh id; its buyer is the lead as it is now, unless it names one."""
         self._last_transaction_id += 1
         transaction.id = str(self._last_transaction_id)
         transaction.buyer = transaction.buyer or self._buyer(transaction)
@@ -280,7 +282,7 @@ class Account:
         try:
             return _ACCOUNT.validate_python(yaml.safe_load(Path(path).read_text("utf-8")) or {})
         except ValidationError as error:
-            raise ValueError("; ".join(map(_told, error.errors()))) from None
+            raise ValueError("; ".join(map(_message, error.errors()))) from None
 
 
 def est_now(zone: Literal["fixed", "new_york"] = "fixed") -> datetime:
@@ -309,7 +311,7 @@ def _check(holds: bool, otherwise: str) -> None:
         raise ValueError(otherwise)
 
 
-def _told(error: ErrorDetails) -> str:
+def _message(error: ErrorDetails) -> str:
     place = ".".join(map(str, error["loc"]))
     return ": ".join(filter(None, (place, error["msg"].removeprefix("Value error, "))))
 

@@ -16,7 +16,7 @@ Entry: TypeAlias = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class _Earlier:
-    """What get_lead goes on showing of a lead until an instant of the monotonic clock."""
+    """The lists and sequences that get_lead still shows of a lead until an instant of the monotonic clock."""
 
     until: float
     lists: dict[str, bool]
@@ -25,10 +25,7 @@ class _Earlier:
 
 @dataclass(slots=True)
 class LateEffects:
-    """With `effect_delay_s`, the state of lists and sequences as it was before effects still on their way.
-
-    Of transactions those that are not shown yet.
-    """
+    """Effects that get_lead does not show yet (`effect_delay_s`): lists, sequences, and new transactions."""
 
     _earlier: dict[str, list[_Earlier]] = field(default_factory=dict)
     _hidden: dict[str, float] = field(default_factory=dict)  # transaction id: until then
@@ -44,6 +41,7 @@ class LateEffects:
         self._earlier.setdefault(lead.id, []).append(earlier)
 
     def shown(self, lead: SandboxLead, now: float) -> tuple[dict[str, bool], dict[str, SequenceEntry]]:
+        # The oldest effect that is still on its way decides: what came after it is not shown either.
         pending = [earlier for earlier in self._earlier.get(lead.id, ()) if earlier.until > now]
         if not pending:
             self._earlier.pop(lead.id, None)
@@ -86,6 +84,7 @@ class Call:
     def stored_address(self, email: str) -> str:
         """An address as the account stores it: Test mode replaces the domain."""
         local, at, _ = email.rpartition("@")
+        # §2.2: Test mode stores every address under Kartra's own domain, so that nobody gets mail.
         return f"{local}@kartra.com" if at and self.options.mode == "test" else email
 
     def kept_text(self, given: str) -> str:
@@ -93,7 +92,7 @@ class Call:
         return given[:limit] if limit else given
 
     def lead_for_late_effect(self) -> SandboxLead:
-        """As `lead`, for an effect that get_lead shows only after `effect_delay_s`."""
+        """The lead, for an effect that get_lead shows only after `effect_delay_s`."""
         lead = self.lead()
         if self.options.effect_delay_s:
             self.late.remember(lead, self.at + self.options.effect_delay_s)

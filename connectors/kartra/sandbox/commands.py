@@ -119,10 +119,12 @@ def _checked_actions(form: Form, call: Call) -> list[tuple[str, Form]]:
     actions = [action if isinstance(action, dict) else {} for action in child(form, "actions").values()]
     commands = [text(action, "cmd") for action in actions]
     known = [command for command in commands if command in COMMANDS]
+    # §4.11: Kartra passes over a command that it does not have, most likely.
     is_taken = call.options.unknown_command == "ignore" or len(known) == len(commands)
     if not commands or not all(commands) or not is_taken:
         raise Refused("254")
     _check_permission(known, call.account)
+    # §4.3: create_lead, edit_lead and search_lead only as the first action.
     if not LEAD_COMMANDS.keys().isdisjoint(commands[1:]):
         raise Refused(call.options.wrong_order)
     named = text(call.lead_form, "email") or (text(call.lead_form, "id") and commands[0] != "create_lead")
@@ -160,6 +162,7 @@ def _carried_out(actions: list[tuple[str, Form]], call: Call) -> Entry:
                 raise
             entry = _error(refused, call.options)
         entries.append({command: entry})
+    # §4.7: several commands by id in one call; what Kartra does with them is an open question.
     if call.options.leadless_chains == "last" and not call.lead_form:
         entries = entries[-1:]
     return {"actions": entries} if entries else {}

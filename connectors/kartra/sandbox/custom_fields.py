@@ -14,6 +14,7 @@ from connectors.kartra.sandbox.errors import Refused
 from connectors.kartra.sandbox.php_form import Form, Value, text
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+")
+# §9, 264: "not allowed" are the names of standard fields, most likely.
 _RESERVED = frozenset({"id", "email", "new_email", "custom_fields", *STANDARD_FIELDS})
 
 CustomValues = dict[str, str | list[str]]
@@ -74,6 +75,7 @@ def checked_values(call: Call) -> CustomValues:
 def _checked_value(call: Call, known: CustomField, value: Value) -> CustomValues:
     if value == "":
         return {known.identifier: ""}
+    # §7.3: only a checkbox takes a list, and takes nothing else.
     if isinstance(value, dict) != (known.type == "checkbox"):
         raise Refused("271")
     if known.type not in FIELD_TYPES_WITH_OPTIONS:

@@ -97,7 +97,7 @@ class Emulator:
             self.throttled = 0
 
     def way_s(self) -> float:
-        """How long the next call is on its way."""
+        """The seconds that the next call is on its way."""
         with self.lock:
             return self._jitter.uniform(0, self.options.way_jitter_s)
 
@@ -140,6 +140,7 @@ class Emulator:
         received.account = self.accounts[place]
         fault = self._draw.draw(received.number, received.commands)
         limit = self.options.calls_per_second
+        # §2.1: the limit counts calls of an App, whatever they ask for; a refused call is not carried out.
         if fault == "throttle" or not self._limit.admits(received.app_id, received.at, limit):
             received.fault = fault if fault == "throttle" else None
             self.throttled += 1
@@ -166,10 +167,12 @@ class Emulator:
         return _php_json(_php_lists(spoiled) if self.options.php_lists else spoiled)
 
     def _place(self, received: ReceivedCall, credentials: Form, arrived: Arrived) -> int:
-        """Which account the call may act on, as a place in `accounts`. Refused where it may on none."""
+        """The place in `accounts` of the account that the call may act on. Raises Refused where it may on
+        none."""
         if self.options.require_https and not arrived.secure:
             raise Refused("201")
         app_id, api_key, api_password = (text(credentials, key) for key in _CREDENTIALS)
+        # §4: the App is checked before the key and the key before the password; each has an error of its own.
         if not app_id:
             raise Refused("238")
         of_app = [place for place, account in enumerate(self.accounts) if account.app_id == app_id]
@@ -217,5 +220,5 @@ def _php_lists(value: Any) -> Any:
 
 
 def _php_json(body: Entry) -> str:
-    """As PHP's json_encode writes it: without blanks, slashes escaped."""
+    """A body as PHP's json_encode writes it: without blanks, with slashes escaped."""
     return json.dumps(body, separators=(",", ":")).replace("/", "\\/")

@@ -37,7 +37,7 @@ class Answer:
 
 
 FIREWALL = Answer("<html><body><h1>403 Forbidden</h1><p>Request blocked.</p></body></html>", status=403)
-"""What something in front of Kartra says, and Kartra never sees."""
+"""The answer of a firewall in front of Kartra, which then never sees the call."""
 
 
 class FaultDraw:

@@ -77,6 +77,7 @@ def create_lead(call: Call, _action: Form) -> Entry:
 def edit_lead(call: Call, _action: Form) -> Entry:
     lead = call.lead()
     new_email = call.stored_address(text(call.lead_form, "new_email"))
+    # Checked before anything is changed: a refused call leaves no part of itself behind.
     if new_email and call.account.lead(new_email) not in (None, lead):
         raise Refused("244")
     values = custom_fields.checked_values(call)

@@ -1,4 +1,4 @@
-"""The strict limit: so many accepted calls of an App in any sliding second, by the time of arrival."""
+"""The strict limit: the accepted calls of an App in any sliding second, by their time of arrival."""
 
 import bisect
 from collections.abc import Iterable
@@ -13,10 +13,11 @@ class SlidingSecond:
     _accepted: list[float] = field(default_factory=list)  # in order, the last two windows
 
     def admits(self, at: float, limit: int) -> bool:
-        """Accepts a call unless a window would hold more than `limit`; a refused call leaves no trace.
+        """Accept a call unless a window would hold more than `limit`; a refused call leaves no trace.
 
         Calls are judged when their body is complete, so not always in the order in which they arrived.
         """
+        # Two windows are kept, not one: a call with a long body is judged after calls that arrived later.
         old = sum(1 for _ in takewhile(lambda earlier: earlier < at - 2 * WINDOW_S, self._accepted))
         del self._accepted[:old]
         bisect.insort(self._accepted, at)
@@ -41,7 +42,7 @@ def most_in_a_second(arrivals: Iterable[float]) -> int:
 
 
 def _fullest(ordered: list[float]) -> int:
-    """The most instants in any half-open window."""
+    """The most instants in any window of one second, its end not included."""
     most = first = 0
     for last, at in enumerate(ordered):
         while at - ordered[first] >= WINDOW_S:

@@ -53,7 +53,7 @@ def retrieve_transactions_from_lead(call: Call, _action: Form) -> Entry:
 
 
 def refund_transaction(call: Call, action: Form) -> Entry:
-    """The whole rest, or a part of it; either makes a new row, whose id is answered."""
+    """Refund the rest of a sale, or a part of it; the id of the new row is answered."""
     sale = _transaction(call, action, unknown="247")
     if sale.type not in ("sale", "rebill") or sale.test:
         raise Refused("253")
@@ -120,7 +120,7 @@ def _refunded(sale: Transaction, account: Account) -> Decimal:
 
 
 def _is_outside_refund_period(sale: Transaction, now: datetime) -> bool:
-    """A sale without a date is never too old."""
+    """Whether a sale is too old for a refund; a sale without a date never is."""
     if sale.date == NO_DATE:
         return False
     return now - datetime.strptime(sale.date, DATE_FORM) > timedelta(days=sale.refund_period_days)  # noqa: DTZ007
@@ -188,7 +188,7 @@ def _details_likely(transaction: Transaction, account: Account) -> Entry:
 
 
 def _payments(transaction: Transaction, account: Account) -> list[str]:
-    """Ids of all payments of a transaction's subscription, the first one first."""
+    """The ids of all payments of a transaction's subscription, in their order."""
     rows = account.transactions.values()
     ids = [
         row.id
@@ -280,7 +280,7 @@ def subscription_named(call: Call, action: Form, key: str) -> Subscription:
 
 
 def _cancel(call: Call, subscription: Subscription) -> None:
-    """Ends it, and leaves a row of type cancellation among the lead's transactions."""
+    """Cancel a subscription, which leaves a row of type cancellation among the lead's transactions."""
     if subscription.gateway_fails:
         raise Refused("267")
     subscription.status = "Cancelled"

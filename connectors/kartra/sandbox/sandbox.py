@@ -77,7 +77,7 @@ class Sandbox:
 
     @property
     def credentials(self) -> Credentials:
-        """Those of the first account."""
+        """The credentials of the first account."""
         return credentials_of(self.account)
 
     @property
@@ -100,18 +100,18 @@ class Sandbox:
         return self._emulator.throttled
 
     def worst_second(self, app_id: str | None = None) -> int:
-        """Most calls received in any sliding second, refused ones too; of one App, or of all together."""
+        """The most calls in any sliding second, refused ones too; of one App, or of all together."""
         return most_in_a_second(call.at for call in self.calls if app_id in (None, call.app_id))
 
     def reset_calls(self) -> None:
-        """Forgets the calls and counts from 1 again; the limit does not forget them."""
+        """Forget the calls and count from 1 again; the limit does not forget them."""
         self._emulator.reset_calls()
 
     def set_faults(self, faults: Faults) -> None:
         self.set_options(faults=faults)
 
     def set_options(self, **changes: Any) -> None:
-        """From the next call on; host and port have their effect at the next start."""
+        """Change options from the next call on; host and port have their effect at the next start."""
         self._emulator.set_options(replace(self.options, **changes))
 
     def start(self) -> None:
@@ -125,12 +125,14 @@ class Sandbox:
         try:
             self._port = listening.result(_START_WITHIN_S)
         except BaseException:
+            # A port that is taken is an error of `start`, and leaves no thread behind.
             thread.join(_START_WITHIN_S)
             raise
         self._thread = thread
 
     def stop(self) -> None:
-        """Cuts what is still open. Does nothing when the sandbox is not running."""
+        """Stop serving, and cut connections that are still open. Does nothing when the sandbox is not
+        running."""
         if self._thread is None or self._loop is None or self._stop is None:
             return
         self._loop.call_soon_threadsafe(self._stop.set)
@@ -158,7 +160,7 @@ class Sandbox:
 def serve_forever(
     options: SandboxOptions, account: Account | None, announce: Callable[[Sandbox], None]
 ) -> None:
-    """In the foreground of the main thread until SIGINT or SIGTERM; `announce` is called once it listens."""
+    """Serve in the main thread until SIGINT or SIGTERM; `announce` is called once it listens."""
     stop = threading.Event()
     before = {
         number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
