@@ -130,7 +130,9 @@ def _carry_out_parts(
         if terms.choice.is_all:  # else its mark stays where it is: the others are to be read again
             work.extract = extract
         work.fail(load_contacts(work, extract, choices, terms))
-    if run.config.operations is not None and work.goes_on:
+    if run.config.operations is not None and not terms.choice.is_all:  # whoever tries a few moves no money
+        run.summary.notes.append("operations are left to a run of all leads")
+    elif run.config.operations is not None and work.goes_on:
         run_operations(run)
     if run.config.pull is not None and work.may_call:
         with run.summary.timings.stage("pull"):

@@ -110,3 +110,24 @@ def test_who_cannot_be_read_back_did_not_come_back_as_sent(project: Project, acc
             True,
         )
         assert len(stored(served)) == 2
+
+
+def test_a_run_of_some_leads_carries_out_no_operations(project: Project, sandbox: Sandbox) -> None:
+    path = project.pipeline(LOAD)
+    operations = """\
+operations:
+  source: {csv: rows.csv}
+  do: give_points
+  key: Number
+  lead: {email: Email}
+  parameters: {points: Points}
+"""
+    path.write_text(path.read_text("utf-8") + operations, encoding="utf-8")
+    project.contacts([contact(1), contact(2)])
+    project.contacts([{"Number": "1", "Email": "lead1@example.org", "Points": "5"}], name="rows.csv")
+    some = project.run("--only", "lead1@example.org", "--yes")
+    assert some.code == 0, some.stderr
+    assert "operations are left to a run of all leads" in some.json["notes"]
+    given = [call for call in writes(sandbox) if "give_points_to_lead" in call.commands]
+    assert given == []
+    assert project.run("--yes").json["operations"]["done"] == 1
