@@ -1,0 +1,1 @@
+"""Input made at random for each parser of ours: `python -m tests.fuzz PARSER --seconds N`."""
