@@ -4,7 +4,27 @@ A record that is refused is no exception: it is an outcome and goes to the rejec
 carries a field value, an address or a credential.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, Self
+
+
+class Lines(str):
+    """A message of several lines. A line end within one of them is somebody else's."""
+
+    __slots__ = ("parts",)
+    parts: tuple[str, ...]
+
+    def __new__(cls, parts: Iterable[str]) -> Self:
+        parts = tuple(parts)
+        made = super().__new__(cls, "\n".join(parts))
+        made.parts = parts
+        return made
+
+
+def lines_of(message: object) -> tuple[str, ...]:
+    """Of an error or a text, the lines it was made of."""
+    text = message.args[0] if isinstance(message, Exception) and len(message.args) == 1 else message
+    return text.parts if isinstance(text, Lines) else (str(message),)
 
 
 class SyncError(Exception):

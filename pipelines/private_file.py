@@ -26,7 +26,7 @@ def open_private(path: Path | None, encoding: str = "utf-8") -> Iterator[TextIO]
     ConfigError if that fails.
     """
     if path is None:
-        yield sys.stdout
+        yield getattr(sys.stdout, "exact", sys.stdout)
     elif path.exists() and not path.is_file() and not path.is_dir():
         with _opened(path, encoding) as handle:
             yield handle

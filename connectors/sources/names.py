@@ -1,18 +1,21 @@
 """One form for the names of columns, so that a header gives the same names whatever program wrote it."""
 
-import re
 import unicodedata
 from collections.abc import Sequence
 
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+from connectors.unseen import without_unseen
+
+_GUARDED = ("'=", "'+", "'-", "'@")
+"""An apostrophe before what a spreadsheet would take for a formula is none of the name."""
 
 
 def column_name(text: str) -> str:
     """The name in NFC, without invisible characters, and with one blank for any white space."""
     # Most names are ASCII, and there are many: normalising them all would be felt.
     if not text.isascii():
-        text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
-    return " ".join(text.replace("\0", "").split())
+        text = unicodedata.normalize("NFC", without_unseen(text))
+    text = " ".join(text.replace("\0", "").split())
+    return text[1:] if text.startswith(_GUARDED) else text
 
 
 def unique_names(columns: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from connectors.errors import Lines
 from connectors.kartra import commands
 from connectors.kartra.commands import InventoryName
 from connectors.kartra.profile import CustomFieldDefinition
@@ -167,6 +168,9 @@ def _option_id(definition: CustomFieldDefinition, label: str) -> str:
     return alike[0]
 
 
+NOTHING_SENT = "Nothing was sent. Create them in Kartra, or mend the names"
+
+
 def unlisted_note(kinds: Collection[str]) -> str | None:
     """What a person should know of names that the App may not list."""
     if not kinds:
@@ -175,13 +179,13 @@ def unlisted_note(kinds: Collection[str]) -> str | None:
     return f"the App may not list {named} (262): their names are not compared before they are sent"
 
 
-def missing_message(missing: Counter[Missing]) -> str:
-    """A message with one line for each missing name."""
+def missing_message(missing: Counter[Missing], *more: str) -> Lines:
+    """A message with one line for each missing name, and `more`."""
     shown = sorted(missing)[:MISSING_SHOWN]
     lines = [f"  {thing} ({missing[thing]:,} leads)" for thing in shown]
     if len(missing) > len(shown):
         lines.append(f"  and {len(missing) - len(shown):,} more")
-    return "not in the Kartra account:\n" + "\n".join(lines)
+    return Lines(["not in the Kartra account:", *lines, *more])
 
 
 def missing_json(missing: Counter[Missing]) -> list[dict[str, str | int | None]]:

@@ -8,7 +8,7 @@ import click
 from pipelines.cli.exits import leave
 from pipelines.cli.files import read_file
 from pipelines.cli.options import FILE, PERIOD, common
-from pipelines.cli.output import print_json, print_lines
+from pipelines.cli.output import print_error, print_json, print_lines
 from pipelines.cli.progress import progress_bar
 from pipelines.cli.question import asker
 from pipelines.cli.run import code_of_run, run_json, run_result_lines
@@ -44,5 +44,5 @@ def apply(stop: Stop, file: Path, plan: str, *, max_age: timedelta | None, yes: 
         else:
             print_lines(run_result_lines(config, result))
         if result.error is not None:
-            click.echo(f"{result.pipeline}: {result.error}", err=True)
+            print_error(result.pipeline, result.error)
     leave(stop.code(code_of_run(result)), at_once=True)

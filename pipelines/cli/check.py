@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connectors.errors import ConfigError
+from connectors.errors import ConfigError, lines_of
 from pipelines.changes.inventory import missing_json, missing_message
 from pipelines.cli.exits import DONE, USAGE, code_of
 from pipelines.cli.options import FILE, common
@@ -38,7 +38,7 @@ def _code(checked: Checked) -> int:
 
 def _lines(checked: Checked) -> Iterator[str]:
     if checked.problem is not None:
-        yield from _problem(checked).splitlines()
+        yield from _problems(checked)
     else:
         yield f"{checked.file}: {'ok' if checked.ok else 'not ok'}, {checked.records:,} records"
     for note in checked.notes:
@@ -60,7 +60,7 @@ def _json(checked: Checked) -> dict[str, Any]:
         "file": str(checked.file),
         "pipeline": checked.pipeline,
         "ok": checked.ok,
-        "problems": _problem(checked).splitlines(),
+        "problems": _problems(checked),
         "notes": checked.notes,
         "rows": {
             "read": checked.records,
@@ -74,9 +74,10 @@ def _json(checked: Checked) -> dict[str, Any]:
     }
 
 
-def _problem(checked: Checked) -> str:
+def _problems(checked: Checked) -> list[str]:
     """The problem in words; an error that is not in the file itself gets the file's name in front."""
     if checked.problem is None:
-        return ""
+        return []
+    first, *others = lines_of(checked.problem)
     is_of_file = isinstance(checked.problem, ConfigError)
-    return str(checked.problem) if is_of_file else f"{checked.file}: {checked.problem}"
+    return [first if is_of_file else f"{checked.file}: {first}", *others]

@@ -22,6 +22,7 @@ from pipelines.verbs.export_import import export_import as write_files
 @click.option(
     "--all", "everything", is_flag=True, help="Also leads that Kartra has from us, without tags and lists."
 )
+@click.option("--exact", is_flag=True, help="Also what a spreadsheet that opens a file would carry out.")
 @click.option("--replace", "replace_files", is_flag=True, help="Replace the files of an earlier export.")
 @common
 @click.pass_obj
@@ -31,6 +32,7 @@ def export_import(
     *,
     folder: Path,
     everything: bool,
+    exact: bool,
     replace_files: bool,
     as_json: bool,
 ) -> int:
@@ -48,6 +50,7 @@ def export_import(
             config,
             folder,
             everything=everything,
+            exact=exact,
             replace_files=replace_files,
             stopping=stop.asked,
             progress=progress,

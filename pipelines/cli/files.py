@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from connectors.errors import ConfigError
+from connectors.errors import ConfigError, Lines, lines_of
 from pipelines.config.file import read_pipeline
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.used_files import refuse_used
@@ -20,14 +20,14 @@ def read_files(file: Path | None) -> list[PipelineConfig]:
     if file is not None:
         return [read_file(file)]
     found = []
-    problems = []
+    problems: list[str] = []
     for candidate in sorted((*Path().glob("*.yaml"), *Path().glob("*.yml"))):
         try:
             found.append(read_file(candidate))
         except ConfigError as error:
-            problems.append(str(error))
+            problems += lines_of(error)
     if not found:
-        raise ConfigError("\n".join(["no pipeline file in this folder; name one", *problems]))
+        raise ConfigError(Lines(["no pipeline file in this folder; name one", *problems]))
     return found
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from connectors.errors import SyncError
@@ -121,12 +120,12 @@ def _table(profile: Profile) -> Table:
         share = f"{column['filled'] / profile.rows:.0%}" if profile.rows else ""
         samples = "secret: not read" if column["secret"] else ", ".join(column["samples"])
         table.add_row(
-            escape(column["name"]),
+            column["name"],
             share,
             f"{column['distinct']:,}",
             str(column["longest"]),
             ", ".join(column["looks"]),
-            escape(samples),
+            samples,
         )
     return table
 

@@ -23,7 +23,7 @@ from pipelines.cli.exits import (
     leave,
     output_lost,
 )
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_error, print_json
 from pipelines.cli.streams import LostOutputError
 from pipelines.cli.verbs import LazyVerbs
 from pipelines.errors import SurroundingsError
@@ -35,9 +35,9 @@ GARBAGE_AFTER = 10_000
 quarter of a run over a million records goes into that search, and records are no cycles."""
 
 
-@click.group(
+@click.group(  # color: click takes nothing out of what others wrote, the stream writes it by number
     cls=LazyVerbs,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "color": True},
     epilog=f"Exit: {MEANINGS}\n\nExample:  kartra-sync demo",
 )
 @click.version_option(package_name="kartra-sync")
@@ -107,7 +107,7 @@ def _shortage(error: Exception) -> OSError | None:
 
 def _complained(error: SyncError, *, as_json: bool) -> int:
     with streams.may_be_lost():
-        click.echo(f"kartra-sync: {error}", err=True)
+        print_error("kartra-sync", error)
     return _failed(str(error), code_of(error), as_json=as_json)
 
 

@@ -6,7 +6,6 @@ from itertools import islice
 from pathlib import Path
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from connectors.privacy import mask_address
@@ -82,11 +81,11 @@ def _print(found: Iterable[Outcome]) -> None:
         for one in page:
             table.add_row(
                 str(one.row or ""),
-                escape(one.key or ""),
+                one.key or "",
                 in_words(one.outcome),
-                escape(", ".join(one.sent)),
+                ", ".join(one.sent),
                 one.type or "",
-                escape(one.reason or ""),
+                one.reason or "",
             )
         print_table(table)
         page = list(islice(left, ROWS_OF_A_TABLE))

@@ -15,7 +15,7 @@ from pipelines.cli.change_lines import change_lines
 from pipelines.cli.exits import DONE, GUARDED, PENDING, USAGE
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, PERIOD, common
-from pipelines.cli.output import print_json, print_json_rows, print_lines, print_pages
+from pipelines.cli.output import print_error, print_json, print_json_rows, print_lines, print_pages
 from pipelines.cli.plan_markdown import markdown_lines
 from pipelines.cli.screens import CALLS_A_DAY, plan_lines
 from pipelines.config.pipeline import PipelineConfig
@@ -137,7 +137,7 @@ def _complain(result: PlanResult) -> int:
         click.echo(missing_message(result.plan.missing), err=True)
         return USAGE
     if result.refusal:
-        click.echo(f"a run would be stopped: {result.refusal}", err=True)
+        print_error("a run would be stopped", result.refusal)
         return GUARDED
     return DONE
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from pipelines.changes.shown import masked
@@ -75,7 +74,7 @@ def _table(found: Sequence[SavedPlan]) -> Table:
     for plan in found:
         counts = [f"{plan.counts[name]:,}" for name in ("created", "edited", "removed", "calls")]
         made = f"{plan.made_at:%Y-%m-%d %H:%M}"
-        table.add_row(plan.plan_id, made, escape(plan.made_by), *counts, escape(_state(plan)))
+        table.add_row(plan.plan_id, made, plan.made_by, *counts, _state(plan))
     return table
 
 

@@ -1,5 +1,6 @@
 """A bar that shows how far a verb has come."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,7 @@ import rich.progress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from pipelines.cli.streams import for_drawing
 from pipelines.summary import Progress
 
 
@@ -35,7 +37,7 @@ class Bar:
 @contextmanager
 def progress_bar() -> Iterator[Bar]:
     """Drawn on stderr, and only where that is a terminal."""
-    console = Console(stderr=True)
+    console = Console(file=for_drawing(sys.stderr))
     bar = rich.progress.Progress(
         TextColumn("{task.description}"),
         BarColumn(),

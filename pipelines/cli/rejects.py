@@ -10,7 +10,7 @@ import click
 from connectors.privacy import mask_address
 from pipelines.cli.exits import DONE, PARTIAL
 from pipelines.cli.files import read_file, target_of
-from pipelines.cli.options import FILE, REPLACE, common
+from pipelines.cli.options import EXACT, FILE, REPLACE, common
 from pipelines.cli.output import print_json, print_json_rows
 from pipelines.cli.screens import print_table, rejects_table
 from pipelines.config.pipeline import PipelineConfig
@@ -36,6 +36,7 @@ KINDS = ("invalid", "refused", "held back", "held_back", "duplicate", "blocked")
     flag_value="-",
     help="Write the original records as CSV, to load again: to a file, or to stdout. Holds personal data.",
 )
+@EXACT
 @REPLACE
 @common
 def rejects(
@@ -46,6 +47,7 @@ def rejects(
     new_only: bool,
     show: bool,
     csv_file: str | None,
+    exact: bool,
     replace: bool,
     as_json: bool,
 ) -> int:
@@ -61,7 +63,7 @@ def rejects(
         return rejects_of(config, run, word, new_only=new_only)
 
     if csv_file is not None:
-        _write(config, found, csv_file, replace=replace, as_json=as_json)
+        _write(config, found, csv_file, exact=exact, replace=replace, as_json=as_json)
         return DONE
     shown = (_shown(row, show=show) for row in found())
     first = next(shown, None)
@@ -87,6 +89,7 @@ def _write(
     found: Callable[[], Iterator[dict[str, Any]]],
     csv_file: str,
     *,
+    exact: bool,
     replace: bool,
     as_json: bool,
 ) -> None:
@@ -94,7 +97,7 @@ def _write(
         raise click.UsageError("--csv needs a file with --json")
     source = (config.load or config.needs_operations()).source
     target = target_of(csv_file, config, replace=replace)
-    count = write_rejects(found, target, source)
+    count = write_rejects(found, target, source, exact=exact)
     if as_json:
         print_json({"written": count, "file": csv_file})
     else:

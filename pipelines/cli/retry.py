@@ -7,7 +7,7 @@ import click
 from pipelines.cli.exits import leave
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json, print_lines
+from pipelines.cli.output import print_error, print_json, print_lines
 from pipelines.cli.progress import progress_bar
 from pipelines.cli.run import code_of_run, run_json
 from pipelines.cli.screens import run_lines
@@ -38,5 +38,5 @@ def retry(stop: Stop, file: Path, csv_file: Path, *, yes: bool, as_json: bool) -
             if result.error is None and result.summary.counts.refused:
                 click.echo(f"  why: kartra-sync rejects {quoted(config.path)}")
         if result.error is not None:
-            click.echo(f"{result.pipeline}: {result.error}", err=True)
+            print_error(result.pipeline, result.error)
     leave(stop.code(code_of_run(result)), at_once=True)

@@ -13,7 +13,7 @@ from pipelines.cli.choosing import choosing, terms_of
 from pipelines.cli.exits import DONE, FAILED, PARTIAL, SIGNALLED, code_of, failure_json, leave
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json, print_lines
+from pipelines.cli.output import print_error, print_json, print_lines
 from pipelines.cli.progress import progress_bar
 from pipelines.cli.question import asker
 from pipelines.cli.screens import run_lines
@@ -101,7 +101,7 @@ def run(
             codes.append(code)
             printed.append({"pipeline": config.pipeline, **failure_json(str(error), code)})
             with may_be_lost():
-                click.echo(f"{config.pipeline}: {error}", err=True)
+                print_error(config.pipeline, error)
             continue
         codes.append(DONE if new_only and result.has_nothing_new else code_of_run(result))
         printed.append(run_json(result))
@@ -118,7 +118,7 @@ def _print_result(config: PipelineConfig, result: RunResult, *, as_lines: bool) 
         if as_lines:
             print_lines(run_result_lines(config, result))
         if result.error is not None:
-            click.echo(f"{result.pipeline}: {result.error}", err=True)
+            print_error(result.pipeline, result.error)
 
 
 def code_of_run(result: RunResult) -> int:

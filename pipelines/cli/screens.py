@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from connectors.privacy import mask_text
+from connectors.unseen import defused
+from pipelines.cli.streams import drawn
 from pipelines.contacts.held_back import held_back_lines
 from pipelines.summary import OperationsSummary, Summary
 from pipelines.words.outcomes import in_words
@@ -133,10 +134,18 @@ def plan_lines(
 
 
 def print_table(table: Table) -> None:
-    console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
-    with console.capture() as drawn:  # rich itself would end the process where nobody reads on
+    """Cells are other people's text: no markup, and nothing that leaves its place."""
+    console = _Screen(
+        width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE, markup=False, emoji=False, highlight=False
+    )
+    with console.capture() as captured:  # rich itself would end the process where nobody reads on
         console.print(table)
-    click.echo(drawn.get(), nl=False)
+    drawn(captured.get())
+
+
+class _Screen(Console):
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(defused(" ".join(text.splitlines())), **options)
 
 
 def runs_table(runs: Sequence[Run]) -> Table:
@@ -174,14 +183,14 @@ def parked_operations_table(operations: Sequence[ParkedOperation]) -> Table:
     table = Table("key", "row", "mode", "operation", "on", "amount", "since (UTC)", "why")
     for one in operations:
         table.add_row(
-            escape(one.key),
+            one.key,
             str(one.row or ""),
             one.mode,
             one.do,
-            escape(one.target),
+            one.target,
             one.amount or "",
             minute(one.since),
-            escape(one.reason or ""),
+            one.reason or "",
         )
     return table
 
@@ -201,7 +210,7 @@ def report_table(found: ReportRows) -> Table:
         is_number = all(isinstance(value, int) or _is_amount(value) for value in values if value is not None)
         table.add_column(column.replace("_", " "), justify="right" if is_number and values else "left")
     for row in found.rows:
-        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+        table.add_row(*("" if value is None else str(value) for value in row))
     return table
 
 
@@ -213,7 +222,7 @@ def rejects_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         table.add_row(
             str(row["row"]),
             str(row["line"] or ""),
-            escape(row["key"] or ""),
+            row["key"] or "",
             kind,
             row["type"] or "",
             row["reason"],

@@ -6,7 +6,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO, TypeVar
+from typing import TextIO, TypeVar, cast
+
+from connectors.unseen import one_message
 
 _T = TypeVar("_T")
 
@@ -55,13 +57,34 @@ def complain(error: LostOutputError) -> None:
             sys.stderr.flush()
 
 
+_HELP = "Usage: kartra-sync"
+"""With what the help of a verb begins, whose lines are ours."""
+
+
+class Drawn(str):
+    """Text whose line ends and signs to the terminal are ours."""
+
+    __slots__ = ()
+
+
 class _Stream(io.TextIOWrapper):
-    """A text stream whose end is a LostOutputError, once."""
+    """A text stream whose end is a LostOutputError, once.
+
+    What is written as one text is one message, defused: nothing that somebody else wrote moves a cursor,
+    turns a line around or looks like a line of ours.
+    """
+
+    @property
+    def exact(self) -> TextIO:
+        """The same stream for data that a program reads: as they are, unless they go to a screen."""
+        return cast(TextIO, self if self.isatty() else _Exact(self))
 
     def write(self, text: str, /) -> int:
         if text == "":  # click asks so whether this is a stream of text, and hides what comes of it
             return 0
-        return self._kept(lambda: super(_Stream, self).write(text))
+        safe = text if isinstance(text, Drawn) or text.startswith(_HELP) else one_message(text)
+        self._kept(lambda: super(_Stream, self).write(safe))
+        return len(text)
 
     def flush(self) -> None:
         self._kept(super().flush)
@@ -76,6 +99,40 @@ class _Stream(io.TextIOWrapper):
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
             raise LostOutputError(error) from error
+
+
+class _Exact(io.TextIOBase):
+    """Writes to a stream what it gets."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream = stream
+
+    def write(self, text: str, /) -> int:
+        return self._stream.write(Drawn(text))
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+def drawn(text: str) -> None:
+    """To stdout, as it is, and at once: somebody may wait for it."""
+    sys.stdout.write(Drawn(text) if isinstance(sys.stdout, _Stream) else text)
+    sys.stdout.flush()
+
+
+def for_drawing(stream: TextIO) -> TextIO:
+    """The stream for whoever moves the cursor in it by right."""
+    return cast(TextIO, _Exact(stream)) if isinstance(stream, _Stream) else stream
 
 
 def _tolerant(stream: TextIO) -> TextIO:

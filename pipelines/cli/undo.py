@@ -12,7 +12,7 @@ from pipelines.changes.undo import Stays
 from pipelines.cli.exits import DONE, FAILED, PARTIAL, SIGNALLED, code_of
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json, print_lines
+from pipelines.cli.output import print_error, print_json, print_lines
 from pipelines.cli.progress import progress_bar
 from pipelines.cli.question import Pause
 from pipelines.cli.screens import account_lines
@@ -99,7 +99,7 @@ def undo(
         print_lines(_lead_lines(leads))
         print_lines(_result_lines(config, result, plan_shown=not yes and not plan_only))
     if result.error is not None:
-        click.echo(f"{result.pipeline}: {result.error}", err=True)
+        print_error(result.pipeline, result.error)
     return stop.code(_code(result))
 
 

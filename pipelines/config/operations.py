@@ -239,6 +239,8 @@ class OperationsConfig(Section):
     """What stops a run: {max_rows, max_total, max_failed}."""
     results: Annotated[Path, read_by(beside, TEXT)] | None = None
     """A CSV with a line for each row and what became of it, written at the end of each run."""
+    exact_results: bool = False
+    """Every value in it as it is, for programs; or else with ' before what a spreadsheet would carry out."""
 
     @property
     def word(self) -> Do | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from connectors.errors import ConfigError
+from connectors.errors import ConfigError, Lines
 from connectors.small_files import OtherThanSmallFileError, read_small
 from pipelines.words.nearest import nearest
 
@@ -79,7 +79,7 @@ def config_error(path: Path, faults: Iterable[Fault]) -> ConfigError:
     lines = [f"{shown_path(path)}:{fault}" for fault in ordered[:MAX_FAULTS]]
     if len(ordered) > MAX_FAULTS:
         lines.append(f"{shown_path(path)}: and {len(ordered) - MAX_FAULTS:,} faults more")
-    return ConfigError("\n".join(lines))
+    return ConfigError(Lines(lines))
 
 
 def shown_path(path: Path) -> str:

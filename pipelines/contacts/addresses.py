@@ -14,7 +14,8 @@ from urllib.parse import unquote
 
 import idna
 
-from pipelines.contacts.normalise import normal_cell, visible
+from connectors.unseen import without_unseen
+from pipelines.contacts.normalise import normal_cell
 
 MAX_ADDRESS = 254
 """RFC 5321, section 4.5.3.1.3, less the angle brackets."""
@@ -132,7 +133,7 @@ def is_normal_domain(domain: str) -> bool:
 
 def _found_in(text: str) -> _Found:
     """The possible addresses of a text in lower case."""
-    text = _QUERY.sub(r"\1", visible(text).translate(_FULL_WIDTH))
+    text = _QUERY.sub(r"\1", without_unseen(text).translate(_FULL_WIDTH))
     if "&" in text:
         text = unescape(text).lower()
     if "%" in text:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from connectors.errors import ConfigError
+from connectors.errors import ConfigError, Lines, lines_of
 from connectors.sources.names import unique_names
 from pipelines.config.load import LoadConfig
 from pipelines.config.values import Value
@@ -43,7 +43,7 @@ def check_used(used: Sequence[tuple[str, str]], columns: tuple[str, ...]) -> Non
             hint = f'; did you mean "{near}"?' if near else others
             problems.append(f'{place}: the source has no column "{column}"{hint}')
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(Lines(problems))
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def naming_file(file_name: str) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        raise ConfigError("\n".join(f"{file_name}: {line}" for line in str(error).splitlines())) from None
+        raise ConfigError(Lines(f"{file_name}: {line}" for line in lines_of(error))) from None
 
 
 def used_columns(load: LoadConfig) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from connectors.errors import ConfigError
+from connectors.errors import ConfigError, Lines
 from connectors.sources.names import unique_names
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.columns import used_columns
@@ -21,7 +21,7 @@ def contract_notes(load: LoadConfig, columns: tuple[str, ...]) -> list[str]:
     found = {"missing": list(_missing(load, columns, used)), "extra": [_extra_message(one) for one in extra]}
     problems = [line for kind, lines in found.items() if getattr(contract, kind) == "error" for line in lines]
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(Lines(problems))
     return [line for kind, lines in found.items() if getattr(contract, kind) == "warn" for line in lines]
 
 

@@ -3,14 +3,13 @@
 import re
 import unicodedata
 
-_INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-"""Soft hyphen, zero-width characters, marks of direction, byte order marks."""
-_AROUND = re.compile(rf"\A[\s{_INVISIBLE}]+|[\s{_INVISIBLE}]+\Z")
-# Joiners and direction marks have a meaning between letters (Persian, emoji), so they stay there.
-_INSIDE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
-_INVISIBLE_ANYWHERE = re.compile(rf"[{_INVISIBLE}]")
+from connectors.unseen import MARKS, SOFT
 
-_GUARD = re.compile(r"'+(?=[=+\-@0-9])")
+_AROUND = re.compile(rf"\A[\s{SOFT}{MARKS}]+|[\s{SOFT}{MARKS}]+\Z")
+# Joiners and direction marks have a meaning between letters (Persian, emoji), so they stay there.
+_INSIDE = dict.fromkeys(map(ord, SOFT))
+
+_GUARD = re.compile(r"'+(?=[=+\-@＝＋－＠0-9])")
 """The apostrophe that exporters put before what a spreadsheet would take for a formula or a number."""
 _FORMULA = re.compile(r'="([^"]*)"')
 """The form of a number that a spreadsheet must leave alone, such as ="00123"."""
@@ -27,11 +26,6 @@ def normal_cell(cell: str) -> str:
     if cell[:1] in ("'", "="):
         cell = _without_guard(cell)
     return cell
-
-
-def visible(text: str) -> str:
-    """The text without invisible characters."""
-    return _INVISIBLE_ANYWHERE.sub("", text)
 
 
 def _without_guard(cell: str) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from connectors.errors import Lines
 from connectors.privacy import mask_text
 from pipelines.config.guards import GuardsConfig
 from pipelines.contacts.held_back import unclear_lines
@@ -35,8 +36,8 @@ def check_before(
             f"the source has {rows:,} rows, guards.min_rows asks for {guards.min_rows:,}: nothing was sent"
         )
     if unclear:
-        lines = "\n".join(unclear_lines(unclear))
-        raise GuardError(f"nothing was sent, because a first load has to be sure who may be mailed:\n{lines}")
+        why = "nothing was sent, because a first load has to be sure who may be mailed:"
+        raise GuardError(Lines([why, *unclear_lines(unclear)]))
     if guards.max_removed.exceeded(removed, known):
         raise GuardError(
             f"{removed:,} of {known:,} leads have gone from the source, more than guards.max_removed allows:"

@@ -8,7 +8,7 @@ from typing import Any
 from connectors.errors import ConfigError
 from pipelines.batches import batches
 from pipelines.changes.diff import Change, remembered, theirs
-from pipelines.changes.inventory import Missing, missing_message, needs_inventory
+from pipelines.changes.inventory import NOTHING_SENT, Missing, missing_message, needs_inventory
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Snapshot, Unwanted
 from pipelines.load.account_names import Shortfall
@@ -163,9 +163,7 @@ def _without_a_call(
 def refuse_missing(plan: Plan) -> None:
     """Raises ConfigError if names are missing. Called before anything is written to Kartra."""
     if plan.missing:
-        raise ConfigError(
-            missing_message(plan.missing) + "\nNothing was sent. Create them in Kartra, or mend the names"
-        )
+        raise ConfigError(missing_message(plan.missing, NOTHING_SENT))
 
 
 def _plan_new(store: Store, load: LoadConfig, plan: Plan, shortfall: Shortfall) -> None:

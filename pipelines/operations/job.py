@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from connectors.errors import ConfigError
+from connectors.errors import ConfigError, Lines
 from connectors.kartra.clock import EST
 from connectors.kartra.commands import InventoryName
 from connectors.kartra.money import money_text
 from connectors.kartra.sender import Sender
 from pipelines.calls.context import RunContext
 from pipelines.calls.inventories import read_inventory
-from pipelines.changes.inventory import Missing, missing_message, unlisted_note
+from pipelines.changes.inventory import NOTHING_SENT, Missing, missing_message, unlisted_note
 from pipelines.config.operations import Do, OperationsConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.columns import check_used, naming_file
@@ -139,7 +139,7 @@ def run_operations(run: RunContext) -> None:
         run.summary.counts.actions.update(work.actions)
         run.summary.counts.retried += work.retried
         if is_agreed and operations.results is not None:
-            write_results(rows, operations.results)
+            write_results(rows, operations.results, exact=operations.exact_results)
 
 
 def bill_lines(bill: Bill) -> Iterator[str]:
@@ -193,9 +193,7 @@ def _refuse_unknown_names(rows: list[Row], client: Sender) -> list[str]:
             if other == kind and name not in known:
                 missing[Missing(f'{kind} "{name}"', nearest(name, known))] += count
     if missing:
-        raise ConfigError(
-            missing_message(missing) + "\nNothing was sent. Create them in Kartra, or mend the names"
-        )
+        raise ConfigError(missing_message(missing, NOTHING_SENT))
     return [note] if (note := unlisted_note(unlisted)) else []
 
 
@@ -222,10 +220,15 @@ def _guard(config: PipelineConfig, bill: Bill, repeated: int, *, approved: bool)
             f" operations.guards.max_total allows ({money_text(limit)}): nothing was sent"
         )
     if bill.moves_money and not approved:
-        lines = "\n".join([*bill_lines(bill), *([_repeated_message(repeated)] if repeated else [])])
         raise GuardError(
-            f"these operations move money and wait for your word; nothing was sent:\n{lines}\n"
-            f"If it is meant: kartra-sync run {config.path.name} --yes"
+            Lines(
+                [
+                    "these operations move money and wait for your word; nothing was sent:",
+                    *bill_lines(bill),
+                    *([_repeated_message(repeated)] if repeated else []),
+                    f"If it is meant: kartra-sync run {config.path.name} --yes",
+                ]
+            )
         )
 
 

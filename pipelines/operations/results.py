@@ -11,6 +11,7 @@ from pipelines.config.operations import Do
 from pipelines.operations.rows import DECIDED, Bill, Row
 from pipelines.private_file import replaced_private
 from pipelines.summary import OperationsSummary, Summary
+from pipelines.tables.spreadsheets import CsvForPeople
 
 RESULT_COLUMNS = (
     *("row", "key", "operation", "target", "outcome", "type", "reason"),
@@ -39,11 +40,11 @@ def refuse_foreign(path: Path) -> None:
         )
 
 
-def write_results(rows: list[Row], path: Path) -> None:
+def write_results(rows: list[Row], path: Path, *, exact: bool = False) -> None:
     """Writes a line for each row: completely or not at all, readable by the owner alone. Raises
     ConfigError."""
     with replaced_private(path) as handle:
-        writer = csv.writer(handle)
+        writer = CsvForPeople(handle, exact=exact)
         writer.writerow(RESULT_COLUMNS)
         for row in rows:
             asked = row.operation

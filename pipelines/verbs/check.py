@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connectors.errors import ConfigError, SyncError, TablesError
+from connectors.errors import ConfigError, Lines, SyncError, TablesError
 from pipelines.calls.inventories import read_inventory
 from pipelines.changes.diff import diff_lead
 from pipelines.changes.inventory import Inventory, Missing
@@ -97,7 +97,7 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     for suppress in load.suppress:
         check_suppression(suppress)
     if broken := list(broken_examples(load, source.columns)):
-        raise ConfigError("\n".join(f"{config.path.name}: {line}" for line in broken))
+        raise ConfigError(Lines(f"{config.path.name}: {line}" for line in broken))
     if load.examples:
         checked.notes.append(f"{len(load.examples):,} examples hold")
     inventory = _inventory(config, load, checked)

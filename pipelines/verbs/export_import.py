@@ -33,6 +33,7 @@ from pipelines.state.imports import Importable
 from pipelines.state.rejects import Reason
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
+from pipelines.tables.spreadsheets import CsvForPeople, carries_out
 from pipelines.verbs.adopt import once_only, stage_new
 from pipelines.verbs.identity import enter
 from pipelines.verbs.work import Caller, Work, work_on
@@ -111,14 +112,20 @@ def columns_of(load: LoadConfig) -> tuple[Column, ...]:
     )
 
 
-def misfit(lead: DesiredLead, columns: Iterable[Column]) -> str | None:
-    """Why the import would not take a lead whole. Pure; tells no value but names of the account."""
+def misfit(lead: DesiredLead, columns: Iterable[Column], *, exact: bool = False) -> str | None:
+    """Why the import would not take a lead whole. Pure; tells no value but names of the account.
+
+    A person looks at the file before it is uploaded, so what a spreadsheet would carry out is in none, unless
+    the files are `exact`: an apostrophe in front of it would become part of the lead.
+    """
     for name in (name for wish in IMPORTED for name in wish.names(lead)):
         if not _NAME.fullmatch(name):
             return f'"{mask_text(name)}": the import takes names of letters, digits and spaces'
     for column in columns:
         if len(cell := column.cell(lead)) > MAX_CHARACTERS:
             return f"{column.header}: {len(cell):,} characters, and the import takes {MAX_CHARACTERS}"
+        if not exact and carries_out(cell):
+            return f"{column.header}: a spreadsheet that opens the file would carry it out (--exact)"
     for identifier, value in lead.custom_fields.items():
         if not isinstance(value, str) and any(BETWEEN_NAMES in label for label in value):
             return f"{identifier}: an option holds a semicolon, which the import takes for the end of it"
@@ -176,6 +183,7 @@ def export_import(
     folder: Path,
     *,
     everything: bool = False,
+    exact: bool = False,
     replace_files: bool = False,
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[Progress], None] = lambda _: None,
@@ -201,7 +209,7 @@ def export_import(
             stage_new(work, Extract(source, load))
             store.adoption.decide(by_address=load.key.column is None, only_imported=False)
             with written_aside(folder) as aside:
-                _write(written, work, aside, everything=everything)
+                _write(written, work, aside, everything=everything, exact=exact)
                 _put_in_place(written, aside, folder, there)
             work.note = f"export-import: {written.leads:,} leads in {len(written.files):,} files"
             work.is_partial = bool(written.misfits)
@@ -212,10 +220,10 @@ def export_import(
     return written
 
 
-def _write(written: ImportFiles, work: Work, aside: Path, *, everything: bool) -> None:
+def _write(written: ImportFiles, work: Work, aside: Path, *, everything: bool, exact: bool) -> None:
     run, load = work.context, work.context.config.needs_load()
     imports = run.store.imports
-    judge = _judged(columns_of(load))
+    judge = _judged(columns_of(load), exact=exact)
     columns = _used(columns_of(load), map(judge, imports.importable(everything=everything)))
     written.columns = tuple(column.header for column in columns)
     # Noted beside the list of the last export, which `keep` replaces as a whole: a kill mixes no two of them.
@@ -272,13 +280,13 @@ def _used(columns: Sequence[Column], judged: Iterable[Judged]) -> tuple[Column, 
     return used
 
 
-def _judged(columns: Sequence[Column]) -> Callable[[Importable], Judged]:
+def _judged(columns: Sequence[Column], *, exact: bool) -> Callable[[Importable], Judged]:
 
     def judge(one: Importable) -> Judged:
         lead = for_known(one.desired, one.snapshot) if one.snapshot is not None else one.desired
         if one.refused is not None:
             return one, lead, f"was refused by Kartra before: {one.refused}"
-        return one, lead, _IN_THE_WAY.get(one.standing) or misfit(lead, columns)
+        return one, lead, _IN_THE_WAY.get(one.standing) or misfit(lead, columns, exact=exact)
 
     return judge
 
@@ -289,7 +297,7 @@ def _write_reasons(rejects: Iterator[Reason], path: Path) -> Path | None:
     if first is None:
         return None
     with create_private(path) as handle:
-        writer = csv.writer(handle)
+        writer = CsvForPeople(handle)
         writer.writerow(("row", "line", "kind", "reason"))
         for reject in chain([first], rejects):
             writer.writerow((reject.row, reject.line, reject.kind, mask_text(reject.reason)))

@@ -5,7 +5,7 @@ The file holds people's data, so that only its owner can read it.
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,24 @@ from pipelines.words.outcomes import word_of
 
 
 def write_rejects(
-    rejects: Callable[[], Iterator[dict[str, Any]]], path: Path | None, source: SourceConfig
+    rejects: Callable[[], Iterator[dict[str, Any]]],
+    path: Path | None,
+    source: SourceConfig,
+    *,
+    exact: bool = False,
 ) -> int:
     """Write the original records as CSV, with the reason and the key in front; gives how many.
 
     The file has the separators and the encoding of a CSV source. Duplicates are left out: another record
     spoke for them. A record that was not as wide as the header is written with the cells it had. `rejects` is
-    asked twice, for the header and for the rows: records are too many to be held.
+    asked twice, for the header and for the rows: records are too many to be held. What a
+    spreadsheet would carry out has an apostrophe before it, which a source that is read takes off again,
+    unless the cells are to be `exact`.
     """
+
+    def shown(cells: Iterable[str]) -> list[str]:
+        return list(cells) if exact else list(map(without_formula, cells))
+
     options = source.options
     written = options if isinstance(options, CsvOptions) else None
     header = _header(_records(rejects()))
@@ -39,11 +49,11 @@ def write_rejects(
             quotechar=written.quotechar if written else '"',
         )
         if header:
-            writer.writerow([REASON_COLUMN, KEY_COLUMN, *header])
+            writer.writerow([REASON_COLUMN, KEY_COLUMN, *shown(header)])
         for reject in _written(rejects()):
             record = reject["record"]
-            cells = list(record.values()) if isinstance(record, dict) else record[1]
-            writer.writerow([without_formula(reject["reason"]), without_formula(reject["key"] or ""), *cells])
+            cells = shown(record.values() if isinstance(record, dict) else record[1])
+            writer.writerow([without_formula(reject["reason"]), *shown([reject["key"] or ""]), *cells])
             count += 1
     return count
 

@@ -152,6 +152,8 @@ ENCODINGS = [
     named("utf32", "Łukasz", encoding="utf-32"),
     named("told", "Łukasz", encoding="cp1250", options=", encoding: cp1250"),
     unclear("one-word", "Liège", encoding="cp1252"),
+    unclear("one-japanese-name", "山田太郎", encoding="euc-jp"),
+    named("japanese-mail", "山田太郎", encoding="iso2022-jp"),
     unclear("one-dos-word", "Jürgen", encoding="cp850"),
     File(
         "mixed.csv",
@@ -210,6 +212,19 @@ NOT_TABLES = [
     File(
         "p.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), problem="p.xlsx is an old Excel workbook"
     ),
+    File("page.xls", "<html><table>", problem="page.xls is a web page, not an Excel workbook", kind="excel"),
+    File(
+        "text.xls",
+        "Email\tFirst Name\nann@example.org\tAnn\n",
+        problem="text.xls is text, not an Excel workbook, whatever its name says: read it with csv:",
+        kind="excel",
+    ),
+    File(
+        "old.xls",
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
+        problem="old.xls is an old Excel workbook; save it as .xlsx",
+        kind="excel",
+    ),
     File("q.xlsx", archive(mimetype="application/vnd.oasis"), problem="q.xlsx is an OpenDocument sheet"),
     File("r.xlsx", archive(notes__txt="x"), problem="r.xlsx is a ZIP archive, not an Excel workbook"),
     File(
@@ -240,6 +255,30 @@ HEADERS = [
         BOTH,
         notes=("the header was found on row 3",),
     ),
+    File(
+        "as-wide.csv",
+        "Report,2026\nEmail,First Name\nann@example.org,Ann\nbob@example.org,Bob\n",
+        BOTH,
+        notes=("the header was found on row 2",),
+    ),
+    File(
+        "three-rows.csv",
+        "Person,,\nName,,Contact\nFirst Name,E-Mail,Tel\nAnn,ann@example.org,1\n",
+        {"ann": {"first_name": "Ann"}},
+        notes=("the header was found on row 3",),
+        fields="email: E-Mail, first_name: First Name",
+    ),
+    File(
+        "named-as-a-header.csv",
+        "Kontakt,First Name\nann@example.org,Ann\nE-Mail,Name\nbob@example.org,Bob\n",
+        BOTH,
+        refused=((3, "not an e-mail address: no @"),),
+        fields="email: Kontakt, first_name: First Name",
+    ),
+    text("caret", "Email^First Name", "ann@example.org^Ann", sent={"ann": BOTH["ann"]}),
+    text("tilde", "Email~First Name", "ann@example.org~Ann, B", sent={"ann": {"first_name": "Ann, B"}}),
+    text("unit", "Email\x1fFirst Name", "ann@example.org\x1fAnn", sent={"ann": BOTH["ann"]}),
+    text("label", "Email:", "ann@example.org", sent={"ann": {}}, fields='email: "Email:"'),
     File(
         "facts.csv",
         "Report:,Contacts\nOwner:,Ann\n\nEmail,First Name,City\nann@example.org,Ann,Rome\n",
@@ -505,6 +544,20 @@ SHEETS = [
         ),
         BOTH,
         notes=('read from the sheet "Contacts", of 2; not from what is hidden: "old 2019"',),
+    ),
+    File(
+        "other-sheets.xlsx",
+        several(
+            ("Contacts", "visible", PEOPLE),
+            ("Read me", "visible", [["Hello"]]),
+            ("Partners", "visible", [["Mail"], ["cem@example.org"]]),
+            ("Left", "hidden", [["Mail"], ["dan@example.org"]]),
+        ),
+        BOTH,
+        notes=(
+            'not from what is hidden: "Left"',
+            'addresses stand in other sheets, too: "Partners", "Left"; `sheet:` chooses',
+        ),
     ),
     File(
         "asked-hidden.xlsx",

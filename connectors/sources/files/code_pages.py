@@ -97,6 +97,9 @@ class Guess(NamedTuple):
     rival: str | None
 
 
+EASTERN = frozenset(("gb18030", "big5", "big5hkscs", "cp949", "euc_kr", "euc_jp", "cp950"))
+
+
 def guess_page(tokens: Iterable[bytes]) -> Guess | None:
     """The page of pieces of text that have bytes beyond ASCII and no blanks; None if none gives words."""
     different = list(dict.fromkeys(tokens))
@@ -118,6 +121,9 @@ def guess_page(tokens: Iterable[bytes]) -> Guess | None:
     (score, page), *others = ranked
     if not others:
         return Guess(page.name, len(different) > 2 or not page.is_rare, None)
+    rivals = {rival.name for _, rival in others} & EASTERN
+    if page.name in EASTERN and len(different) <= 2 and rivals:  # as many signs as there are: any word is one
+        return Guess(page.name, False, next(rival.name for _, rival in others if rival.name in rivals))
     needed = (1.3 + 1.3 / len(different)) * (RARE_PAGES_NEED if page.is_rare else 1.0)
     is_clear = score >= needed * others[0][0] and (len(different) > 2 or not page.is_rare)
     return Guess(page.name, is_clear, others[0][1].name)

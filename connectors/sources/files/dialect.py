@@ -4,6 +4,8 @@ import re
 from collections import Counter
 
 DELIMITERS = (",", ";", "\t", "|")
+RARE_DELIMITERS = ("\x1f", "^", "~", ":")
+"""Taken where every line has the same number of them and none of the others."""
 SAMPLE_CHARS = 64 * 1024
 SAMPLE_RECORDS = 200
 LONGEST_NAME = 25
@@ -13,7 +15,8 @@ def find_delimiter(sample: str, quotechar: str, header_row: int | None = None) -
     """The delimiter: the one of , ; tab | that most records have as often as the header does.
 
     Delimiters inside quoted cells do not count. If the first line has none, it may be a title: then the
-    delimiter is the one that most lines have equally often. A single column counts as delimited by commas.
+    delimiter is the one that most lines have equally often. A single column counts as delimited by commas,
+    unless a rare delimiter parts every line.
     """
     if header_row is not None:
         sample = "".join(sample.splitlines(keepends=True)[header_row - 1 :])
@@ -22,6 +25,8 @@ def find_delimiter(sample: str, quotechar: str, header_row: int | None = None) -
     if not lines:
         return candidates[0]
     in_header = [delimiter for delimiter in candidates if delimiter in lines[0]]
+    if not in_header and (rare := _of_every_line(lines)):
+        return rare
     if not in_header and not _is_name(lines[0]) and (repeated := _of_most_lines(lines, candidates)):
         return repeated
     return max(
@@ -64,6 +69,14 @@ def _lines_without_quoted_cells(sample: str, quotechar: str) -> list[str]:
 def _is_name(line: str) -> bool:
     """Whether the line looks like the name of a single column of addresses and not like a title."""
     return len(line.strip()) <= LONGEST_NAME and re.search(r"mail|correo|courriel", line, re.I) is not None
+
+
+def _of_every_line(lines: list[str]) -> str | None:
+    for delimiter in RARE_DELIMITERS:
+        counts = {line.count(delimiter) for line in lines}
+        if len(lines) > 1 and len(counts) == 1 and counts != {0}:
+            return delimiter
+    return None
 
 
 def _of_most_lines(lines: list[str], candidates: list[str]) -> str | None:

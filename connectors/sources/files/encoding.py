@@ -133,7 +133,7 @@ def _found(path: Path, start: bytes) -> Encoding:
     A UTF-8 file with a few damaged bytes is an error: a code page takes almost any bytes, and every accent
     would arrive as two wrong letters.
     """
-    if sure := _encoding_by_mark(start) or _utf_16_by_nuls(start):
+    if sure := _encoding_by_mark(start) or _utf_16_by_nuls(start) or _iso_2022(start):
         check_encoding(path, sure)
         return Encoding(sure)
     bad_line = _first_bad_line(path, "utf-8")
@@ -149,6 +149,11 @@ def _found(path: Path, start: bytes) -> Encoding:
     words = _decoded(tokens, page)
     _refuse_mixture(path, tokens, page)
     return Encoding(page, tuple(dict.fromkeys(words))[:SHOWN_WORDS])
+
+
+def _iso_2022(start: bytes) -> str | None:
+    """Japanese mail writes its letters in ASCII, between signs that no text has otherwise."""
+    return "iso2022_jp" if re.search(rb"\x1b\$[@B]", start) else None
 
 
 def _page(path: Path, tokens: list[bytes], bad_line: int) -> str:

@@ -16,14 +16,14 @@ from connectors.errors import ConfigError, SourceError
 from connectors.sources import Chunk
 from connectors.sources.files.archives import refuse_many_members
 from connectors.sources.files.encoding import NOT_TEXT
-from connectors.sources.files.header import SEARCHED_ROWS, header_of
+from connectors.sources.files.header import SEARCHED_ROWS, header_of, holds_address
 from connectors.sources.files.watched import WatchedFile, watched
 from connectors.sources.files.workbook import Row, Sheet, Workbook, read_workbook
 from connectors.sources.names import unique_names
 from connectors.sources.records import RawRecord, chunks_of, with_nul_faults
 
 _KIND = "an Excel workbook"
-_OTHERS = {".xls": "an old Excel workbook", ".ods": "an OpenDocument sheet", ".xlsb": "a binary workbook"}
+_OTHERS = {".ods": "an OpenDocument sheet", ".xlsb": "a binary workbook"}
 _PASSWORD = "EncryptedPackage".encode("utf-16-le")
 _START_BYTES = 1024 * 1024
 NOTED_ROWS = 1_000
@@ -48,12 +48,14 @@ def open_excel(
         chosen = _chosen(book, sheet, path.name)
         rows = book.rows(chosen)
         first = list(islice((_record(row) for row in rows), max(NOTED_ROWS, header_row or 0)))
+        others = _with_addresses(book, chosen) if sheet is None else []
     if not first and header is None:
         raise SourceError(f'{path.name} has no header: the sheet is empty ("{chosen.name}")')
     searched = first if header_row is not None else first[:SEARCHED_ROWS]
     head = header_of([_trimmed(record) for record in searched], path.name, header, header_row)
     notes = (
         _sheet_note(book, chosen, sheet),
+        *([f"addresses stand in other sheets, too: {', '.join(others)}; `sheet:` chooses"] if others else []),
         *head.notes,
         *_notes_beside(first, head.row, len(head.columns)),
     )
@@ -108,14 +110,14 @@ def _refuse_other_kinds(file: WatchedFile) -> None:
         if _PASSWORD in start:
             raise SourceError(f"{name} is protected by a password; save it without one")
         raise SourceError(f"{name} is an old Excel workbook; save it as .xlsx")
-    if kind := _OTHERS.get(file.path.suffix.lower()):
-        raise SourceError(f"{name} is {kind}; save it as .xlsx")
     if start.startswith(b"PK"):
+        if kind := _OTHERS.get(file.path.suffix.lower()):
+            raise SourceError(f"{name} is {kind}; save it as .xlsx")
         return
     if other := next((kind for mark, kind in NOT_TEXT.items() if start.startswith(mark)), None):
         raise SourceError(f"{name} is {other}, not {_KIND}")
     text = start.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
-    if text.startswith((b"<!doctype", b"<html")):
+    if text.startswith((b"<!doctype", b"<html", b"<table", b"<meta")):
         raise SourceError(f"{name} is a web page, not {_KIND}")
     if text.startswith(b"<?xml"):
         raise SourceError(f"{name} is an XML document, not {_KIND}; save it as .xlsx")
@@ -145,6 +147,15 @@ def _chosen(book: Workbook, wanted: str | None, file: str) -> Sheet:
         return found[0]
     names = ", ".join(f'"{sheet.name}"' for sheet in book.sheets)
     raise ConfigError(f'{file} has no sheet "{wanted}"; it has {names}')
+
+
+def _with_addresses(book: Workbook, chosen: Sheet) -> list[str]:
+    """The other sheets with an e-mail address in their first rows."""
+    return [
+        f'"{sheet.name}"'
+        for sheet in book.sheets
+        if sheet != chosen and any(map(holds_address, map(_record, islice(book.rows(sheet), SEARCHED_ROWS))))
+    ]
 
 
 def _plain(name: str) -> str:

@@ -49,7 +49,7 @@ def header_of(
         record, said = _on_row(records, file, row), ()
     if record.fault:
         raise SourceError(f"{file}, line {record.line}: in the header, {record.fault}")
-    if names is None and _holds_address(record):
+    if names is None and holds_address(record):
         raise SourceError(
             f"{file} has no header: its first line holds an e-mail address, as a person's does. Put a line"
             " with the names of the columns above it, or write them beside the path: header: [email, name]"
@@ -71,6 +71,10 @@ def _place(records: Sequence[RawRecord]) -> int:
     if first.fault or (_has_mail_word(first) and (_filled(first) > 1 or len(_texts(first)[0]) <= SHORT_NAME)):
         return 0
     for place, record in enumerate(records[1:SEARCHED_ROWS], 1):
+        if holds_address(records[place - 1]):
+            return 0
+        if _names_addresses(record, records[place + 1 :]):
+            return place
         above = max(map(_filled, records[:place]))
         if above == _filled(record) == 1 and _is_of_addresses(record, records[place + 1 :]):
             return place
@@ -87,26 +91,37 @@ def _is_of_names(record: RawRecord) -> bool:
         not record.fault
         and len(texts) == len(set(texts)) > 1
         and not any(len(text) > LONGEST_NAME or _VALUE.fullmatch(text) for text in texts)
-        and not _holds_address(record)
+        and not holds_address(record)
     )
 
 
 def _is_of_addresses(record: RawRecord, below: Sequence[RawRecord]) -> bool:
     """Whether the record heads a single column of addresses."""
     is_name = _has_mail_word(record) and len(_texts(record)[0]) <= SHORT_NAME
-    return is_name and any(map(_holds_address, below[:1]))
+    return is_name and any(map(holds_address, below[:1]))
+
+
+def _names_addresses(record: RawRecord, below: Sequence[RawRecord]) -> bool:
+    """A row of names, of which one speaks of mail and has an address right under it."""
+    if not below or not _is_of_names(record):
+        return False
+    return any(
+        _MAIL_WORD.search(name) and len(name.strip()) <= SHORT_NAME and _ADDRESS.search(cell)
+        for name, cell in zip(record.cells, below[0].cells, strict=False)
+    )
 
 
 def _is_above_people(record: RawRecord, below: Sequence[RawRecord]) -> bool:
-    return _has_mail_word(record) or any(map(_holds_address, below))
+    return _has_mail_word(record) or any(map(holds_address, below))
 
 
-def _holds_address(record: RawRecord) -> bool:
+def holds_address(record: RawRecord) -> bool:
+    """Whether an e-mail address stands in one of the cells."""
     return any(_ADDRESS.search(cell) for cell in record.cells)
 
 
 def _has_mail_word(record: RawRecord) -> bool:
-    return not _holds_address(record) and any(_MAIL_WORD.search(cell) for cell in record.cells)
+    return not holds_address(record) and any(_MAIL_WORD.search(cell) for cell in record.cells)
 
 
 def _filled(record: RawRecord) -> int:
