@@ -44,6 +44,8 @@ class RunContext:
     is_halted: Callable[[], bool] = lambda: False
     """Whether `halt` was called."""
     progress: Callable[[Progress], None] = lambda _: None
+    beaten: Callable[[], None] = lambda: None
+    """Called after the state was told that the run is alive."""
     clock: Clock = SYSTEM_CLOCK
     pool: Callable[[], Pool] = Threads
 
@@ -51,6 +53,7 @@ class RunContext:
         """Notes that the run is alive."""
         if self.run_id:
             self.store.runs.beat(self.run_id)
+            self.beaten()
             self.store.generation.advance()
 
     @contextmanager

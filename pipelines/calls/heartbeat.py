@@ -4,7 +4,10 @@ import math
 from collections.abc import Callable
 
 from connectors.clock import SYSTEM_CLOCK, Clock
-from pipelines.state.lease import HEARTBEAT_S
+from pipelines.state.lease import DEAD_AFTER, HEARTBEAT_S
+
+SILENT_AFTER_S = DEAD_AFTER.total_seconds() / 2
+"""Long before another process may take the lease of one that does not beat."""
 
 
 class Heartbeat:
@@ -19,3 +22,25 @@ class Heartbeat:
         if self._clock.monotonic() - self._beaten_at > HEARTBEAT_S:
             self._beat()
             self._beaten_at = self._clock.monotonic()
+
+
+class Pulse:
+    """Whether a run beat lately enough to be sure of its lease, where no lock keeps it. Any thread may ask.
+
+    A process that was stopped, or a machine that was asleep, goes on where it was: with calls whose intents
+    another run has settled meanwhile.
+    """
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
+        self._beaten_at = (clock.monotonic(), clock.now())
+
+    def beat(self) -> None:
+        self._beaten_at = (self._clock.monotonic(), self._clock.now())
+
+    @property
+    def is_silent(self) -> bool:
+        """By either clock: the one stands still while a machine is asleep, the other may be set."""
+        monotonic_s, at = self._beaten_at
+        silent_s = max(self._clock.monotonic() - monotonic_s, (self._clock.now() - at).total_seconds())
+        return silent_s > SILENT_AFTER_S

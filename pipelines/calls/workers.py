@@ -100,6 +100,9 @@ class Workers(Generic[Task, Given]):
             deadline = self._run.clock.monotonic() + STOP_WITHIN_S
             while self._flying and self._run.clock.monotonic() < deadline:
                 self._collect(pool, 0.2)
+        except BaseException:
+            self._run.halt()  # calls that wait for their permits are not to leave any more
+            raise
         finally:
             # After a stop nobody waits for calls that do not end; their intents are open and the next run
             # settles them.

@@ -78,6 +78,10 @@ class Runs:
             )
         return None
 
+    def is_locked(self, pipeline: str) -> bool:
+        """Whether the lease of this store is kept by a lock, so that nobody can take it."""
+        return self._lock(pipeline).is_ours
+
     def holder(self, pipeline: str) -> Holder | None:
         """The process that runs this pipeline now; None if the holder is dead."""
         holder = self._stored(pipeline)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from connectors.errors import AccessRefusedError, ApiError, ConfigError, RetryableApiError, SyncError
 from pipelines.calls.context import RunContext
-from pipelines.calls.heartbeat import Heartbeat
+from pipelines.calls.heartbeat import Heartbeat, Pulse
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError, LeaseLostError, LockedError, StalePlanError, SurroundingsError
 from pipelines.extract.incremental import Extract
@@ -219,13 +219,18 @@ def leased(
     holder = store.runs.take_lease(config.pipeline, world.this_process(run_id, world.clock.now()))
     if holder is not None:
         raise LockedError(holder.message(config.pipeline))
-    halted = threading.Event()
+    halted, pulse = threading.Event(), Pulse(world.clock)
+    has_lock = store.runs.is_locked(config.pipeline)
+
+    def given_up() -> bool:
+        return caller.stopping() or halted.is_set() or (not has_lock and pulse.is_silent)
+
     try:
         if caller.goes_on:
             store.generation.go_on()
         # A copy of the state that is put back later is recognised by its older generation.
         store.generation.advance()
-        with closing(world.open_client(config, lambda: caller.stopping() or halted.is_set())) as client:
+        with closing(world.open_client(config, given_up)) as client:
             yield RunContext(
                 config,
                 store,
@@ -237,6 +242,7 @@ def leased(
                 stopping=caller.stopping,
                 halt=halted.set,
                 is_halted=halted.is_set,
+                beaten=pulse.beat,
                 progress=caller.progress,
                 takes_tables=caller.takes_tables,
                 restored=store.generation.restored(),

@@ -222,3 +222,22 @@ def test_after_an_error_nothing_further_is_asked_for() -> None:
         seen.extend(number for number, _ in asked)
     assert seen == list(range(5))
     assert pool.begun <= 12
+
+
+def test_after_an_error_while_answers_are_taken_up_no_call_that_waits_may_leave(run: RunContext) -> None:
+    halted: list[str] = []
+    time = VirtualTime()
+
+    def take(_: list[tuple[int, Future[int]]]) -> None:
+        raise SyncError("the lease is lost")
+
+    looks = replace(
+        run,
+        clock=time.clock,
+        pool=lambda: VirtualPool(time, Random(1)),
+        halt=lambda: halted.append("halted"),
+    )
+    workers: Workers[int, int] = Workers(looks, lambda batch: [(one, lambda: 1) for one in batch], take)
+    with pytest.raises(SyncError):
+        workers.work([1, 2, 3])
+    assert halted == ["halted"]

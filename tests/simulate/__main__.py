@@ -22,7 +22,7 @@ from tests.simulate.plan import plan_of
 from tests.simulate.shrink import shrunk
 from tests.simulate.situations import SITUATIONS, never_met
 
-CHUNK = 25
+CHUNK = 6
 """Lives that a process plays at a time."""
 SHOWN = 10
 

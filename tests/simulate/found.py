@@ -3,6 +3,12 @@
 from tests.simulate.plan import Day, Plan
 
 FOUND = {
+    "a run that was stopped and lost its lease meanwhile lets no call go": Plan(
+        seed=3,
+        scoring=True,
+        locks=False,
+        days=(Day(edits=False, pause=(0.8, 150.0), second_after_s=125.0),),
+    ),
     "what only open calls know goes with a pipeline that is renamed": Plan(
         seed=289,
         leads=3,

@@ -100,10 +100,9 @@ class Life:
         self.server = Server(
             self.hub, plan.chance("network"), emulator, on_call=self._on_call, on_write=self._on_write
         )
-        self.hosts = [
-            Host("one", self.hub, plan.ahead_s, plan.drift),
-            Host("two", self.hub, 0.0, 0.0),
-        ]
+        one = Host("one", self.hub, plan.ahead_s, plan.drift)
+        # Heartbeats alone, without a lock, are right only as long as clocks agree.
+        self.hosts = [one, Host("two", self.hub) if plan.locks else one]
         self.hands = plan.chance("hands")
         self.name, self.url = "sim", "https://app.kartra.com/api"
         self.key = self.account.api_key
@@ -292,6 +291,11 @@ class Life:
                 if not self.plan.locks:
                     (self.folder / f"state.db-{self.name}.lock").mkdir(exist_ok=True)
                 self.hub.met["the pipeline is renamed"] += 1
+            case "go live" if self.people.test_mode:
+                self.people.go_live()
+                options = self.server.emulator.options
+                self.server.emulator.set_options(replace(options, mode="live"))
+                self.hub.met["the App goes live"] += 1
             case "respell":
                 self.url = "https://APP.kartra.com:443/api/"
                 self.hub.met["the URL is spelled otherwise"] += 1
@@ -314,7 +318,7 @@ class Life:
         head = PIPELINE.format(
             name=self.name,
             url=self.url,
-            mode="test" if plan.test_mode else "live",
+            mode="test" if self.people.test_mode else "live",
             rate=plan.calls_per_second,
             settle=SETTLE_S,
             timeout=TIMEOUT_S,
@@ -525,6 +529,8 @@ class Life:
             if self.bank is not None:
                 return self.bank.heal(store, self.hub)
             for parked in store.refusals.parked(config.pipeline):
+                if parked.mode != config.kartra.mode:
+                    continue
                 touched = True
                 known = store.leads.get(parked.key)
                 unproven = {" ".join(effect): effect for effect in known.snapshot.unproven} if known else {}

@@ -74,6 +74,13 @@ def plan_of(seed: int) -> Plan:
     """The life of a seed."""
     chance = Random(f"{seed}:plan")
     days = tuple(_day(chance, number) for number in range(chance.choice((3, 4, 5, 6))))
+    locks = chance.random() < 0.8
+    if not locks:
+        days = tuple(_taken_over(chance, day) for day in days)
+    test_mode = chance.random() < 0.15
+    if test_mode and chance.random() < 0.5:
+        place = chance.randrange(1, len(days))
+        days = (*days[:place], replace(days[place], before="go live"), *days[place + 1 :])
     return Plan(
         seed,
         kind="money" if chance.random() < 0.25 else "load",
@@ -83,8 +90,8 @@ def plan_of(seed: int) -> Plan:
         scoring=chance.random() < 0.6,
         booking=chance.random() < 0.15,
         removing=chance.random() < 0.7,
-        test_mode=chance.random() < 0.15,
-        locks=chance.random() < 0.8,
+        test_mode=test_mode,
+        locks=locks,
         ahead_s=chance.choice((0.0, 0.0, 0.0, 90.0, -200.0, 700.0, -4000.0, 34_560_000.0)),
         drift=chance.choice((0.0, 0.0, 1e-4, -1e-4)),
         server_ahead_s=chance.choice((0.0, 0.0, 0.0, 5.0, -310.0, 600.0)),
@@ -134,6 +141,17 @@ def _day(chance: Random, number: int) -> Day:
         day = replace(
             day, before=chance.choice(("back up", "restore", "rotate the key", "rename", "respell"))
         )
+    return day
+
+
+def _taken_over(chance: Random, day: Day) -> Day:
+    """Without locks a run that is stopped for long loses its lease to the next one, and then goes on."""
+    if chance.random() < 0.25:
+        day = replace(
+            day, kill_at=None, pause=(chance.uniform(0.05, 2.0), chance.choice((140.0, 150.0, 300.0)))
+        )
+    if day.pause is not None and day.pause[1] > 130:
+        day = replace(day, second_after_s=day.pause[0] + chance.uniform(121, 135))
     return day
 
 
