@@ -1,5 +1,6 @@
 """A run says that it is alive; and one that was silent for long is not sure of its lease any more."""
 
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -14,9 +15,9 @@ def test_a_beat_now_and_then_however_often_it_is_asked_for() -> None:
     heart = Heartbeat(lambda: beats.append(time.seconds), time.clock)
     chance = Random(1)
     while time.seconds < 60:
-        heart.look_alive()
+        heart.beat_when_due()
         time.pass_by(chance.uniform(0.1, 1.0))
-    apart = [later - earlier for earlier, later in zip(beats, beats[1:], strict=False)]
+    apart = [later - earlier for earlier, later in pairwise(beats)]
     assert beats[0] == 0.0
     assert all(HEARTBEAT_S < seconds < HEARTBEAT_S + 1.0 for seconds in apart)
 
