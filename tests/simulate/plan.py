@@ -81,6 +81,7 @@ def plan_of(seed: int) -> Plan:
     if test_mode and chance.random() < 0.5:
         place = chance.randrange(1, len(days))
         days = (*days[:place], replace(days[place], before="go live"), *days[place + 1 :])
+    days = _rarely_met(chance, days)
     return Plan(
         seed,
         kind="money" if chance.random() < 0.25 else "load",
@@ -110,6 +111,7 @@ def _options(chance: Random) -> dict[str, Any]:
         "effect_delay_s": chance.choice((0.0, 0.0, 0.8, 2.5)),
         "php_lists": chance.random() < 0.2,
         "unsubscribe_type": chance.choice(("101", "102")),
+        "transaction_extras": chance.random() < 0.85,
     }
 
 
@@ -142,6 +144,20 @@ def _day(chance: Random, number: int) -> Day:
             day, before=chance.choice(("back up", "restore", "rotate the key", "rename", "respell"))
         )
     return day
+
+
+def _rarely_met(chance: Random, days: tuple[Day, ...]) -> tuple[Day, ...]:
+    """What single days would hardly ever make: it takes two of them."""
+    first, second, *rest = days
+    what = chance.random()
+    if what < 0.04:  # nothing but calls without an outcome tells whose account it is
+        first = replace(first, kill_at=chance.randint(50, 70), kill_point=None)
+        second = replace(second, before="rotate the key", gap_s=chance.choice((1.0, 3600.0)))
+    elif what < 0.08:  # the same rows are refused on their way in run after run
+        barred = (("a firewall answers 403", 0.5),)
+        first = replace(first, weather=barred, kill_at=None)
+        second = replace(second, weather=barred, kill_at=None, edits=False)
+    return (first, second, *rest)
 
 
 def _taken_over(chance: Random, day: Day) -> Day:
