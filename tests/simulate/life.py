@@ -111,6 +111,7 @@ class Life:
         self._config: PipelineConfig
         self._is_meanwhile = False
         self._is_in_step = False
+        self._goes_on = False
         (folder / "p.yaml").write_text(self._pipeline(), encoding="utf-8")
         os.environ["XDG_STATE_HOME"] = str(folder)
 
@@ -198,9 +199,15 @@ class Life:
         return run_pipeline(
             self.config(),
             approved=True,
+            goes_on=self._said_to_go_on(),
             stopping=process.is_stopping,
             world=process.world(),
         )
+
+    def _said_to_go_on(self) -> bool:
+        """A person's word, once, that the newest copy is what counts."""
+        said, self._goes_on = self._goes_on, False
+        return said
 
     def config(self) -> PipelineConfig:
         """Read anew only when something in it has changed: that takes longer than many a run."""
@@ -248,6 +255,7 @@ class Life:
         ):
             met["a newer copy is put in the place of an older one"] += 1
             self._put(self.folder / "newest", self.folder)
+            self._goes_on = True  # it was seen since how far the older one came
         if "add up" in (result.message or ""):
             self._violated(f"the counters do not add up: {result.message}")
         if result.status == "failed" and "own" in (result.message or "")[:40]:

@@ -1,6 +1,6 @@
 """Situations by name: what a life can meet. Those that were never met are told at the end of a simulation.
 
-`SCENES` says of each scene that was once played from outside how a seed meets it, or why none can.
+The scenes that were once played from outside stand in `tests/campaigns/README.md`, with how a seed meets each.
 """
 
 from collections import Counter
@@ -47,22 +47,6 @@ SITUATIONS = (
     "a refund is parked until a person says what became of it",
     "something in front of Kartra refuses a record for good",
 )
-
-SCENES = {
-    "1a 1b a proxy loses answers to what was carried out": "fate: a proxy lies: 502 after the effect",
-    "4a 4c 4f the API key is renewed": "the key is renewed",
-    "5a 5b the pipeline is renamed": "the pipeline is renamed",
-    "6a two schedules overlap": "a run meets another one under way",
-    "6b a process sleeps while another takes over": "a lease is taken over by heartbeat",
-    "6c killed while its clock was ahead": "the clock jumps during a run",
-    "8a 8d who left a list and was away from the source": "a person leaves a list",
-    "10a 10b addresses change owners": "",
-    "15a a clock far off, and an answer lost": "fate: cut after the effect",
-    "15b a run with the clock 400 days ahead": "the clock jumps during a run",
-    "18a a guard stops the load": "a run is refused",
-    "25a Test mode ends": "the App goes live",
-}
-"""By scene: the situation in which a seed plays it; empty where another test plays it."""
 
 
 def never_met(met: Counter[str]) -> Iterator[str]:
