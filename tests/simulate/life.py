@@ -288,9 +288,7 @@ class Life:
                 self._put(self.folder, self.folder / "newest")
                 shutil.copy(backup, state)
                 self.hub.met["an older backup is restored"] += 1
-                for person in self.people.people.values():  # what came since nobody knows whose it is
-                    person.unclear = {"Imported", "News", *TAGS, *LISTS}
-                    person.blurred |= {"News", *LISTS}
+                self.people.is_restored = True
             case "rotate the key":
                 self.key = self.account.api_key = f"KEY{self._numbers:05}"
                 self.hub.met["the key is renewed"] += 1
@@ -463,7 +461,8 @@ class Life:
         lead_id = form.get("id") if isinstance(form, dict) else None
         for person in self.people.people.values():
             lead = self.people.lead_of(self.account, person) if name in person.left else None
-            if lead is not None and lead.id == lead_id and name not in person.blurred | person.unclear:
+            is_told = name not in person.blurred | person.unclear and not self.people.is_restored
+            if lead is not None and lead.id == lead_id and is_told:
                 self._violated(f"{lead.email}: is put on {name}, which it had left")
 
     def _check_twice(self) -> None:

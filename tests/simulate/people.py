@@ -69,6 +69,9 @@ class People:
     in_test_mode: int = 0
     """How many leads Test mode may have left behind."""
 
+    is_restored: bool = False
+    """An older state does not know what was done since: only what is done twice can be told."""
+
     def __post_init__(self) -> None:
         self._cities = (f"City {number}" for number in itertools.count(1))
         self._points = itertools.count(10)
@@ -178,11 +181,13 @@ def problems(people: People, account: Account, plan: Plan) -> Iterator[str]:
                 yield f"{person.row['Email']}: sent without consent"
             continue
         if person.is_away:
-            if lead is not None and plan.removing:
+            if lead is not None and plan.removing and not people.is_restored:
                 yield from _bare(person, lead)
             continue
         if lead is None or lead.email != people.stored(person.row["Email"]):
             yield f"{person.row['Email']}: is not in the account"
+            continue
+        if people.is_restored:
             continue
         yield from _as_wished(person, lead, plan.scoring, plan.booking)
 

@@ -1,6 +1,6 @@
 """Situations by name: what a life can meet. Those that were never met are told at the end of a simulation.
 
-The scenes that were once played from outside stand in `tests/campaigns/README.md`, with how a seed meets each.
+Scenes that were once played from outside stand in `tests/campaigns/README.md`, with how a seed meets them.
 """
 
 from collections import Counter
