@@ -2,6 +2,7 @@
 
 import logging
 import os
+import random
 import shutil
 import sqlite3
 import tempfile
@@ -570,6 +571,7 @@ def _shown(lead: SandboxLead) -> set[str]:
 def live(plan: Plan, *, trace: bool = False) -> Lived:
     """Plays a plan in a folder of its own."""
     logging.disable(logging.CRITICAL)
+    random.seed(plan.seed)  # tenacity draws from it how long a read waits until it is tried again
     with tempfile.TemporaryDirectory(dir=room(), prefix="kartra-simulate-") as name:
         (Path(name) / "state.db").write_bytes(_empty_state())
         return Life(plan, Path(name), trace=trace).play()
