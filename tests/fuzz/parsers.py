@@ -1,5 +1,7 @@
 """What is fuzzed: for each parser, strategies of input that is nearly right, and the work that reads it."""
 
+import atexit
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from pipelines.config.file import read_pipeline
 from tests.attacks.files import BOOK, MINIMAL, SHEET
 
 FOLDER = Path(tempfile.mkdtemp(prefix="kartra-sync-fuzz-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
 class Parser(NamedTuple):
