@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict
 
+from pipelines.pages.run_page import RunReport
 from pipelines.verbs.outcomes import Outcome
 
 Status = Literal["succeeded", "partial", "failed", "refused", "interrupted"]
@@ -223,6 +224,9 @@ class PipelineStatus(TypedDict):
     leads: int
     waiting: Waiting
     last_run: NotedRun | None
+    last_good_run: NotRequired[str | None]
+    """With --max-age."""
+    is_late: NotRequired[bool]
     running: dict[str, Any] | None
     operations: NotRequired[dict[str, dict[str, int]]]
     tables: NotRequired[dict[str, Any]]
@@ -614,6 +618,7 @@ SHAPES: Mapping[str, tuple[int, Any]] = {
     "run": (1, Run | Runs),
     "runs": (1, NotedRuns),
     "sandbox": (1, Served),
+    "show": (1, RunReport),
     "state": (1, Backup | Verified | TakenOver | Forgotten),
     "status": (1, StatusOfAll),
     "undo": (1, Undo | SentAgain),

@@ -53,6 +53,7 @@ def test_the_outputs_of_a_day_meet_the_schemas_that_the_command_prints(
         ("runs",),
         ("rejects", "p.yaml"),
         ("outcomes", "p.yaml"),
+        ("show", "p.yaml"),
         ("parked", "p.yaml"),
         ("explain", "p.yaml", "lead1@example.org"),
         ("undo", "p.yaml", "last", "--plan-only", "--changes"),
