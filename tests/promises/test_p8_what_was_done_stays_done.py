@@ -207,6 +207,26 @@ def test_another_mode_than_the_known_leads_show_stops_before_the_first_write(sce
     assert WORD["anew"] in run.stderr
 
 
+@SCENES.add
+def everything_changes_at_once(project: Project, sandbox: Sandbox) -> Any:
+    """A renewed key, another spelling of the URL, a renamed pipeline, a mode, and another sync key."""
+    loaded(project, sandbox)
+    renew_key(project, sandbox)
+    _respell(project, sandbox)
+    path = project.pipeline(LOAD.replace("key: email", "key: {column: Id}"), kartra="mode: live")
+    path.write_text(path.read_text().replace("pipeline: newsletter", "pipeline: contacts"))
+    project.contacts([{**row, "Id": str(number)} for number, row in enumerate(ROWS)])
+    return nothing_again(project, sandbox), nothing_again(project, sandbox)
+
+
+def test_everything_that_changes_at_once_sends_nothing_again(scenes: Scenes) -> None:
+    seen, again = scenes["everything_changes_at_once"]
+    assert (kept(seen), kept(again)) == (UNCHANGED, UNCHANGED)
+    for words in ("5 of 5 known leads", "the pipeline newsletter before"):
+        assert words in seen["said"]
+        assert words not in again["said"]
+
+
 # --- another account
 
 
@@ -340,7 +360,13 @@ def _respell(project: Project, sandbox: Sandbox) -> None:
     project.environ["KARTRA_URL"] = sandbox.url.replace("127.0.0.1", "localhost")
 
 
+def _everything(project: Project, sandbox: Sandbox) -> None:
+    for change in (renew_key, _respell, _say_test, _rename):
+        change(project, sandbox)
+
+
 CHANGES = {
+    "everything at once": _everything,
     "renewed key": renew_key,
     "renamed pipeline": _rename,
     "copied file": _copy,
