@@ -26,17 +26,23 @@ class Alone(Iterator[Task]):
         self._out: int | None = None
         self._until_s = 0.0
         self._given: set[int] = set()
+        self._rest_given = 0
 
     def __next__(self) -> Task:
         if self._out is not None and self._is_wanted() and self._monotonic() < self._until_s:
             raise StopIteration
-        if self._out is None and self._is_wanted() and (first := next(self._firsts, None)) is not None:
+        if self._out is None and self._is_wanted() and (first := self._first()) is not None:
             self._out, self._until_s = first.entry.entry_id, self._monotonic() + PATIENCE_S
             self._given.add(self._out)
             return first
         while (task := next(self._rest)).entry.entry_id in self._given:
             pass
+        self._rest_given = task.entry.entry_id
         return task
+
+    def _first(self) -> Task | None:
+        """Not one that went with the rest: its intent may be taken back just now, while its lead is read."""
+        return next((task for task in self._firsts if task.entry.entry_id > self._rest_given), None)
 
     def is_through(self, task: Task) -> None:
         """A task has come to an end."""
