@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -15,6 +15,7 @@ from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.progress import progress_bar
 from pipelines.cli.signals import Stop
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.contacts.wishes import OnceOnly
 from pipelines.state.adoption import Standing
 from pipelines.verbs.adopt import Adoption, adopt_source, undo_adoption
 from pipelines.verbs.identity import Choices
@@ -49,7 +50,7 @@ _LEFT: Mapping[Standing, str] = {
 @click.option(
     "--owed",
     multiple=True,
-    type=click.Choice(["sequences", "points", "calendars"]),
+    type=click.Choice(get_args(OnceOnly)),
     help="Kartra has not given these yet, the next run does; can be repeated. Else they count as given.",
 )
 @click.option(
