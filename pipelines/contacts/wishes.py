@@ -5,18 +5,22 @@ the read-back, the names that an account has to have, what a plan says of automa
 files for Kartra's own import, examples, merging and `explain`. None of them names a wish.
 
 A new one is a row here, the fields that hold it, its key in the file, and a test. Notes that a lead is given
-once, had Kartra a command `add_note`, would be this much; tried, and nothing else had to change:
+once, had Kartra a command `add_note`, were tried; this is the whole change, 40 lines, the tests aside:
 
-    connectors/kartra/commands.py  +add_note(note), and that a second one is a second effect
+    connectors/kartra/commands.py  +add_note(note), that a second one is a second effect, and that it is about
+                                   a lead
+    connectors/kartra/client.py    +add_note, whose docstring is the help of `call add_note`
     pipelines/config/load.py       +notes: Names = ()
     pipelines/contacts/lead.py     +notes: tuple[str, ...] of what is asked for, frozenset[str] of what was
-                                   +given, each with its line of JSON
+                                   +given, each with its two lines of JSON
     pipelines/contacts/asked.py    +notes=notes(record)[0], read as tags are
     pipelines/contacts/wishes.py   +Wish("notes", "note", _notes, once_only=True, triggers=False,
                                    +     gives=Command("add_note", lambda step: commands.add_note(step.name)),
-                                   +     proof=_no_profile_shows_it, merged=_together), and _notes, its steps
-    sql/state/                     +what adoption takes for given, because it is given once
-    tests/contacts/strategies.py   +notes of the leads that are drawn: what holds for every wish holds for it
+                                   +     proof=_no_profile_shows_it, merged=_together), _notes, its steps, and
+                                   +     its name in OnceOnly
+    sql/state/adoption.sql         +what adoption takes for given, because it is given once
+    tests/                         +a note in the lead of contacts/test_wishes.py and in the strategies;
+                                   +kartra/test_commands.py counts the commands
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
