@@ -104,6 +104,9 @@ def open_plan(config: PipelineConfig, *, to_keep: bool = False) -> Iterator[Open
         summary.notes += standing.notes
         # Only a note: a plan sends nothing, so a twin does no harm yet.
         summary.notes += [note] if (note := note_of_twin(store, config)) else []
+        if restored := store.generation.restored():
+            looks = "before it gives points, sequences, classes or money, a run looks whether it may"
+            summary.notes.append(f"{restored.describe()}: {looks}")
         extract, digest = None, b""
         if source is not None:
             extract = extract_of(source, config.needs_load(), store, summary)
