@@ -90,7 +90,7 @@ def _carry_out(*, as_json: bool) -> int:
 def _shortage(error: Exception) -> OSError | None:
     """The shortage behind an error: no more threads, or a library that cannot be loaded for lack of
     memory."""
-    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+    if any(told in str(error) for told in ("start new thread", "launch worker thread")):  # Python's, Arrow's
         return OSError(
             errno.EAGAIN, "no more threads can be started: memory, or a limit of the system, is short"
         )
