@@ -89,7 +89,6 @@ SURROUNDINGS: dict[str, tuple[dict[str, str], Callable[[], None] | None, int]] =
     "a locale that is not there": ({"LC_ALL": "xx_YY.UTF-9"}, None, 0),
     "Turkish": ({"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8"}, None, 0),
     "no folder of temporary files": ({"TMPDIR": "/nonexistent"}, None, 0),
-    "hardly any memory": ({}, limits(RLIMIT_AS=150 << 20), 1),
     "small files only": ({}, limits(RLIMIT_FSIZE=60_000), 1),
 }
 
@@ -97,10 +96,10 @@ SURROUNDINGS: dict[str, tuple[dict[str, str], Callable[[], None] | None, int]] =
 def test_p1_where_memory_runs_out_anywhere_the_next_run_is_right(
     project: Project, sandbox: Sandbox, account: Account
 ) -> None:
-    """Libraries in C++ end the process then, each in a way of its own: like a kill."""
+    """Libraries in C++ end the process then, or never go on, each in a way of its own: like a kill."""
     project.contacts([contact(number) for number in range(8)])
     project.pipeline(POINTS, kartra="settle_s: 1")
-    for mib in (450, 550, 650):
+    for mib in (150, 350, 450, 550, 650) if IS_FULL else (550,):
         running = subprocess.Popen(
             [COMMAND, "run", "p.yaml"],
             cwd=project.folder,
@@ -110,7 +109,7 @@ def test_p1_where_memory_runs_out_anywhere_the_next_run_is_right(
             stderr=subprocess.DEVNULL,
         )
         try:
-            running.wait(60)
+            running.wait(20)
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
