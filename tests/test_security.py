@@ -34,7 +34,9 @@ def test_each_probe_is_held_by_a_test_that_there_is(table: Path) -> None:
     with table.open(encoding="utf-8", newline="") as handle:
         header, *rows = csv.reader(handle)
     assert header == COLUMNS
-    assert [row for row in rows if len(row) != len(COLUMNS) or not all(row)] == []
+    told = ("id", "kind", "probe", "test")  # what is expected may be that nothing is left
+    assert [row for row in rows if len(row) != len(COLUMNS)] == []
+    assert [row for row in rows for name in told if not row[COLUMNS.index(name)]] == []
     assert len({row[0] for row in rows}) == len(rows)
     for row in rows:
         file, _, test = row[4].partition("::")
