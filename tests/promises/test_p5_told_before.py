@@ -478,3 +478,26 @@ def test_p5_a_column_that_the_source_lacks_is_named_with_a_near_one(
     assert (planned.code, planned.stderr) == (2, f"kartra-sync: {told}\n")
     assert (checked.code, checked.json["files"][0]["problems"]) == (2, told.splitlines())
     assert writes(sandbox) == []
+
+
+def test_p5_a_key_that_several_people_share_is_told(project: Project, sandbox: Sandbox) -> None:
+    project.contacts(
+        [
+            {"Id": "7", "Email": "ann@example.org"},
+            {"Id": "7", "Email": "bob@example.org"},
+            {"Id": "8", "Email": "cem@example.org"},
+            {"Id": "8", "Email": "Cem@Example.org"},
+        ]
+    )
+    project.pipeline(
+        "source: {csv: contacts.csv}\nkey: {column: Id}\nfields: {email: Email}\nconsent: {attested: form}"
+    )
+    note = (
+        "1 values of the key column belong to several addresses, of which one is sent each (rows 2 = 3):"
+        " is it a key?"
+    )
+    planned = project.command("plan", "p.yaml")
+    assert note in planned.stdout, planned.stdout
+    done = project.run()
+    assert note in done.json["notes"]
+    assert (done.json["rows"]["duplicate"], len(sandbox.account.leads)) == (2, 2)

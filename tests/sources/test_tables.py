@@ -546,3 +546,40 @@ def test_a_table_is_read_as_what_it_holds(
         assert [(one["row"], one["reason"]) for one in rejects] == list(table.refused)
     sent = {lead.email.partition("@")[0]: lead.custom_fields.get("note") for lead in account.leads.values()}
     assert sent == {name: value or None for name, value in table.sent.items()}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "kind", "values"),
+    [
+        (POSTGRESQL, "text[]", ("ARRAY['apple', 'plum']", "'{}'", "NULL")),
+        (POSTGRESQL, "jsonb", ('\'["apple", "plum"]\'', "'[]'", "'null'")),
+        (MYSQL, "json", ('\'["apple", "plum"]\'', "'[]'", "NULL")),
+        (MYSQL, "set('apple', 'plum')", ("'plum,apple'", "''", "NULL")),
+        (SQLITE, "text", ('\'["apple", "plum"]\'', "'[]'", "NULL")),
+    ],
+)
+def test_the_values_of_an_array_are_options_of_a_custom_field(
+    dialect: str,
+    kind: str,
+    values: tuple[str, ...],
+    fresh_database: FreshDatabase,
+    project: Project,
+    sandbox: Sandbox,
+    account: Account,
+) -> None:
+    database = fresh_database(dialect)
+    make(column("an array", dialect, kind, *values, sent={}), database)
+    project.environ["DATABASE"] = database
+    project.pipeline(
+        'source: {sql: {url: "${DATABASE}", query: "SELECT * FROM t ORDER BY id"}}\nkey: email\n'
+        'fields: {email: email}\ncustom_fields: {fruits: {column: v, split: ","}}\n'
+        "tags: [VIP]\nconsent: {attested: form}"
+    )
+    done = project.run()
+    assert done.code == 0, done.stdout + done.stderr
+    sent = {lead.email.partition("@")[0]: lead.custom_fields.get("fruits") for lead in account.leads.values()}
+    assert {name: sorted(chosen or []) for name, chosen in sent.items()} == {
+        "ann": ["1", "3"],
+        "bob": [],
+        "cem": [],
+    }

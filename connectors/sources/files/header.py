@@ -72,9 +72,15 @@ def _place(records: Sequence[RawRecord]) -> int:
         return 0
     for place, record in enumerate(records[1:SEARCHED_ROWS], 1):
         if holds_address(records[place - 1]):
-            return 0
+            return 0 if place == 1 else _below_titles(records)
         if _names_addresses(record, records[place + 1 :]):
             return place
+    return _below_titles(records)
+
+
+def _below_titles(records: Sequence[RawRecord]) -> int:
+    """The place of a header that is wider than the titles above it, or else the first."""
+    for place, record in enumerate(records[1:SEARCHED_ROWS], 1):
         above = max(map(_filled, records[:place]))
         if above == _filled(record) == 1 and _is_of_addresses(record, records[place + 1 :]):
             return place
