@@ -187,10 +187,10 @@ def _unless_forgotten(record: Staged, forgotten: Forgotten) -> Staged:
 
 
 def _without_forgotten(reject: Reject, forgotten: Forgotten) -> Reject:
-    """Drops the text of a reject that may be about a forgotten person: any cell may be their key."""
+    """Drops text and key of a reject that may be about a forgotten person: any cell may be their key."""
     if reject.record is None or not forgotten.holds_one_of(cells_of(reject.record)):
         return reject
-    return replace(reject, record=None)
+    return replace(reject, record=None, key=None)
 
 
 def _bad_row(bad: BadRow, columns: tuple[str, ...]) -> Reject:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipelines.contacts.forgotten import REASON as FORGOTTEN
 from pipelines.contacts.staged import Reject
 from pipelines.state.database import BATCH, Database
 
@@ -35,7 +36,7 @@ class Rejects:
                     "type": reject.type,
                     "reason": reject.reason,
                     "record": reject.record,
-                    "key": reject.key,
+                    "key": reject.key if reject.reason != FORGOTTEN else None,
                 }
                 for reject in rejects
             ],

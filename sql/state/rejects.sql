@@ -15,13 +15,15 @@ FROM temp.staged WHERE row = :row;
 -- The losers of the staging table as rejects.
 INSERT INTO rejects (run_id, row, line, kind, reason, record, key)
 SELECT :run_id, losers.row, losers.line, 'duplicate', 'same key as row ' || losers.winner,
-       coalesce(staged.record, original_of(staged.row)), staged.key
+       coalesce(staged.record, original_of(staged.row)), CASE WHEN staged.record = '' THEN NULL ELSE staged.key END
 FROM temp.losers JOIN temp.staged ON staged.row = losers.row;
 
 -- name: add_blocked(run_id)!
--- Staged records that may not be sent as rejects.
+-- Staged records that may not be sent as rejects. One with an empty text is of somebody who was forgotten: no key of
+-- theirs is written down again.
 INSERT INTO rejects (run_id, row, line, kind, reason, record, key)
-SELECT :run_id, row, line, 'blocked', blocked, coalesce(record, original_of(row)), key
+SELECT :run_id, row, line, 'blocked', blocked, coalesce(record, original_of(row)),
+       CASE WHEN record = '' THEN NULL ELSE key END
 FROM temp.staged WHERE blocked IS NOT NULL AND row NOT IN (SELECT row FROM temp.losers);
 
 -- name: take_back(run_id, kept)!
