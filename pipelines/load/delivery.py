@@ -93,6 +93,7 @@ class Delivery:
         self._is_mode_open = run.store.accounts.mode_of(run.account) != run.config.kartra.mode
         self._looks = 0  # how many creations were read for the mode that they show
         self._asked_for: set[Cause] = set()  # names that Kartra called missing and that were asked for again
+        self._is_looking = False  # one of them is just being read
         self._barred: set[str] = set()  # keys of leads whose calls something in front of Kartra refused
         self._given_up: dict[str, datetime] = {}  # key: intent of a creation that had not landed
         self._given_up_by_own_clock: set[str] = set()
@@ -262,7 +263,7 @@ class Delivery:
             self._run.server_now(),
             clock.monotonic(),
             self._workers.is_halted,
-            self._is_mode_open and self._looks < FIRST_ALONE,
+            self._is_mode_open and not self._is_looking and self._looks < FIRST_ALONE,
             self._patience.unreached,
         )
 
@@ -304,7 +305,8 @@ class Delivery:
     def _do(self, step: NextStep) -> None:
         match step:
             case Send(task, delay_s) | ReadBack(task, delay_s):
-                self._looks += task.stage is Stage.STORED
+                self._looks += task.stage is Stage.STORED and not self._is_looking
+                self._is_looking = self._is_looking or task.stage is Stage.STORED
                 self._workers.again(task, delay_s)
             case Settle():
                 self._settle(step)
@@ -358,6 +360,7 @@ class Delivery:
         # Leads that wait for this one's address can go on, however it ended.
         for waiting in self._turns.settled(task.entry.key):
             self._workers.again(waiting)
+        self._is_looking = self._is_looking and task.stage is not Stage.STORED
         if step.mode is not None and self._is_mode_open:
             self._store.accounts.keep_mode(self._run.account, step.mode)
             self._is_mode_open = False

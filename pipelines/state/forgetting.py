@@ -53,7 +53,8 @@ class Forgetting:
                 "rejects": self._forget_rejects(names),
                 "plans": self._queries.forget_plans(names=_json(names)),
                 "imports": self._queries.forget_imports(names=_json(names)),
-                "operations": self._queries.forget_operations(names=_json(names)),
+                "operations": self._queries.forget_operations(names=_json(names))
+                + self._queries.forget_barred(names=_json(names)),
             }
         return Erased(names, rows)
 

@@ -212,7 +212,8 @@ def _plan_load(
     log.info("%s took %s", config.pipeline, summary.timings.describe())
     for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
         summary.counts.leads[name] += count
-    calls = plan.calls + asking
+    is_mode_open = bool(plan.created) and store.accounts.mode_of(account) != config.kartra.mode
+    calls = plan.calls + asking + is_mode_open  # the first lead of an account is read back
     result = PlanResult(
         plan,
         summary,

@@ -101,6 +101,10 @@ DELETE FROM imports WHERE key IN (SELECT value FROM json_each(:names));
 -- Every operation with one of the given keys (a JSON array), in every pipeline.
 DELETE FROM operations WHERE key IN (SELECT value FROM json_each(:names));
 
+-- name: forget_barred(names)!
+-- Operations that did not get through, with one of the given keys (a JSON array), in every pipeline.
+DELETE FROM barred_operations WHERE key IN (SELECT value FROM json_each(:names));
+
 -- name: forget_rejects_of(names)!
 -- Every reject of the given keys (a JSON array), in every pipeline.
 DELETE FROM rejects WHERE key IN (SELECT value FROM json_each(:names));

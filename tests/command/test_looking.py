@@ -97,7 +97,7 @@ def test_a_plan_in_words_says_what_would_be_sent(project: Project, sandbox: Sand
         '                2 leads sequence "Onboarding"',
         '                1 leads tag "Blog"',
         '                1 leads tag "VIP"',
-        "  calls         6 estimated, 0 s at the set rate",
+        "  calls         7 estimated, 0 s at the set rate",
         "                ends about 02:41, with less than 0.1% of the calls an App has in a day",
         "  know:  2 leads would be created through the API, which records no agreement to the GDPR terms:"
         " depending on the account's GDPR settings Kartra does not mail them. Kartra's own import can vouch"
