@@ -13,7 +13,7 @@ from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Snapshot, Unwanted
 from pipelines.load.account_names import Shortfall
 from pipelines.load.addresses import AddressOrder, order_of
-from pipelines.load.choosing import EVERYBODY, Choice, leave_others
+from pipelines.load.choosing import EVERYBODY, Choice, Removal, leave_others
 from pipelines.load.custom_fields import FieldToCreate
 from pipelines.load.decisions import (
     Decision,
@@ -102,6 +102,31 @@ def make_plan(
         with summary.timings.stage("diff"):
             plan.addresses = order_of(store.staging.address_moves(), unknown)
     decided = decided_differences(store, load, unknown, plan.addresses.circles, withdrawn)
+    _plan_differences(store, plan, decided, shortfall, summary, run_id, between)
+    removed = choice.of_removals(planned_removals(store, load, unknown), plan.changes)
+    for removals in summary.timings.stage_of_each("removed", batches(removed, BATCH)):
+        _plan_removals(plan, [change for _, _, change in removals])
+        if run_id is not None:
+            store.outbox.enqueue(run_id, [_removal_entry(key) for key, _, _ in removals])
+    plan.withdrawing = withdrawn if is_whole else frozenset()
+    without_record = planned_withdrawals(store, load, unknown, plan.withdrawing)
+    _plan_withdrawals(store, plan, choice.of_removals(without_record, plan.changes), run_id)
+    plan.missing, plan.new_fields = shortfall.leads, shortfall.new_fields
+    if plan.new_fields:
+        plan.actions["create_custom_field"] = len(plan.new_fields)
+    return plan
+
+
+def _plan_differences(
+    store: Store,
+    plan: Plan,
+    decided: Iterable[tuple[Difference, Decision]],
+    shortfall: Shortfall,
+    summary: Summary,
+    run_id: str | None,
+    between: Callable[[], None],
+) -> None:
+    """Leads whose wish is another than what Kartra acknowledged."""
     for batch in summary.timings.stage_of_each("diff", batches(decided, BATCH)):
         enqueued: list[dict[str, Any]] = []
         same: list[tuple[str, bytes, Snapshot]] = []
@@ -121,14 +146,13 @@ def make_plan(
                 store.leads.mark_same(same)
                 store.outbox.enqueue(run_id, enqueued)
         between()
-    removed = choice.of_removals(planned_removals(store, load, unknown), plan.changes)
-    for removals in summary.timings.stage_of_each("removed", batches(removed, BATCH)):
-        _plan_removals(plan, [change for _, _, change in removals])
-        if run_id is not None:
-            store.outbox.enqueue(run_id, [_removal_entry(key) for key, _, _ in removals])
-    plan.withdrawing = withdrawn if is_whole else frozenset()
-    without_record = planned_withdrawals(store, load, unknown, plan.withdrawing)
-    for taken in batches(choice.of_removals(without_record, plan.changes), BATCH):
+
+
+def _plan_withdrawals(
+    store: Store, plan: Plan, without_record: Iterable[Removal], run_id: str | None
+) -> None:
+    """Names that have left the file, taken back from leads that have no record any more."""
+    for taken in batches(without_record, BATCH):
         for _, _, change in taken:
             plan.withdrawn += 1
             plan.calls += 2 if change.needs_read else 1
@@ -136,10 +160,6 @@ def make_plan(
         if run_id is not None:
             entries = [{**_removal_entry(key), "digest": WITHDRAWN} for key, _, _ in taken]
             store.outbox.enqueue(run_id, entries)
-    plan.missing, plan.new_fields = shortfall.leads, shortfall.new_fields
-    if plan.new_fields:
-        plan.actions["create_custom_field"] = len(plan.new_fields)
-    return plan
 
 
 def _plan_removals(plan: Plan, changes: Iterable[Change]) -> None:

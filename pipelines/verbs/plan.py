@@ -201,30 +201,39 @@ def _plan_load(
         summary.notes += [inventory.note] if inventory.note else []
         if unchecked:
             plan.forget_names()
-        creating = len(plan.new_fields)
-        asking = (
-            inventory.calls_needed(creating=creating, fields=plan.needs_fields) if plan.needs_names else 0
-        )
-        collapsing = store.staging.collapsing() if config.kartra.mode == "test" else []
-        waiting = len(store.outbox.unsettled())
+        result = _result(config, store, account, summary, plan, inventory, refusal, unchecked)
     finally:
         client.close()
     log.info("%s took %s", config.pipeline, summary.timings.describe())
+    return result, digest
+
+
+def _result(
+    config: PipelineConfig,
+    store: Store,
+    account: str,
+    summary: Summary,
+    plan: Plan,
+    inventory: AccountInventory,
+    refusal: GuardError | None,
+    unchecked: list[str],
+) -> PlanResult:
     for name, count in (("created", plan.created), ("edited", plan.edited), ("removed", plan.removed)):
         summary.counts.leads[name] += count
+    creating = len(plan.new_fields)
+    asking = inventory.calls_needed(creating=creating, fields=plan.needs_fields) if plan.needs_names else 0
     is_mode_open = bool(plan.created) and store.accounts.mode_of(account) != config.kartra.mode
     calls = plan.calls + asking + is_mode_open  # the first lead of an account is read back
-    result = PlanResult(
+    return PlanResult(
         plan,
         summary,
         calls,
         calls / config.kartra.calls_per_second,
-        collapsing,
-        waiting,
+        store.staging.collapsing() if config.kartra.mode == "test" else [],
+        len(store.outbox.unsettled()),
         unchecked[0] if unchecked else None,
         refusal,
     )
-    return result, digest
 
 
 class _Lenient:
