@@ -116,7 +116,7 @@ def test_the_reporting_extract_fills_tables_and_then_asks_for_names_alone(
     project: Project, demo_sandbox: Sandbox
 ) -> None:
     shutil.copytree(CONFIGS / "reporting", project.folder, dirs_exist_ok=True)
-    assert "is not there yet" in project.command("status", "reporting.yaml").stdout
+    assert "does not exist yet" in project.command("status", "reporting.yaml").stdout
     planned = project.command("plan", "reporting.yaml", "--json").json
     assert (planned["pull"], planned["calls"]["estimated"]) == ({"leads": 5, "details": 0}, 5 + 2 * 5)
     ran = project.command("run", "reporting.yaml", "--json")
