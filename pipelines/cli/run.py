@@ -68,8 +68,7 @@ def run(
     On a terminal the plan is shown in five lines first, and a person is asked.
     Operations that move money are counted and summed up first, and sent with --yes alone.
     """
-    codes = []
-    printed = []
+    codes, printed = [], []
     terms = terms_of(**chosen)
     configs = [read_file(file) for file in files]
     refuse_twins(configs)
@@ -97,9 +96,8 @@ def run(
         except SyncError as error:
             if len(configs) == 1:
                 raise
-            code = code_of(error)
-            codes.append(code)
-            printed.append({"pipeline": config.pipeline, **failure_json(str(error), code)})
+            codes.append(code_of(error))
+            printed.append({"pipeline": config.pipeline, **failure_json(str(error), codes[-1])})
             with may_be_lost():
                 print_error(config.pipeline, error)
             continue

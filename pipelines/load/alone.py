@@ -2,12 +2,30 @@
 
 from collections.abc import Callable, Iterator
 
-from pipelines.load.task import Task
+from pipelines.load.addresses import Turns
+from pipelines.load.task import Rules, Task, begin
+from pipelines.state.outbox import Outbox
 
 FIRST_ALONE = 5
 """How many leave by themselves at most; after that the run goes on without knowing."""
 PATIENCE_S = 5.0
 """How long all others wait for one of them: answers take less, and one that was lost shows the mode later."""
+
+
+def first_creations(outbox: Outbox, rules: Rules, turns: Turns) -> Iterator[Task]:
+    """Creations that leave one by one: how Kartra stores one says whether the file is right on the mode.
+
+    One that is refused, or was there before, shows nothing, and the next one is taken.
+    """
+    after = 0
+    for _ in range(FIRST_ALONE):
+        entry = outbox.first_new(after=after)
+        if entry is None:
+            return
+        after = entry.entry_id
+        task = begin(entry, rules)
+        if task.change.create and not turns.waits(task):
+            yield task
 
 
 class Alone(Iterator[Task]):

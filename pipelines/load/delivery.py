@@ -31,7 +31,8 @@ from pipelines.errors import GuardError
 from pipelines.load.account_names import AccountInventory
 from pipelines.load.addresses import AddressOrder, Turns, address_cause
 from pipelines.load.after_read import asks_owner
-from pipelines.load.alone import FIRST_ALONE, Alone
+from pipelines.load.alone import Alone, first_creations
+from pipelines.load.mode_shown import ModeShown
 from pipelines.load.next_step import (
     heard,
     lookups,
@@ -90,10 +91,8 @@ class Delivery:
         self._turns = Turns(IN_ANY_ORDER)
         self._put_by = self._last_pass = False
         self._alone: Alone | None = None
-        self._is_mode_open = run.store.accounts.mode_of(run.account) != run.config.kartra.mode
-        self._looks = 0  # how many creations were read for the mode that they show
+        self._mode = ModeShown(run.store.accounts, run.account, run.config.kartra.mode)
         self._asked_for: set[Cause] = set()  # names that Kartra called missing and that were asked for again
-        self._is_looking = False  # one of them is just being read
         self._barred: set[str] = set()  # keys of leads whose calls something in front of Kartra refused
         self._given_up: dict[str, datetime] = {}  # key: intent of a creation that had not landed
         self._given_up_by_own_clock: set[str] = set()
@@ -125,8 +124,8 @@ class Delivery:
         """
         self._turns = Turns(order)
         self._workers.expect(total)
-        firsts = self._first_creations()
-        self._alone = Alone(firsts, self._planned(), lambda: self._is_mode_open, self._run.clock.monotonic)
+        firsts = first_creations(self._store.outbox, self.rules, self._turns)
+        self._alone = Alone(firsts, self._planned(), lambda: self._mode.is_open, self._run.clock.monotonic)
         self._workers.work(self._alone)
         if self._put_by and not self._workers.is_halted:
             self._last_pass = True
@@ -138,21 +137,6 @@ class Delivery:
         entries = self._store.outbox.planned_of(keys)
         self._workers.expect(len(entries))
         self._workers.work(begin(entry, self.rules) for entry in entries)
-
-    def _first_creations(self) -> Iterator[Task]:
-        """Creations that leave one by one: how Kartra stores one says whether the file is right on the mode.
-
-        One that is refused, or was there before, shows nothing, and the next one is taken.
-        """
-        after = 0
-        for _ in range(FIRST_ALONE if self._is_mode_open else 0):
-            entry = self._store.outbox.first_new(after=after)
-            if entry is None:
-                return
-            after = entry.entry_id
-            task = begin(entry, self.rules)
-            if task.change.create and not self._turns.waits(task):
-                yield task
 
     def _planned(self) -> Iterator[Task]:
         after = 0
@@ -196,7 +180,7 @@ class Delivery:
         step = next_call(task, self._held(task), is_last_pass=self._last_pass)
         if isinstance(step, ReadBack):
             mode = self._run.config.kartra.mode
-            calls = tuple(lookups(step.task, mode, is_mode_open=self._is_mode_open))
+            calls = tuple(lookups(step.task, mode, is_mode_open=self._mode.is_open))
             yield step.task, partial(first_found, self._run.client, calls)
             return
         if not isinstance(step, Send):
@@ -263,7 +247,7 @@ class Delivery:
             self._run.server_now(),
             clock.monotonic(),
             self._workers.is_halted,
-            self._is_mode_open and not self._is_looking and self._looks < FIRST_ALONE,
+            self._mode.wants_a_lead,
             self._patience.unreached,
         )
 
@@ -305,8 +289,7 @@ class Delivery:
     def _do(self, step: NextStep) -> None:
         match step:
             case Send(task, delay_s) | ReadBack(task, delay_s):
-                self._looks += task.stage is Stage.STORED and not self._is_looking
-                self._is_looking = self._is_looking or task.stage is Stage.STORED
+                self._mode.reads(task)
                 self._workers.again(task, delay_s)
             case Settle():
                 self._settle(step)
@@ -360,10 +343,7 @@ class Delivery:
         # Leads that wait for this one's address can go on, however it ended.
         for waiting in self._turns.settled(task.entry.key):
             self._workers.again(waiting)
-        self._is_looking = self._is_looking and task.stage is not Stage.STORED
-        if step.mode is not None and self._is_mode_open:
-            self._store.accounts.keep_mode(self._run.account, step.mode)
-            self._is_mode_open = False
+        self._mode.settled(task, step.mode)
         if step.given_up_at is not None:
             self._given_up[task.entry.key] = step.given_up_at
             if task.by_own_clock:
