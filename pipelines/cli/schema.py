@@ -3,6 +3,7 @@
 import click
 
 from pipelines.cli.output import print_json
+from pipelines.cli.shapes import SHAPES, schema_of
 from pipelines.config.schema import json_schema
 
 
@@ -17,8 +18,6 @@ def schema(*, verb: str | None) -> None:
     if verb is None:
         print_json(json_schema())
         return
-    from pipelines.cli.shapes import SHAPES, schema_of  # a type for each verb: editors need none of them
-
     if verb not in SHAPES:
         raise click.BadParameter(f"{verb}: no verb with --json; there are {', '.join(SHAPES)}")
     print_json(schema_of(verb))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from urllib.parse import unquote, urlsplit
 
+import paramiko  # installed by whoever has such a source: the module is loaded for an sftp:// URL alone
+
 from connectors.errors import SourceError
 
 CONNECT_TIMEOUT_S = 10.0
@@ -16,8 +18,6 @@ _BLOCK_BYTES = 64 * 1024
 
 def blocks_of(url: str, name: str, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
     """The bytes of the file. Raises SourceError; `name` is what a message calls the file."""
-    import paramiko  # installed by whoever has such a source
-
     parts = urlsplit(url)
     host = parts.hostname or ""
     told = f"{name} cannot be fetched from {host}"
