@@ -176,13 +176,15 @@ def _about_mail(text: str, said: frozenset[str]) -> Header | None:
     is_consent = about_consent or text.removeprefix("is ") in words.ACTIVE
     if is_consent and not said & words.WHEN_OR_HOW and text.split()[-1] not in words.BEHIND:
         return Header(Kind.POSITIVE)
-    if _GONE_HEADER.fullmatch(text) and "cancel" not in text and text not in words.ACTIVE:
+    # What else stands under `Stop` is what is to stop, a sequence say.
+    is_gone = text == "stop" or (_GONE_HEADER.fullmatch(text) and "cancel" not in text)
+    if is_gone and text not in words.ACTIVE:
         return Header(Kind.GONE)
     return None
 
 
 def _is_negative(text: str, said: frozenset[str]) -> bool:
-    if text == "stop" or _DENIES_HEADER.search(text):
+    if _DENIES_HEADER.search(text):
         return True
     if _NEGATIVE_HEADER.search(text) or (said & words.LAWS and _ERASED_HEADER.search(text)):
         return True

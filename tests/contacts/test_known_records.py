@@ -136,18 +136,9 @@ def _looked_at(store: Store, source: Rows, load: LoadConfig, *, skip_known: bool
 
 
 def _as_another_process(store: Store) -> None:
-    for table in (
-        "staged",
-        "new_leads",
-        "new_shapes",
-        "new_values",
-        "originals",
-        "present",
-        "suppressed",
-        "losers",
-        "unseen",
-    ):
-        store.database.rows(f"DROP TABLE IF EXISTS temp.{table}")
+    """Temporary tables are those of one process."""
+    for row in store.database.rows("SELECT name FROM temp.sqlite_schema WHERE type = 'table'"):
+        store.database.rows(f"DROP TABLE temp.{row['name']}")
 
 
 def _prepare(store: Store, before: str) -> None:
