@@ -127,6 +127,10 @@ _HOLDS_TOGETHER = re.compile("|".join(map(re.escape, _TOGETHER)))
 _IS_ONE_WORD = re.compile(
     r"((?:is|has|was|email|mail)+)(bounced|unsubscribed|complained|suppressed|blacklisted)"
 )
+_CHANGED_HEADER = re.compile(
+    r"(?:last |date |time )*updated?(?: (?:at|on|date|time|by|utc|timestamp|datetime))*"
+)
+"""When a row was changed, which says nothing of mail; `keep me updated` does."""
 _ENDS_IN_CHANNEL = re.compile(r"(fax|calls?|sms|phone|e?mails?)$")
 
 
@@ -156,7 +160,7 @@ def header_of(name: str) -> Header:
         return Header(Kind.BUSINESS)
     if _NOTES_HEADER.search(text):
         return Header(Kind.NOTES)
-    if _ABOUT_MAIL_HEADER.search(text) and not said & _NOT_A_WISH:
+    if _ABOUT_MAIL_HEADER.search(text) and not said & _NOT_A_WISH and not _CHANGED_HEADER.fullmatch(text):
         return Header(Kind.ABOUT_MAIL)
     return Header(Kind.STATE if said <= words.STATUS | words.LITTLE_WORDS else Kind.OTHER)
 
