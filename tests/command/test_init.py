@@ -210,6 +210,38 @@ def test_full_names_are_taken_apart_and_braces_are_no_template(
     assert (lead.fields["first_name"], lead.fields["last_name"]) == ("Ann", "van Lee")
 
 
+@pytest.mark.parametrize(
+    ("full", "parts"),
+    [
+        ("María José García López", ("María", "José García", "López")),
+        ("Ann M. Lee", ("Ann", "M.", "Lee")),
+        ("Dr. Ann Lee, PhD", ("Ann", "", "Lee")),
+    ],
+)
+def test_the_middle_of_a_full_name_is_kept(
+    full: str, parts: tuple[str, str, str], project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    (project.folder / "a.csv").write_text(f'Email,Full Name\nann@example.org,"{full}"\n', encoding="utf-8")
+    assert project.command("init", "a.csv", "--attested", "x").code == 0
+    assert project.command("run", "a.yaml").code == 0
+    (lead,) = account.leads.values()
+    fields = (lead.fields.get(name, "") for name in ("first_name", "middle_name", "last_name"))
+    assert tuple(fields) == parts
+
+
+def test_bytes_among_the_columns_of_a_table_hide_no_address(
+    project: Project, sandbox: Sandbox, account: Account
+) -> None:
+    with closing(sqlite3.connect(project.folder / "crm.db")) as database, database:
+        database.execute("CREATE TABLE sub (id BLOB, email TEXT, name TEXT, photo BLOB)")
+        rows = [(bytes([255, 216, number]), f"p{number}@example.org", "Ann", None) for number in range(3)]
+        database.executemany("INSERT INTO sub VALUES (?, ?, ?, ?)", rows)
+    begun = project.command("init", "crm.db", "--query", "sub", "--attested", "x", "--to", "a.yaml")
+    assert begun.code == 0, begun.stderr
+    assert project.command("run", "a.yaml").code == 0
+    assert len(account.leads) == 3
+
+
 @pytest.mark.parametrize("column", ["Einwilligung", "Opt-in", "GDPR consent"])
 def test_a_column_that_says_who_agreed_is_found(
     column: str, project: Project, sandbox: Sandbox, account: Account

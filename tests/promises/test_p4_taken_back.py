@@ -99,3 +99,20 @@ def test_p4_before_a_list_is_taken_back_its_lead_is_looked_at_once(scenes: Scene
 def test_p3_where_no_list_is_taken_back_nobody_is_looked_at(scenes: Scenes) -> None:
     _, edited = scenes["nothing is taken back"]
     assert [call.commands for call in edited.calls] == [("edit_lead",)] * 2
+
+
+@pytest.mark.parametrize("pulls", [False, True], ids=["load alone", "with a pull in each run"])
+def test_p4_who_left_stays_off_also_where_a_pull_of_the_same_night_showed_it(
+    pulls: bool, project: Project, sandbox: Sandbox
+) -> None:
+    file = project.pipeline(LOAD)
+    if pulls:
+        file.write_text(f"{file.read_text()}pull: {{into: tables.db, refresh_after: 0s}}\n", encoding="utf-8")
+    for place, rows in enumerate((BOTH, [row(ANN)], BOTH)):
+        project.contacts(rows)
+        assert project.run().code == 0
+        with sandbox.lock:
+            bob = sandbox.account.lead(BOB)
+            assert bob is not None
+            bob.lists["News"] = False if place == 0 else bob.lists["News"]
+    assert bob.lists["News"] is False

@@ -442,3 +442,21 @@ def test_an_account_without_a_name_is_shown_by_a_short_fingerprint(project: Proj
     shown = run.json["account"]["fingerprint"]
     assert len(shown) == 8
     assert sandbox.credentials.api_key not in run.stdout
+
+
+def test_leads_of_ours_are_edited_and_taken_back_after_a_renewed_key_also_under_existing_skip(
+    project: Project, sandbox: Sandbox
+) -> None:
+    rows = [{"Email": f"{name}@example.org", "First": name.title()} for name in ("ann", "bob", "cem")]
+    file = project.pipeline(f"{LOAD}existing: skip\n")
+    project.contacts(rows)
+    assert project.run().code == 0
+    age(sandbox)
+    renew_key(project, sandbox)
+    project.contacts([rows[0] | {"First": "Anna"}, rows[1]])
+    again = project.run()
+    assert (again.code, again.json["leads"]["edited"], again.json["leads"]["removed"]) == (0, 1, 1), file
+    ann, cem = (sandbox.account.lead(f"{name}@example.org") for name in ("ann", "cem"))
+    assert ann is not None
+    assert cem is not None
+    assert (ann.fields["first_name"], cem.tags) == ("Anna", set())
