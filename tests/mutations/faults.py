@@ -165,7 +165,7 @@ FAULTS = (
     Fault(
         "what is asked for no longer stays",
         DIFF,
-        "        gone |= wish.given(snapshot).difference(wish.names(desired))\n",
+        "        gone |= {name for name in ours if not is_silent or (wish.collection, name) in withdrawn}\n",
         "        pass\n",
     ),
     Fault(
@@ -251,13 +251,13 @@ FAULTS = (
     Fault(
         "a refund without an answer is sent again without a look",
         ATTEMPT,
-        "    return LookBack(attempt, min(FIRST_READ_S, attempt.settle_s))\n",
+        "    return ReadBack(attempt, min(FIRST_READ_S, attempt.settle_s))\n",
         "    return Go(replace(attempt, stage=Stage.SENDING), FIRST_READ_S)\n",
     ),
     Fault(
         "a refund gets no time to show",
         ATTEMPT,
-        "    is_last = attempt.looked_at_s >= attempt.until_s\n",
+        "    is_last = attempt.read_at_s >= attempt.until_s\n",
         "    is_last = True\n",
     ),
     Fault(
@@ -282,8 +282,8 @@ FAULTS = (
     Fault(
         "an operation is done again in the next run",
         JOURNAL,
-        '        return {row["key"]: _known(row) for row in rows}\n\n    def known_elsewhere',
-        "        return {}\n\n    def known_elsewhere",
+        '        return {row["key"]: _recorded(row) for row in rows}\n\n    def recorded_elsewhere',
+        "        return {}\n\n    def recorded_elsewhere",
     ),
     Fault(
         "a refund of a process that just died cannot be on its way",
