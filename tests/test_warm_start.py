@@ -79,6 +79,12 @@ def environ_of(project: Project, **more: str) -> dict[str, str]:
     return {**warm_start.base_environ(), **project.environ, **more}
 
 
+def show_hook(project: Project) -> None:
+    """A check runs no hook that it has not shown before."""
+    assert "never ran here" in project.command("check", "p.yaml").stdout
+    assert not (project.folder / "seen.json").exists()
+
+
 def imports_of(project: Project, **environ: str) -> str:
     """What Python says of the imports of a command."""
     process = warm_start.start(
@@ -89,6 +95,7 @@ def imports_of(project: Project, **environ: str) -> str:
 
 @pytest.mark.parametrize("new_session", [False, True])
 def test_a_command_cannot_tell_that_its_process_was_warm(probe: Project, new_session: bool) -> None:
+    show_hook(probe)
     found = []
     for start in STARTS:
         process = start(
@@ -131,6 +138,7 @@ def test_however_it_ends_its_parent_hears_the_same(probe: Project, end: str) -> 
     (probe.folder / "probe.py").write_text(
         f"import os, signal, sys\ndef looked(records):\n    {end}\n", "utf-8"
     )
+    show_hook(probe)
     found = []
     for start in STARTS:
         process = start(["check", "p.yaml"], environ=environ_of(probe), cwd=probe.folder, **PIPES)

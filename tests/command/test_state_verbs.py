@@ -176,7 +176,7 @@ DAMAGE = {
     "UPDATE outbox SET change = '{}'": "3 change texts cannot be read",
     "UPDATE outbox SET outcome = NULL": "3 settled journal entries without an outcome",
     "UPDATE outbox SET run_id = 'nobody'": "3 rows of outbox belong to nothing",
-    "INSERT INTO rejects SELECT run_id, 2, 2, 'invalid', NULL, '', 'Ann' FROM runs": (
+    "INSERT INTO rejects SELECT run_id, 2, 2, 'invalid', NULL, '', 'Ann', NULL FROM runs": (
         "1 record texts cannot be read"
     ),
     "INSERT INTO forgotten VALUES (x'00112233445566778899aabbccddeeff', '')": (
@@ -267,6 +267,7 @@ def test_a_forgotten_person_is_in_no_byte_of_the_state_and_is_never_sent_again(
             "operations": 0,
         },
         "backups": [],
+        "files": [],
         "still_held_by": [
             "Kartra's own lead: delete it in Kartra",
             "the source: its row is not sent any more, delete it there",

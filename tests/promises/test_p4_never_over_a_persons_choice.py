@@ -28,6 +28,8 @@ from tests.promises.scenes import (
 SCENES = Scenes()
 ATTESTED = LOAD.replace('{column: Consent, accepted: ["yes"]}', '{attested: "sign-up form, 2025"}')
 LEFT = SequenceEntry("2", "unsubscribed")
+FIELDS_ASKED_FOR = Said({}, {}, [("retrieve_custom_fields",)])
+"""A run that fills custom fields asks for them anew."""
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +175,7 @@ def test_p4_a_sequence_that_was_left_before_we_came_is_not_started_when_it_is_ma
 
 
 @SCENES.add
-def consent_column(project: Project, sandbox: Sandbox) -> tuple[Seen, Seen]:
+def consent_column(project: Project, sandbox: Sandbox) -> tuple[str, Seen, Seen]:
     """Each answer once; then who had agreed says no, with a changed row."""
     answers = ["yes", "no", "", "Unsubscribed", "maybe", " YES "]
     project.pipeline(LOAD)
@@ -182,16 +184,16 @@ def consent_column(project: Project, sandbox: Sandbox) -> tuple[Seen, Seen]:
     project.contacts(
         [contact(0, Consent="no", City="Oslo"), *(contact(number, Consent="no") for number in range(1, 6))]
     )
-    return first, run_seen(project, sandbox)
+    return lead_of(sandbox, 0).id, first, run_seen(project, sandbox)
 
 
 def test_p4_a_row_without_consent_is_never_sent(scenes: Scenes) -> None:
-    first, second = scenes["consent_column"]
+    lead_id, first, second = scenes["consent_column"]
     assert first.held == all_wished([contact(0), contact(5)])
-    assert sorted(said(call).lead["email"] for call in about_leads(first.calls)) == [
-        "lead0@example.org",
-        "lead5@example.org",
-    ]
+    read_back = [call for call in about_leads(first.calls) if call.commands == ("get_lead",)]
+    written = [call for call in about_leads(first.calls) if call.commands != ("get_lead",)]
+    assert sorted(said(call).lead["email"] for call in written) == ["lead0@example.org", "lead5@example.org"]
+    assert [said(call).lead for call in read_back] == [{"id": lead_id}]  # it shows the mode of the App
     assert (first.result.json["rows"], first.leads) == (
         {"read": 6, "invalid": 0, "duplicate": 0, "blocked": 4},
         {"created": 2},
@@ -306,11 +308,12 @@ def test_p4_a_blank_cell_overwrites_nothing(scenes: Scenes) -> None:
 def test_p4_a_blank_cell_clears_where_it_is_told_to(scenes: Scenes) -> None:
     lead_id, seen = scenes["blank clear"]
     assert [said(call) for call in seen.calls] == [
+        FIELDS_ASKED_FOR,
         Said(
             {"id": lead_id, "first_name": "Anew", "city": ""},
             {"note": "", "size": "", "fruits": ""},
             [("edit_lead",), ("unassign_tag", "Blog"), ("unassign_tag", "VIP")],
-        )
+        ),
     ]
     assert seen.held == all_wished([contact(1, First="Anew", **BLANK)])
 
@@ -403,7 +406,8 @@ def test_p4_update_only_creates_no_lead(scenes: Scenes) -> None:
     assert first.held == {"lead0@example.org": wished(contact(0))}
     assert second.leads == {"edited": 1, "skipped": 1}
     assert [said(call) for call in second.calls if "get_lead" not in call.commands] == [
-        Said({"id": known_id, "city": "Oslo"}, {}, [("edit_lead",)])
+        FIELDS_ASKED_FOR,
+        Said({"id": known_id, "city": "Oslo"}, {}, [("edit_lead",)]),
     ]
     assert second.held == {"lead0@example.org": wished(contact(0, City="Oslo"))}
     assert [adds_up(seen.result) for seen in (first, second)] == [True, True]
