@@ -216,12 +216,18 @@ class Sender:
             self._clock.sleep(min(left_s, 0.2))
 
 
+def no_call_arrives(trouble: str) -> str:
+    """What is said where no call arrives, of a read as of a write; `trouble` is that of the last call."""
+    said = "Kartra cannot be reached: nothing of what is left was sent. Run again later"
+    return f"{said}; the last time: {trouble}" if trouble else said
+
+
 def _no_answer(call: Call, last: Answer) -> str:
     said = f"Kartra gave no usable answer to {call.commands[0]} in {READ_ATTEMPTS} tries"
     if not last.trouble:
         return said
     if last.effect is Effect.RETRY_LATER:
-        return f"Kartra was not reached in {READ_ATTEMPTS} tries, and nothing was sent: {last.trouble}"
+        return no_call_arrives(last.trouble)
     return f"{said}; the last time: {last.trouble}"
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from connectors.errors import RetryableApiError
 from connectors.kartra.answers import Answer, Effect
+from connectors.kartra.sender import no_call_arrives
 
 FIRST_READ_S = 1.0
 """How long after an unanswered try its lead is first read."""
@@ -27,9 +28,7 @@ def pause_s(tries: int) -> float:
 
 def unreachable(trouble: str) -> RetryableApiError:
     """The error of a run none of whose calls arrives; `trouble` is that of the last call."""
-    return RetryableApiError(
-        "Kartra cannot be reached: nothing of what is left was sent. Run again later" + _last(trouble)
-    )
+    return RetryableApiError(no_call_arrives(trouble))
 
 
 def unanswered(trouble: str) -> RetryableApiError:
