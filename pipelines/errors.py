@@ -11,6 +11,10 @@ class StateOutOfReachError(StateError):
     """Nothing is known to be wrong with the state: there is no space, no right, or it is in use."""
 
 
+class StateBusyError(StateOutOfReachError):
+    """Another process is in the middle of a change of the state and does not end it, perhaps stopped."""
+
+
 class LockedError(SyncError):
     """Another run of this pipeline holds the lease."""
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 from connectors.errors import AccessRefusedError, ConfigError, SyncError
 from pipelines.cli import streams
 from pipelines.cli.streams import LostOutputError
-from pipelines.errors import GuardError, LockedError, StalePlanError
+from pipelines.errors import GuardError, LockedError, StalePlanError, StateBusyError
 
 DONE, FAILED, USAGE, PARTIAL, GUARDED, LOCKED, STALE, PENDING, BUG = 0, 1, 2, 3, 4, 5, 6, 7, 70
 SIGNALLED = 128
@@ -27,7 +27,7 @@ def code_of(error: SyncError) -> int:
         return GUARDED
     if isinstance(error, StalePlanError):
         return STALE
-    return LOCKED if isinstance(error, LockedError) else FAILED
+    return LOCKED if isinstance(error, LockedError | StateBusyError) else FAILED
 
 
 def failure_json(message: str, code: int) -> dict[str, object]:

@@ -22,7 +22,7 @@ from aiosql.queries import Queries as NamedQueries
 from aiosql.types import ParamType, SQLOperationType, SyncDriverAdapterProtocol
 
 from connectors.clock import SYSTEM_CLOCK, Clock
-from pipelines.errors import StateError, StateOutOfReachError
+from pipelines.errors import StateBusyError, StateError, StateOutOfReachError
 from pipelines.shipped import ROOT
 
 FOLDER = ROOT / "sql" / "state"
@@ -298,7 +298,12 @@ class Database:
         return int(self.rows("PRAGMA user_version")[0][0])
 
     def _failed(self, error: Exception) -> StateError:
-        kind = StateOutOfReachError if _is_out_of_reach(error) else StateError
+        if _kind(error) == sqlite3.SQLITE_BUSY:
+            return StateBusyError(
+                f"{self.path}: another process is changing the state and does not end it ({error}): run again"
+                " once that process has ended"
+            )
+        kind = StateOutOfReachError if _kind(error) in _OUT_OF_REACH else StateError
         return kind(f"{self.path}: cannot be used as state: {_what_is_wrong(error, self.path)}")
 
 
@@ -428,14 +433,15 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-def _is_out_of_reach(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUT_OF_REACH
+def _kind(error: Exception) -> int:
+    """SQLite's code for what is wrong: the low byte; the others tell where it happened."""
+    return int(getattr(error, "sqlite_errorcode", 0) & 0xFF)
 
 
 def _what_is_wrong(error: Exception, state: Path | None) -> str:
     """An error of the database, and which disk is full where that is behind it: SQLite says neither."""
     said = "its schema is damaged" if isinstance(error, UnicodeDecodeError) else str(error)
-    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the others tell where it happened
+    kind = _kind(error)
     if state is None or kind not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
         return said
     free, folder = min((_free_bytes(folder), folder) for folder in (state.parent, _temporary_folder()))

@@ -2,16 +2,21 @@
 
 import os
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from pipelines.errors import StateError
+from pipelines.cli.exits import LOCKED, code_of
+from pipelines.errors import StateBusyError, StateError
 from pipelines.shipped import ROOT
+from pipelines.state import database
 from pipelines.state.database import MIGRATIONS
 from pipelines.state.store import Store
 from tests.state.places import beside, in_file
@@ -166,6 +171,23 @@ def test_a_full_disk_is_an_error_of_the_state(path: Path) -> None:
     )
     error, kept = done.stdout.splitlines()
     assert (error.partition(":")[0], kept, done.returncode) == (f"True {path}", "None", 0), done.stderr
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_state_that_another_process_holds_is_told_as_that_and_no_failure(
+    path: Path, monkeypatch: pytest.MonkeyPatch, *, is_open: bool
+) -> None:
+    """Such as a run that was stopped in the middle of a change."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
+    with Store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        keep = partial(store.inventories.keep, "acc", "tags", ["a tag"])
+        change: Callable[[], object] = keep if is_open else partial(Store, path)
+        with pytest.raises(StateBusyError, match="another process is changing the state") as raised:
+            change()
+        assert (code_of(raised.value), str(path) in str(raised.value)) == (LOCKED, True)
+        other.execute("ROLLBACK")
+        keep()
 
 
 ORPHAN = """INSERT INTO outbox (run_id, scope_id, key, kind, digest, state)
