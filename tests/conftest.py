@@ -18,7 +18,7 @@ from connectors.kartra.sandbox import Account, CustomField, Sandbox
 from tests import warm_start
 from tests.json_shapes import check_shape
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.full"]
 
 # Properties hold or not; how fast they are found out depends on what else the machine does.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -22,7 +22,6 @@ from tests.raw_server import RawServer, Reply, answer, part, silence
 KINDS_OF_URL = probes_of("test_a_url_of_another_kind_is_not_read")
 SERVERS = probes_of("test_a_server_that_attacks")
 BODY = b"Email\nann@example.org\n"
-REDIRECT = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: "
 
 
 def read(url: str) -> str:
@@ -41,7 +40,7 @@ def test_a_url_of_another_kind_is_not_read(one: Probe) -> None:
 
 
 def redirect(place: str) -> Reply:
-    return part(f"{REDIRECT}{place}\r\n\r\n".encode())
+    return answer(b"", "302 Found", f"Location: {place}")
 
 
 def raw(text: str, body: bytes = b"") -> Reply:

@@ -59,6 +59,7 @@ def people(count: int) -> list[dict[str, str]]:
 # --- nothing twice
 
 
+@pytest.mark.full(but=["cut_after"])
 @pytest.mark.parametrize("fate", ["cut_after", "silence"])
 def test_points_are_given_once_when_answers_get_lost_behind_a_proxy(
     fate: str, project: Project, account: Account, company: Authority
@@ -111,6 +112,7 @@ def closed_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@pytest.mark.full(only=[f"{verb}-{way}" for verb in ("check", "run") for way in ("no name", "no server")])
 @pytest.mark.parametrize(
     ("environ", "code", "told"),
     [
@@ -210,6 +212,7 @@ def test_an_answer_that_trickles_ends_with_its_time(away: Project) -> None:
     assert "the last time: no whole answer within 1 s" in done.stderr
 
 
+@pytest.mark.full(but=["-310.0"])
 @pytest.mark.parametrize("offset_s", [-600.0, -310.0, 600.0])
 def test_points_are_given_once_when_the_clocks_are_far_apart_and_an_answer_is_lost(
     offset_s: float, project: Project, account: Account

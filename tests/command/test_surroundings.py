@@ -26,6 +26,7 @@ def in_a_shell(project: Project, line: str) -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.full(but=["-2>&-", "--json->&-", "->/dev/full", "--json-<&- >&- 2>&-"])
 @pytest.mark.parametrize("streams", ["2>&-", ">&-", "<&- >&- 2>&-", ">/dev/full", ">/dev/full 2>/dev/full"])
 @pytest.mark.parametrize("words", ["", "--json"])
 def test_a_run_ends_as_it_ended_whatever_becomes_of_its_words(

@@ -2,12 +2,14 @@
 
 import pytest
 
+from tests.full import IS_FULL
 from tests.fuzz.parsers import PARSERS
 from tests.fuzz.play import played
 
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_whatever_is_read_ends_in_records_or_in_an_error_of_ours(name: str) -> None:
-    tried, refused = played(PARSERS[name], 40, seed=7)
-    assert tried >= 30
+    count = 8 if name == "yaml" and not IS_FULL else 40  # a pipeline file takes the longest by far
+    tried, refused = played(PARSERS[name], count, seed=7)
+    assert tried >= count * 3 // 4
     assert 0 <= refused <= tried

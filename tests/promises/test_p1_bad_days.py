@@ -17,6 +17,7 @@ import pytest
 from connectors.kartra.sandbox import Account, Sandbox
 from tests.command.several import ended, wait_for, writes
 from tests.conftest import LOAD, Project, contact, kill
+from tests.full import IS_FULL
 from tests.warm_start import COMMAND, base_environ
 
 POINTS = LOAD + "points: 10\n"
@@ -29,7 +30,6 @@ def given(account: Account) -> Counter[tuple[int, int]]:
     return Counter((lead.score, len(lead.sequence_starts)) for lead in account.leads.values())
 
 
-IS_FULL = os.environ.get("KARTRA_SYNC_FULL") == "1"
 KILLED = (
     ("state", "forget", "p.yaml", "lead1@example.org", "--yes"),
     ("adopt", "p.yaml"),
@@ -39,10 +39,10 @@ KILLED = (
     ("reconcile", "p.yaml", "sales.csv"),
     ("drift", "p.yaml"),
     ("rejects", "p.yaml", "--csv", "rejects.csv"),
-)[: None if IS_FULL else 3]
-"""`KARTRA_SYNC_FULL=1` plays all of them, and more kills."""
+)
 
 
+@pytest.mark.full(but=["state-forget", "export-p.yaml"])
 @pytest.mark.parametrize("verb", KILLED, ids=lambda words: "-".join(words[:2]))
 def test_p1_a_verb_that_is_killed_leaves_a_whole_state_and_nothing_is_given_twice(
     verb: tuple[str, ...], project: Project, sandbox: Sandbox, account: Account
@@ -82,6 +82,7 @@ def limits(**given_limits: int) -> Callable[[], None]:
 
 
 SURROUNDINGS: dict[str, tuple[dict[str, str], Callable[[], None] | None, int]] = {
+    "small files only": ({}, limits(RLIMIT_FSIZE=60_000), 1),
     "few files": ({}, limits(RLIMIT_NOFILE=64), 0),
     "no home": ({"HOME": ""}, None, 0),
     "home of nobody": ({"HOME": "/nonexistent"}, None, 0),
@@ -89,7 +90,6 @@ SURROUNDINGS: dict[str, tuple[dict[str, str], Callable[[], None] | None, int]] =
     "a locale that is not there": ({"LC_ALL": "xx_YY.UTF-9"}, None, 0),
     "Turkish": ({"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8"}, None, 0),
     "no folder of temporary files": ({"TMPDIR": "/nonexistent"}, None, 0),
-    "small files only": ({}, limits(RLIMIT_FSIZE=60_000), 1),
 }
 
 
@@ -140,16 +140,17 @@ def _played(folder: Path, sandbox: Sandbox, name: str) -> tuple[int, str]:
 
 
 def test_p1_whatever_a_machine_lacks_a_run_is_right_or_one_line(tmp_path: Path, account: Account) -> None:
+    played = list(SURROUNDINGS)[:: 1 if IS_FULL else 2]
     with Sandbox(account, calls_per_second=0) as sandbox, ThreadPoolExecutor(2) as pool:
         ended_so = dict(
             zip(
-                SURROUNDINGS,
-                pool.map(lambda name: _played(tmp_path, sandbox, name), SURROUNDINGS),
+                played,
+                pool.map(lambda name: _played(tmp_path, sandbox, name), played),
                 strict=True,
             )
         )
     assert {name: code for name, (code, _) in ended_so.items()} == {
-        name: code for name, (_, _, code) in SURROUNDINGS.items()
+        name: SURROUNDINGS[name][2] for name in played
     }, ended_so
     assert [name for name, (_, said) in ended_so.items() if "Traceback" in said] == []
     assert set(given(account)) <= {(10, 1)}

@@ -43,6 +43,7 @@ def put_back(project: Project, how: str) -> None:
         shutil.copy(kept, project.state)
 
 
+@pytest.mark.full(but=["backup"])
 @pytest.mark.parametrize("how", ["backup", "file", "folder"])
 def test_a_state_put_back_from_a_copy_stops_before_it_gives_points_again(
     how: str, project: Project, sandbox: Sandbox, account: Account
@@ -130,6 +131,7 @@ def test_money_waits_for_a_word_where_the_state_was_put_back(
     assert scores(account) == {5: 3}
 
 
+@pytest.mark.full(but=["replaced"])
 @pytest.mark.parametrize("what", ["deleted", "replaced"])
 def test_a_state_that_is_taken_away_while_a_run_goes_on_stops_it(
     what: str, project: Project, sandbox: Sandbox, account: Account
@@ -138,7 +140,7 @@ def test_a_state_that_is_taken_away_while_a_run_goes_on_stops_it(
     people(project, 2)
     assert project.run().code == 0
     assert project.command("state", "backup", "p.yaml", "--to", "kept.db").code == 0
-    people(project, 40)
+    people(project, 20)
     sandbox.set_options(latency_s=0.3)
     sandbox.reset_calls()
     running = project.start("run", "p.yaml", "--json")
@@ -150,7 +152,7 @@ def test_a_state_that_is_taken_away_while_a_run_goes_on_stops_it(
     done = ended(running)
     assert (done.code, done.json["status"]) == (1, "failed")
     assert "the state was deleted or replaced while it was used: nothing more is sent" in done.stderr
-    assert len(account.leads) < 40
+    assert len(account.leads) < 20
     if what == "replaced":  # the journal of the file before lies beside it
         journal = project.state.with_name("kartra.db-wal")
         refused = project.run()
@@ -164,7 +166,7 @@ def test_a_state_that_is_taken_away_while_a_run_goes_on_stops_it(
 def test_one_state_reached_by_a_link_is_one_state(
     project: Project, sandbox: Sandbox, account: Account
 ) -> None:
-    people(project, 30)
+    people(project, 12)
     path = project.pipeline(POINTS, kartra="workers: 1")
     other = project.folder / "other"
     other.mkdir()
@@ -178,7 +180,7 @@ def test_one_state_reached_by_a_link_is_one_state(
     refused = project.command("run", "other/p.yaml", "--json")
     assert (refused.code, running.poll()) == (5, None)
     assert ended(running).code == 0
-    assert scores(account) == {10: 30}
+    assert scores(account) == {10: 12}
 
 
 def test_what_was_seen_of_a_state_names_nobody_and_is_its_owners_alone(

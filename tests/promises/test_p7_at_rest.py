@@ -15,9 +15,9 @@ import pytest
 
 from connectors.kartra.sandbox import Account, Sandbox
 from tests.conftest import LOAD, Project, Result, contact
+from tests.full import IS_FULL
 from tests.warm_start import COMMAND
 
-IS_FULL = os.environ.get("KARTRA_SYNC_FULL") == "1"
 PULL = "pull: {into: deep/er/tables.db, leads: {state: true}}\n"
 WRITING = (
     ("run", "p.yaml"),
@@ -62,6 +62,7 @@ def open_to_others(folder: Path, *, apart: Iterable[str]) -> list[str]:
     )
 
 
+@pytest.mark.full(but=["0"])
 @pytest.mark.parametrize("umask", [0o000, 0o077])
 def test_p7_what_every_verb_writes_is_its_owners_alone_whatever_the_umask(
     umask: int, project: Project, sandbox: Sandbox

@@ -306,10 +306,18 @@ def test_a_quote_that_is_never_closed_ends_the_reading_and_is_located():
     )
 
 
-def test_an_endless_cell_is_refused_before_it_fills_the_memory(tmp_path):
+@pytest.mark.parametrize(
+    ("swallowed", "told"),
+    [
+        (b"bob@example.org," + b"y" * 60 + b"\n", "more than 16777216 characters in a cell"),
+        (b"bob@example.org,y\n", "a record without an end; is a quote missing"),
+    ],
+    ids=["too many characters", "too many lines"],
+)
+def test_an_endless_cell_is_refused_before_it_fills_the_memory(tmp_path, swallowed, told):
     path = tmp_path / "endless.csv"
-    path.write_bytes(b'Email,Note\nann@example.org,"x\n' + b"bob@example.org,y\n" * 1_000_000)
-    with pytest.raises(SourceError, match=r"endless\.csv, line 2: more than 16777216 characters in a cell"):
+    path.write_bytes(b'Email,Note\nann@example.org,"x\n' + swallowed * 510_000)
+    with pytest.raises(SourceError, match=rf"endless\.csv, line 2: {told}"):
         list(open_csv(path).chunks())
 
 
