@@ -23,8 +23,8 @@ def normal_cell(cell: str) -> str:
     cell = cell.strip()
     if not cell.isascii():
         cell = unicodedata.normalize("NFC", _AROUND.sub("", cell).translate(_INSIDE))
-    if cell[:1] in ("'", "="):
-        cell = _without_guard(cell)
+    if cell[:1] in ("'", "=") and (bare := _without_guard(cell)) != cell:
+        return normal_cell(bare)  # what stood within may be wrapped again
     return cell
 
 

@@ -4,7 +4,7 @@ import unicodedata
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.contacts.normalise import normal_cell
@@ -59,6 +59,7 @@ def test_marks_and_what_nobody_sees_are_no_part_of_a_cell(cell: str, normal: str
 
 
 @given(column=st.lists(st.text(st.sampled_from("'=\"+-@0a \u200b\u00ad\u200e\u0301\n"), max_size=6)))
+@example(column=['\'=""', '="\u200e"'])
 def test_a_normal_cell_is_the_same_in_a_column(column: list[str]) -> None:
     normal = [normal_cell(cell) for cell in column]
     assert normal_texts(pa.array(column, pa.string())).to_pylist() == normal
