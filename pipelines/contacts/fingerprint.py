@@ -131,3 +131,4 @@ def mapping_modules() -> Iterator[Path]:
     rooms = Path(__file__).parents[1]
     for room in MAPPING_ROOMS:
         yield from sorted((rooms / room).rglob("*.py"))
+    yield rooms.parent / "connectors" / "unseen.py"  # which characters are no part of a cell

@@ -604,7 +604,9 @@ class Play(RuleBasedStateMachine):
         for key, one in due.items():
             if one.base is not None and lead.get("id") == one.base.lead_id:
                 return key
-        return ELSEWHERE if self.model.unsure and call.commands == ("get_lead",) else None
+        # By id: the first lead that was created is read back, because it shows the mode of the App.
+        is_read = call.commands == ("get_lead",) and (self.model.unsure or "id" in lead)
+        return ELSEWHERE if is_read else None
 
     def _check_counters(self, ran: Ran, due: dict[str, Due], *, strict: bool) -> None:
         assert ran.said is not None

@@ -94,7 +94,9 @@ def test_a_few_that_come_back_as_sent_let_the_others_go(project: Project, sandbo
     assert (done.code, done.json["leads"]["created"]) == (0, 7), done.stderr
     assert "canary: 3 leads were sent first and came back as sent" in done.json["notes"]
     first = [call.commands[0] for call in sandbox.calls if call.commands[0] in ("create_lead", "get_lead")]
-    assert first == ["create_lead"] * 3 + ["get_lead"] * 3 + ["create_lead"] * 4
+    # one of the three is read for the mode that it shows, and all of them to be compared
+    assert sorted(first[:7]) == ["create_lead"] * 3 + ["get_lead"] * 4
+    assert first[7:] == ["create_lead"] * 4
     assert len(writes(sandbox)) == 7
 
 

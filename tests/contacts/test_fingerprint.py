@@ -11,6 +11,9 @@ from pipelines.shipped import ROOT
 
 HARMLESS = {
     ("connectors.errors", "ConfigError"): "it stops everything",
+    ("connectors.errors", "lines_of"): "how a fault is written",
+    ("connectors.unseen", "SOFT"): "hashed with the rooms",
+    ("connectors.unseen", "without_unseen"): "hashed with the rooms",
     ("connectors.kartra", "commands"): "calls, which are made of a change and not of a record",
     ("connectors.kartra.clock", "zone_of"): "the zone of a pull",
     ("connectors.kartra.commands", "Action"): "a call",
