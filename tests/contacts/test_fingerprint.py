@@ -11,6 +11,9 @@ from pipelines.shipped import ROOT
 
 HARMLESS = {
     ("connectors.errors", "ConfigError"): "it stops everything",
+    ("connectors.errors", "Lines"): "how a fault is written",
+    ("connectors.sources.files.url_kinds", "fault_of_url"): "it stops everything",
+    ("connectors.unseen", "MARKS"): "hashed with the rooms",
     ("connectors.errors", "lines_of"): "how a fault is written",
     ("connectors.unseen", "SOFT"): "hashed with the rooms",
     ("connectors.unseen", "without_unseen"): "hashed with the rooms",
