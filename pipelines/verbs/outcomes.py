@@ -50,9 +50,8 @@ def outcomes_of(
             found = store.outcomes.of_run(run_id)
         else:
             return
-        for one in found:
-            outcome = _outcome(one)
-            if kind in (None, outcome.outcome) and run_id in (None, one.run_id):
+        for outcome in map(outcome_in_words, found):
+            if kind in (None, outcome.outcome) and run_id in (None, outcome.run_id):
                 yield outcome
 
 
@@ -98,7 +97,8 @@ def _normal(config: PipelineConfig, key: str) -> str:
     return normal_key(key, by_address=config.load.key.column is None)
 
 
-def _outcome(one: LeadOutcome) -> Outcome:
+def outcome_in_words(one: LeadOutcome) -> Outcome:
+    """The outcome by the words that people and programs read, and what was sent by names."""
     outcome = word_of(one.outcome)
     if one.outcome == "recovered":  # of a run that was killed: a later one read back what had landed
         outcome = _landed(one)

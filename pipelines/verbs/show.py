@@ -13,7 +13,7 @@ from pipelines.pages.run_page import REFUSED_SHOWN, NotSent, RunReport, run_page
 from pipelines.private_file import open_private
 from pipelines.state.runs import Run
 from pipelines.state.store import Store
-from pipelines.verbs.outcomes import Outcome, outcomes_of, run_named
+from pipelines.verbs.outcomes import Outcome, outcome_in_words, run_named
 from pipelines.verbs.reading import store_of
 from pipelines.words.outcomes import HELD_BACK, INVALID, REFUSED, WAITING, in_words
 
@@ -43,9 +43,9 @@ def report_of(config: PipelineConfig, name: str | None, *, show: bool) -> RunRep
     with store_of(config) as store:
         run_id = run_named(store, config, name)
         run = _run(store, config, run_id) if run_id else None
-    if run is None:
-        raise ConfigError(f"{config.path.name} has not been run yet")
-    return _report(config, run, show=show)
+        if run is None:
+            raise ConfigError(f"{config.path.name} has not been run yet")
+        return _report(config, store, run, show=show)
 
 
 def write_page(report: RunReport, path: Path | None) -> None:
@@ -58,12 +58,12 @@ def _run(store: Store, config: PipelineConfig, run_id: str) -> Run | None:
     return next((run for run in store.runs.last(config.pipeline, 10_000) if run.run_id == run_id), None)
 
 
-def _report(config: PipelineConfig, run: Run, *, show: bool) -> RunReport:
+def _report(config: PipelineConfig, store: Store, run: Run, *, show: bool) -> RunReport:
     summary: Mapping[str, Any] = json.loads(run.summary) if run.summary else {}
     sent: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     shown: list[NotSent] = []
-    for outcome in outcomes_of(config, run.run_id, None, None):
+    for outcome in map(outcome_in_words, store.outcomes.of_run(run.run_id)):
         sent.update(outcome.sent)
         if outcome.outcome in DID_NOT_GET_THROUGH:
             reasons[mask_text(outcome.reason or "")] += 1
