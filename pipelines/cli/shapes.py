@@ -479,6 +479,10 @@ class Report(TypedDict):
     rows: list[list[Any]]
 
 
+class TablesPage(TypedDict):
+    page: str
+
+
 class ExportedTable(TypedDict):
     table: str
     file: str
@@ -611,7 +615,7 @@ SHAPES: Mapping[str, tuple[int, Any]] = {
     "plans": (1, SavedPlans | ShownPlan),
     "reconcile": (1, Reconciled),
     "rejects": (2, Rejects | Written),
-    "report": (1, Report),
+    "report": (1, Report | TablesPage),
     "reports": (1, Reports),
     "resolve": (1, Resolved),
     "retry": (1, Run),

@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from pipelines.pages.template import page
 
-TEMPLATES = Path(__file__).parent
 REFUSED_SHOWN = 500
 """Rows of a page; the rest is counted, and the verb `rejects` writes all of them."""
 
@@ -75,18 +72,4 @@ def with_shares(counts: Sequence[tuple[str, int]]) -> tuple[Count, ...]:
 
 
 def run_page(report: RunReport) -> str:
-    """One file of HTML: no script, nothing from elsewhere, and it prints on A4."""
-    return _template("run_page.html").render(report=report)
-
-
-@cache
-def _template(name: str) -> Template:
-    # Every value is escaped, whatever it looks like: names of people, of tags, Kartra's own words.
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
+    return page("run_page.html", report=report)

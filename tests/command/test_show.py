@@ -1,15 +1,12 @@
 """`show`: what a run did, on a terminal and as a page that escapes everything and names nobody."""
 
-import shutil
-import subprocess
 from collections.abc import Iterator
-from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
 from connectors.kartra.sandbox import Account, Sandbox
 from tests.conftest import Project, contact
+from tests.pages import NEEDS_BROWSER, Page, browse
 
 LOAD = """
 source: {csv: contacts.csv}
@@ -19,24 +16,6 @@ tags: [Imported, {column: Tags, split: ";"}]
 consent: {attested: "sign-up form, 2025"}
 """
 HOSTILE = "<script>alert(1)</script>"
-
-
-class Page(HTMLParser):
-    """The tags of a page, its words, and what it would fetch."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.fetched: list[str] = []
-        self.words = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.fetched += [f"{name}={value}" for name, value in attrs if name in ("src", "href", "onload")]
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
 
 
 @pytest.fixture
@@ -94,7 +73,7 @@ def test_a_run_is_named_by_its_beginning_and_none_is_an_error(ran: Project) -> N
     assert ran.command("show", "p.yaml", "nonesuch").code == 2
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a browser: apt-get install chromium")
+@NEEDS_BROWSER
 def test_a_browser_shows_it_without_a_complaint_and_prints_it(ran: Project) -> None:
     assert ran.command("show", "p.yaml", "--html", "run.html").code == 0
     done = browse(ran.folder, "--dump-dom", "--enable-logging=stderr")
@@ -104,15 +83,18 @@ def test_a_browser_shows_it_without_a_complaint_and_prints_it(ran: Project) -> N
     assert (ran.folder / "run.pdf").read_bytes().startswith(b"%PDF")
 
 
-def browse(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        "chromium",
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={folder / 'browser'}",
-    ]
-    address = (folder / "run.html").as_uri()
-    return subprocess.run(
-        [*command, *options, address], cwd=folder, capture_output=True, text=True, check=True, timeout=120
-    )
+@pytest.mark.full
+def test_a_page_of_a_hundred_thousand_stays_under_a_megabyte(project: Project) -> None:
+    """Three seconds are what it may take on a quiet machine: `pytest --durations` tells."""
+    with Sandbox(Account(tags=["Imported"])) as sandbox:
+        project.aim(sandbox)
+        project.pipeline(LOAD + "guards: {max_failed: 100%}\n")
+        spoilt = ({**contact(number), "Email": f"lead {number}", "Tags": ""} for number in range(99_999))
+        project.contacts([{**contact(0), "Tags": ""}, *spoilt])
+        assert project.run("--yes").code == 3
+        done = project.command("show", "p.yaml", "--html", "run.html")
+    assert done.code == 0
+    assert (project.folder / "run.html").stat().st_size < 1_000_000
+    page = Page((project.folder / "run.html").read_text(encoding="utf-8"))
+    assert "of 100,000 read" in page.words
+    assert "And 99,499 more." in page.words
