@@ -18,7 +18,8 @@ _NOTHING, _OPEN, _FOREIGN = 0, 27, 28
 _CLASSES = 29
 _OTHER_SCRIPTS = (*range(0xD0, 0xD2), *range(0xE3, 0xEA))
 """First bytes of Cyrillic, Japanese and Chinese in UTF-8."""
-_SPACES_THERE = ("\u3000", "\u300c", "\u3010")
+_MARKS_THERE = tuple(chr(one) for one in range(0x3000, 0xA000) if not chr(one).isalnum())
+"""Spaces, stops and brackets of these scripts, behind which anything may follow."""
 
 
 def _class_of_bytes() -> npt.NDArray[np.int32]:
@@ -44,7 +45,7 @@ class Beginnings:
         shape = (_CLASSES,) * _HEAD_BYTES
         may = np.zeros(shape, dtype=np.bool_)
         may[_OPEN] = True
-        foreign = {self._code(text) for text in _SPACES_THERE}
+        foreign = {self._code(text) for text in _MARKS_THERE}
         for phrase in phrases:
             if not phrase.isascii():
                 foreign |= {self._code(phrase), self._code(phrase.upper())}

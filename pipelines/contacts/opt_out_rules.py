@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from pipelines.contacts.pleas import is_of_another_channel, is_pending, is_unconfirmed, pleads
+from pipelines.contacts.pleas import (
+    denies_mail,
+    is_of_another_channel,
+    is_pending,
+    is_unconfirmed,
+    permits_mail,
+    pleads,
+    takes_back,
+)
 from pipelines.words import opting_out as words
 from pipelines.words.folding import folded
 from pipelines.words.opting_out import phrases
@@ -98,21 +106,34 @@ _RECEIVES_HEADER = re.compile(
     rf"(?<!\w)(?:{_pattern(phrases(words.RECEIVES))}) (?:.* )?(?:{_pattern(phrases(words.RECEIVED))})(?!\w)"
 )
 _ABOUT_MAIL_HEADER = re.compile(rf"(?<!\w)(?:{_pattern(phrases(words.ABOUT_MAIL))})(?!\w)")
-_NOT_A_WISH = words.NO_CONSENT | words.NO_STATUS | (words.WHEN_OR_HOW - words.BEHIND - {"via"})
+_NOT_A_WISH = words.NO_CONSENT | words.NO_STATUS | (words.WHEN_OR_HOW - words.BEHIND - {"via", "frequency"})
 _DENIES_HEADER = re.compile(
     r"(?<!\w)(?:do not|don t|dont|never|stop|block\w*)(?: \w+){0,2} (?:(?:e ?)?mails?|contact|process)(?!\w)"
 )
 _NOTES_HEADER = re.compile(rf"(?<!\w)(?:{_pattern(phrases(NOTES))})(?!\w)")
+_FORBIDS = re.compile(r"(?:please )?(?:do not|don t|dont|never|stop)(?!\w)")
+_TWICE_NO_HEADER = re.compile(
+    r"(?:is |was )?(?:not|never|nicht|non|no|pas|nie|niet|nao) "
+    rf"(?:{_pattern([*_CLEAR, *phrases(words.NEGATIVE)])})(?!\w)"
+)
+"""`Not unsubscribed`: a no there says what a yes says elsewhere."""
 _POSITIVE_HEADER = re.compile(rf"(?<!\w)(?:{_pattern(phrases(words.POSITIVE))})(?!\w)")
 _NEGATIVE_HEADER = re.compile(rf"(?<!\w)(?:{_pattern([*_CLEAR, *phrases(words.NEGATIVE)])})(?!\w)")
 _GONE_HEADER = re.compile(
-    rf"(?:(?:is|was|email|mail|contact|subscriber|user) )*(?:{_pattern(_SHORT)})"
+    r"(?:(?:is|was|email|mail|contact|subscriber|user|account|member|customer|client|person|profile) )*"
+    rf"(?:{_pattern(_SHORT)})"
     r"(?: (?:at|on|date|time|since|datum|fecha|data))?"
 )
-_YES_SIGNS, _NO_SIGNS = frozenset("✓✔☑✅🗸"), frozenset("✗✘❌✖☒⛔🚫")
+_OF_AN_ORDER = re.compile(r"cancel(?!lat)")
+"""`Cancelled` is said of orders; Italian `cancellato` of people."""
+_YES_SIGNS = frozenset("✓✔☑✅🗸👍🟢○◯●⭕")
+_FORBIDDEN_SIGNS = frozenset("⛔🚫🛑🔕📵☒")
+"""A yes under a header of opting out, a no under one of consent."""
+_NO_SIGNS = _FORBIDDEN_SIGNS | frozenset("✗✘❌✖×✕👎🔴☐□⬜◻")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|^\d{1,2} \d{1,2} \d{2,4}\b|^1\d{9}(?:\d{3})?$")
 _NO_MOMENT = re.compile(r"0000 00 00|1970 01 01|0001 01 01|1900 01 0[01]")
-_BETWEEN_NAMES = re.compile(r"[,;|\n]+")
+_BETWEEN_NAMES = re.compile(r"[,;|\n]+|:::")
+_ENDS_UNMISTAKABLY = re.compile(rf"(?<!\w)(?:{_pattern(phrases(words.UNMISTAKABLE))})$")
 
 
 def _together() -> dict[str, str]:
@@ -166,6 +187,8 @@ def header_of(name: str) -> Header:
 
 
 def _about_mail(text: str, said: frozenset[str]) -> Header | None:
+    if _TWICE_NO_HEADER.match(text) and not _IS_CLEAR.match(text):
+        return Header(Kind.POSITIVE)
     is_negative = _is_negative(text, said)
     if is_negative and said & words.COUNTS:
         return Header(Kind.NEGATIVE, is_count=True)
@@ -176,19 +199,23 @@ def _about_mail(text: str, said: frozenset[str]) -> Header | None:
     if _is_status(said):
         is_yes_or_no = bool(said & words.YES_OR_NO or _POSITIVE_HEADER.search(text))
         return Header(Kind.STATUS, is_yes_or_no)
-    about_consent = _POSITIVE_HEADER.search(text) or _RECEIVES_HEADER.search(text)
+    about_consent = _POSITIVE_HEADER.search(text) or _RECEIVES_HEADER.search(text) or permits_mail(text)
     is_consent = about_consent or text.removeprefix("is ") in words.ACTIVE
+    if said & words.PLACES and "mailing" in said:
+        return None
     if is_consent and not said & words.WHEN_OR_HOW and text.split()[-1] not in words.BEHIND:
         return Header(Kind.POSITIVE)
     # What else stands under `Stop` is what is to stop, a sequence say.
-    is_gone = text == "stop" or (_GONE_HEADER.fullmatch(text) and "cancel" not in text)
+    is_gone = text == "stop" or (_GONE_HEADER.fullmatch(text) and not _OF_AN_ORDER.search(text))
     if is_gone and text not in words.ACTIVE:
         return Header(Kind.GONE)
     return None
 
 
 def _is_negative(text: str, said: frozenset[str]) -> bool:
-    if _DENIES_HEADER.search(text):
+    if _DENIES_HEADER.search(text) or (denies_mail(text) and not said & _NOT_A_WISH):
+        return True
+    if takes_back(text) and not said & words.NO_CONSENT:
         return True
     if _NEGATIVE_HEADER.search(text) or (said & words.LAWS and _ERASED_HEADER.search(text)):
         return True
@@ -217,7 +244,9 @@ def verdict(header: Header, cell: str) -> Verdict:
             is_no = text in words.TRUE or is_moment(text) or bool(_YES_SIGNS & set(cell)) or _begins(text)
         case Kind.POSITIVE:
             refused = text in words.FALSE and text not in words.UNKNOWN - {"none"}
-            is_denied = text.partition(" ")[0] in words.NEGATORS and text not in words.UNKNOWN
+            first, _, rest = text.partition(" ")
+            is_denied = first in words.NEGATORS or (first == "0" and rest.isalpha())
+            is_denied = is_denied and text not in words.UNKNOWN
             is_no = (
                 refused
                 or is_denied
@@ -227,17 +256,17 @@ def verdict(header: Header, cell: str) -> Verdict:
                 or bool(_IS_STATUS_NO.match(text))
             )
             is_no = is_no or is_unconfirmed(text) or is_pending(text) or text == "left"
-            is_no = is_no or text.startswith(("do not", "don t"))
+            is_no = is_no or _FORBIDS.match(text) is not None or _is_erased(text)
         case Kind.STATUS:
             return _status(header, text, cell)
         case Kind.NAMES:
-            is_no = any(_IS_CLEAR.fullmatch(folded(name)) for name in _BETWEEN_NAMES.split(cell))
+            is_no = any(_is_name_of_no(folded(name)) for name in _BETWEEN_NAMES.split(cell))
         case Kind.BUSINESS:
             is_no = bool(_STARTS_UNMISTAKABLY.match(text)) and bool(_IS_CLEAR.match(text))
         case Kind.ABOUT_MAIL:
             is_no = (
                 text.partition(" ")[0] in words.EXPLICIT_NO or bool(_NO_SIGNS & set(cell)) or _begins(text)
-            )
+            ) or _FORBIDS.match(text) is not None
         case Kind.NOTES:
             is_no = (_begins(text) or _unmistakable(text) or pleads(text)) and not is_of_another_channel(text)
         case Kind.STATE:
@@ -245,6 +274,14 @@ def verdict(header: Header, cell: str) -> Verdict:
         case Kind.OTHER:
             is_no = _begins(text) and not is_of_another_channel(text)
     return Verdict.NO if is_no else Verdict.NOTHING
+
+
+def _is_name_of_no(text: str) -> bool:
+    """Whether a tag says it: nothing else, or what it is a tag of before it, as `Newsletter - opted out`."""
+    if _IS_CLEAR.fullmatch(text):
+        return True
+    ending = _ENDS_UNMISTAKABLY.search(text)
+    return ending is not None and not _NEGATED.search(text[: ending.start()])
 
 
 def _status(header: Header, text: str, cell: str) -> Verdict:
@@ -268,6 +305,11 @@ def _is_no_of_status(header: Header, text: str) -> bool:
         return True
     is_refused = _IS_STATUS_NO.match(text) or _SERVER_REFUSED.match(text)
     return bool(is_refused) or is_unconfirmed(text) or pleads(text)
+
+
+def _is_erased(text: str) -> bool:
+    """Whether an answer to a question of consent says that the person is to be forgotten."""
+    return _ERASED_HEADER.search(text) is not None
 
 
 def _unmistakable(text: str) -> bool:
@@ -294,7 +336,7 @@ def _begins(text: str) -> bool:
 def _is_filled(text: str, cell: str) -> bool:
     """Whether something stands there that is neither a no, nor the opposite, nor an address of a page."""
     if not text:
-        return bool(_YES_SIGNS & set(cell))
+        return bool((_YES_SIGNS | _FORBIDDEN_SIGNS) & set(cell))
     if text in words.FALSE or _NO_MOMENT.match(text) or "://" in cell:
         return False
     if text.replace(" ", "").strip("0") == "":

@@ -11,6 +11,8 @@ from pipelines.words.opting_out import OTHER_CHANNELS, phrases
 
 WINDOW = 7
 """Words that belong together: between the denial and the mail that is not wanted."""
+DENIED = 6
+"""Words from a denial to the mail in a header, and one more."""
 _MAY_PLEAD = (
     "mail|news|list|lijst|verteil|werb|lettre|courriel|publici|pubbl|pub|corr|bolet|comunica|messag|mensa|propag"
     "|nieuws|reclam|biulet|reklam|wiadomo|market|advert|promo|databa|datenb|stop|remov|delet|eras|subscr|opt|abmeld"
@@ -28,6 +30,9 @@ _NEGATION, _WISH, _MAIL = _one_of(words.NEGATION), _one_of(words.WISH), _one_of(
 _LIST, _REMOVE = _one_of(words.LIST), _one_of(words.REMOVE)
 _CONFIRM, _UNCONFIRMED, _NOT_YET = map(_one_of, (words.CONFIRM, words.UNCONFIRMED, words.NOT_YET))
 _SENT = _one_of(words.SENT)
+_DENIAL, _REFUSES, _PERMITS = map(_one_of, (words.DENIAL, words.REFUSES, words.PERMITS))
+_SENDING, _CONSENT = _one_of(words.SENDING), _one_of(words.CONSENT)
+_NUMBERS = [[one] for one in words.OF]
 _ASKED = re.compile(rf"\b(?:{words.ASKED})")
 _CHANNEL = "|".join(sorted(OTHER_CHANNELS))
 _BY_CHANNEL = re.compile(rf"\b(?:by|via|per|par|por|over|on the|on|am|al|po|przez|door|tel) (?:{_CHANNEL})\b")
@@ -43,6 +48,28 @@ def pleads(text: str) -> bool:
         return True
     removed = _places(_REMOVE, said)
     return bool(removed) and any(abs(one - two) < WINDOW for one in removed for two in _places(_LIST, said))
+
+
+def denies_mail(header: str) -> bool:
+    """Whether a folded header is itself a no to mail: `Kein Mailing`, `I do not want to hear from you`."""
+    said = header.split()
+    mail = [*_places(_MAIL, said), *_places(_SENDING, said)]
+    denied = [at for at in _places(_DENIAL, said) if said[at + 1 : at + 2] not in _NUMBERS]
+    denied += [at + 1 for at in range(len(said) - 1) if f"{said[at]} {said[at + 1]}" == "can t"]
+    return any(0 < at - no < DENIED for no in denied for at in mail)
+
+
+def takes_back(header: str) -> bool:
+    """Whether a folded header is of a refusal: `Rifiuta comunicazioni`, `Removed from list`."""
+    said = header.split()
+    of = [place for one in (_MAIL, _SENDING, _LIST, _CONSENT) for place in _places(one, said)]
+    return any(0 < abs(at - no) < DENIED for no in _places(_REFUSES, said) for at in of)
+
+
+def permits_mail(header: str) -> bool:
+    """Whether a folded header says that mail is allowed: `Contact allowed`, `Permite contacto`."""
+    said = header.split()
+    return bool(_places(_PERMITS, said)) and bool(_places(_MAIL, said))
 
 
 def is_unconfirmed(text: str) -> bool:

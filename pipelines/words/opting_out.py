@@ -55,6 +55,7 @@ CLEAR = {
         |opposee|stop mail*|stop pub|adresse invalide|email invalide|consentement retire*
         |consentement refuse*|consentement revoque*|a refuse|signale comme spam|signalement spam
         |non distribue*|non delivre*
+        |plus abonne*|plus inscrit*|plus interesse*
         |npai|boite pleine|destinataire inconnu""",
     "es": """dado de baja|dada de baja|dados de baja|se dio de baja|darse de baja|dar de baja|baja de *
         |baja voluntaria
@@ -99,7 +100,8 @@ CLEAR = {
         |skrzynka pelna|uzytkownik nieznany""",
     "others": """配信停止*|購読解除*|登録解除*|配信不可|配信拒否|受信拒否|受信不可|退会*
         |avregistrerad*|avanmald*|avprenumer*|avmeld*|frameld*
-        |afmeldt|odhlas*|отписан*|отписал*|отписка*|не писать|не беспокоить|отказ от *|жалоба*""",
+        |afmeldt|odhlas*|отписан*|отписал*|отписка*|не писать|не беспокоить|отказ от *|жалоба*
+        |退订*|取消订阅*|拒收|leiratkoz*|dezabon*|abonelikten cik*""",
 }
 SHORT = {
     "en": """abuse|dnc|subscription cancel*|cancelled subscription*|canceled subscription*|spam|spammed
@@ -107,28 +109,29 @@ SHORT = {
         |disabled|deactivated|deleted|rejected|refused|declined|denied|withdrawn|withdrew|revoked
         |invalid|banned|barred|suspended|stopped|dropped|unreachable|erased|gdpr delet*|gdpr eras*
         |forgotten|deceased|quarantin*|excluded|not interested|not active|no longer active
-        |expired|redacted|anonymi*|erasure request*|deletion request*|data deletion""",
+        |refusal|denial|expired|redacted|anonymi*|erasure request*|deletion request*|data deletion""",
     "de": """gesperrt|geblockt|blockiert|gekundigt|gekuendigt|geloscht|geloescht|inaktiv|entfernt
         |archiviert
         |deaktiviert|ungultig|ungueltig|abgelehnt|bereinigt|stillgelegt|verweigert|zuruckgezogen
         |zurueckgezogen|unerwunscht|storniert|ausgeschlossen|verstorben|gestoppt
+        |verweigerung|ablehnung|loschung|loeschung|loschantrag|loeschantrag
         |anonymisiert|abgelaufen|erloschen""",
     "fr": """bloque*|refuse|refusee|inactif|inactive|supprime|supprimee|archive|archivee|annule|annulee
         |revoque|revoquee|resilie|resiliee|desactive|desactivee|invalide|exclu|exclue|nettoye|nettoyee
         |retire|retiree|injoignable|indesirable|decede|decedee|rejete|rejetee
-        |efface*|anonymise*|perime*|expire*""",
+        |refus|effacement|efface*|anonymise*|perime*|expire*""",
     "es": """de baja|bloquead*|excluid*|inactiv*|revocad*|eliminad*|cancelad*|archivad*|rechazad*
         |anulad*|suprimid*|desactivad*|invalid*|borrad*|depurad*|retirad*|fallecid*
-        |denegad*|negad*|caducad*|expirad*|anonimizad*""",
+        |rechazo|denegad*|negad*|caducad*|expirad*|anonimizad*""",
     "it": """cancellat*|bloccat*|inattiv*|revocat*|rimoss*|archiviat*|eliminat*|rifiutat*|negat*|esclus*
         |soppress*|disattivat*|annullat*|ritirat*|non valid*|respint*|deceduto|deceduta
-        |scadut*|anonimizzat*""",
+        |rifiuto|scadut*|anonimizzat*""",
     "pt": """bloquead*|inativ*|inactiv*|removid*|excluid*|revogad*|cancelad*|arquivad*|rejeitad*|eliminad*
         |recusad*|apagad*|suprimid*|desativad*|invalid*|falecid*|retirad*
-        |negad*|expirad*|anonimizad*""",
+        |recusa|negad*|expirad*|anonimizad*""",
     "nl": """geblokkeerd|inactief|opgezegd|verwijderd|ingetrokken|geweigerd|gearchiveerd|geannuleerd
         |opgeschoond|uitgeschakeld|gedeactiveerd|ongeldig|gestopt|overleden|uitgesloten
-        |geanonimiseerd|verlopen""",
+        |weigering|geanonimiseerd|verlopen""",
     "pl": """zablokowan*|nieaktywn*|usuniet*|wycofan*|anulowan*|odrzucon*|zarchiwizowan*|wylaczon*
         |niewazn*
         |oczyszczon*|cofniet*|dezaktywowan*|wykluczon*|zmarl*
@@ -154,13 +157,14 @@ FALSE = frozenset(
         """no|n|false|f|0|off|none|null|never|na|n a|nil|nan|not set|unset|undefined|nein|non|nee|neen|nie
         |nao|ne|nei|nej|falsch|faux|falso|falsa|onwaar|falsz|いいえ|нет|nessuno|ninguno|nenhum|aucun|aucune
         |geen|keine|keiner|brak|no bounce|no bounces|not unsubscribed|not bounced|not blocked|0 0|00
-        |0000 00 00|0000 00 00 00 00 00|unchecked|disallowed|unknown"""
+        |0000 00 00|0000 00 00 00 00 00|unchecked|disallowed|unknown|nope|nah|ei|nem|hayir|否|uit|aus
+        |unticked|not ticked|not checked|not selected|unselected|deselected"""
     )
 )
 TRUE = frozenset(
     phrases(
         """yes|y|true|t|1|on|x|ja|j|oui|o|si|s|sim|tak|wahr|vrai|verdadero|vero|verdadeiro|waar|prawda|はい
-        |да|checked|1 0|yep"""
+        |да|checked|1 0|yep|yeah|ano|igen|evet|kylla|hai|是|ticked|selected"""
     )
 )
 """Words folded; a tick alone folds to nothing and stands for yes, too."""
@@ -176,10 +180,19 @@ MAIL = frozenset(("email", "emails", "mail", "mails", "newsletter"))
 NO_STATUS = frozenset(
     phrases(
         """link|url|uri|token|hash|key|page|count|counts|number|num|total|rate|score|clicks|html|code
-        |template|guid|uuid|href|footer|percent"""
+        |template|guid|uuid|href|footer|percent|photo|photos|foto|fotos|image|images|video|medical|parental
+        |waiver"""
     )
 )
-"""Headers with one of these hold what goes into a mail or what was counted."""
+"""Headers with one of these hold what goes into a mail, what was counted, or a consent to something else."""
+PLACES = frozenset(
+    phrases(
+        """street|strasse|rue|calle|city|town|stadt|ort|ville|ciudad|citta|cidade|plaats|miasto|state|province
+        |provinz|region|country|land|pays|pais|zip|plz|postcode|address|adresse|direccion|indirizzo|endereco
+        |adres|line|county"""
+    )
+)
+"""Of a postal address, as `Mailing Country`, whose cell `NO` is Norway."""
 WHEN_OR_HOW = frozenset(
     phrases(
         """date|dates|time|timestamp|datetime|ip|source|method|id|type|reason|version|form|when|by
@@ -195,15 +208,16 @@ BUSINESS = frozenset(
         |prenom|nombre|apellido|apellidos|nome|cognome|sobrenome|voornaam|achternaam|imie|nazwisko|city
         |town|stadt|ort|ville|ciudad|citta|cidade|plaats|miasto|street|address|strasse|rue|calle|country
         |land|pays|pais|company|firma|organization|organisation|business|empresa|societe|azienda|bedrijf
-        |title|username|login|website"""
+        |title|username|login|website|source|sources|origin|utm|campaign|medium|referrer|landing|quelle
+        |herkunft"""
     )
 )
 """Headers of names, places and sales: a SHORT word there is a name, or said of a sale."""
 
-STATUS = frozenset(
-    ("status", "statut", "estado", "stato", "situacao", "zustand", "etat", "statuss", "state", "stan")
+STATUS_ALONE = frozenset(
+    phrases("status|statut|statuss|статус|stav|durum|allapot|ステータス|状态|状態|κατασταση")
 )
-STATUS_ALONE = frozenset(("status", "statut", "statuss"))
+STATUS = STATUS_ALONE | frozenset(("estado", "stato", "situacao", "zustand", "etat", "state", "stan"))
 OF_A_STATUS = frozenset(
     phrases(
         """email|e|mail|emails|mailing|subscription|subscriptions|subscriber|subscribers|subscribe|opt|in
@@ -219,6 +233,7 @@ ABOUT_MAIL = """email*|mail*|newsletter*|news|marketing|promo*|offers|updates|up
         |reclame|reklam*
         |werb*|publicit*|pubblicit*|publicid*|offres|ofertas|offerte|aanbiedingen|novedades|novidades
         |novita
+        |posted|hear from|informed|notifications
         |nouvelles|contact us|contact you|contact me"""
 """Headers with one of these are about mail, unless it is somebody's address, or what was done with a mail."""
 NO_CONSENT = frozenset(
@@ -232,7 +247,10 @@ NO_CONSENT = frozenset(
     )
 )
 EXPLICIT_NO = frozenset(
-    phrases("no|n|false|f|off|nein|non|nee|neen|nie|nao|ne|nej|nei|falsch|faux|falso|onwaar|never")
+    phrases(
+        """no|n|false|f|off|nein|non|nee|neen|nie|nao|ne|nej|nei|falsch|faux|falso|onwaar|never|nope|nah|ei
+        |nem|hayir|нет|否"""
+    )
 )
 POSITIVE = """doi|reachable|bulk email*|confirmed|email confirmed|email verified|deliverable|zustellbar
         |delivrable|receives|emailable
@@ -255,15 +273,22 @@ POSITIVE = """doi|reachable|bulk email*|confirmed|email confirmed|email verified
         |email marketing|marketing emails|einwilligung*|zustimmung*|einverstand*|zugestimmt|angemeldet
         |abonniert|abonnent|werbung erlaubt|werbeeinwilligung|kontakt erlaubt|mailing erlaubt|werbung
         |dsgvo|abonne*|inscrit*|accepte*|accord|infolettre|rgpd|suscrit*|suscript*|acepta*|boletin
-        |autoriza*|quiere recibir*|iscritt*|accetta*|autorizza*|consenso*|assinante|aceita*|toestemming*
-        |ingeschreven|aangemeld|nieuwsbrief*|akkoord|abonnee|zgod*|subskryb*|zapisan*|biuletyn|rodo|購読
-        |メルマガ*|同意*"""
+        |autoriza*|quiere recibir*|iscritt*|abbonat*|accetta*|autorizza*|consenso*|assinante|aceita*
+        |toestemming*
+        |ingeschreven|aangemeld|geabonneerd|nieuwsbrief*|akkoord|abonnee|zgod*|subskryb*|zapisan*|biuletyn
+        |rodo|購読
+        |メルマガ*|同意*|订阅|nyhetsbrev*|nyhedsbrev*|samtycke*|samtykke*|souhlas*|uutiskirje*|suostumus*
+        |hirlevel*|hozzajarul*|abone|onay|согласие*|рассылка|подписан|подписка"""
 NEGATIVE = """email disabled|mail disabled|marketing disabled|disable email*|disable mail*|invalid*|spam
         |bounce*|blacklist*|excluded from*|exclude from*|never email|never mail|never contact|opt outs
         |block email*|unsub*|exclude|clean time|do not bulk email|do not process|should forget|dnc
         |*quarantin*|*sperre|sperr*|blokkade*|blocco email|blocco mail
         |blocco marketing|abmelde*|abbestell*|erasure request*|deletion request*
-        |removal request*|remove from*|delete from*|right to be forgotten|baja|desubscri*"""
+        |removal request*|remove from*|delete from*|right to be forgotten|baja|desubscri*|fbl|feedback loop*
+        |opt in pending|pending opt in|pending confirmation|confirmation pending|awaiting confirmation
+        |unconfirmed|not confirmed|unverified|zustellfehler*|delivery fail*|delivery error*|non deliver*
+        |*mail error*
+        |erreur de distribution|reason for leaving|leaving reason"""
 CANCELLATION = """cancellazion*|cancelamento*|cancelacion*|rezygnacj*"""
 """Of a subscription where nothing says that it is of something else; a date or a reason is an opting out."""
 LAWS = frozenset(("gdpr", "dsgvo", "rgpd", "avg", "rodo", "lgpd", "ccpa"))
@@ -273,7 +298,9 @@ ERASED = """delet*|eras*|forg*|anonymi*|geloscht|geloescht|losch*|loesch*|efface
 """Beside a law of privacy, in a header: that somebody asked for it."""
 RECEIVES = """receiv*|recib*|receb*|ricev*|ontvang*|otrzym*|erhalt*|bekommt|recoit|recevoir"""
 RECEIVED = """*mail*|newsletter*|correo*|boletin*|nieuwsbrief*|biuletyn*|publicid*|pubblicit*|publicit*
-        |infolettre*|courriel*|noticias|news"""
+        |infolettre*|lettre*|courriel*|noticias|news|offers|offres|ofertas|offerte|aanbiedingen|werbung
+        |reclame
+        |magazin*|bulletin*|rundbrief*"""
 """Headers with a word of both say who gets mail."""
 COUNTS = frozenset(("count", "counts", "number", "num", "total", "anzahl", "nombre", "numero", "aantal"))
 ACTIVE = frozenset(("active", "aktiv", "actif", "activo", "attivo", "ativo", "actief", "aktywny"))
