@@ -14,8 +14,17 @@ from pipelines.contacts.steps.by_library import Shape
 from pipelines.words.countries import country_code
 
 _EXTENSION = re.compile(
-    r"[;,]?\s*(?:ext(?:ension)?|extn|x|durchwahl|dw|poste|int)\.?\s*[0-9]{1,7}\s*$", re.IGNORECASE
+    r"[;,]?\s*(?:ext(?:ension)?|extn|x|durchwahl|dw|poste|int)[.=]?\s*[0-9]{1,7}\s*$", re.IGNORECASE
 )
+_LONGEST = 100
+"""Characters of a number with words around it."""
+_LABEL = re.compile(r"(?:[^\W\d_]+\b[.\s]*)+(?:[.:]\s*|\s)(?=[+(0-9])")
+"""Words before a number, as `Mobile: ` and `tel:`."""
+_REMARK = re.compile(r"\s*[\s(]\(?[^\W\d_][^\d]*$")
+"""Words behind a number, as `(Ann)`."""
+_DIGITS_ALONE = re.compile(r"[\d\s()+./\u00ad\u2010-\u2015-]*")
+_WHOLE_DOUBLE = re.compile(r"(\+?\d{5,})\.0+")
+_DATE = re.compile(r"(?:(?:19|20)\d\d([-/.])\d\d\1\d\d|\d\d([-/.])\d\d\2(?:19|20)\d\d)(?:[ T].*)?")
 
 
 def shape_of(step: PhoneStep) -> Shape:
@@ -59,7 +68,8 @@ def _number(text: str, region: str | None) -> PhoneNumber | None:
     With a country code its length has to be possible, because new ranges appear everywhere. Without one it
     has to be valid in the region before a code is added: else it would become nobody's or somebody else's.
     """
-    if _has_words(text):
+    text = _bare(text)
+    if _has_words(text) or _DATE.fullmatch(text):
         return None
     national = _parsed(text, region)
     if text.lstrip(" (").startswith("+"):
@@ -75,6 +85,28 @@ def _number(text: str, region: str | None) -> PhoneNumber | None:
     return lost if is_lost else None
 
 
+def _bare(text: str) -> str:
+    """A number without the words around it and without the `.0` of a double.
+
+    Words with digits of their own stay, as in `after 5: 0170 1234567`: which of the digits count is unknown.
+    """
+    if len(text) > _LONGEST:
+        return text
+    if whole := _WHOLE_DOUBLE.fullmatch(text):
+        return whole[1]
+    extension = _EXTENSION.search(text)
+    number, behind = (text[: extension.start()], extension[0]) if extension else (text, "")
+    if _is_spelt(number):
+        return text
+    number = _REMARK.sub("", _LABEL.sub("", number.strip(), count=1), count=1)
+    return number + behind if _DIGITS_ALONE.fullmatch(number) else text
+
+
+def _is_spelt(number: str) -> bool:
+    """Whether its letters are keys of a telephone, as in 1-800-FLOWERS."""
+    return number.isupper() and phonenumbers.is_alpha_number(number)
+
+
 def _begins_with_its_code(digits: str, region: str | None) -> bool:
     """Whether a number begins with its country code and lacks the trunk prefix (0) of its country."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region or "")
@@ -86,7 +118,7 @@ def _begins_with_its_code(digits: str, region: str | None) -> bool:
 def _has_words(text: str) -> bool:
     """Whether it holds letters other than telephone keys (1-800-FLOWERS) and those of an extension."""
     number = _EXTENSION.sub("", text)
-    return any(map(str.isalpha, number)) and not phonenumbers.is_alpha_number(number)
+    return any(map(str.isalpha, number)) and not _is_spelt(number)
 
 
 def _parsed(text: str, region: str | None) -> PhoneNumber | None:
