@@ -1,18 +1,18 @@
 """The verb `parked`: what is not sent until somebody acts."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from connectors.kartra.error_types import error_type
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
 from pipelines.cli.screens import parked_operations_table, parked_table, print_table
-from pipelines.operations.journal import Parked as ParkedOperation
-from pipelines.state.refusals import Parked
-from pipelines.verbs.parked import parked_of, what_is_held
+from pipelines.operations.journal import ParkedOperation
+from pipelines.state.refusals import ParkedLead
+from pipelines.verbs.parked import parked_of
 
 
 @click.command(epilog="Example:  kartra-sync parked newsletter.yaml --show")
@@ -23,11 +23,10 @@ def parked(file: Path, *, show: bool, as_json: bool) -> None:
     """What is not sent until somebody acts: unproven effects, refused leads, what is held back."""
     found = parked_of(read_file(file), show=show)
     if as_json:
-        print_json(found.to_json())
+        print_json(asdict(found))
         return
     for held in found.held_back:
-        why = f"{held.type}: {error_type(held.type).explanation}"
-        click.echo(f"held back since {held.opened_at[:19]}: {what_is_held(held)} ({why})")
+        click.echo(f"held back since {held.since[:19]}: {held.what} ({held.type}: {held.reason})")
     if found.operations:
         print_table(parked_operations_table(found.operations))
         _print_next(found.operations, "it", file)
@@ -38,7 +37,7 @@ def parked(file: Path, *, show: bool, as_json: bool) -> None:
         click.echo("nothing")
 
 
-def _print_next(parked: Iterable[Parked | ParkedOperation], what: str, file: Path) -> None:
+def _print_next(parked: Iterable[ParkedLead | ParkedOperation], what: str, file: Path) -> None:
     if any(one.kind == "unproven" for one in parked):
         resolve = f"kartra-sync resolve {quoted(file)} KEY --landed or --not-landed"
         click.echo(f"Not proven: look {what} up in Kartra, then {resolve}")

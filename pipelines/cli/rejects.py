@@ -1,9 +1,10 @@
 """The verb `rejects`: the records that did not get through in a run, on screen or as a file to load again."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from dataclasses import replace as replaced
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,7 +15,7 @@ from pipelines.cli.options import EXACT, FILE, REPLACE, common
 from pipelines.cli.output import print_json, print_json_rows
 from pipelines.cli.screens import print_table, rejects_table
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.verbs.rejects import rejects_of, write_rejects
+from pipelines.verbs.rejects import Reject, RejectedRecord, rejects_of, write_rejects
 
 ROWS_OF_A_TABLE = 1_000
 """A longer list is printed as several tables, whose columns are not as wide all the way."""
@@ -59,17 +60,17 @@ def rejects(
     config = read_file(file)
     word = kind.replace(" ", "_") if kind else None
 
-    def found() -> Iterator[dict[str, Any]]:
+    def found() -> Iterator[RejectedRecord]:
         return rejects_of(config, run, word, new_only=new_only)
 
     if csv_file is not None:
         _write(config, found, csv_file, exact=exact, replace=replace, as_json=as_json)
         return DONE
-    shown = (_shown(row, show=show) for row in found())
+    shown = (_shown(row.reject, show=show) for row in found())
     first = next(shown, None)
-    rows: Iterator[dict[str, Any]] = shown if first is None else chain([first], shown)
+    rows = shown if first is None else chain([first], shown)
     if as_json:
-        print_json_rows("rejects", rows)
+        print_json_rows("rejects", map(asdict, rows))
     elif first is None:
         click.echo("nothing new since the run before" if new_only else "none")
     else:
@@ -77,16 +78,13 @@ def rejects(
     return PARTIAL if new_only and first is not None else DONE
 
 
-def _shown(row: Mapping[str, Any], *, show: bool) -> dict[str, Any]:
-    shown = {name: value for name, value in row.items() if name != "record"}
-    if shown["key"] is not None and not show:
-        shown["key"] = mask_address(shown["key"])
-    return shown
+def _shown(row: Reject, *, show: bool) -> Reject:
+    return row if row.key is None or show else replaced(row, key=mask_address(row.key))
 
 
 def _write(
     config: PipelineConfig,
-    found: Callable[[], Iterator[dict[str, Any]]],
+    found: Callable[[], Iterator[RejectedRecord]],
     csv_file: str,
     *,
     exact: bool,
@@ -104,7 +102,7 @@ def _write(
         click.echo(f"{count:,} records written", err=True)
 
 
-def _print(rows: Iterable[Mapping[str, Any]]) -> None:
+def _print(rows: Iterable[Reject]) -> None:
     left = iter(rows)
     page = list(islice(left, ROWS_OF_A_TABLE))
     while page:

@@ -22,11 +22,12 @@ from pipelines.words.outcomes import in_words
 if TYPE_CHECKING:  # pandas comes with them, and the tables of `runs` need none
     from pipelines.load.cautions import Caution
     from pipelines.operations.job import OperationsPlan
-    from pipelines.operations.journal import Parked as ParkedOperation
-    from pipelines.state.refusals import Parked
+    from pipelines.operations.journal import ParkedOperation
+    from pipelines.state.refusals import ParkedLead
     from pipelines.state.runs import Run
     from pipelines.tables.reports import ReportRows
     from pipelines.verbs.plan import PlanResult
+    from pipelines.verbs.rejects import Reject
     from pipelines.verbs.run import RunResult
 
 CALLS_A_DAY = 20 * 86_400
@@ -165,7 +166,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
     return table
 
 
-def parked_table(leads: Sequence[Parked]) -> Table:
+def parked_table(leads: Sequence[ParkedLead]) -> Table:
     table = Table("key", "lead id", "mode", "what", "since (UTC)", "why")
     for lead in leads:
         table.add_row(
@@ -186,7 +187,7 @@ def parked_operations_table(operations: Sequence[ParkedOperation]) -> Table:
             one.key,
             str(one.row or ""),
             one.mode,
-            one.do,
+            one.operation,
             one.target,
             one.amount or "",
             minute(one.since),
@@ -214,18 +215,17 @@ def report_table(found: ReportRows) -> Table:
     return table
 
 
-def rejects_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def rejects_table(rows: Sequence[Reject]) -> Table:
     table = Table("row", "line", "key", "kind", "type", "reason", "since")
     for row in rows:
-        since = f"{row['since'][:10]}, {row['times']} runs" if row["since"] else "new"
-        kind = in_words(row["kind"])
+        since = f"{row.since[:10]}, {row.times} runs" if row.since else "new"
         table.add_row(
-            str(row["row"]),
-            str(row["line"] or ""),
-            row["key"] or "",
-            kind,
-            row["type"] or "",
-            row["reason"],
+            str(row.row),
+            str(row.line or ""),
+            row.key or "",
+            in_words(row.kind),
+            row.type or "",
+            row.reason,
             since,
         )
     return table

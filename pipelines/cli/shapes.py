@@ -13,10 +13,13 @@ from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict
 
 from pipelines.pages.run_page import RunReport
+from pipelines.verbs.explain import Explained
+from pipelines.verbs.explain_operation import ExplainedOperation
 from pipelines.verbs.outcomes import Outcome
+from pipelines.verbs.parked import Parked
+from pipelines.verbs.rejects import Reject
 
 Status = Literal["succeeded", "partial", "failed", "refused", "interrupted"]
-Word = Literal["refused", "invalid", "held_back", "duplicate", "blocked"]
 
 
 class Failure(TypedDict):
@@ -236,17 +239,6 @@ class StatusOfAll(TypedDict):
     pipelines: list[PipelineStatus]
 
 
-class Reject(TypedDict):
-    row: int
-    line: int | None
-    kind: Word
-    type: str | None
-    reason: str
-    key: str | None
-    since: str | None
-    times: int
-
-
 class Written(TypedDict):
     """With --csv."""
 
@@ -321,46 +313,10 @@ class SentAgain(TypedDict):
     leads: int
 
 
-class ParkedLead(TypedDict):
-    key: str
-    mode: str
-    lead_id: str | None
-    kind: Literal["unproven", "refused", "taken_back"]
-    type: str | None
-    what: str | None
-    reason: str | None
-    since: str
-
-
-class HeldBack(TypedDict):
-    mode: str
-    what: str
-    type: str
-    reason: str
-    since: str
-
-
-class Parked(TypedDict):
-    operations: list[dict[str, Any]]
-    leads: list[ParkedLead]
-    held_back: list[HeldBack]
-
-
 class Resolved(TypedDict):
     resolved: list[str]
     landed: bool
     sent_again: bool
-
-
-class Explain(TypedDict):
-    key: str
-    source: list[dict[str, Any]]
-    source_problem: str | None
-    decision: str | None
-    journal: list[dict[str, Any]]
-    mapped: NotRequired[dict[str, Any] | None]
-    blocked: NotRequired[str | None]
-    states: NotRequired[list[dict[str, Any]]]
 
 
 class DriftLine(TypedDict):
@@ -604,7 +560,7 @@ SHAPES: Mapping[str, tuple[int, Any]] = {
     "demo": (2, Demo),
     "drift": (1, Drift),
     "errors": (1, Errors | ErrorEntry),
-    "explain": (2, Explain),
+    "explain": (2, Explained | ExplainedOperation),
     "export": (1, Export),
     "export-import": (1, ExportImport),
     "init": (2, Init),

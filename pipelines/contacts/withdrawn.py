@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipelines.config.load import LoadConfig
 from pipelines.config.values import Value
-from pipelines.contacts.lead import Unwanted
+from pipelines.contacts.lead import Snapshot, Unwanted
 from pipelines.contacts.values import reader
 from pipelines.contacts.wishes import KEPT_UP, WISH, WISHES
 
@@ -25,6 +25,13 @@ class Withdrawn:
     """Collections that the file does not mention any more: what was given of them stays."""
     begun: frozenset[str] = frozenset()
     """Sequences that the file does not give any more: who is in one stays in it."""
+
+    def of_lead(self, snapshot: Snapshot) -> frozenset[Unwanted]:
+        """What of it one lead has from us, without what stays."""
+        emptied = {(kind, name) for kind in self.emptied for name in WISH[kind].given(snapshot)}
+        return frozenset(
+            emptied | {(kind, name) for kind, name in self.names if name in WISH[kind].given(snapshot)}
+        )
 
 
 def given_to_all(load: LoadConfig) -> frozenset[Unwanted]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from connectors.kartra.error_types import LEAD_DELETED, NO_LEAD
 from pipelines.changes.diff import Change, diff_lead, removal, unproven_wishes, why_parked
 from pipelines.config.load import LoadConfig
 from pipelines.contacts.lead import Snapshot, Unwanted
@@ -26,8 +27,8 @@ def decide(
     difference: Difference, load: LoadConfig, withdrawn: frozenset[Unwanted] = frozenset()
 ) -> Decision:
     """Pure. A lead Kartra may have had before us counts as created until Kartra says otherwise."""
-    if difference.refused is not None:
-        return Decision("parked", reason=difference.refused[1])
+    if difference.refused is not None and not _may_go_on(difference, load):
+        return Decision("parked", reason=difference.refused.reason)
     if difference.origin == "skipped":
         if load.existing == "skip" or load.sync_mode == "create_only":
             return Decision("skipped")
@@ -44,6 +45,14 @@ def decide(
     if load.sync_mode == "create_only":
         return Decision("skipped")
     return Decision("edited", change, calls=2 if change.needs_read else 1)
+
+
+def _may_go_on(difference: Difference, load: LoadConfig) -> bool:
+    """Whether the file says by now what is to become of a lead that was refused because it was gone."""
+    refused = difference.refused
+    is_gone = refused is not None and (refused.type in NO_LEAD or refused.type == LEAD_DELETED)
+    # A lead that was never ours is refused by the same numbers, and on_gone does not speak of it.
+    return is_gone and difference.snapshot is not None and load.on_gone != "report"
 
 
 def decided_differences(

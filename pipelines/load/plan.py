@@ -176,7 +176,7 @@ def _without_a_call(
     if decision.outcome == "unchanged" and difference.snapshot is not None:
         yield difference.key, difference.digest, remembered(difference.snapshot, difference.desired)
     elif decision.outcome == "parked" and run_id:
-        number = difference.refused[0] if difference.refused else None
+        number = difference.refused.type if difference.refused else None
         store.rejects.add_parked(run_id, difference.row, number, decision.reason)
 
 

@@ -62,15 +62,14 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class ParkedOperation:
     """An operation that waits for a person: it may have landed, or it was refused."""
 
     key: str
     mode: str
     row: int | None
-    do: str
+    operation: str
     target: str
-    lead: str
     amount: str | None
     type: str | None
     reason: str | None
@@ -92,7 +91,7 @@ class JournalEntry:
     """What became of the operation with a key."""
 
     mode: str
-    do: str
+    operation: str
     target: str
     run_id: str
     row: int | None
@@ -221,9 +220,9 @@ class OperationStore:
 
     # --- what a person asks
 
-    def parked(self, pipeline: str) -> list[Parked]:
+    def parked(self, pipeline: str) -> list[ParkedOperation]:
         """The oldest first."""
-        return [Parked(**row) for row in self._queries.parked(pipeline=pipeline)]
+        return [ParkedOperation(**row) for row in self._queries.parked(pipeline=pipeline)]
 
     def resolve(self, key: str, *, landed: bool) -> bool:
         """Take a person's word. Not landed: the next run sends it. False where there is nothing to say."""

@@ -18,8 +18,9 @@ class Given:
         self._database, self._scope = database, scope
         self._queries = database.queries("given")
 
-    def names(self) -> frozenset[Unwanted]:
-        rows = self._queries.names(scope_id=self._scope.scope_id)
+    def names(self, scope_id: int | None = None) -> frozenset[Unwanted]:
+        """What files gave to all, in this scope or in another one."""
+        rows = self._queries.names(scope_id=self._scope.scope_id if scope_id is None else scope_id)
         return frozenset((row["collection"], row["name"]) for row in rows)
 
     def keep(self, names: Iterable[Unwanted]) -> None:

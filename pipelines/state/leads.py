@@ -23,6 +23,7 @@ class Acknowledged:
 class LeadState:
     """The state of a key in one account and mode; `snapshot` is JSON."""
 
+    scope_id: int
     mode: str
     lead_id: str | None
     origin: Origin

@@ -10,14 +10,15 @@ from pipelines.state.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A wish that is not sent again, by its digest."""
+    """A wish that is not sent again, by its digest, and the error type if Kartra named one."""
 
     digest: bytes
+    type: str | None
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class ParkedLead:
     """What is not sent until somebody acts: an effect that may have landed (`what`), or a refused wish."""
 
     key: str
@@ -31,7 +32,7 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBack:
+class OpenBreaker:
     """What Kartra refuses whoever it is for, and the error type."""
 
     mode: str
@@ -96,9 +97,9 @@ class Refusals:
     def of_key(self, pipeline: str, key: str) -> list[Refusal]:
         return [Refusal(**row) for row in self._queries.of_key(pipeline=pipeline, key=key)]
 
-    def parked(self, pipeline: str) -> list[Parked]:
+    def parked(self, pipeline: str) -> list[ParkedLead]:
         """The refused wishes and unproven effects, oldest first."""
-        return [Parked(**row) for row in self._queries.parked(pipeline=pipeline)]
+        return [ParkedLead(**row) for row in self._queries.parked(pipeline=pipeline)]
 
     def resolve(self, key: str, known: Acknowledged | None) -> bool:
         """Keep what a person found out about a lead, and let its wish be sent again if it was refused.
@@ -128,8 +129,8 @@ class Refusals:
             self._queries.drop_breaker(scope_id=self._scope.scope_id, cmd=cmd, label=label)
             self._queries.drop_by_cause(scope_id=self._scope.scope_id, cause=f"{cmd} {label}")
 
-    def held_back(self, pipeline: str) -> list[HeldBack]:
-        return [HeldBack(**row) for row in self._queries.held_back(pipeline=pipeline)]
+    def held_back(self, pipeline: str) -> list[OpenBreaker]:
+        return [OpenBreaker(**row) for row in self._queries.held_back(pipeline=pipeline)]
 
 
 def taken_back_cause(run_id: str) -> str:

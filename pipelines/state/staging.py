@@ -11,13 +11,14 @@ from pipelines.contacts.lead import DesiredLead, Origin, Snapshot, Unwanted
 from pipelines.contacts.staged import Reject, StagedRow
 from pipelines.state.database import BATCH, Database
 from pipelines.state.leads import snapshot_of
+from pipelines.state.refusals import Refusal
 from pipelines.state.rejects import Rejects
 from pipelines.state.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A staged lead that differs from what Kartra acknowledged; `refused` says why it was refused before."""
+    """A staged lead that differs from what Kartra acknowledged; `refused` if this very wish was before."""
 
     row: int
     line: int
@@ -27,7 +28,7 @@ class Difference:
     snapshot: Snapshot | None
     origin: Origin | None
     was_removed: bool
-    refused: tuple[str | None, str] | None
+    refused: Refusal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ class Staging:
                     snapshot=snapshot_of(row),
                     origin=row["origin"],
                     was_removed=bool(row["was_removed"]),
-                    refused=(row["refused_type"], row["refused_reason"]) if row["refused"] else None,
+                    refused=_refusal(row),
                 )
             after = rows[-1]["row"]
 
@@ -246,3 +247,9 @@ class Staging:
     def collapsing(self) -> list[tuple[int, str]]:
         """(row, address) of at most 50 staged leads that Test mode would store as one."""
         return [(row["row"], row["email"]) for row in self._queries.collapsing()]
+
+
+def _refusal(row: Mapping[str, Any]) -> Refusal | None:
+    if not row["refused"]:
+        return None
+    return Refusal(row["digest"], row["refused_type"], row["refused_reason"])

@@ -2,26 +2,71 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.errors import SyncError
 from connectors.privacy import mask_deep, mask_value
-from pipelines.changes.diff import Change, diff_lead, unproven_wishes, why_parked
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.contacts.addresses import normal_key
 from pipelines.contacts.forgotten import REASON, Forgotten
-from pipelines.contacts.lead import Snapshot, digest
+from pipelines.contacts.lead import Origin
 from pipelines.contacts.mapping import Mapped
 from pipelines.contacts.wishes import WISH
+from pipelines.contacts.withdrawn import withdrawn_of
 from pipelines.extract.stage import find_record
 from pipelines.extract.suppression import suppressed_addresses, suppressed_by
 from pipelines.extract.transform import open_records
-from pipelines.state.leads import LeadState
 from pipelines.state.outbox import JournalEntry
+from pipelines.verbs.explain_decision import (
+    LeftTheFile,
+    Standing,
+    first_decision,
+    left_the_file,
+    next_decision,
+)
 from pipelines.verbs.reading import store_of
 from pipelines.words.outcomes import word_of
+
+Values = dict[str, Any]
+"""The JSON of a lead, or a record: by the names of the user's fields and columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A record of the source under the key."""
+
+    row: int
+    record: Values
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAs:
+    """The lead as it is known in an account and mode. `changed_at`: the last answer that changed it."""
+
+    mode: str
+    origin: Origin
+    lead_id: str | None
+    changed_at: str
+    removed_at: str | None
+    acknowledged: Values
+    decision: str
+    left_the_file: tuple[LeftTheFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """All that is known of a key. `decision` stands where Kartra never acknowledged anything of it."""
+
+    key: str
+    source: tuple[SourceRow, ...]
+    source_problem: str | None
+    mapped: Values | None
+    blocked: str | None
+    states: tuple[KnownAs, ...]
+    decision: str | None
+    journal: tuple[JournalEntry, ...]
 
 
 @dataclass(slots=True)
@@ -34,42 +79,40 @@ class InSource:
     """Why the source could not be read, or not to its end."""
 
 
-def explain_key(config: PipelineConfig, key: str, *, show: bool) -> dict[str, Any]:
+def explain_key(config: PipelineConfig, key: str, *, show: bool) -> Explained:
     """Follow one lead, without credentials and without a call. Values are masked unless `show`."""
     load = config.needs_load()
     key = normal_key(key, by_address=load.key.column is None)
     found = _in_source(load, key)
     with store_of(config) as store:
-        held = store.leads.states_of_key(config.pipeline, key)
-        refusals = {row.digest: row.reason for row in store.refusals.of_key(config.pipeline, key)}
-        journal = store.outbox.journal(config.pipeline, key)
         winner = found.winner and _judged(found.winner, key, load, store.forgetting.forgotten())
-    states = [
-        {
-            "mode": state.mode,
-            "origin": state.origin,
-            "lead_id": state.lead_id,
-            "changed_at": state.changed_at,
-            "removed_at": state.removed_at,
-            "acknowledged": _masked(json.loads(state.snapshot), show=show),
-            "decision": _decision(winner, state, refusals),
-        }
-        for state in held
-    ]
-    return {
-        "key": key if show else mask_value(key),
-        "source": [{"row": row, "record": _masked(record, show=show)} for row, record in found.rows],
-        "source_problem": found.problem,
-        "mapped": _masked(json.loads(winner.lead.to_json()), show=show) if winner else None,
-        "blocked": winner.blocked if winner else None,
-        "states": states,
-        "decision": None if states else _first_decision(winner, refusals),
-        "journal": [_entry(entry) for entry in journal],
-    }
+        refusals = tuple(store.refusals.of_key(config.pipeline, key))
+        journal = store.outbox.journal(config.pipeline, key)
+        standings = [
+            Standing(
+                load,
+                winner,
+                state,
+                withdrawn_of(load, store.given.names(state.scope_id)),
+                refusals,
+                tuple(entry for entry in journal if entry.mode == state.mode),
+            )
+            for state in store.leads.states_of_key(config.pipeline, key)
+        ]
+    return Explained(
+        key=key if show else mask_value(key),
+        source=tuple(SourceRow(row, _masked(record, show=show)) for row, record in found.rows),
+        source_problem=found.problem,
+        mapped=_masked(json.loads(winner.lead.to_json()), show=show) if winner else None,
+        blocked=winner.blocked if winner else None,
+        states=tuple(_known_as(standing, show=show) for standing in standings),
+        decision=None if standings else first_decision(load, winner, refusals),
+        journal=tuple(_in_words(entry) for entry in journal),
+    )
 
 
-def _entry(entry: JournalEntry) -> dict[str, Any]:
-    return {**asdict(entry), "outcome": word_of(entry.outcome) if entry.outcome else None}
+def _in_words(entry: JournalEntry) -> JournalEntry:
+    return replace(entry, outcome=word_of(entry.outcome) if entry.outcome else None)
 
 
 def _in_source(load: LoadConfig, key: str) -> InSource:
@@ -91,39 +134,18 @@ def _judged(winner: Mapped, key: str, load: LoadConfig, forgotten: Forgotten | N
     return winner if winner.blocked else replace(winner, blocked=_suppressed(load, winner.lead.email))
 
 
-def _first_decision(winner: Mapped | None, refusals: Mapping[bytes, str]) -> str:
-    if winner is None:
-        return "nothing: neither the source nor Kartra's answers know this key"
-    if winner.blocked:
-        return f"not sent: {winner.blocked}"
-    if reason := refusals.get(digest(winner.lead.to_json())):
-        return f"was refused: {reason}; sent again when its row changes"
-    return f"create: {_describe(diff_lead(winner.lead, None))}"
-
-
-def _decision(winner: Mapped | None, state: LeadState, refusals: Mapping[bytes, str]) -> str:
-    if winner is None:
-        return "gone from the source" + (", removed" if state.removed_at else "")
-    if winner.blocked:
-        return f"not sent: {winner.blocked}"
-    wished = digest(winner.lead.to_json())
-    if state.digest == wished and not state.removed_at:
-        return "nothing: as Kartra acknowledged it"
-    if reason := refusals.get(wished):
-        return f"was refused: {reason}; sent again when its row changes"
-    snapshot = Snapshot.from_json(state.snapshot, lead_id=state.lead_id)
-    unproven = unproven_wishes(winner.lead, snapshot)
-    parked = f"held back: {why_parked(unproven)}" if unproven else ""
-    if change := diff_lead(winner.lead, snapshot):
-        return f"edit: {_describe(change)}" + (f"; {parked}" if parked else "")
-    return parked or "nothing: no difference in what is sent"
-
-
-def _describe(change: Change) -> str:
-    parts = [*change.fields, *change.custom_fields]
-    if change.email and not change.create:
-        parts.append("new address")
-    return ", ".join([*parts, *(f"{step.cmd} {step.label}" for step in change.steps)]) or "the address alone"
+def _known_as(standing: Standing, *, show: bool) -> KnownAs:
+    state = standing.state
+    return KnownAs(
+        mode=state.mode,
+        origin=state.origin,
+        lead_id=state.lead_id,
+        changed_at=state.changed_at,
+        removed_at=state.removed_at,
+        acknowledged=_masked(json.loads(state.snapshot), show=show),
+        decision=next_decision(standing),
+        left_the_file=tuple(left_the_file(standing)),
+    )
 
 
 def _suppressed(load: LoadConfig, address: str) -> str | None:
@@ -133,9 +155,9 @@ def _suppressed(load: LoadConfig, address: str) -> str | None:
     return None
 
 
-def _masked(values: dict[str, Any], *, show: bool) -> dict[str, Any]:
+def _masked(values: Mapping[str, Any], *, show: bool) -> Values:
     if show:
-        return values
+        return dict(values)
     return {name: value if name in _NAMES else mask_deep(value) for name, value in values.items()}
 
 

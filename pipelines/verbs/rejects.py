@@ -5,9 +5,10 @@ The file holds people's data, so that only its owner can read it.
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.sources import CsvOptions, SourceConfig
@@ -16,11 +17,49 @@ from pipelines.private_file import open_private
 from pipelines.tables.spreadsheets import without_formula
 from pipelines.verbs.outcomes import run_named
 from pipelines.verbs.reading import store_of
-from pipelines.words.outcomes import word_of
+
+RejectKind = Literal["refused", "invalid", "held_back", "duplicate", "blocked"]
+_KIND: Mapping[str, RejectKind] = {
+    "rejected": "refused",
+    "invalid": "invalid",
+    "parked": "held_back",
+    "duplicate": "duplicate",
+    "blocked": "blocked",
+}
+"""By the word that the state keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that did not get through. `key` is None where it could not be read.
+
+    `since` and `times` say since when, and in how many kept runs, it is among the rejects; a new one has no
+    `since`.
+    """
+
+    row: int
+    line: int | None
+    kind: RejectKind
+    type: str | None
+    reason: str
+    key: str | None
+    since: str | None
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """With its original: an object, or header and cells where the two differ in width.
+
+    None in runs before the last five.
+    """
+
+    reject: Reject
+    original: Any = field(repr=False)
 
 
 def write_rejects(
-    rejects: Callable[[], Iterator[dict[str, Any]]],
+    rejects: Callable[[], Iterator[RejectedRecord]],
     path: Path | None,
     source: SourceConfig,
     *,
@@ -51,20 +90,20 @@ def write_rejects(
         if header:
             writer.writerow([REASON_COLUMN, KEY_COLUMN, *shown(header)])
         for reject in _written(rejects()):
-            record = reject["record"]
+            record, why = reject.original, reject.reject
             cells = shown(record.values() if isinstance(record, dict) else record[1])
-            writer.writerow([without_formula(reject["reason"]), *shown([reject["key"] or ""]), *cells])
+            writer.writerow([without_formula(why.reason), *shown([why.key or ""]), *cells])
             count += 1
     return count
 
 
-def _written(rejects: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    return (reject for reject in rejects if reject["kind"] != "duplicate" and reject["record"])
+def _written(rejects: Iterator[RejectedRecord]) -> Iterator[RejectedRecord]:
+    return (found for found in rejects if found.reject.kind != "duplicate" and found.original)
 
 
-def _records(rejects: Iterator[dict[str, Any]]) -> Iterator[Any]:
+def _records(rejects: Iterator[RejectedRecord]) -> Iterator[Any]:
     """The records as they stand in the source."""
-    return (reject["record"] for reject in _written(rejects))
+    return (found.original for found in _written(rejects))
 
 
 def _header(records: Iterator[Any]) -> list[str]:
@@ -79,33 +118,29 @@ def _header(records: Iterator[Any]) -> list[str]:
 
 def rejects_of(
     config: PipelineConfig, run: str | None = None, kind: str | None = None, *, new_only: bool = False
-) -> Iterator[dict[str, Any]]:
-    """The rejects of a run, or of the last run; `record` is the original text.
-
-    A record is an object, or header and cells where the two differ in width; None in runs before the last
-    five. `since` and `times` say since when, and in how many kept runs, the record is among the rejects.
-    """
+) -> Iterator[RejectedRecord]:
+    """The rejects of a run, or of the last run, with the original records."""
     with store_of(config) as store:
         run_id = run_named(store, config, run)
         if run_id is None:
             return
         history = store.outcomes.history(config.pipeline, run_id)
         for row in store.rejects.of_run(run_id):
-            word = word_of(row.kind)
+            word = _KIND[row.kind]
             past = history.get((row.key or row.record or "", _GROUP.get(row.kind, row.kind)))
             if kind not in (None, word) or (new_only and past is not None):
                 continue
-            yield {
-                "row": row.row,
-                "line": row.line,
-                "kind": word,
-                "type": row.type,
-                "reason": row.reason,
-                "key": row.key,
-                "since": past.since if past else None,
-                "times": past.times if past else 1,
-                "record": _original(json.loads(row.record)) if row.record else None,
-            }
+            reject = Reject(
+                row=row.row,
+                line=row.line,
+                kind=word,
+                type=row.type,
+                reason=row.reason,
+                key=row.key,
+                since=past.since if past else None,
+                times=past.times if past else 1,
+            )
+            yield RejectedRecord(reject, _original(json.loads(row.record)) if row.record else None)
 
 
 _GROUP = {"rejected": "refused", "parked": "refused"}

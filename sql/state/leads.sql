@@ -6,13 +6,17 @@ SELECT lead_id, origin, digest, snapshot, removed_at FROM leads
 WHERE scope_id = :scope_id AND key = :key;
 
 -- name: acknowledge(scope_id, key, lead_id, origin, digest, snapshot, unproven, now, removed_at)!
--- The snapshot of a lead after what Kartra acknowledged.
+-- The snapshot of a lead after what Kartra acknowledged. The time is that of the last answer that changed it: a
+-- refusal after it changed nothing, and neither did the intent of a call.
 INSERT INTO leads (scope_id, key, lead_id, origin, digest, snapshot, unproven, changed_at, removed_at)
 VALUES (:scope_id, :key, :lead_id, :origin, :digest, :snapshot, :unproven, :now, :removed_at)
 ON CONFLICT (scope_id, key) DO UPDATE SET
     lead_id = coalesce(excluded.lead_id, leads.lead_id), origin = excluded.origin, digest = excluded.digest,
-    snapshot = excluded.snapshot, unproven = excluded.unproven, changed_at = excluded.changed_at, removed_at = excluded.removed_at,
-    taken_over = 0;
+    snapshot = excluded.snapshot, unproven = excluded.unproven, removed_at = excluded.removed_at, taken_over = 0,
+    changed_at = CASE WHEN leads.snapshot = excluded.snapshot AND leads.origin = excluded.origin
+                           AND coalesce(excluded.lead_id, '') IN ('', coalesce(leads.lead_id, ''))
+                           AND (leads.removed_at IS NULL) = (excluded.removed_at IS NULL)
+                      THEN leads.changed_at ELSE excluded.changed_at END;
 
 -- name: mark_same*!
 -- A wish that asks for nothing new: its digest is taken over, nothing is sent. What it no longer asks for is
@@ -44,7 +48,7 @@ WHERE scope_id = :scope_id AND key = :key AND lead_id IS NULL
 
 -- name: states_of_key(pipeline, key)
 -- The snapshots of one key of a pipeline, one row per account and mode.
-SELECT scopes.mode, leads.lead_id, leads.origin, leads.digest, leads.snapshot, leads.changed_at,
+SELECT scopes.scope_id, scopes.mode, leads.lead_id, leads.origin, leads.digest, leads.snapshot, leads.changed_at,
        leads.removed_at
 FROM leads JOIN scopes USING (scope_id)
 WHERE scopes.pipeline = :pipeline AND leads.key = :key

@@ -61,7 +61,7 @@ WHERE operations.state = 'sent' OR operations.outcome = 'refused';
 -- name: parked(pipeline)
 -- Operations of a pipeline that nothing is done about until somebody acts, oldest first: those that may have
 -- been carried out (`unproven`), and those that were refused (`refused`).
-SELECT key, mode, row, do, target, lead, amount, type, reason, settled_at AS since,
+SELECT key, mode, row, do AS operation, target, amount, type, reason, settled_at AS since,
        CASE outcome WHEN 'parked' THEN 'unproven' ELSE 'refused' END AS kind
 FROM operations JOIN scopes USING (scope_id)
 WHERE pipeline = :pipeline AND outcome IN ('parked', 'refused')
@@ -85,8 +85,8 @@ WHERE pipeline = :pipeline GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: journal(pipeline, key)
 -- What became of the operation with this key, in each mode and account of a pipeline.
-SELECT mode, do, target, run_id, row, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
-       refund_id
+SELECT mode, do AS operation, target, run_id, row, state, attempts, sent_at, settled_at, outcome, type, reason,
+       amount, refund_id
 FROM operations JOIN scopes USING (scope_id)
 WHERE pipeline = :pipeline AND key = :key ORDER BY coalesce(settled_at, sent_at);
 

@@ -26,7 +26,7 @@ DELETE FROM refusals WHERE scope_id = :scope_id AND key = :key;
 
 -- name: of_key(pipeline, key)
 -- Wishes of a key that are not sent again, one row per account and mode.
-SELECT digest, reason FROM refusals JOIN scopes USING (scope_id)
+SELECT digest, type, reason FROM refusals JOIN scopes USING (scope_id)
 WHERE pipeline = :pipeline AND key = :key;
 
 -- name: parked(pipeline)

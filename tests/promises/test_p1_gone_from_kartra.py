@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -49,12 +50,24 @@ def gone(sandbox: Sandbox, number: int, *, deleted: bool) -> None:
 
 
 @dataclass(frozen=True)
+class Afterwards:
+    before: Any
+    refused: Any
+    told: Any
+    plan: dict[str, int]
+    seen: Seen
+    again: Seen
+
+
+@dataclass(frozen=True)
 class Night:
     seen: Seen
     again: Seen
     points: int
     starts: int
     reasons: list[str]
+    explained: Any = None
+    """What `explain` says of the first row afterwards."""
 
 
 def changed(project: Project, sandbox: Sandbox, count: int) -> Night:
@@ -67,7 +80,8 @@ def changed(project: Project, sandbox: Sandbox, count: int) -> Night:
         held = sandbox.account.lead("lead0@example.org")
         points = held.score if held else 0
         starts = len(held.sequence_starts) if held else 0
-    return Night(seen, again, points, starts, reasons)
+    explained = project.command("explain", "p.yaml", "0", "--json").json
+    return Night(seen, again, points, starts, reasons, explained)
 
 
 def anew(*, deleted: bool) -> Scene:
@@ -102,6 +116,27 @@ def nobody(on_gone: str) -> Scene:
 
 for _deleted in (True, False):
     SCENES.add(anew(deleted=_deleted), f"anew, deleted {_deleted}")
+
+
+@SCENES.add
+def said_afterwards(project: Project, sandbox: Sandbox) -> Afterwards:
+    """The leads are gone and told; then the file says what is to become of them."""
+    project.pipeline(LOAD)
+    project.contacts([row(0), row(1)])
+    assert project.run().code == 0
+    before = project.command("explain", "p.yaml", "0", "--json").json["states"][0]
+    with sandbox.lock:
+        gone(sandbox, 0, deleted=True)
+    project.contacts([row(0, City="Oslo"), row(1)])
+    assert project.run().json["leads"]["rejected"] == 1
+    refused = project.command("explain", "p.yaml", "0", "--json").json["states"][0]
+    project.pipeline(LOAD + "on_gone: recreate\n")
+    told = project.command("explain", "p.yaml", "0", "--json").json["states"][0]
+    plan = project.command("plan", "p.yaml", "--json").json["leads"]
+    seen = run_seen(project, sandbox)
+    return Afterwards(before, refused, told, plan, seen, run_seen(project, sandbox))
+
+
 for _on_gone in ("", "recreate", "forget"):
     SCENES.add(nobody(_on_gone), f"nobody, {_on_gone or 'report'}")
 
@@ -167,3 +202,34 @@ def test_p1_leads_that_are_gone_are_forgotten_where_that_is_wished(scenes: Scene
     assert (night.seen.result.code, night.seen.leads) == (0, {"skipped": 30, "edited": 2})
     assert (night.again.calls, night.again.leads) == ([], {"skipped": 30, "unchanged": 2})
     assert adds_up(night.seen.result)
+
+
+def test_explain_of_a_lead_that_is_gone_keeps_the_time_of_its_last_acknowledgement(scenes: Scenes) -> None:
+    after: Afterwards = scenes["said_afterwards"]
+    assert after.refused["decision"].startswith(
+        "was refused: Lead is deleted: the lead was there and is gone"
+    )
+    assert after.refused["acknowledged"] == after.before["acknowledged"]
+    assert after.refused["changed_at"] == after.before["changed_at"]
+
+
+def test_p6_a_word_on_leads_that_are_gone_is_heard_without_a_change_of_their_rows(scenes: Scenes) -> None:
+    after: Afterwards = scenes["said_afterwards"]
+    assert after.told["decision"] == "edit: city"
+    assert {name: count for name, count in after.plan.items() if count} == {"edited": 1, "unchanged": 1}
+    assert after.seen.result.code == 0
+    assert after.seen.held["lead0@example.org"]["fields"] == {"city": "Oslo"}
+    assert (after.again.calls, after.again.leads) == ([], {"unchanged": 2})
+
+
+def test_explain_says_what_became_of_a_lead_that_was_gone(scenes: Scenes) -> None:
+    def state(name: str) -> Any:
+        (state,) = scenes[name].explained["states"]
+        return state
+
+    assert "was refused" in state("nobody, report")["decision"]
+    assert state("nobody, recreate")["decision"] == "nothing: as Kartra acknowledged it"
+    assert state("nobody, recreate")["acknowledged"]["fields"] == {"city": "O***"}
+    assert state("nobody, forget")["decision"] == "left alone: gone from Kartra"
+    for deleted in (True, False):
+        assert state(f"anew, deleted {deleted}")["decision"] == "nothing: as Kartra acknowledged it"

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from connectors.kartra.sandbox import Sandbox
 from tests.conftest import Project, Result
-from tests.promises.scenes import Scenes, Seen, adds_up, run_seen
+from tests.promises.scenes import Scenes, Seen, adds_up, calls_for, run_seen
 
 SCENES = Scenes()
 BASE = """
@@ -40,6 +41,10 @@ class Told:
     plan: Result
     seen: Seen
     again: Seen
+    explained: Any
+    """What `explain` says of Bob before the run."""
+    sent: set[str]
+    """What the run then sent about him."""
 
     def tags(self, email: str) -> set[str]:
         return set(self.again.held[email]["tags"])
@@ -76,8 +81,13 @@ class Change:
         project.pipeline(BASE + self.after + self.more)
         project.contacts(self.rows)
         plan = project.command("plan", "p.yaml", "--json")
+        explained = project.command("explain", "p.yaml", BOB, "--json").json["states"][0]
         seen = run_seen(project, sandbox)
-        return Told(plan, seen, run_seen(project, sandbox))
+        with sandbox.lock:
+            bob = sandbox.account.lead(BOB)
+        assert bob is not None
+        sent = {command for commands in calls_for(seen.calls, bob) for command in commands} - {"get_lead"}
+        return Told(plan, seen, run_seen(project, sandbox), explained, sent)
 
 
 COLUMN_ALONE = 'tags: [{column: Tags, split: ";"}]\nlists: [News]\n'
@@ -113,6 +123,29 @@ def test_p9_a_plan_says_what_the_run_does_and_a_third_run_sends_nothing(scenes: 
     assert told.again.calls == []
     assert adds_up(told.seen.result)
     assert adds_up(told.again.result)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_p9_explain_says_what_the_run_does(scenes: Scenes, name: str) -> None:
+    told: Told = scenes[name]
+    said = {word for word in told.explained["decision"].replace(",", " ").split() if "_" in word}
+    commands = {word for word in said if word.endswith(("_tag", "_list"))}
+    if not CHANGES[name].left:
+        assert commands == told.sent, told.explained
+    taken = {left["name"] for left in told.explained["left_the_file"] if left["is_taken_back"]}
+    assert taken == set() or commands, told.explained
+
+
+def test_p9_explain_names_what_has_left_the_file_and_what_becomes_of_it(scenes: Scenes) -> None:
+    def left(name: str) -> list[tuple[str, str, bool]]:
+        told: Told = scenes[name]
+        return [(one["what"], one["name"], one["is_taken_back"]) for one in told.explained["left_the_file"]]
+
+    assert left("the constant tag goes") == [("tag", "Imported", True)]
+    assert left("no tags at all") == [("tag", "Imported", True), ("tag", "VIP", True)]
+    assert left("the mapping is gone") == [("tag", "Imported", False), ("tag", "VIP", False)]
+    assert left("rows that are held back") == [("tag", "Imported", True)]
+    assert left("create_only") == [("tag", "Imported", False)]
 
 
 def test_p9_a_constant_tag_that_goes_is_taken_back_whatever_the_cells_say(scenes: Scenes) -> None:

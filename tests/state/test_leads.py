@@ -1,10 +1,13 @@
 """What is known of leads, and which records need not be mapped again."""
 
+from dataclasses import replace
+
 from pipelines.contacts.lead import Snapshot, digest
 from pipelines.state.leads import Acknowledged, LeadState
+from pipelines.state.outbox import Outcome
 from pipelines.state.store import Store
 from tests.state.places import OpenStore
-from tests.state.samples import acknowledge, digest_of, record, snapshot_of, stage, wish
+from tests.state.samples import acknowledge, digest_of, planned, record, snapshot_of, stage, wish
 
 
 def test_a_lead_is_known_as_it_was_acknowledged(store: Store) -> None:
@@ -29,6 +32,7 @@ def test_a_key_is_told_in_every_mode_the_newest_first(store: Store, open_store: 
     assert live is not None
     assert [(state.mode, state.origin) for state in states] == [("test", "adopted"), ("live", "created")]
     assert states[1] == LeadState(
+        scope_id=store.scope.scope_id,
         mode="live",
         lead_id="1",
         origin="created",
@@ -37,6 +41,33 @@ def test_a_key_is_told_in_every_mode_the_newest_first(store: Store, open_store: 
         changed_at=states[1].changed_at,
         removed_at=None,
     )
+
+
+def test_the_time_of_a_lead_is_that_of_the_last_answer_that_changed_it(store: Store) -> None:
+    def changed_at() -> str:
+        return store.leads.states_of_key("newsletter", "ann")[0].changed_at
+
+    acknowledge(store, "ann")
+    first = changed_at()
+    (entry,) = planned(store, "ann")
+    known = store.leads.get("ann")
+    assert known is not None
+    store.outbox.intend(entry, "{}", known)
+    store.outbox.settle(
+        entry, Outcome("rejected", "245", "deleted"), replace(known, digest=b""), run_id="run-1"
+    )
+    assert changed_at() == first
+    for number, changed in enumerate(
+        (
+            replace(known, snapshot=snapshot_of(wish("ann", "Leeds"))),
+            replace(known, snapshot=snapshot_of(wish("ann", "Leeds"), "2")),
+            replace(known, snapshot=snapshot_of(wish("ann", "Leeds"), "2"), origin="skipped"),
+            replace(known, snapshot=snapshot_of(wish("ann", "Leeds"), "2"), origin="skipped", removed=True),
+        )
+    ):
+        before = changed_at()
+        store.leads.acknowledge("ann", changed)
+        assert changed_at() > before, number
 
 
 def test_numbers_and_addresses_of_an_account_come_once_each(store: Store, open_store: OpenStore) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import astuple, replace
 
 from pipelines.state.outbox import Outcome
-from pipelines.state.refusals import HeldBack, Parked
+from pipelines.state.refusals import OpenBreaker, ParkedLead, Refusal
 from pipelines.state.store import Store
 from tests.state.samples import acknowledge, digest_of, planned, record, snapshot_of, stage, wish
 
@@ -14,7 +14,7 @@ def test_a_refused_wish_is_known_by_its_digest(store: Store) -> None:
     store.outbox.settle(entry, Outcome("rejected", "271", "custom fields malformed"), None, run_id="run-1")
     stage(store, record(2, "ann"), record(3, "bob"))
     assert [(found.key, found.refused) for found in store.staging.differences()] == [
-        ("ann", ("271", "custom fields malformed")),
+        ("ann", Refusal(digest_of(wish("ann")), "271", "custom fields malformed")),
         ("bob", None),
     ]
 
@@ -40,7 +40,7 @@ def test_the_refusals_of_a_key_are_told_by_digest(store: Store) -> None:
     (entry,) = planned(store, "ann")
     store.outbox.settle(entry, Outcome("rejected", "271", "malformed"), None, run_id="run-1")
     assert [astuple(refusal) for refusal in store.refusals.of_key("newsletter", "ann")] == [
-        (digest_of(wish("ann")), "malformed")
+        (digest_of(wish("ann")), "271", "malformed")
     ]
     assert store.refusals.of_key("newsletter", "bob") == store.refusals.of_key("shop", "ann") == []
 
@@ -61,8 +61,10 @@ def test_what_waits_for_a_person_is_told_the_oldest_first(store: Store) -> None:
     (bob,) = planned(store, "bob")
     store.outbox.settle(bob, Outcome("rejected", "245", "deleted"), None, run_id="run-1")
     ann, refused = store.refusals.parked("newsletter")
-    assert ann == Parked("ann", "live", "7", "unproven", None, "calendars Webinar: Tuesday", None, ann.since)
-    assert refused == Parked("bob", "live", None, "refused", "245", None, "deleted", refused.since)
+    assert ann == ParkedLead(
+        "ann", "live", "7", "unproven", None, "calendars Webinar: Tuesday", None, ann.since
+    )
+    assert refused == ParkedLead("bob", "live", None, "refused", "245", None, "deleted", refused.since)
     assert ann.since < refused.since
     assert store.refusals.parked("shop") == []
 
@@ -86,8 +88,8 @@ def test_what_works_again_takes_the_refusals_it_caused_with_it(store: Store) -> 
     assert store.refusals.breakers() == {("assign_tag", "VIP"): "204", ("assign_tag", "Été"): "219"}
     held = store.refusals.held_back("newsletter")
     assert held == [
-        HeldBack("live", "assign_tag", "VIP", "204", held[0].opened_at),
-        HeldBack("live", "assign_tag", "Été", "219", held[1].opened_at),
+        OpenBreaker("live", "assign_tag", "VIP", "204", held[0].opened_at),
+        OpenBreaker("live", "assign_tag", "Été", "219", held[1].opened_at),
     ]
     store.refusals.drop_breaker("assign_tag", "VIP")
     assert store.refusals.breakers() == {("assign_tag", "Été"): "219"}
