@@ -479,6 +479,12 @@ class Served(TypedDict):
     environment: dict[str, str]
 
 
+Scheduled = TypedDict(
+    "Scheduled",
+    {"as": Literal["cron", "systemd"], "clock": str, "texts": dict[str, str], "installed": bool},
+)
+
+
 class ImportFile(TypedDict):
     file: str
     leads: int
@@ -578,6 +584,7 @@ SHAPES: Mapping[str, tuple[int, Any]] = {
     "run": (1, Run | Runs),
     "runs": (1, NotedRuns),
     "sandbox": (1, Served),
+    "schedule": (1, Scheduled),
     "show": (1, RunReport),
     "state": (1, Backup | Verified | TakenOver | Forgotten),
     "status": (1, StatusOfAll),
