@@ -16,10 +16,10 @@ LEADS = ("unchanged", "created", "edited", "removed", "skipped", "rejected", "pa
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: leads settled of all, calls so far."""
+    """How far a run is: leads settled of all, which is None until they are counted, and calls so far."""
 
     settled: int
-    total: int
+    total: int | None
     calls: int
 
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import parse_qsl
@@ -169,7 +170,7 @@ class Sender:
 
     def _send_or_give_up(self, call: Call) -> Answer:
         """Send a read; once it is given up, its answer is not waited for."""
-        sent = self._readers.submit(self.send, call)
+        sent = self._readers.submit(copy_context().run, self.send, call)
         while not sent.done() and not self._given_up():
             with suppress(TimeoutError):
                 sent.exception(timeout=0.2)

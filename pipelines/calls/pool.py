@@ -4,6 +4,7 @@ import queue
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, Protocol
 
 MAX_WORKERS = 64
@@ -34,7 +35,7 @@ class Threads:
         self._finished: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
 
     def submit(self, job: Callable[[], Any]) -> Future[Any]:
-        future = self._executor.submit(job)
+        future = self._executor.submit(copy_context().run, job)
         future.add_done_callback(self._finished.put)
         return future
 

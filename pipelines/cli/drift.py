@@ -10,7 +10,7 @@ from connectors.privacy import mask_address
 from pipelines.cli.exits import DONE, FAILED
 from pipelines.cli.files import read_file
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, tell
 from pipelines.cli.progress import progress_bar
 from pipelines.cli.screens import drift_table, print_table
 from pipelines.cli.signals import Stop
@@ -106,6 +106,6 @@ def _print(found: DriftFound, lines: list[dict[str, Any]]) -> None:
     if found.fresh:
         click.echo(f"  {found.fresh:,} were left alone: looked at lately (--within), or changed just now")
     if found.failed:
-        click.echo(f"  {found.failed:,} gave no usable answer: look again later", err=True)
+        tell(f"  {found.failed:,} gave no usable answer: look again later")
     if found.is_cut:
         click.echo("  more wait for the next look (--max-calls)")

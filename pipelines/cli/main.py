@@ -23,6 +23,7 @@ from pipelines.cli.exits import (
     leave,
     output_lost,
 )
+from pipelines.cli.log import asked_for_json, is_json, start_log
 from pipelines.cli.output import print_error, print_json
 from pipelines.cli.streams import LostOutputError
 from pipelines.cli.verbs import LazyVerbs
@@ -52,6 +53,8 @@ def main() -> None:
     _leave_no_core_file()
     streams.prepare()
     gc.set_threshold(GARBAGE_AFTER)
+    if asked_for_json(sys.argv):  # also where the options cannot be read
+        start_log(0, "json")
     leave(_carry_out(as_json="--json" in sys.argv[1:]))
 
 
@@ -69,7 +72,7 @@ def _carry_out(*, as_json: bool) -> int:
         leave(SIGNALLED + signal.SIGINT, at_once=True)
     except click.ClickException as error:
         with streams.may_be_lost():
-            error.show()
+            log.error("%s", error.format_message()) if is_json() else error.show()
         return _failed(error.format_message(), USAGE, as_json=as_json)
     except SyncError as error:
         return _complained(error, as_json=as_json)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from pydantic_core import PydanticCustomError
 
-from pipelines.cli.output import start_log
+from pipelines.cli.log import start_log
 from pipelines.config.scalars import period
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -41,15 +41,32 @@ EXACT = click.option(
 )
 
 
+_FORMAT = "kartra_sync.log_format"
+
+
+def _note_format(context: click.Context, _: click.Parameter, log_format: str) -> None:
+    context.meta[_FORMAT] = log_format
+
+
 def common(command: Command) -> Command:
-    """`--verbose`, which starts the log, and `--json`, as `as_json`."""
+    """`--verbose` and `--log-format`, which start the log, and `--json`, as `as_json`."""
     for option in (
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_note_format,
+            help="Lines on stderr for people, or an object of JSON each.",
+        ),
         click.option(
             "-v",
             "--verbose",
             count=True,
             expose_value=False,
-            callback=lambda _context, _parameter, verbose: start_log(verbose),
+            callback=lambda context, _, verbose: start_log(verbose, context.meta[_FORMAT]),
             help="Say more on stderr; twice for calls without an answer.",
         ),
         click.option(

@@ -11,7 +11,7 @@ from rich.table import Table
 from connectors.privacy import mask_address
 from pipelines.cli.files import read_file, target_of
 from pipelines.cli.options import EXACT, FILE, REPLACE, common
-from pipelines.cli.output import print_json, print_json_rows
+from pipelines.cli.output import print_json, print_json_rows, tell
 from pipelines.cli.screens import print_table
 from pipelines.verbs.outcomes import Outcome, outcomes_of, write_outcomes
 from pipelines.words.outcomes import OUTCOMES, in_words
@@ -58,7 +58,7 @@ def outcomes(
         if as_json:
             print_json({"written": count, "file": csv_file})
         else:
-            click.echo(f"{count:,} outcomes written", err=True)
+            tell(f"{count:,} outcomes written")
         return
     masked = (_masked(one, show=show) for one in found)
     if as_json:

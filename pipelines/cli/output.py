@@ -11,21 +11,13 @@ import click
 from connectors.errors import lines_of
 from connectors.unseen import defused, one_message
 from pipelines.batches import batches
+from pipelines.cli.log import is_json
 from pipelines.cli.streams import drawn
+
+log = logging.getLogger("kartra_sync")
 
 LINES_AT_ONCE = 200
 """The lines of a long text that are written together: a write takes longer than making a line."""
-
-
-def start_log(verbose: int) -> None:
-    """To stderr: warnings, with 1 information too, with 2 everything."""
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("kartra_sync")
-    logger.handlers[:] = [handler]
-    logger.setLevel(level)
-    logger.propagate = False
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -35,10 +27,21 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_error(name: str, error: object) -> None:
-    """To stderr, after the name of what it is about."""
+    """To stderr, after the name of what it is about; one object where stderr is for machines."""
+    if is_json():
+        log.error("%s: %s", name, error)
+        return
     first, *others = lines_of(error)
     for line in (f"{name}: {first}", *others):
         click.echo(line, err=True, color=True)  # click would take a part out, the stream writes it by number
+
+
+def tell(line: str) -> None:
+    """To stderr: a remark for people beside the result."""
+    if is_json():
+        log.warning("%s", line)
+    else:
+        click.echo(line, err=True)
 
 
 def print_json(value: object) -> None:

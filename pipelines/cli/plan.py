@@ -15,7 +15,7 @@ from pipelines.cli.change_lines import change_lines
 from pipelines.cli.exits import DONE, GUARDED, PENDING, USAGE
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, PERIOD, common
-from pipelines.cli.output import print_error, print_json, print_json_rows, print_lines, print_pages
+from pipelines.cli.output import print_error, print_json, print_json_rows, print_lines, print_pages, tell
 from pipelines.cli.plan_markdown import markdown_lines
 from pipelines.cli.screens import CALLS_A_DAY, plan_lines
 from pipelines.config.pipeline import PipelineConfig
@@ -68,7 +68,7 @@ def plan(
             (print_pages if changes else print_lines)(seen.lines(changes=changes))
     code = _complain(opened.result)
     if save and saved is None and code == DONE:
-        click.echo("nothing is to be sent: no plan was saved", err=True)
+        tell("nothing is to be sent: no plan was saved")
     return PENDING if code == DONE and detailed_exitcode and opened.result.is_pending else code
 
 
@@ -128,13 +128,11 @@ class _View:
 def _complain(result: PlanResult) -> int:
     """Print on stderr what stands in the way of a run; gives the exit code."""
     if result.waiting:
-        click.echo(
-            f"{result.waiting} calls of an earlier run have no outcome; a run settles them first", err=True
-        )
+        tell(f"{result.waiting} calls of an earlier run have no outcome; a run settles them first")
     if result.unchecked:
-        click.echo(f"names were not compared with the account: {result.unchecked}", err=True)
+        tell(f"names were not compared with the account: {result.unchecked}")
     if result.plan.missing:
-        click.echo(missing_message(result.plan.missing), err=True)
+        tell(missing_message(result.plan.missing))
         return USAGE
     if result.refusal:
         print_error("a run would be stopped", result.refusal)

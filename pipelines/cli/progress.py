@@ -1,15 +1,35 @@
-"""A bar that shows how far a verb has come."""
+"""How far a verb has come: a bar on a terminal, a line a minute in the log where there is none."""
 
+import logging
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import Context, copy_context
+from typing import Protocol
 
 import rich.progress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from pipelines.cli.log import PROGRESS
 from pipelines.cli.streams import for_drawing
+from pipelines.run_context import current_run
 from pipelines.summary import Progress
+
+log = logging.getLogger(PROGRESS)
+
+EVERY_S = 60.0
+
+
+class Shown(Protocol):
+    """Called to show how far the work is."""
+
+    def __call__(self, progress: Progress) -> None: ...
+
+    def paused(self) -> AbstractContextManager[None]:
+        """While something else has the terminal."""
+        ...
 
 
 class Bar:
@@ -26,7 +46,6 @@ class Bar:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """While something else has the terminal."""
         self._drawn.stop()
         try:
             yield
@@ -34,10 +53,59 @@ class Bar:
             self._drawn.start()
 
 
+class Lines:
+    """Lines in the log, from a thread of their own: also where nothing moves there is one each minute."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._latest: tuple[Progress, Context] | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._tell, name="progress", daemon=True)
+
+    def __call__(self, progress: Progress) -> None:
+        self._latest = progress, copy_context()
+
+    def paused(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def _tell(self) -> None:
+        while not self._ended.wait(self._every_s):
+            if (latest := self._latest) is not None:
+                progress, context = latest
+                context.copy().run(_log, progress)
+
+
+def _log(progress: Progress) -> None:
+    run = current_run()
+    whose = f"{run.pipeline}, run {run.run_id}: " if run else ""
+    if progress.total is None:
+        log.info("%snothing sent yet", whose, extra={"settled": 0, "calls": 0})
+        return
+    counts = {"settled": progress.settled, "total": progress.total, "calls": progress.calls}
+    of = f" of {progress.total:,}" if progress.total else ""
+    log.info(
+        "%s%s%s settled, %s calls", whose, f"{progress.settled:,}", of, f"{progress.calls:,}", extra=counts
+    )
+
+
 @contextmanager
-def progress_bar() -> Iterator[Bar]:
-    """Drawn on stderr, and only where that is a terminal."""
+def progress_bar(every_s: float = EVERY_S) -> Iterator[Shown]:
+    """Drawn on stderr where that is a terminal; else a line in the log every `every_s`."""
     console = Console(file=for_drawing(sys.stderr))
+    if not console.is_terminal:
+        lines = Lines(every_s)
+        lines.start()
+        try:
+            yield lines
+        finally:
+            lines.end()
+        return
     bar = rich.progress.Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -46,7 +114,6 @@ def progress_bar() -> Iterator[Bar]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
     )
     with bar:
         yield Bar(bar)

@@ -12,7 +12,7 @@ from connectors.privacy import mask_address
 from pipelines.cli.exits import DONE, PARTIAL
 from pipelines.cli.files import read_file, target_of
 from pipelines.cli.options import EXACT, FILE, REPLACE, common
-from pipelines.cli.output import print_json, print_json_rows
+from pipelines.cli.output import print_json, print_json_rows, tell
 from pipelines.cli.screens import print_table, rejects_table
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.verbs.rejects import Reject, RejectedRecord, rejects_of, write_rejects
@@ -99,7 +99,7 @@ def _write(
     if as_json:
         print_json({"written": count, "file": csv_file})
     else:
-        click.echo(f"{count:,} records written", err=True)
+        tell(f"{count:,} records written")
 
 
 def _print(rows: Iterable[Reject]) -> None:

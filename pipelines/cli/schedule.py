@@ -13,7 +13,7 @@ import click
 from connectors.errors import ConfigError
 from pipelines.cli.files import read_file
 from pipelines.cli.options import FILE, REPLACE, common
-from pipelines.cli.output import print_json, print_lines
+from pipelines.cli.output import print_json, print_lines, tell
 from pipelines.config.file import read_pipeline, require_credentials
 from pipelines.verbs.schedule import Job, cron_lines, systemd_units
 from pipelines.verbs.schedule_install import install_cron, install_systemd, unit_folder
@@ -80,7 +80,7 @@ def schedule(
     elif not install:
         print_lines(_lines(texts, is_whole=kind == "systemd"))
     for line in _notes(job, kind, missing, install=install, of_system=of_system):
-        click.echo(line, err=True)
+        tell(line)
 
 
 def _this_command() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import click
 
 from pipelines.cli.files import quoted, read_file, target_of
 from pipelines.cli.options import FILE, REPLACE, common
-from pipelines.cli.output import print_json, print_lines
+from pipelines.cli.output import print_json, print_lines, tell
 from pipelines.pages.run_page import Count, RunReport
 from pipelines.verbs.show import report_of, write_page
 
@@ -42,7 +42,7 @@ def show(
     elif not html_file:
         print_lines(_lines(report))
     elif target is not None:
-        click.echo(f"{quoted(target.absolute())} written: open it in a browser", err=True)
+        tell(f"{quoted(target.absolute())} written: open it in a browser")
 
 
 def _lines(report: RunReport) -> Iterator[str]:

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipelines.cli.exits import SIGNALLED
+from pipelines.cli.log import is_json
+
+_STOPPING = b"stopping: calls in flight are settled first; once more stops at once\n"
+_STOPPING_JSON = b'{"level": "warning", "message": "stopping: calls in flight are settled first"}\n'
 
 
 class Stop:
@@ -47,7 +51,7 @@ class Stop:
         self.number = number
         self._event.set()
         # Not by print: a signal may come in the midst of one, and the stream is not to be entered twice.
-        os.write(2, b"stopping: calls in flight are settled first; once more stops at once\n")
+        os.write(2, _STOPPING_JSON if is_json() else _STOPPING)
 
 
 @contextmanager

@@ -13,13 +13,17 @@ from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError, LeaseLostError, LockedError, StalePlanError, SurroundingsError
 from pipelines.extract.incremental import Extract
 from pipelines.load.plan import Plan
+from pipelines.run_context import within_run
 from pipelines.state.clock import new_run_id
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.world import THIS_WORLD, World
 
 log = logging.getLogger("kartra_sync.run")
+run_log = logging.getLogger("kartra_sync.runs")
 
+LOGGED = ("rows", "leads", "calls", "seconds")
+"""What of the counters stands in the log at the end of a run."""
 REFUSED = (ConfigError, GuardError, StalePlanError, AccessRefusedError)
 """Nothing has failed: what was asked for is not done as it is."""
 
@@ -132,6 +136,13 @@ class Work:
         run = self.context
         run.store.runs.finish(run.run_id, self.status, self.message, self.summary.to_json())
         log.info("%s took %s", run.config.pipeline, self.summary.timings.describe())
+        counted = self.summary.to_json()
+        run_log.info(
+            "%s: the run ended: %s",
+            run.config.pipeline,
+            self.status,
+            extra={"status": self.status, **{name: counted[name] for name in LOGGED}},
+        )
 
     def _count_calls(self) -> None:
         calls, counts = self.context.client.counts, self.summary.counts
@@ -185,10 +196,12 @@ def work_on(
     A SyncError of the work is kept as its `error` and not raised. Raises LockedError while another process
     works on the pipeline.
     """
-    with leased(config, store, account, caller, summary) as run:
+    with leased(config, store, account, caller, summary) as run, within_run(config.pipeline, run.run_id):
         store.runs.begin(run.run_id, config.pipeline, verb=verb or kind, undoes=undoes, keep=config.keep)
         work = Work(run, verb, caller.agree)
         try:
+            run_log.info("%s: the run began", config.pipeline)
+            caller.progress(Progress(0, None, 0))
             yield work
         except StoppedError:
             work.stop()
