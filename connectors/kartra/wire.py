@@ -6,7 +6,8 @@ An empty list or map sends nothing at all, as in PHP. Booleans and nulls never o
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from urllib.parse import urlencode
+from functools import lru_cache
+from urllib.parse import quote_plus
 
 from connectors.errors import ConfigError
 from connectors.kartra.commands import Call, Lead, WireValue
@@ -41,15 +42,17 @@ class SecretInCallError(ConfigError, ValueError):
 
 def refuse_secrets(credentials: Credentials, call: Call) -> None:
     """Raises SecretInCallError, without the value."""
+    _refuse_secrets(credentials, _pairs_of(call))
+
+
+def _refuse_secrets(credentials: Credentials, pairs: list[tuple[str, str]]) -> None:
     secrets = {
         secret: name
         for name in ("app_id", "api_key", "api_password")
         if len(secret := getattr(credentials, name)) >= SHORTEST_SECRET
     }
-    values = [dict(action.params) for action in call.actions]
-    values += [_lead(lead) for lead in (call.lead, call.get_lead) if lead is not None]
-    for _, text in (pair for value in values for pair in _pairs("", value)):
-        if name := secrets.get(bare_secret(text)):
+    for _, text in pairs:
+        if len(text) >= SHORTEST_SECRET and (name := secrets.get(bare_secret(text))):
             raise SecretInCallError(f"a value to be sent is the {name} itself: nothing of it was sent")
 
 
@@ -59,22 +62,32 @@ def encode_call(credentials: Credentials, call: Call) -> str:
     ValueError if the call has more than MAX_FORM_FIELDS fields, credentials included, or a value that is a
     credential.
     """
-    refuse_secrets(credentials, call)
-    form: dict[str, WireValue] = {
-        "app_id": credentials.app_id,
-        "api_key": credentials.api_key,
-        "api_password": credentials.api_password,
-    }
+    pairs = _pairs_of(call)
+    _refuse_secrets(credentials, pairs)
+    pairs = [
+        ("app_id", credentials.app_id),
+        ("api_key", credentials.api_key),
+        ("api_password", credentials.api_password),
+        *pairs,
+    ]
+    if len(pairs) > MAX_FORM_FIELDS:
+        raise ValueError(f"a call of {len(pairs)} form fields; the limit is {MAX_FORM_FIELDS}")
+    return "&".join([f"{_quoted_name(name)}={quote_plus(value)}" for name, value in pairs])
+
+
+_quoted_name = lru_cache(maxsize=2_000)(quote_plus)
+"""The names of fields are few, and the same in every call."""
+
+
+def _pairs_of(call: Call) -> list[tuple[str, str]]:
+    """The form fields of a call, without credentials."""
+    form: dict[str, WireValue] = {}
     if call.lead is not None:
         form["lead"] = _lead(call.lead)
     if call.get_lead is not None:
         form["get_lead"] = _lead(call.get_lead)
     form["actions"] = [{"cmd": action.cmd, **action.params} for action in call.actions]
-    body = urlencode([pair for name, value in form.items() for pair in _pairs(name, value)])
-    field_count = body.count("&") + 1  # an ampersand inside a value is %26
-    if field_count > MAX_FORM_FIELDS:
-        raise ValueError(f"a call of {field_count} form fields; the limit is {MAX_FORM_FIELDS}")
-    return body
+    return list(_pairs("", form))
 
 
 def _lead(lead: Lead) -> dict[str, WireValue]:
@@ -102,4 +115,4 @@ def _pairs(name: str, value: WireValue) -> Iterator[tuple[str, str]]:
     else:
         inner = value.items() if isinstance(value, Mapping) else enumerate(value)
         for key, one in inner:
-            yield from _pairs(f"{name}[{key}]", one)
+            yield from _pairs(f"{name}[{key}]" if name else str(key), one)

@@ -11,8 +11,16 @@ MAX_WORKERS = 64
 """The most calls in flight, and the connections that a client keeps."""
 
 
+CHECK_EVERY_S = 0.5
+
+
 class Pool(Protocol):
     """Used by one thread."""
+
+    @property
+    def check_every_s(self) -> float:
+        """How long its user may wait at a time before it asks whether the work is to stop."""
+        ...
 
     def submit(self, job: Callable[[], Any]) -> Future[Any]:
         """Begin a job."""
@@ -29,6 +37,8 @@ class Pool(Protocol):
 
 class Threads:
     """A pool of threads."""
+
+    check_every_s = CHECK_EVERY_S
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="call")

@@ -31,9 +31,6 @@ has to be committed before the calls leave is committed when this returns."""
 Take = Callable[[list[tuple[Task, Future[Given]]]], None]
 """Takes the results of finished jobs, in the order in which they finished."""
 
-CHECK_EVERY_S = 0.5
-"""How long the loop waits for workers before it checks for a stop."""
-
 
 def width_of(kartra: KartraConfig, client: Sender) -> int:
     """The number of calls in flight: rate times latency, and a few that wait for a permit."""
@@ -96,7 +93,7 @@ class Workers(Generic[Task, Given]):
                 self._launch_some(pool, coming)
                 if not self._flying and (not self._waiting or self._is_used_up()):
                     break
-                self._collect(pool, self._until_next_s())
+                self._collect(pool, self._until_next_s(pool.check_every_s))
             deadline = self._run.clock.monotonic() + STOP_WITHIN_S
             while self._flying and self._run.clock.monotonic() < deadline:
                 self._collect(pool, 0.2)
@@ -155,10 +152,10 @@ class Workers(Generic[Task, Given]):
             break
         return batch
 
-    def _until_next_s(self) -> float:
+    def _until_next_s(self, longest_s: float) -> float:
         if not self._waiting:
-            return CHECK_EVERY_S
-        return min(CHECK_EVERY_S, max(0.0, self._waiting[0][0] - self._run.clock.monotonic()))
+            return longest_s
+        return min(longest_s, max(0.0, self._waiting[0][0] - self._run.clock.monotonic()))
 
     def _collect(self, pool: Pool, timeout_s: float) -> None:
         if self._flying:
@@ -195,7 +192,7 @@ def call_each(
                 flying += 1
             if not begun:
                 return
-            flying -= len(crew.finished(CHECK_EVERY_S))
+            flying -= len(crew.finished(crew.check_every_s))
             while begun and begun[0][1].done():
                 item, future = begun.popleft()
                 yield item, future.result()

@@ -35,11 +35,11 @@ def network_file_system(path: Path, mounts: Iterable[tuple[str, str]]) -> str | 
 
     `mounts` are (mount point, type) in the order of mounting: of two at one place the later one counts.
     """
-    depth, found = 0, ""
+    depth, found, within = 0, "", f"{path}/"
     for mount_point, kind in mounts:
-        parts = len(Path(mount_point).parts)
-        if parts >= depth and path.is_relative_to(mount_point):
-            depth, found = parts, kind
+        folder = mount_point.rstrip("/") + "/"
+        if len(folder) >= depth and within.startswith(folder):
+            depth, found = len(folder), kind
     return found if found.lower().removeprefix("fuse.") in NETWORK else None
 
 

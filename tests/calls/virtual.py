@@ -37,6 +37,7 @@ class VirtualPool:
     chance: Random
     shortest_s: float = 0.05
     longest_s: float = 1.0
+    check_every_s: float = 0.5
     most_at_once: int = 0
     begun: int = 0
     _flying: list[tuple[float, int, Future[Any], Callable[[], Any]]] = field(default_factory=list)

@@ -69,7 +69,7 @@ def hunt(fault: Fault, runs: int, seed: int) -> Hunt:
                 fault.found_by,
             ]
             return Hunt(fault, _run(words, copy).returncode == 1, fault.found_by)
-        words = ["--runs", str(runs), "--seed", str(seed), "--processes", "1", "--until-found", "--json"]
+        words = ["--runs", str(runs), "--seed", str(seed), "--jobs", "1", "--until-found", "--json"]
         done = _run([sys.executable, "-m", "tests.simulate", *words], copy)
         if not done.stdout.strip():
             return Hunt(fault, False, "broken off", seen=done.stderr[-300:])

@@ -25,6 +25,7 @@ from tests.simulate.situations import SITUATIONS, never_met
 CHUNK = 6
 """Lives that a process plays at a time."""
 SHOWN = 10
+TOLD_EVERY_S = 60.0
 
 
 @dataclass
@@ -62,13 +63,16 @@ class Tally:
         self.failed |= other.failed
 
 
-def played(first: int, lives: int) -> Tally:
-    """In a process of its own: so many lives, one after the other."""
+def played(first: int, lives: int, deadline: float | None = None) -> Tally:
+    """In a process of its own: so many lives, one after the other; none is begun once the time is up."""
     gc.disable()
     tally = Tally()
     for seed in range(first, first + lives):
+        if deadline is not None and time.monotonic() >= deadline:
+            break
         tally.add(live(plan_of(seed)))
     gc.collect()
+    gc.freeze()  # what is left by now stays: it is not gone through again
     return tally
 
 
@@ -83,7 +87,7 @@ def main(words: Sequence[str] | None = None) -> int:
         asked.runs,
         asked.seed,
         seconds=asked.seconds,
-        processes=asked.processes,
+        jobs=asked.jobs,
         until_found=asked.until_found,
     )
     took = time.monotonic() - started
@@ -95,27 +99,38 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def simulate(
-    runs: int, seed: int, *, seconds: float | None = None, processes: int = 2, until_found: bool = False
+    runs: int, seed: int, *, seconds: float | None = None, jobs: int = 2, until_found: bool = False
 ) -> Tally:
-    """Lives from the seed on, until there were so many runs, or the time is up."""
+    """Lives from the seed on, until there were so many runs, or the time is up. Tells now and then how far
+    it is."""
     deadline = None if seconds is None else time.monotonic() + seconds
     chunks = count(seed * 1_000_000, CHUNK)
-    total = Tally()
+    total, told_at = Tally(), time.monotonic()
 
     def goes_on() -> bool:
         if until_found and total.failed:
             return False
         return total.runs < runs and (deadline is None or time.monotonic() < deadline)
 
-    with ProcessPoolExecutor(processes, max_tasks_per_child=None) as pool:
-        waiting = {pool.submit(played, next(chunks), CHUNK) for _ in range(processes)}
+    with ProcessPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(played, next(chunks), CHUNK, deadline) for _ in range(jobs)}
         while waiting:
             done = next(as_completed(waiting))
             waiting.remove(done)
-            total.join(done.result())
+            new = done.result()
+            total.join(new)
+            if new.failed or time.monotonic() - told_at > TOLD_EVERY_S:
+                told_at = time.monotonic()
+                _tell(total, new)
             if goes_on():
-                waiting.add(pool.submit(played, next(chunks), CHUNK))
+                waiting.add(pool.submit(played, next(chunks), CHUNK, deadline))
     return total
+
+
+def _tell(total: Tally, new: Tally) -> None:
+    print(f"simulate: {total.runs:,} runs, {len(total.failed)} lives failed", file=sys.stderr, flush=True)
+    for life, violations in new.failed.items():
+        print(f"simulate: life {life % 1_000_000}: {violations[0]}", file=sys.stderr, flush=True)
 
 
 def _replay(seed: int, *, small: bool) -> int:
@@ -173,7 +188,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, help="Ends after so long, whatever was played.")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="Processes at a time.")
     parser.add_argument("--replay", type=int, metavar="K", help="Play life K of the seed and tell all of it.")
     parser.add_argument("--small", action="store_true", help="With --replay: the smallest plan that fails.")
     parser.add_argument("--until-found", action="store_true", help="Ends with the first violation.")

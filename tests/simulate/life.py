@@ -1,5 +1,6 @@
 """One life: days of edits, runs, crashes and hands, calm runs at the end, and what must hold."""
 
+import atexit
 import logging
 import os
 import random
@@ -10,7 +11,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from connectors.errors import SyncError
@@ -108,12 +109,10 @@ class Life:
         self.name, self.url = "sim", "https://app.kartra.com/api"
         self.key = self.account.api_key
         self._numbers = 0
-        self._asked: tuple[str, str] = ("", "")
-        self._config: PipelineConfig
         self._is_meanwhile = False
         self._is_in_step = False
         self._goes_on = False
-        (folder / "p.yaml").write_text(self._pipeline(), encoding="utf-8")
+        self._watch: sqlite3.Connection | None = None
         os.environ["XDG_STATE_HOME"] = str(folder)
 
     # --- the whole of it
@@ -176,11 +175,17 @@ class Life:
             self.hub.after(2.0, lambda: self._jump(day.jump_s))
         if day.neighbour:
             self._neighbour(running)
-        self.hub.run(lambda: self.hub.seconds >= waits_until and all(one.is_gone for one in running))
+        self.hub.run(lambda: self._is_over(running, waits_until))
         for process in running:
             self._ended(process)
         self._check_twice()
         self._check_rate(started, day)
+
+    def _is_over(self, running: list[Process], waits_until: float) -> bool:
+        for process in running:  # no generator: this is asked after each event
+            if not process.is_gone:
+                return False
+        return self.hub.seconds >= waits_until
 
     def _begin(self, host: Host, day: Day) -> Process:
         self._numbers += 1
@@ -212,21 +217,13 @@ class Life:
 
     def config(self) -> PipelineConfig:
         """Read anew only when something in it has changed: that takes longer than many a run."""
-        asked = (self._pipeline(), self.key)
-        if asked != self._asked:
-            self._asked, self._config = asked, read_pipeline(self.folder / "p.yaml", self._environ())
-        return self._config
-
-    def _environ(self) -> dict[str, str]:
-        return {
-            "KARTRA_APP_ID": self.account.app_id,
-            "KARTRA_API_KEY": self.key,
-            "KARTRA_API_PASSWORD": self.account.api_password,
-        }
+        account = self.account
+        return _config(self.folder, self._pipeline(), account.app_id, self.key, account.api_password)
 
     def _ended(self, process: Process) -> None:
         """What became of a run; what may not become of one."""
         met = self.hub.met
+        self._look_away()
         if process.died_at:
             self.lived.kills += 1
             self._is_in_step = False
@@ -308,7 +305,6 @@ class Life:
                 self.hub.met["the URL is spelled otherwise"] += 1
         if day.before:
             self.hub.note(f"before: {day.before}")
-        (self.folder / "p.yaml").write_text(self._pipeline(), encoding="utf-8")
 
     def _put(self, source: Path, target: Path) -> None:
         """The files of the state, from one folder into another."""
@@ -440,11 +436,14 @@ class Life:
 
     def _on_write(self, process: Process) -> None:
         """A write may only leave once its intent is committed."""
-        with closing(sqlite3.connect(self.folder / "state.db")) as connection:
-            open_now = connection.execute(
-                "SELECT (SELECT count(*) FROM outbox WHERE state = 'sent')"
-                " + (SELECT count(*) FROM operations WHERE state = 'sent')"
-            ).fetchone()[0]
+        if (
+            self._watch is None
+        ):  # one for all writes of a run: SQLite reads the schema with the first question
+            self._watch = sqlite3.connect(self.folder / "state.db")
+        open_now = self._watch.execute(
+            "SELECT (SELECT count(*) FROM outbox WHERE state = 'sent')"
+            " + (SELECT count(*) FROM operations WHERE state = 'sent')"
+        ).fetchone()[0]
         if process.writing > open_now:
             self._violated(f"{process.writing} writes are under way, and {open_now} have an intent")
 
@@ -465,6 +464,12 @@ class Life:
             is_told = name not in person.blurred | person.unclear and not self.people.is_restored
             if lead is not None and lead.id == lead_id and is_told:
                 self._violated(f"{lead.email}: is put on {name}, which it had left")
+
+    def _look_away(self) -> None:
+        """The last one who lets go of a state empties its journal: that is to be the process."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
     def _check_twice(self) -> None:
         found = self.bank.twice() if self.bank is not None else twice(self.people, self.account)
@@ -572,9 +577,27 @@ def live(plan: Plan, *, trace: bool = False) -> Lived:
     """Plays a plan in a folder of its own."""
     logging.disable(logging.CRITICAL)
     random.seed(plan.seed)  # tenacity draws from it how long a read waits until it is tried again
-    with tempfile.TemporaryDirectory(dir=room(), prefix="kartra-simulate-") as name:
-        (Path(name) / "state.db").write_bytes(_empty_state())
-        return Life(plan, Path(name), trace=trace).play()
+    folder = _folder()
+    shutil.rmtree(folder)  # with its attributes: they say how far a state has come
+    folder.mkdir()
+    (folder / "state.db").write_bytes(_empty_state())
+    return Life(plan, folder, trace=trace).play()
+
+
+@cache
+def _folder() -> Path:
+    """One for all lives of this process, so that one configuration serves many of them."""
+    name = tempfile.mkdtemp(dir=room(), prefix="kartra-simulate-")
+    atexit.register(shutil.rmtree, name, ignore_errors=True)
+    return Path(name)
+
+
+@lru_cache(maxsize=500)
+def _config(folder: Path, text: str, app_id: str, api_key: str, api_password: str) -> PipelineConfig:
+    """Reading a pipeline file takes longer than many a run."""
+    (folder / "p.yaml").write_text(text, encoding="utf-8")
+    environ = {"KARTRA_APP_ID": app_id, "KARTRA_API_KEY": api_key, "KARTRA_API_PASSWORD": api_password}
+    return read_pipeline(folder / "p.yaml", environ)
 
 
 @cache

@@ -29,8 +29,8 @@ from pipelines.state.store import Store
 from pipelines.verbs.world import World
 from tests.simulate.hub import START, Hub
 
-LONGEST_WAIT_S = 1.0
-"""How long one thread waits for its turn before it looks whether it was given up, as the limiter does."""
+LONGEST_WAIT_S = 4.0
+"""How long a thread waits at a time before it looks whether a stop was asked for."""
 
 
 CRASHES = {
@@ -135,7 +135,9 @@ class Process:
     @property
     def is_gone(self) -> bool:
         """Dead, or all of its threads have ended."""
-        return not self.is_alive or (self.has_ended and all(one.dead for one in self.crew))
+        if not self.is_alive:
+            return True
+        return self.has_ended and all(one.dead for one in self.crew)
 
     def step(self, point: str) -> None:
         """Something is about to happen, or has just happened: it may die here, or be stopped for a while."""
@@ -222,6 +224,13 @@ class Process:
         self.hub.met["a process is stopped and continued"] += 1
         self.hub.note(f"{self.name} is stopped for {seconds:.0f} s")
 
+    @property
+    def longest_wait_s(self) -> float:
+        """A stop that is to come is noticed in time, though few looks are taken: each is an event."""
+        if self.stop_at is None or self.stop_at <= self.hub.seconds:
+            return LONGEST_WAIT_S
+        return min(LONGEST_WAIT_S, self.stop_at - self.hub.seconds + 0.001)
+
     def is_stopping(self) -> bool:
         return self.stop_at is not None and self.hub.seconds >= self.stop_at
 
@@ -297,7 +306,8 @@ class SimFuture(Future[Any]):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         if not self.done():
-            self._process.wait(1e9 if timeout is None else timeout, self._waker)
+            # Who waits for a short time only wants to see a stop.
+            self._process.wait(1e9 if timeout is None else self._process.longest_wait_s, self._waker)
         if not self.done():
             raise TimeoutError
         return super().exception(0)
@@ -343,6 +353,10 @@ class SimPool:
         self._waker = Waker()
         self._begun: list[Future[Any]] = []
 
+    @property
+    def check_every_s(self) -> float:
+        return self._process.longest_wait_s
+
     def submit(self, job: Callable[[], Any]) -> Future[Any]:
         future: Future[Any] = Future()
         self._begun.append(future)
@@ -387,12 +401,12 @@ class SimLimiter:
         try:
             while not given_up():
                 if self._queue[0] is not turn:
-                    process.wait(LONGEST_WAIT_S, turn)
+                    process.wait(process.longest_wait_s, turn)
                     continue
                 now = process.hub.seconds
                 wait_s = self._window.wait(now, permits=self._permits, seconds=self._window_s)
                 if wait_s > 0:
-                    process.wait(min(LONGEST_WAIT_S, wait_s + 0.0005))
+                    process.wait(min(process.longest_wait_s, wait_s + 0.0005))
                     continue
                 self._change(self._window.stamped(now))
                 process.step("a permit was given")

@@ -6,6 +6,7 @@ with PHP itself, but for one thing: PHP drops names that are mangled into a prot
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import unquote_plus
 
@@ -30,7 +31,7 @@ def parse_form(body: str) -> Form:
     pairs = [pair for pair in body.split("&") if pair]
     for pair in pairs[:MAX_INPUT_VARS]:
         key, _, value = pair.partition("=")
-        path = _path(unquote_plus(key, errors="replace"))
+        path = _path(key)
         if path and len(path) <= MAX_NESTING + 1:
             _place(form, path, unquote_plus(value, errors="replace"))
     return form
@@ -65,22 +66,24 @@ def child(form: Form, key: str) -> Form:
     return value if isinstance(value, dict) else {}
 
 
-def _path(key: str) -> list[str]:
+@lru_cache(maxsize=2_000)
+def _path(quoted: str) -> tuple[str, ...]:
     """`a[b][]` as a, b and the empty text, which means "append". A key without a name gives nothing."""
+    key = unquote_plus(quoted, errors="replace")
     name, bracket, rest = key.partition("\0")[0].lstrip(" ").partition("[")
     if not name:
-        return []
+        return ()
     path = [name.translate(_TOP_LEVEL)]
     rest = bracket + rest
     while rest.startswith("["):
         inner, closed, rest = rest[1:].partition("]")
         if not closed:  # PHP turns a first bracket that is never closed into an underscore
-            return path if len(path) > 1 else [f"{path[0]}_{inner.translate(_NEVER_CLOSED)}"]
+            return tuple(path) if len(path) > 1 else (f"{path[0]}_{inner.translate(_NEVER_CLOSED)}",)
         path.append("" if inner in _BLANKS else inner)
-    return path
+    return tuple(path)
 
 
-def _place(form: Form, path: list[str], value: str) -> None:
+def _place(form: Form, path: tuple[str, ...], value: str) -> None:
     node = form
     for step in path[:-1]:
         key = step or _next_index(node)
