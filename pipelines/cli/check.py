@@ -53,6 +53,9 @@ def _lines(checked: Checked) -> Iterator[str]:
         yield "  a first load stops until that is told"
     if checked.missing:
         yield missing_message(checked.missing)
+    if checked.defaults and checked.problem is None:
+        taken = ", ".join(f"{key.removeprefix('load.')}: {value}" for key, value in checked.defaults.items())
+        yield f"  left out of the file, so the default: {taken}"
 
 
 def _json(checked: Checked) -> dict[str, Any]:
@@ -71,6 +74,7 @@ def _json(checked: Checked) -> dict[str, Any]:
         "unclear": unclear_json(checked.unclear),
         "names_checked": checked.names_checked,
         "missing": missing_json(checked.missing),
+        "defaults": checked.defaults,
     }
 
 

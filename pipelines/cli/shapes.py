@@ -193,6 +193,7 @@ class CheckedFile(TypedDict):
     unclear: list[Unclear]
     names_checked: bool
     missing: list[MissingName]
+    defaults: dict[str, str]
 
 
 class Check(TypedDict):

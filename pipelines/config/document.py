@@ -18,6 +18,8 @@ from pipelines.config.yaml_text import (
 )
 
 SECRETS = ("app_id", "api_key", "api_password")
+ACCOUNT_URL = "KARTRA_URL"
+"""The variable that says where calls are sent, in a file that says nothing of the account."""
 ADDRESSES_WITH_SECRETS = (("notify", "to"), ("notify", "ping"), ("metrics", "otlp"))
 SECRET_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-)?\}")
 URL_WITH_PASSWORD = re.compile(
@@ -50,6 +52,16 @@ class Document:
                 path, [Fault(1, 1, (), "a map with pipeline, kartra and load or pull is expected")]
             )
         self.data: dict[str, object] = self._mapping(root, ())
+
+    def account(self) -> dict[str, object]:
+        """What `kartra` is where the file does not say: the account that the environment names."""
+        names = {key: f"KARTRA_{key.upper()}" for key in SECRETS}
+        self.secret_variables |= {("kartra", key): name for key, name in names.items()}
+        found: dict[str, object] = {key: self._variables.get(name) or None for key, name in names.items()}
+        if url := self._variables.get(ACCOUNT_URL):
+            self.variables_used["kartra", "url"] = [ACCOUNT_URL]
+            found["url"] = url
+        return found
 
     def known(self, where: Where) -> Where:
         """The longest prefix of `where` that is in the file."""

@@ -32,9 +32,12 @@ def read_pipeline(path: Path, environ: Mapping[str, str]) -> PipelineConfig:
     if "path" in data:  # a field of the model that no file may set
         errors.append(ErrorDetails(type="extra_forbidden", loc=("path",), msg="", input=None))
     here = path.absolute()
+    context: dict[str, object] = {"folder": here.parent}
+    if "kartra" not in data:
+        context["account"] = document.account()
     config = None
     try:
-        config = PipelineConfig.model_validate(data | {"path": here}, context={"folder": here.parent})
+        config = PipelineConfig.model_validate(data | {"path": here}, context=context)
     except ValidationError as error:
         # Without the input: pydantic would quote the value in its message.
         errors += error.errors(include_url=False, include_context=False, include_input=False)
@@ -89,6 +92,8 @@ def require_credentials(config: PipelineConfig) -> Credentials:
         return Credentials(**values)
     # Read again, because a config keeps no positions.
     document = Document(config.path, {})
+    if "kartra" not in document.data:
+        document.account()
     faults = []
     for key in missing:
         where = ("kartra", key)

@@ -210,7 +210,7 @@ class LoadConfig(Section):
     key: Annotated[
         KeyConfig,
         BeforeValidator(_key, json_schema_input_type=Annotated[Any, WithJsonSchema(_EMAIL)] | KeyColumn),
-    ]
+    ] = Field(default=KeyConfig(column=None), json_schema_extra={"default": "email"})
     """What identifies a person: email, or {column: customer_id}, which survives a change of address."""
     fields: LeadFields
     """Lead field: column of the source, "{First} {Last}", or {column, do: [steps]}. email is needed."""
@@ -254,7 +254,7 @@ class LoadConfig(Section):
         tuple[Annotated[Removal, one_of(Removal)], ...],
         read_by(_on_removed, _REMOVALS),
         also(listed_once),
-    ] = ()
+    ] = Field(default=(), json_schema_extra={"default": "ignore"})
     """What happens to a lead that left the source: ignore, or a list. Only what we gave is taken back."""
     on_gone: Annotated[OnGone, one_of(OnGone)] = "report"
     """What happens to a lead of ours that is gone from Kartra: report (refused), recreate, forget."""
@@ -263,7 +263,9 @@ class LoadConfig(Section):
     them."""
     blank: Annotated[Blank, one_of(Blank)] = "ignore"
     """What an empty cell does."""
-    duplicates: Annotated[Duplicates, read_by(_duplicates, _DUPLICATES)] = Field(default_factory=Duplicates)
+    duplicates: Annotated[Duplicates, read_by(_duplicates, _DUPLICATES)] = Field(
+        default=Duplicates(), json_schema_extra={"default": "last"}
+    )
     """Which record counts when several have the same key: first, last, newest:<column>, merge, error."""
     consent: Annotated[ConsentConfig, also(proves_consent)]
     """The proof that these people agreed to be mailed."""

@@ -93,12 +93,17 @@ def _needed(load: object, info: ValidationInfo) -> object:
     return load
 
 
+def _account(kartra: object, info: ValidationInfo) -> object:
+    """Left out, the account is that of the environment, as the reader of the file found it."""
+    return (info.context or {}).get("account", kartra) if kartra is None else kartra
+
+
 class PipelineConfig(Section):
     """A pipeline: what goes from where into which Kartra account, and what comes back."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "required": ["pipeline", "kartra"],
+            "required": ["pipeline"],
             "allOf": [
                 {"anyOf": [{"required": [name]} for name in ("load", "pull", "operations")]},
             ],
@@ -107,8 +112,11 @@ class PipelineConfig(Section):
 
     pipeline: Annotated[str, read_by(_pipeline_name, TEXT)]
     """The pipeline's name, unique in its state store: 1 to 64 of a-z, 0-9, _ and -."""
-    kartra: KartraConfig
-    """The account, and how fast it is called."""
+    kartra: Annotated[KartraConfig, BeforeValidator(_account, json_schema_input_type=KartraConfig)] = Field(
+        None, validate_default=True
+    )
+    """The account, and how fast it is called. Left out: the account that the variables KARTRA_APP_ID,
+    KARTRA_API_KEY, KARTRA_API_PASSWORD and, where it is set, KARTRA_URL name."""
     state: Annotated[Path, read_by(_state, TEXT)] = Field(
         default=Path("state/kartra.db"),
         validate_default=True,

@@ -9,6 +9,7 @@ from connectors.errors import ConfigError, Lines, SyncError, TablesError
 from pipelines.calls.inventories import read_inventory
 from pipelines.changes.diff import diff_lead
 from pipelines.changes.inventory import Inventory, Missing
+from pipelines.config.defaults import defaults_taken
 from pipelines.config.file import read_pipeline
 from pipelines.config.load import LoadConfig, TransformConfig
 from pipelines.config.pipeline import PipelineConfig
@@ -48,6 +49,8 @@ class Checked:
     """(column, word) of statuses that are none of the known words."""
     missing: Counter[Missing] = field(default_factory=Counter)
     names_checked: bool = False
+    defaults: dict[str, str] = field(default_factory=dict)
+    """What the file leaves out, by its place, and what was taken instead."""
     hook: HookFile | None = field(default=None, repr=False)
     problem: SyncError | None = None
 
@@ -74,6 +77,7 @@ def check_file(file: Path, environ: Mapping[str, str]) -> Checked:
     try:
         config = read_pipeline(file, environ)
         checked.config, checked.pipeline = config, config.pipeline
+        checked.defaults = defaults_taken(config)
         _check(config, checked)
     except SyncError as error:
         checked.problem = error

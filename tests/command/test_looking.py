@@ -131,6 +131,15 @@ def test_check_compares_names_where_there_are_credentials_and_says_where_not(
                 "unclear": [],
                 "names_checked": True,
                 "missing": [],
+                "defaults": {
+                    "kartra.mode": "live",
+                    "state": "state/kartra.db",
+                    "load.sync_mode": "upsert",
+                    "load.existing": "update",
+                    "load.on_removed": "ignore",
+                    "load.blank": "ignore",
+                    "load.duplicates": "last",
+                },
             }
         ],
     }
@@ -149,6 +158,8 @@ def test_check_compares_names_where_there_are_credentials_and_says_where_not(
         "  2 invalid: not an e-mail address: no @",
         "  1 without consent, opted out or forgotten",
         '                1 no consent in the column "Consent"',
+        "  left out of the file, so the default: kartra.mode: live, state: state/kartra.db,"
+        " sync_mode: upsert, existing: update, on_removed: ignore, blank: ignore, duplicates: last",
     ]
     assert sandbox.calls == []
 

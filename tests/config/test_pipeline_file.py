@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from connectors.errors import ConfigError
 from connectors.kartra.wire import Credentials
+from pipelines.config.defaults import defaults_taken
 from pipelines.config.file import read_pipeline, require_credentials
 from pipelines.config.guards import GuardsConfig
 from pipelines.config.kartra import KartraConfig
@@ -469,3 +470,49 @@ def test_the_models_cost_no_heavy_import() -> None:
     code = "import pipelines.config.load, sys; print({'pandas', 'requests', 'sqlalchemy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+SIX_LINES = """\
+pipeline: newsletter
+load:
+  source: {csv: contacts.csv}
+  fields: {email: Email, first_name: First}
+  tags: [Imported]
+  consent: {attested: "sign-up form, 2025"}
+"""
+
+
+def test_six_lines_are_a_whole_file(read: Read) -> None:
+    environ = {"KARTRA_APP_ID": "app", "KARTRA_API_KEY": "key", "KARTRA_API_PASSWORD": "pass"}
+    short = read(SIX_LINES, environ)
+    account = "kartra:\n" + "".join(
+        f"  {key.removeprefix('KARTRA_').lower()}: ${{{key}}}\n" for key in environ
+    )
+    assert short == read(f"{SIX_LINES}  key: email\n{account}", environ)
+    elsewhere = read(SIX_LINES, environ | {"KARTRA_URL": "http://127.0.0.1:9/api"})
+    assert elsewhere.kartra.url == "http://127.0.0.1:9/api"
+
+
+def test_an_account_of_the_environment_that_is_not_there_is_asked_for_by_name(read: Read) -> None:
+    with pytest.raises(ConfigError, match="KARTRA_API_KEY is not set"):
+        require_credentials(read(SIX_LINES, {"KARTRA_APP_ID": "app"}))
+
+
+def test_an_address_of_another_origin_than_its_credentials_is_refused_in_a_short_file(
+    read: Read, tmp_path: Path
+) -> None:
+    """A .env that somebody left in the folder must not send the credentials of the environment elsewhere."""
+    (tmp_path / ".env").write_text("KARTRA_URL=https://elsewhere.example.org/api\n", encoding="utf-8")
+    credentials = {"KARTRA_APP_ID": "app", "KARTRA_API_KEY": "key", "KARTRA_API_PASSWORD": "pass"}
+    with pytest.raises(ConfigError, match="KARTRA_URL"):
+        read(SIX_LINES, credentials)
+
+
+def test_the_defaults_that_were_taken_are_those_of_the_schema(read: Read) -> None:
+    load = json_schema()["$defs"]["LoadConfig"]["properties"]
+    taken = defaults_taken(read(SIX_LINES, {}))
+    of_load = {key.removeprefix("load."): value for key, value in taken.items() if key.startswith("load.")}
+    told = {key: load[key]["default"] for key in of_load}
+    assert of_load == told
+    assert {"kartra": "the account of KARTRA_APP_ID", "state": "state/kartra.db"}.items() <= taken.items()
+    assert defaults_taken(read(FULL)) == {}
