@@ -100,7 +100,9 @@ def test_an_example_does_what_was_planned_and_then_sends_nothing(
         "created": planned.json["leads"]["created"] - adopted,
         "edited": adopted,
     }
-    sent = planned.json["calls"]["estimated"] + 2 * adopted
+    # A call that a loaded machine bunched with others is answered 429, and goes again.
+    repeated = ran.json["calls"]["throttled"]
+    sent = planned.json["calls"]["estimated"] + 2 * adopted + repeated
     assert (ran.json["calls"]["sent"], len(demo_sandbox.calls)) == (sent, sent)
     again = project.command("run", example.name, "--json")
     assert (again.code, again.json["calls"]["sent"], len(demo_sandbox.calls)) == (ran.code, 0, sent)

@@ -1,6 +1,7 @@
 """Who only reads needs no right to write, and writes nothing."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -39,6 +40,11 @@ def seal(places: list[Path], *, on: bool) -> bool:
     return is_sealed
 
 
+def timeless(text: str) -> str:
+    """Without the time of day: a plan says when a run would end."""
+    return re.sub(r"\b\d\d:\d\d\b", "…", text)
+
+
 @pytest.fixture(scope="module")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, dict[str, str]]]:
     """What the verbs say while they may write, and then the same project sealed."""
@@ -68,7 +74,7 @@ def test_a_look_needs_no_right_to_write(verb: str, sealed: tuple[Project, dict[s
     kept = project.folder / "kept"
     before = {file.name: file.read_bytes() for file in kept.iterdir()}
     done = project.command(*READING[verb])
-    assert (done.code, done.stdout, done.stderr) == (0, said[verb], "")
+    assert (done.code, timeless(done.stdout), done.stderr) == (0, timeless(said[verb]), "")
     assert {file.name: file.read_bytes() for file in kept.iterdir()} == before
 
 

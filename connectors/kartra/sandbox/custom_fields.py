@@ -14,7 +14,7 @@ from connectors.kartra.sandbox.errors import Refused
 from connectors.kartra.sandbox.php_form import Form, Value, text
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+")
-# §9, 264: "not allowed" are the names of standard fields, most likely.
+# Type 264 (§9): "not allowed" are the names of standard fields, most likely.
 _RESERVED = frozenset({"id", "email", "new_email", "custom_fields", *STANDARD_FIELDS})
 
 CustomValues = dict[str, str | list[str]]
