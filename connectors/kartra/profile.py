@@ -44,6 +44,9 @@ class LeadProfile:
     )  # all that Kartra sent
     left_sequences: frozenset[str] = frozenset()  # those of `sequences` that it has left
     unread: frozenset[str] = frozenset()  # parts, such as tags, that are missing or could not be read whole
+    garbled: frozenset[str] = (
+        frozenset()
+    )  # those of them that are there: they are not empty, whatever they say
 
 
 def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
@@ -54,6 +57,7 @@ def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
     identifier, email = text_of(details.get("id")), text_of(details.get("email"))
     if not identifier and not email:
         return None
+    unread = frozenset(part for part in PARTS if not _is_readable(details.get(part), part))
     return LeadProfile(
         id=identifier,
         email=email,
@@ -66,7 +70,8 @@ def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
         joined=moment_of(details.get("date_joined")),
         details=details,
         left_sequences=frozenset(_left_sequences(details.get("sequences"))),
-        unread=frozenset(part for part in PARTS if not _is_readable(details.get(part), part)),
+        unread=unread,
+        garbled=frozenset(part for part in unread if details.get(part) is not None),
     )
 
 

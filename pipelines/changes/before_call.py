@@ -28,6 +28,12 @@ def left_by_its_person(change: Change, snapshot: Snapshot, profile: LeadProfile)
     )
 
 
+def unread_before_taking(change: Change, profile: LeadProfile) -> list[str]:
+    """The parts that a change takes from, and in which the profile does not show what the person left."""
+    takes = (step.wish for step in change.steps if step.takes and step.wish.can_be_left)
+    return sorted({wish.collection for wish in takes if wish.collection in profile.unread})
+
+
 def kept_as_left(snapshot: Snapshot, left: Iterable[StepEffect], desired: DesiredLead | None) -> Snapshot:
     """The snapshot of a lead that stays off what its person left, even if the source wishes for it later."""
     left = frozenset(left)
@@ -50,7 +56,8 @@ def found_again(desired: DesiredLead, known: Snapshot, profile: LeadProfile, exi
     kept = set(adopted.kept) | {(kind, name) for kind, name in known.kept if _can_be_left(kind)}
     parts: dict[str, Any] = {}
     for wish in KEPT_UP:
-        ours = frozenset(name for name in wish.given(known) if wish.shows(profile, name))
+        is_unread = wish.collection in profile.unread
+        ours = frozenset(name for name in wish.given(known) if is_unread or wish.shows(profile, name))
         parts[wish.collection] = ours
         kept -= {(wish.collection, name) for name in ours}
     for wish in ONCE_ONLY:

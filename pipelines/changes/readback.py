@@ -99,25 +99,31 @@ def after_unknown(
         # The values as they are now: somebody may have edited the lead since it was created.
         after = replace(after, **_values(desired, profile))
     left = _left(desired, profile)
-    if _never_carried_out(change, known, flags, now - sent_at):
+    if _never_carried_out(change, known, flags, now - sent_at, profile.unread):
         # The call never ran, so a list that we took back before is inactive because of us.
         left -= {("lists", name) for name in known.taken}
     after = replace(after, lead_id=profile.id or after.lead_id, kept=after.kept | left)
     return after, "created" if change.create else None
 
 
-def _never_carried_out(change: Change, known: Snapshot, flags: Sequence[bool | None], age: timedelta) -> bool:
+def _never_carried_out(
+    change: Change,
+    known: Snapshot,
+    flags: Sequence[bool | None],
+    age: timedelta,
+    unread: frozenset[str],
+) -> bool:
     """Whether a call left no trace in the profile.
 
     A list proves nothing, because its person may have joined it or left it again, and neither does the
-    absence of something that the lead may never have had.
+    absence of something that the lead may never have had, or that stands in a part that could not be read.
     """
     head = flags[: len(flags) - len(change.steps)]
     ours = {(wish.collection, name) for wish in KEPT_UP for name in wish.given(known)}
     telling = [
         (step, flag)
         for step, flag in zip(change.steps, flags[len(head) :], strict=True)
-        if flag is not None and (not step.takes or step.effect in ours)
+        if flag is not None and (not step.takes or step.effect in ours) and step.wish.collection not in unread
     ]
     traces = [*head, *(flag for step, flag in telling if step.takes or not step.wish.can_be_left)]
     shown = any(traces) if traces else any(flag for _, flag in telling)
@@ -143,6 +149,22 @@ def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Sna
         **values,
         **ever_given,
     )
+
+
+def garbled_parts(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> list[str]:
+    """The parts of a lead from before us without which nobody can say what may be sent to it.
+
+    What it was begun in, or has left, is not given a second time; under `fill_blanks` what stands in a field
+    is not written over.
+    """
+    parts = [
+        wish.collection
+        for wish in WISHES
+        if (wish.can_be_left or wish.once_only) and wish.collection in profile.garbled and wish.names(desired)
+    ]
+    if existing == "fill_blanks" and "custom_fields" in profile.garbled and desired.custom_fields:
+        parts.append("custom_fields")
+    return parts
 
 
 def _values(desired: DesiredLead, profile: LeadProfile) -> dict[str, Any]:

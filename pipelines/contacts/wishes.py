@@ -201,6 +201,9 @@ class Wish:
         """Whether the profile shows the effect of a step of this wish; None where it cannot prove it."""
         if self.proof is not None:
             return self.proof(step, profile, score_before)
+        if self.collection in profile.unread and step.name not in self.in_profile(profile):
+            # Not there is no proof then: what may be repeated is, and the rest waits for a person.
+            return None if self.once_only and not step.takes else False
         if self.once_only and not step.takes:  # it stays there when the lead has left it
             return step.name in self.in_profile(profile)
         return self.shows(profile, step.label) is not step.takes

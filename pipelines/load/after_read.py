@@ -1,5 +1,6 @@
 """The next step after a lead was read: its profile proves what landed. Pure; see `next_step`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.kartra.answers import Answer, Effect
@@ -8,10 +9,16 @@ from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import ProfileRead, profile_of
 from connectors.privacy import mask_address
 from pipelines.calls.patience import MAX_TRIES, pause_s
-from pipelines.changes.before_call import found_again, kept_as_left, left_by_its_person, unproven_of
+from pipelines.changes.before_call import (
+    found_again,
+    kept_as_left,
+    left_by_its_person,
+    unproven_of,
+    unread_before_taking,
+)
 from pipelines.changes.diff import apply_change, landed_commands
 from pipelines.changes.modes import other_mode, shown_mode, wrong_mode
-from pipelines.changes.readback import adopt, after_unknown, joined_after, landed
+from pipelines.changes.readback import adopt, after_unknown, garbled_parts, joined_after, landed
 from pipelines.contacts.wishes import StepEffect
 from pipelines.errors import WrongModeError
 from pipelines.load.addresses import address_cause
@@ -90,7 +97,7 @@ def _in_other_mode(task: Task, profile: LeadProfile, rules: Rules) -> WrongModeE
 
 
 def _stored(task: Task, profile: LeadProfile | None, now: Now, rules: Rules) -> NextStep:
-    """The first creation of its account; what it was is settled whatever it shows."""
+    """The first creation for a day; what it was is settled whatever it shows."""
     if profile is None and task.is_window_open(now) and not now.is_halted:
         return ReadBack(task, task.left_s(now))
     step = settled(task)
@@ -102,10 +109,12 @@ def _stored(task: Task, profile: LeadProfile | None, now: Now, rules: Rules) -> 
     return replace(step, mode=shown_mode(sent, profile.email))
 
 
-def _prepared(task: Task, profile: LeadProfile, rules: Rules) -> Send:
+def _prepared(task: Task, profile: LeadProfile, rules: Rules) -> Send | Settle:
     """With its score, and without taking back what its person has left: that is kept."""
     snapshot = task.snapshot
     assert snapshot is not None  # noqa: S101 - a new lead is not read before it is made
+    if unread := unread_before_taking(task.change, profile):
+        return Settle(task, Outcome("deferred", reason=_unread(unread)))
     if not snapshot.lead_id:
         snapshot = replace(snapshot, lead_id=profile.id or None)
     task = replace(task, snapshot=snapshot, stage=Stage.FRESH)
@@ -113,6 +122,11 @@ def _prepared(task: Task, profile: LeadProfile, rules: Rules) -> Send:
     if not left:
         return Send(task)
     return Send(owing(replace(task, snapshot=kept_as_left(snapshot, left, task.entry.desired)), rules))
+
+
+def _unread(parts: Sequence[str]) -> str:
+    named = ", ".join(parts)
+    return f"its profile came without its {named}, or they cannot be read: the next run looks again"
 
 
 def _found(task: Task, profile: LeadProfile, rules: Rules) -> Send | Settle | BeginAnew:
@@ -207,6 +221,9 @@ def _adopt(
     if rules.sync_mode == "create_only" or rules.existing == "skip":
         task = replace(task, snapshot=adopt(desired, profile, "update"), origin="skipped")
         return Settle(task, Outcome("skipped", reason="was in Kartra before"), complete=True)
+    garbled = garbled_parts(desired, profile, rules.existing) if task.stage is Stage.ADOPTING else []
+    if garbled:
+        return Settle(task, Outcome("deferred", reason=_unread(garbled)))
     known = replace(adopt(desired, profile, rules.existing), unproven=unproven)
     if rules.is_restored:
         may_have = unproven_of(owing(replace(task, snapshot=known), rules).change)

@@ -91,7 +91,7 @@ class Delivery:
         self._turns = Turns(IN_ANY_ORDER)
         self._put_by = self._last_pass = False
         self._alone: Alone | None = None
-        self._mode = ModeShown(run.store.accounts, run.account, run.config.kartra.mode)
+        self._mode = ModeShown(run.store.accounts, run.account, run.config.kartra.mode, run.clock.now())
         self._asked_for: set[Cause] = set()  # names that Kartra called missing and that were asked for again
         self._barred: set[str] = set()  # keys of leads whose calls something in front of Kartra refused
         self._given_up: dict[str, datetime] = {}  # key: intent of a creation that had not landed

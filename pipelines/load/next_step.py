@@ -8,7 +8,7 @@ nothing. Stages, and what leads from one to the next:
     left without an outcome by an earlier run ──> LEFT
 
     at           answer                                      next
-    DUE, FRESH   done, the first creation of its account     STORED
+    DUE, FRESH   done, the first creation for a day          STORED
                  points are owed, or a list is taken back    PREPARING (at DUE)
                  nothing is owed                             settled
                  done, or refused for good, nothing owed     settled
@@ -21,9 +21,11 @@ nothing. Stages, and what leads from one to the next:
                  no such lead, which a person had named      DUE, as a new lead
                  no such lead, known by its number           SEARCHING, the intent taken back
     PREPARING    profile                                     FRESH, what its person has left is kept
+                 profile without the part to take from       settled as deferred
     SEARCHING    profile under another number                FRESH, with what it was given once
                  no such lead, `on_gone`                     settled (report, forget), or DUE as a new lead
     ADOPTING     profile                                     FRESH, or settled (skip, create_only)
+                 profile with a part that cannot be read     settled as deferred
     UNKNOWN      profile: a creation of ours                 SHOWN, until its effects have to show
     UNKNOWN,     profile: all of it                          settled
     SHOWN        profile: not all of it, too soon            the same, once its effects have to show

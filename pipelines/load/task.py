@@ -33,7 +33,7 @@ class Stage(StrEnum):
     TAKEN = "taken"
     """Another lead has its new address: that lead is read."""
     STORED = "stored"
-    """Created, the first of its account: it is read because its address shows the mode of the App."""
+    """Created, the first for a day: it is read because its address shows the mode of the App."""
     UNKNOWN = "unknown"
     """A try has no usable answer: the lead is read back before anything else is sent."""
     SHOWN = "shown"

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from pipelines.state.clock import instant
 from pipelines.state.database import Database
 
 
@@ -33,6 +35,14 @@ class KnownScope:
     @property
     def is_used(self) -> bool:
         return self.has_leads or self.has_operations or self.has_unknown
+
+
+@dataclass(frozen=True, slots=True)
+class ModeShown:
+    """What the address of a lead that was read back has shown, and when."""
+
+    mode: str
+    at: datetime
 
 
 class Accounts:
@@ -77,10 +87,10 @@ class Accounts:
         rows = self._queries.known_transactions(scope_id=scope.scope_id, count=count)
         return [row["transaction_id"] for row in rows]
 
-    def mode_of(self, account: str) -> str | None:
+    def mode_shown(self, account: str) -> ModeShown | None:
         """The mode of the App that stored addresses have shown last; None while nobody has looked."""
-        mode: str | None = self._queries.mode_of(account=account)
-        return mode
+        row = self._queries.mode_shown(account=account)
+        return None if row is None else ModeShown(row["mode"], instant(row["shown_at"]))
 
     def keep_mode(self, account: str, mode: str) -> None:
         """What a lead that was read back has shown."""

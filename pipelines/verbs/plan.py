@@ -14,6 +14,7 @@ from pipelines.extract.incremental import Extract, extract_of
 from pipelines.extract.stage import stage
 from pipelines.load.account_names import AccountInventory, KeptLists, Shortfall
 from pipelines.load.custom_fields import creatable_fields
+from pipelines.load.mode_shown import is_mode_open
 from pipelines.load.plan import Plan, make_plan
 from pipelines.load.planned import Planned, planned_changes
 from pipelines.load.rekeying import Rekeying
@@ -222,8 +223,9 @@ def _result(
         summary.counts.leads[name] += count
     creating = len(plan.new_fields)
     asking = inventory.calls_needed(creating=creating, fields=plan.needs_fields) if plan.needs_names else 0
-    is_mode_open = bool(plan.created) and store.accounts.mode_of(account) != config.kartra.mode
-    calls = plan.calls + asking + is_mode_open  # the first lead of an account is read back
+    now = store.database.clock.now()
+    shows_mode = bool(plan.created) and is_mode_open(store.accounts, account, config.kartra.mode, now)
+    calls = plan.calls + asking + shows_mode  # the first lead is read back
     return PlanResult(
         plan,
         summary,

@@ -81,8 +81,13 @@ def _account(store: Store, config: PipelineConfig) -> dict[str, str | None] | No
         if scope.pipeline == config.pipeline:
             met = store.accounts.of(scope.account)
             name = config.kartra.account or (met.name if met else None)
-            mode = store.accounts.mode_of(scope.account)
-            return {"name": name, "fingerprint": scope.account[:8], "mode": scope.mode, "shown": mode}
+            shown = store.accounts.mode_shown(scope.account)
+            return {
+                "name": name,
+                "fingerprint": scope.account[:8],
+                "mode": scope.mode,
+                "shown": shown.mode if shown else None,
+            }
     return None
 
 

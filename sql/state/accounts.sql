@@ -58,9 +58,9 @@ SELECT count(*) FROM staged
 WHERE EXISTS (SELECT 1 FROM leads
               WHERE leads.scope_id = :other_scope AND leads.key = staged.key AND leads.removed_at IS NULL);
 
--- name: mode_of(account)$
+-- name: mode_shown(account)^
 -- The mode that the stored addresses of an account have shown last.
-SELECT mode FROM modes WHERE account = :account;
+SELECT mode, shown_at FROM modes WHERE account = :account;
 
 -- name: keep_mode(account, mode, now)!
 -- What a lead that was read back has shown.

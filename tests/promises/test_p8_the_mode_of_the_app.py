@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -209,3 +210,83 @@ def test_p8_a_profile_that_a_pull_reads_shows_the_mode_as_well(scenes: Scenes) -
     assert corrected.result.code == 0, corrected.result.stderr
     assert corrected.leads == {"unchanged": 5}
     assert leads == each_once("kartra.com")
+
+
+DAY_AGO = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
+TEN_DAYS_AHEAD = (datetime.now(UTC) + timedelta(days=10)).isoformat()
+
+
+def last_shown(project: Project, at: str) -> None:
+    with closing(sqlite3.connect(project.state)) as connection, connection:
+        connection.execute("UPDATE modes SET shown_at = ?", (at,))
+
+
+@dataclass(frozen=True)
+class PutBack:
+    planned: int
+    stopped: Seen
+    corrected: Seen
+    again: Seen
+    given: list[tuple[str, int, int]]
+
+
+def put_into_the_other(before: str, after: str, said: str) -> object:
+    """An App that was proven to be in one mode is put into the other one, and back a night later."""
+
+    def scene(project: Project, sandbox: Sandbox) -> PutBack:
+        sandbox.set_options(mode=before)
+        project.pipeline(LOAD, kartra=said)
+        project.contacts(ROWS[:2])
+        assert project.run().code == 0
+        last_shown(project, DAY_AGO)
+        sandbox.set_options(mode=after)
+        project.contacts(ROWS)
+        planned = project.command("plan", "p.yaml", "--json").json["calls"]["estimated"]
+        stopped = run_seen(project, sandbox)
+        sandbox.set_options(mode=before)
+        corrected = run_seen(project, sandbox)
+        return PutBack(planned, stopped, corrected, run_seen(project, sandbox), given(sandbox))
+
+    return scene
+
+
+SCENES.add(put_into_the_other("live", "test", ""), "put back to Test mode")  # type: ignore[arg-type]
+SCENES.add(put_into_the_other("test", "live", TEST), "gone Live")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "domain", "other"),
+    [("put back to Test mode", "example.org", "kartra.com"), ("gone Live", "kartra.com", "example.org")],
+)
+def test_p8_an_app_that_is_put_into_the_other_mode_shows_it_by_the_next_created_lead(
+    scenes: Scenes, name: str, domain: str, other: str
+) -> None:
+    put: PutBack = scenes[name]
+    assert put.stopped.result.code == 4, put.stopped.result.stderr
+    assert put.stopped.leads == {"unchanged": 2, "created": 1, "deferred": 2}
+    assert put.corrected.result.code == 0, put.corrected.result.stderr
+    assert put.corrected.leads == {"unchanged": 2, "created": 3}
+    assert put.again.calls == []
+    assert put.given == sorted([(f"cem@{other}", 10, 1), *each_once(domain)])
+
+
+@SCENES.add
+def a_mode_that_was_shown_long_ago(project: Project, sandbox: Sandbox) -> list[tuple[int, Seen]]:
+    """Each night has one lead more; before each, the mode was shown another time ago."""
+    project.pipeline(LOAD)
+    nights = []
+    for number, at in enumerate((None, None, DAY_AGO, None, TEN_DAYS_AHEAD), 1):
+        project.contacts(ROWS[:number])
+        if at is not None:
+            last_shown(project, at)
+        planned = project.command("plan", "p.yaml", "--json").json["calls"]["estimated"]
+        nights.append((planned, run_seen(project, sandbox)))
+    return nights
+
+
+def test_p3_the_mode_costs_one_call_a_day_where_leads_are_created_and_a_plan_counts_it(
+    scenes: Scenes,
+) -> None:
+    nights = scenes["a_mode_that_was_shown_long_ago"]
+    assert [reads(seen) for _, seen in nights] == [1, 0, 1, 0, 1]
+    assert [planned for planned, _ in nights] == [len(seen.calls) for _, seen in nights]
