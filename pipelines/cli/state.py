@@ -12,7 +12,7 @@ from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
 from pipelines.verbs.forget import forget as forget_person
 from pipelines.verbs.identity import take_over as take_over_known
-from pipelines.verbs.state import back_up
+from pipelines.verbs.state import back_up, move
 from pipelines.verbs.state import verify as verify_state
 
 
@@ -64,6 +64,24 @@ def verify(file: Path | None, *, as_json: bool) -> int:
     else:
         click.echo("; ".join([f"{found.state}: whole, {found.leads:,} leads", *found.notes]))
     return FAILED if found.problems else DONE
+
+
+@state.command(epilog="Example:  kartra-sync state copy state/kartra.db 'postgresql://kartra:${PGPW}@db/crm'")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@common
+def copy(source: str, target: str, *, as_json: bool) -> None:
+    """Move a state between a file and a PostgreSQL server, either way, losing nothing.
+
+    FROM and TO are addresses as in `state:`, or a pipeline file, whose state is meant. ${NAME} comes from
+    the environment. TO has to be empty, and nobody may be running a pipeline of FROM; all of it arrives, or
+    nothing. Write TO into the pipeline files then: FROM counts as an old copy from there on.
+    """
+    moved = move(source, target)
+    if as_json:
+        print_json({"from": moved.source, "to": moved.target, "rows": moved.rows})
+    else:
+        click.echo(f"{moved.source} copied to {moved.target}: {sum(moved.rows.values()):,} rows")
 
 
 @state.command("take-over", epilog="Example:  kartra-sync state take-over newsletter.yaml")

@@ -37,6 +37,7 @@ from pipelines.config.scalars import (
     read_by,
     wrong,
 )
+from pipelines.config.server_state import StatePlace, server_state
 
 
 def _pipeline_name(value: object) -> str:
@@ -46,13 +47,18 @@ def _pipeline_name(value: object) -> str:
     return name
 
 
-def _state(value: object, info: ValidationInfo) -> Path:
-    text = plain_text(value)
+def _state(value: object, info: ValidationInfo) -> StatePlace:
+    text = plain_text(value).strip()
+    try:
+        if (server := server_state(text)) is not None:
+            return server
+    except ValueError as error:
+        raise wrong(str(error)) from None
     url = re.fullmatch(r"sqlite(?:\+pysqlite)?:///([^?]+)", text)
     if url:
         text = url[1]
     elif re.match(r"[A-Za-z][A-Za-z0-9+.]+:(//|$)", text):
-        raise wrong("the state is a SQLite file in this version")
+        raise wrong("a SQLite file is expected, or postgresql://…")
     if text == ":memory:":
         raise wrong("the state has to outlive the run: a file is expected")
     return beside(text, info)
@@ -117,12 +123,15 @@ class PipelineConfig(Section):
     )
     """The account, and how fast it is called. Left out: the account that the variables KARTRA_APP_ID,
     KARTRA_API_KEY, KARTRA_API_PASSWORD and, where it is set, KARTRA_URL name."""
-    state: Annotated[Path, read_by(_state, TEXT)] = Field(
+    state: Annotated[StatePlace, read_by(_state, TEXT)] = Field(
         default=Path("state/kartra.db"),
         validate_default=True,
+        repr=False,
         json_schema_extra={"default": "state/kartra.db"},
     )
-    """The SQLite file that remembers what Kartra acknowledged, relative to this file."""
+    """What remembers what Kartra acknowledged: a SQLite file, relative to this one, or a schema of a server
+    that many hosts share (postgresql://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full); its password comes
+    from the environment."""
     pull: PullConfig | None = None
     """Brings what Kartra has back into tables."""
     operations: OperationsConfig | None = None
@@ -150,7 +159,7 @@ class PipelineConfig(Section):
     def _apart(self) -> Self:
         """State and results must not be files that the pipeline uses otherwise."""
         faults = []
-        kept: dict[tuple[str, ...], Path] = {("state",): self.state}
+        kept: dict[tuple[str, ...], Path] = {("state",): self.state} if isinstance(self.state, Path) else {}
         if self.operations is not None and self.operations.results is not None:
             kept[("operations", "results")] = self.operations.results
         if self.metrics is not None and self.metrics.file is not None:

@@ -107,7 +107,7 @@ class Accounts:
 
         Where that knows the key already, what it knows stays.
         """
-        with self._database.transaction():
+        with self._database.transaction(alone=True):
             said = None if keys is None else json.dumps(sorted(keys))
             handed = [row["key"] for row in self._queries.leads_handed(scope_id=scope_id, keys=said)]
             these = json.dumps(handed)
@@ -119,7 +119,7 @@ class Accounts:
 
     def move(self, scope: KnownScope, *, pipeline: str, mode: str) -> None:
         """Moves everything of a scope, its runs included, to another name or mode."""
-        with self._database.transaction():
+        with self._database.transaction(alone=True):
             unused = self._queries.unused(pipeline=pipeline, account=scope.account, mode=mode)
             if unused is not None:  # swap the two: the name has to be free for a moment
                 self._queries.move(scope_id=unused, pipeline="", mode=scope.mode)

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from pipelines.errors import StateError
-from pipelines.state.database import Pages
+from pipelines.state.sqlite import Pages
 
 
 class StateCheck:

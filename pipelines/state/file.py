@@ -12,7 +12,7 @@ import psutil
 from connectors.clock import utc_now
 from connectors.own_files import make_folder
 from pipelines.errors import StateError, StateOutOfReachError
-from pipelines.state.database import copy_into
+from pipelines.state.sqlite import copy_into
 
 NETWORK = frozenset(
     {

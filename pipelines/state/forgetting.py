@@ -38,7 +38,7 @@ class Forgetting:
         LockedError while a pipeline of this file is being run: the run would write the person back.
         """
         self._database.erase_what_is_deleted()
-        with self._database.transaction():
+        with self._database.transaction(alone=True):
             if running := self._runs.running():
                 pipeline, holder = running[0]
                 raise LockedError(f"{holder.message(pipeline)}: nobody was forgotten")

@@ -12,6 +12,7 @@ from pathlib import Path
 from pipelines.errors import StateError
 from pipelines.state.database import Database
 from pipelines.state.seen import Seen
+from pipelines.state.sqlite import SqliteDatabase
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Generation:
 
     def __init__(self, database: Database) -> None:
         self._database, self._queries = database, database.queries("generation")
-        self._seen = Seen(database.path)
+        self._seen = Seen(database.path, on_server=bool(database.dialect))
 
     def restored(self) -> Restored | None:
         """Whether this file is a copy that was put back. Writes nothing."""
@@ -65,6 +66,14 @@ class Generation:
         """A person's word that this file is what counts from here on."""
         self._queries.go_on(state_id=secrets.token_hex(16))
 
+    def leave(self) -> None:
+        """The state was moved elsewhere: from here on this one is a copy; inside a transaction."""
+        self.mark_copy(self._database.timestamp())
+
+    def mark_copy(self, at: str) -> None:
+        """It says of itself that it is a copy, made at a time."""
+        self._queries.mark_copy(at=at)
+
     def _ahead(self, state_id: str, number: int, behind: int | None) -> int:
         seen = self._seen.last(state_id)
         return max(behind or 0, seen if seen > number else 0)
@@ -72,6 +81,6 @@ class Generation:
 
 def count_copy(state: Path) -> None:
     """Say in a state that a copy of it was made, which is behind from here on; not where it is only read."""
-    with suppress(StateError), closing(Database(state)) as database:
+    with suppress(StateError), closing(SqliteDatabase(state)) as database:
         if database.is_of_this_version:
             Generation(database).advance()

@@ -105,6 +105,8 @@ class Keys:
             self._queries.settle_imports(scope_id=scope_id)
             self._queries.move_outbox(scope_id=scope_id)
             self._queries.move_holders()
+            self._queries.replace_holders()
+            self._queries.settle_holders()
             self._queries.keep_sync_key(scope_id=scope_id, sync_key=sync_key)
         self.end()
 

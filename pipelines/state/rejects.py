@@ -1,6 +1,6 @@
 """Records that did not become leads, with their reason and their original text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.contacts.forgotten import REASON as FORGOTTEN
@@ -44,8 +44,31 @@ class Rejects:
 
     def add_staged(self, run_id: str, row: int, kind: str, type: str | None, reason: str) -> None:  # noqa: A002
         """Adds a staged lead that Kartra refused or that is parked."""
-        self._queries.add_staged(
-            [{"run_id": run_id, "row": row, "kind": kind, "type": type, "reason": reason}]
+        self._add_all(run_id, [(row, reason)], kind, type)
+
+    def _add_all(
+        self,
+        run_id: str,
+        rows: Iterable[tuple[int, str]],
+        kind: str,
+        type: str | None,  # noqa: A002
+    ) -> None:
+        staged = ((row, self._queries.staged(row=row), reason) for row, reason in rows)
+        self.add(
+            run_id,
+            [
+                Reject(
+                    row,
+                    one["line"],
+                    kind,
+                    reason,
+                    type=type,
+                    record=self._text(row, one["record"]),
+                    key=one["key"],
+                )
+                for row, one, reason in staged
+                if one is not None
+            ],
         )
 
     def add_parked(self, run_id: str, row: int, type: str | None, reason: str) -> None:  # noqa: A002
@@ -55,16 +78,38 @@ class Rejects:
     def leave_out(self, run_id: str, left_out: Sequence[tuple[int, str]]) -> None:
         """Adds staged records, as (row, reason), that are left out."""
         with self._database.transaction():
-            fixed = {"run_id": run_id, "kind": "invalid", "type": None}
-            self._queries.add_staged([{**fixed, "row": row, "reason": reason} for row, reason in left_out])
+            self._add_all(run_id, left_out, "invalid", None)
 
     def add_losers(self, run_id: str) -> None:
         """Adds the duplicates that do not count; inside a transaction."""
-        self._queries.add_losers(run_id=run_id)
+        for part in self._queries.losers_cursor():
+            self.add(
+                run_id,
+                [
+                    self._unsent(row, line, "duplicate", f"same key as row {winner}", record, key)
+                    for row, line, winner, record, key in part
+                ],
+            )
 
     def add_blocked(self, run_id: str) -> None:
         """Adds staged records that may not be sent; inside a transaction."""
-        self._queries.add_blocked(run_id=run_id)
+        for part in self._queries.blocked_cursor():
+            self.add(
+                run_id,
+                [
+                    self._unsent(row, line, "blocked", blocked, record, key)
+                    for row, line, blocked, record, key in part
+                ],
+            )
+
+    def _unsent(self, row: int, line: int, kind: str, reason: str, record: str | None, key: str) -> Reject:
+        """An empty text is of somebody who was forgotten: no key of theirs is written down again."""
+        text = self._text(row, record)
+        return Reject(row, line, kind, reason, record=text, key=None if record == "" else key)
+
+    def _text(self, row: int, record: str | None) -> str | None:
+        """The text of a staged record; many are packed together, and unpacked when one is asked for."""
+        return self._database.original_of(row) if record is None else record
 
     def take_back(self, run_id: str | None, *, kept: int) -> None:
         """Drops the rejects of a run except the first `kept`; inside a transaction."""

@@ -58,14 +58,18 @@ class Runs:
         lock = self._lock(pipeline)
         was_ours = lock.is_ours
         taken = lock.take()
-        with self._database.transaction():
+        self._database.hold(None)
+        with self._database.transaction(alone=True):
+            now = self._database.now()
             current = self._stored(pipeline)
             if taken is False:  # its holder has the lock and has not written its row yet
                 return current or replace(holder, run_id="of which nothing is known yet")
-            if current and (was_ours if current.by_lock else current.is_alive(self._database.clock.now())):
+            if current and (was_ours if current.by_lock else current.is_alive(now)):
                 if taken and not was_ours:
                     lock.release()
                 return current
+            self._queries.raise_fence(pipeline=pipeline)
+            fence = self._queries.fence(pipeline=pipeline)
             self._queries.take_lease(
                 pipeline=pipeline,
                 run_id=holder.run_id,
@@ -74,8 +78,11 @@ class Runs:
                 process_started=holder.process_started,
                 namespace=holder.namespace,
                 by_lock=bool(taken),
-                now=self._database.timestamp(),
+                now=now.isoformat(),
+                fence=fence,
             )
+        # From here on the database refuses what this store commits once somebody else has a higher number.
+        self._database.hold({"pipeline": pipeline, "run_id": holder.run_id, "fence": fence})
         return None
 
     def is_locked(self, pipeline: str) -> bool:
@@ -88,7 +95,7 @@ class Runs:
         if holder is None:
             return None
         is_held = self._lock(pipeline).is_held() if holder.by_lock else None
-        is_alive = holder.is_alive(self._database.clock.now()) if is_held is None else is_held
+        is_alive = holder.is_alive(self._database.now()) if is_held is None else is_held
         return holder if is_alive else None
 
     def beat(self, run_id: str) -> None:
@@ -108,6 +115,7 @@ class Runs:
 
     def release_lease(self, run_id: str) -> None:
         """Gives the lease up."""
+        self._database.hold(None)  # one that was lost is nothing to be released, and no error
         # The row goes before the lock: whoever gets the lock finds no holder in it.
         if self._queries.release_lease(run_id=run_id):
             for lock in self._locks.values():

@@ -15,7 +15,7 @@ class Scope:
 
         `file` is the pipeline file, by which a renamed pipeline is recognised.
         """
-        with self._database.transaction():
+        with self._database.transaction(alone=True):
             self._queries.add(pipeline=pipeline, account=account, mode=mode)
             self.find(pipeline, account, mode)
             if file is not None:
@@ -23,7 +23,7 @@ class Scope:
 
     def beside(self, pipeline: str, account: str, mode: str) -> int:
         """The number of another scope, which is made where it is missing."""
-        with self._database.transaction():
+        with self._database.transaction(alone=True):
             self._queries.add(pipeline=pipeline, account=account, mode=mode)
             return int(self._queries.find(pipeline=pipeline, account=account, mode=mode))
 

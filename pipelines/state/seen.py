@@ -16,23 +16,25 @@ _MOST_BYTES = 32
 class Seen:
     """What was seen of the states of one path."""
 
-    def __init__(self, path: Path | None) -> None:
-        """A state in memory (None) is never seen."""
+    def __init__(self, path: Path | None, *, on_server: bool = False) -> None:
+        """A state in memory (None) is never seen; of one on a server the user's file alone knows."""
+        self._is_kept = path is not None or on_server
         self._folder = path.resolve().parent if path is not None else None
 
     def last(self, state_id: str) -> int:
         """The highest number of a state; 0 where nothing is known of it."""
-        if self._folder is None:
+        if not self._is_kept:
             return 0
         return max(_number(self._in_attribute(state_id)), _number(_in_file(state_id)))
 
     def note(self, state_id: str, number: int) -> None:
         """A number that is committed in the state."""
-        if self._folder is None:
+        if not self._is_kept:
             return
         text = str(number).encode()
-        with suppress(OSError, AttributeError):  # a system, or a file system, without attributes
-            os.setxattr(self._folder, _ATTRIBUTE + state_id, text)
+        # Without a folder, and on a system or file system without attributes, there is none.
+        with suppress(OSError, AttributeError):
+            os.setxattr(self._folder or "", _ATTRIBUTE + state_id, text)
         with suppress(OSError):
             _write(state_id, text)
 

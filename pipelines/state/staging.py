@@ -66,7 +66,7 @@ class Staging:
         """`unpack` turns the packed originals given to `add` into JSON records by row."""
         self._has_known = False
         self._unpack, self._unpacked = unpack, {}
-        self._database.define("original_of", self._original_of)
+        self._database.original_of = self._original_of
         self._create_staged()
         self._queries.create_new_leads()
         self._queries.create_new_shapes()
@@ -129,7 +129,7 @@ class Staging:
             self._queries.fill_former()
 
     def _original_of(self, row: int) -> str | None:
-        """A staged record from the packed originals, called by SQL."""
+        """The text of a staged record, from the packed originals."""
         if row not in self._unpacked:
             packed = self._queries.originals_of(row=row)
             self._unpacked = {} if packed is None else self._unpack(packed)

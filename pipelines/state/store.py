@@ -16,7 +16,7 @@ from pipelines.state.adoption import Adoption
 from pipelines.state.check import StateCheck
 from pipelines.state.database import Database
 from pipelines.state.drift import Drift
-from pipelines.state.file import copy_state, create_private, refuse_network
+from pipelines.state.file import copy_state
 from pipelines.state.forgetting import Forgetting
 from pipelines.state.generation import Generation
 from pipelines.state.given import Given
@@ -29,6 +29,7 @@ from pipelines.state.leads import Leads
 from pipelines.state.new_leads import NewLeads
 from pipelines.state.outbox import Outbox
 from pipelines.state.outcomes import Outcomes
+from pipelines.state.place import Place, open_database
 from pipelines.state.plans import Plans
 from pipelines.state.refusals import Refusals
 from pipelines.state.rejects import Rejects
@@ -46,18 +47,19 @@ class Store:
 
     def __init__(
         self,
-        path: Path | None,
+        place: Place | None,
         *,
         check_beside: bool = False,
-        open_database: Callable[[Path | None], Database] = Database,
+        open_database: Callable[[Place | None], Database] = open_database,
     ) -> None:
-        """`path` None is a store in memory, for looking without leaving a file. Raises StateError.
+        """`place` None is a store in memory, for looking without leaving a file. Raises StateError.
 
         `check_beside`: who only looks may begin before it is known whether the file is whole, and asks
         `check_is_whole` before anything is told of it. A file that has to be migrated is checked first.
         """
         self._check: StateCheck | None = None
-        self.database = database = _open(path, open_database)
+        self.database = database = open_database(place)
+        path = database.path
         try:
             if path is not None:
                 self._check = StateCheck(path)
@@ -117,13 +119,6 @@ class Store:
                 )
         finally:
             self.close()
-
-
-def _open(path: Path | None, open_database: Callable[[Path | None], Database]) -> Database:
-    if path is not None:
-        refuse_network(path)
-        create_private(path)
-    return open_database(path)
 
 
 def _keep_copy(path: Path | None, version: int) -> None:

@@ -19,6 +19,7 @@ from pipelines.extract.transform import open_records
 from pipelines.load.guards import check_before, unclear_at_first
 from pipelines.load.rekeying import refuse_other_key, sync_key_of
 from pipelines.state.adoption import Standing
+from pipelines.state.place import is_there
 from pipelines.state.store import Store
 from pipelines.summary import Progress, Summary
 from pipelines.verbs.identity import Choices, enter
@@ -91,7 +92,7 @@ def undo_adoption(config: PipelineConfig) -> int:
 
     Raises LockedError while the pipeline is being run.
     """
-    if not config.state.exists():
+    if not is_there(config.state):
         return 0
     with Store(config.state) as store:
         account = enter(config, store).account

@@ -18,6 +18,7 @@ from pipelines.changes.drift import Drift, decided, from_json, to_json
 from pipelines.changes.modes import other_mode, wrong_mode
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.drift import Comparable
+from pipelines.state.place import is_there
 from pipelines.state.store import Store
 from pipelines.summary import Progress
 from pipelines.verbs.identity import find
@@ -106,7 +107,7 @@ def check_drift(
     """
     config.needs_load()
     found = DriftFound()
-    if not config.state.exists():
+    if not is_there(config.state):
         return found
     caller = Caller(stopping=stopping, progress=progress)
     with Store(config.state) as store:

@@ -11,6 +11,7 @@ from pipelines.contacts.addresses import InvalidAddressError, normal_address
 from pipelines.contacts.normalise import normal_cell
 from pipelines.errors import StateError
 from pipelines.state.file import backups_beside
+from pipelines.state.place import Place
 from pipelines.state.store import Store
 from pipelines.tables.warehouse import Warehouse
 from pipelines.verbs.left_behind import files_near, holds_any, whole_exports, written_forms
@@ -24,7 +25,7 @@ chance."""
 class ForgottenPerson:
     """The rows that went, by table, and the files that still hold the person."""
 
-    state: Path
+    state: Place
     pipelines: list[str]
     rows: dict[str, int]
     backups: list[Path]
@@ -59,7 +60,7 @@ def forget(config: PipelineConfig, key: str) -> ForgottenPerson:
     rows = dict(erased.rows) | _erase_pulled(config, erased.names)
     wanted = written_forms(erased.names)
     telling = written_forms({name for name in erased.names if "@" in name or len(name) >= TELLING})
-    backups = backups_beside(config.state)
+    backups = backups_beside(config.state) if isinstance(config.state, Path) else []
     files, unread = files_near(config, leaving_out=backups)
     into = config.pull.into if config.pull else None
     return ForgottenPerson(
@@ -69,7 +70,7 @@ def forget(config: PipelineConfig, key: str) -> ForgottenPerson:
         [file for file in backups if holds_any(file, wanted)],
         whole_exports([file for file in files if holds_any(file, telling)]),
         unread,
-        is_named=bool(telling) and holds_any(config.state, telling),
+        is_named=bool(telling) and isinstance(config.state, Path) and holds_any(config.state, telling),
         server=tables_url(into).host if isinstance(into, str) and "://" in into else None,
     )
 

@@ -22,6 +22,7 @@ from pipelines.changes.readback import TEST_DOMAIN, same_address
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError, LockedError, WrongModeError
 from pipelines.state.accounts import KnownScope, is_left
+from pipelines.state.place import is_there
 from pipelines.state.store import Store
 from pipelines.verbs.account import account_of
 from pipelines.verbs.world import THIS_WORLD, World
@@ -99,7 +100,7 @@ def take_over(config: PipelineConfig, source: str | None) -> str:
 
     Raises ConfigError where there is nothing to take over.
     """
-    if not config.state.exists():
+    if not is_there(config.state):
         raise ConfigError(f"{config.pipeline}: has not run yet")
     with Store(config.state) as store:
         return _take_over(config, store, source or config.pipeline)

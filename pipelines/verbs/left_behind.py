@@ -42,7 +42,8 @@ def files_near(config: PipelineConfig, *, leaving_out: Collection[Path]) -> tupl
 
     Left out are the sources, whose rows are the person's to be deleted there, and the state itself.
     """
-    used = [path for path in (*files_of(config), config.state, *leaving_out) if path.exists()]
+    state = [config.state] if isinstance(config.state, Path) else []
+    used = [path for path in (*files_of(config), *state, *leaving_out) if path.exists()]
     apart = {path.resolve() for path in used if path.is_file()}
     folders = {config.path.parent.resolve(), *(path.parent.resolve() for path in used)}
     if config.pull is not None and isinstance(config.pull.into, Path):

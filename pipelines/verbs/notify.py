@@ -18,6 +18,7 @@ from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import LockedError
 from pipelines.state.clock import new_run_id
 from pipelines.state.health import Health
+from pipelines.state.place import is_there
 from pipelines.state.store import Store
 from pipelines.summary import Summary
 from pipelines.verbs.metrics import write_metrics
@@ -69,7 +70,7 @@ def tell(
     """Keep how the pipeline is, and tell it where that is news."""
     now = datetime.now(UTC)
     is_asked_for = config.notify is not None or config.metrics is not None
-    if is_asked_for or (not has_begun and config.state.exists()):  # else the state is not opened for it
+    if is_asked_for or (not has_begun and is_there(config.state)):  # else the state is not opened for it
         with _never_failing("how the run ended could not be told"), _state_of(config) as store:
             if not has_begun and store is not None:
                 _note_attempt(store, config, attempt, now)

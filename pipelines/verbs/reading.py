@@ -2,18 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from connectors.databases.readable import Readable
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import StateError, StateOutOfReachError
+from pipelines.state.place import is_there
 from pipelines.state.store import Store
 
 
 @contextmanager
 def store_of(config: PipelineConfig, *, check_beside: bool = False) -> Iterator[Store]:
     """Open the state to be read; where nothing has run yet, an empty one in memory. Raises StateError."""
-    if not config.state.exists():
+    if not is_there(config.state):
         with Store(None) as store:
+            yield store
+        return
+    if not isinstance(config.state, Path):
+        with Store(config.state) as store:
             yield store
         return
     try:

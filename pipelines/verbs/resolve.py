@@ -10,6 +10,7 @@ from pipelines.contacts.addresses import normal_key
 from pipelines.contacts.normalise import normal_cell
 from pipelines.errors import LockedError
 from pipelines.operations.journal import OperationStore
+from pipelines.state.place import is_there
 from pipelines.state.store import Store
 from pipelines.verbs.identity import find
 
@@ -31,7 +32,7 @@ def resolve_key(config: PipelineConfig, key: str, *, landed: bool, only: tuple[s
     `only` narrows it to some of the unproven effects, in the words of `parked_of`. Raises ConfigError where
     there is nothing to resolve, LockedError while the pipeline is being run.
     """
-    if not config.state.exists():
+    if not is_there(config.state):
         raise ConfigError(f"{config.pipeline}: has not run yet")
     if config.operations is not None and (
         operation := _resolve_operation(config, normal_cell(key), landed=landed, only=only)

@@ -20,6 +20,7 @@ from pipelines.load.basis import Part, basis_of, moved
 from pipelines.load.plan import Plan
 from pipelines.load.planned import planned_changes
 from pipelines.state.database import BATCH
+from pipelines.state.place import is_there
 from pipelines.state.plans import SavedChange, SavedPlan
 from pipelines.state.store import Store
 from pipelines.summary import Summary
@@ -110,7 +111,7 @@ def apply_plan(
     """
     summary = Summary()
     source = contacts_of(config, summary)
-    if source is None or not config.state.exists():
+    if source is None or not is_there(config.state):
         raise ConfigError(f"no plan was saved for {config.path.name}")
     with caller.world.open_store(config.state) as store:
         saved = _found(config, store, plan_id)

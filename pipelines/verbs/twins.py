@@ -13,10 +13,14 @@ from pipelines.state.store import Store
 def twin_of(config: PipelineConfig, others: Iterable[PipelineConfig]) -> PipelineConfig | None:
     """Another file for the same pipeline in the same state."""
     for other in others:
-        is_one = (other.pipeline, other.state.resolve()) == (config.pipeline, config.state.resolve())
+        is_one = (other.pipeline, _where(other)) == (config.pipeline, _where(config))
         if is_one and other.path.resolve() != config.path.resolve():
             return other
     return None
+
+
+def _where(config: PipelineConfig) -> Path | str:
+    return config.state.resolve() if isinstance(config.state, Path) else str(config.state)
 
 
 def twin_message(config: PipelineConfig, twin: PipelineConfig) -> str:

@@ -28,6 +28,7 @@ from pipelines.load.delivery import Delivery
 from pipelines.load.task import Rules
 from pipelines.state.clock import instant
 from pipelines.state.database import BATCH
+from pipelines.state.place import is_there
 from pipelines.state.store import Store
 from pipelines.state.undoing import ChangedLead, RunToUndo
 from pipelines.summary import Summary
@@ -319,7 +320,7 @@ class _Planner:
 
 def _refuse_unknown(config: PipelineConfig) -> None:
     config.needs_load()
-    if not config.state.exists():
+    if not is_there(config.state):
         raise ConfigError(f"{config.pipeline}: has not run yet")
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from connectors.clock import SYSTEM_CLOCK, Clock
 from connectors.kartra.sender import Sender
 from pipelines.calls.pool import Pool, Threads
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.lease import Holder, this_process
+from pipelines.state.place import Place
 from pipelines.state.store import Store
 from pipelines.verbs.account import open_client
 
@@ -20,7 +20,7 @@ class World:
 
     clock: Clock = SYSTEM_CLOCK
     pool: Callable[[], Pool] = Threads
-    open_store: Callable[[Path], Store] = Store
+    open_store: Callable[[Place], Store] = Store
     open_client: Callable[[PipelineConfig, Callable[[], bool]], Sender] = open_client
     this_process: Callable[[str, datetime], Holder] = this_process
 

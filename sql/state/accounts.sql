@@ -91,8 +91,9 @@ DELETE FROM drift WHERE scope_id = :scope_id AND key IN (SELECT value FROM json_
 
 -- name: hand_over(scope_id, other_scope, keys)!
 -- These leads (a JSON array) belong to another scope, unless it knows their keys.
-UPDATE OR IGNORE leads SET scope_id = :other_scope
-WHERE scope_id = :scope_id AND key IN (SELECT value FROM json_each(:keys));
+UPDATE leads SET scope_id = :other_scope
+WHERE scope_id = :scope_id AND key IN (SELECT value FROM json_each(:keys))
+  AND NOT EXISTS (SELECT 1 FROM leads AS other WHERE other.scope_id = :other_scope AND other.key = leads.key);
 
 -- name: drop_handed(scope_id, keys)!
 -- Those of them that it knew.

@@ -19,7 +19,7 @@ SELECT row FROM (
     SELECT row, key, first_value(key) OVER (PARTITION BY email ORDER BY row, key) AS owner
     FROM (SELECT 0 AS row, key, json_extract(snapshot, '$.email') AS email FROM leads WHERE scope_id = :scope_id
           UNION ALL
-          SELECT row, key, json_extract(wish, '$.email') FROM temp.staged WHERE blocked IS NULL))
+          SELECT row, key, json_extract(wish, '$.email') FROM temp.staged WHERE blocked IS NULL) AS every) AS owned
 WHERE row > 0 AND owner <> key;
 
 -- name: decide(scope_id, only_imported)!
@@ -49,7 +49,7 @@ SELECT standing, count(*) AS leads FROM temp.adopting GROUP BY standing;
 
 -- name: range(after, count)$
 -- The last of the next so many keys. One row; null where none is left.
-SELECT max(key) AS until FROM (SELECT key FROM temp.adopting WHERE key > :after ORDER BY key LIMIT :count);
+SELECT max(key) AS until FROM (SELECT key FROM temp.adopting WHERE key > :after ORDER BY key LIMIT :count) AS next;
 
 -- name: take_over(scope_id, owes_sequences, owes_points, owes_calendars, now, after, until)!
 -- New leads of a range of keys, taken over: the snapshot is the wish, but for what is still owed.
@@ -86,20 +86,20 @@ WHERE scope_id = :scope_id AND key > :after AND key <= :until
 
 -- name: count(scope_id)$
 -- Leads that were taken over and never sent to.
-SELECT count(*) FROM leads WHERE scope_id = :scope_id AND taken_over = 1 AND removed_at IS NULL;
+SELECT count(*) FROM leads WHERE scope_id = :scope_id AND taken_over = true AND removed_at IS NULL;
 
 -- name: adopted(scope_id, after, count)
 -- Leads that were taken over and never sent to, a page at a time by key, with their row in the source.
 SELECT leads.key, adopting.row
 FROM leads LEFT JOIN temp.adopting ON adopting.key = leads.key
-WHERE leads.scope_id = :scope_id AND leads.taken_over = 1 AND leads.removed_at IS NULL AND leads.key > :after
+WHERE leads.scope_id = :scope_id AND leads.taken_over = true AND leads.removed_at IS NULL AND leads.key > :after
 ORDER BY leads.key
 LIMIT :count;
 
 -- name: give_up(scope_id, key)!
 -- A lead that was taken over is not in Kartra: it is new again.
-DELETE FROM leads WHERE scope_id = :scope_id AND key = :key AND taken_over = 1;
+DELETE FROM leads WHERE scope_id = :scope_id AND key = :key AND taken_over = true;
 
 -- name: give_up_all(scope_id)!
 -- Every lead that was taken over and never sent to.
-DELETE FROM leads WHERE scope_id = :scope_id AND taken_over = 1;
+DELETE FROM leads WHERE scope_id = :scope_id AND taken_over = true;

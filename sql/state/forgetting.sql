@@ -6,7 +6,7 @@ SELECT hash FROM forgotten;
 
 -- name: add*!
 -- The hash of one name.
-INSERT OR IGNORE INTO forgotten (hash, forgotten_at) VALUES (:hash, :now);
+INSERT INTO forgotten (hash, forgotten_at) VALUES (:hash, :now) ON CONFLICT DO NOTHING;
 
 -- name: salt()$
 -- The key of the hashes.
@@ -14,7 +14,7 @@ SELECT salt FROM forgotten_salt;
 
 -- name: keep_salt(salt)!
 -- The key of the hashes, made once.
-INSERT INTO forgotten_salt (only, salt) VALUES (1, :salt);
+INSERT INTO forgotten_salt ("only", salt) VALUES (1, :salt);
 
 -- name: addresses_of(names)
 -- The addresses under which the given keys (a JSON array) stand in this file, in any pipeline. One row each.
@@ -73,7 +73,7 @@ WHERE given.email IN (SELECT value FROM json_each(:names))
 
 -- name: operation_keys_of(names)
 -- Keys of the operations of the given people (a JSON array of keys and addresses), in every pipeline.
-SELECT DISTINCT operations.key AS name FROM operations JOIN json_each(:names) AS person
+SELECT DISTINCT operations.key AS name FROM operations, json_each(:names) AS person
 WHERE operations.lead IN ('email:' || person.value, 'id:' || person.value)
    OR operations.lead IN (SELECT 'id:' || leads.lead_id FROM leads WHERE leads.key = person.value);
 

@@ -6,7 +6,7 @@ SELECT collection, name FROM given_to_all WHERE scope_id = :scope_id;
 
 -- name: keep*!
 -- A name that the file gives to all now; an empty one: that it has a mapping of the collection.
-INSERT OR IGNORE INTO given_to_all (scope_id, collection, name) VALUES (:scope_id, :collection, :name);
+INSERT INTO given_to_all (scope_id, collection, name) VALUES (:scope_id, :collection, :name) ON CONFLICT DO NOTHING;
 
 -- name: drop*!
 -- Nobody has it any more who should not.
@@ -21,11 +21,12 @@ GROUP BY held.value ORDER BY count(*) DESC, held.value;
 
 -- name: find_holders(scope_id, collection, path, names)!
 -- Those of some names, a JSON array.
-INSERT OR IGNORE INTO temp.holders (key, collection, name)
+INSERT INTO temp.holders (key, collection, name)
 SELECT leads.key, :collection, held.value
 FROM leads JOIN json_each(leads.snapshot, :path) AS held
 WHERE leads.scope_id = :scope_id AND leads.origin <> 'skipped'
-  AND held.value IN (SELECT value FROM json_each(:names));
+  AND held.value IN (SELECT value FROM json_each(:names))
+ON CONFLICT DO NOTHING;
 
 -- name: held()
 -- How many leads hold each.

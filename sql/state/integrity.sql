@@ -20,8 +20,9 @@ SELECT what, count(*) AS found FROM (
     UNION ALL
     SELECT 'forgotten people without the salt of their hashes' FROM forgotten
     WHERE NOT EXISTS (SELECT 1 FROM forgotten_salt)
-)
-GROUP BY what;
+) AS misfits
+GROUP BY what
+ORDER BY what;
 
 -- name: snapshots()
 -- Texts that must be readable: one row each.

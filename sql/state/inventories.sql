@@ -6,8 +6,8 @@ SELECT read_at, content FROM inventories WHERE account = :account AND kind = :ki
 
 -- name: keep(account, kind, content, now)!
 -- A list that Kartra gave now.
-INSERT OR REPLACE INTO inventories (account, kind, content, read_at)
-VALUES (:account, :kind, :content, :now);
+INSERT INTO inventories (account, kind, content, read_at) VALUES (:account, :kind, :content, :now)
+ON CONFLICT (account, kind) DO UPDATE SET content = excluded.content, read_at = excluded.read_at;
 
 -- name: forget(account)!
 -- The lists of an account proved wrong.

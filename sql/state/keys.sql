@@ -49,9 +49,10 @@ FROM leads WHERE scope_id = :scope_id AND key >= :first AND key < :last;
 
 -- name: find_others(scope_id)!
 -- Keys without a lead.
-INSERT OR IGNORE INTO temp.known_keys (key, address, counts)
-SELECT key, NULL, 0 FROM refusals WHERE scope_id = :scope_id
-UNION SELECT key, NULL, 0 FROM outbox WHERE scope_id = :scope_id AND state = 'sent' AND state <> 'planned';
+INSERT INTO temp.known_keys (key, address, counts)
+SELECT key, NULL, false FROM refusals WHERE scope_id = :scope_id
+UNION SELECT key, NULL, false FROM outbox WHERE scope_id = :scope_id AND state = 'sent' AND state <> 'planned'
+ON CONFLICT DO NOTHING;
 
 -- name: index_addresses()!
 -- Made once the table is filled.
@@ -59,31 +60,34 @@ CREATE INDEX temp.known_by_address ON known_keys (address);
 
 -- name: pair_by_key()!
 -- By the former key, which the records still have.
-INSERT OR IGNORE INTO temp.pairs (former, key, row)
+INSERT INTO temp.pairs (former, key, row)
 SELECT known_keys.key, staged.key, staged.row
-FROM temp.staged JOIN temp.former ON former.row = staged.row JOIN temp.known_keys ON known_keys.key = former.key;
+FROM temp.staged JOIN temp.former ON former.row = staged.row JOIN temp.known_keys ON known_keys.key = former.key
+WHERE true ON CONFLICT DO NOTHING;
 
 -- name: pair_by_address()!
 -- By the address, where neither has its pair yet. Who left the source counts where nobody else has the address.
-INSERT OR IGNORE INTO temp.pairs (former, key, row)
+INSERT INTO temp.pairs (former, key, row)
 SELECT known_keys.key, staged.key, staged.row
 FROM temp.staged JOIN temp.known_keys ON known_keys.address = json_extract(staged.wish, '$.email')
 WHERE staged.row NOT IN (SELECT row FROM temp.pairs)
   AND known_keys.key NOT IN (SELECT former FROM temp.pairs)
   AND (known_keys.counts OR NOT EXISTS (SELECT 1 FROM temp.known_keys AS other
-                                        WHERE other.address = known_keys.address AND other.counts));
+                                        WHERE other.address = known_keys.address AND other.counts))
+ON CONFLICT DO NOTHING;
 
 -- name: are_all_equal()$
 -- Whether every pair that was found has one key, as where only the header of a column was renamed; null without any.
-SELECT min(former = key) FROM temp.pairs;
+SELECT min(CASE WHEN former = key THEN 1 ELSE 0 END) FROM temp.pairs;
 
 -- name: pair_by_same_key()!
 -- The numbering is the same: so is who has no other pair.
-INSERT OR IGNORE INTO temp.pairs (former, key, row)
+INSERT INTO temp.pairs (former, key, row)
 SELECT known_keys.key, staged.key, staged.row
 FROM temp.staged JOIN temp.known_keys ON known_keys.key = staged.key
 WHERE staged.row NOT IN (SELECT row FROM temp.pairs)
-  AND known_keys.key NOT IN (SELECT former FROM temp.pairs);
+  AND known_keys.key NOT IN (SELECT former FROM temp.pairs)
+ON CONFLICT DO NOTHING;
 
 -- name: drop_known_elsewhere(scope_id)!
 -- Records whose new key is known already have their lead.
@@ -170,6 +174,17 @@ WHERE outbox.scope_id = :scope_id AND outbox.key = pairs.former AND pairs.former
   AND outbox.state <> 'planned';
 
 -- name: move_holders()!
--- Who holds what has left the file.
-UPDATE OR REPLACE temp.holders SET key = pairs.key FROM temp.pairs
+-- As `move_leads`, of who holds what has left the file.
+UPDATE temp.holders SET key = char(1) || pairs.key FROM temp.pairs
 WHERE holders.key = pairs.former AND pairs.former <> pairs.key;
+
+-- name: replace_holders()!
+-- Who has such a key already makes room.
+DELETE FROM temp.holders
+WHERE EXISTS (SELECT 1 FROM temp.holders AS moved
+              WHERE moved.key = char(1) || holders.key AND moved.collection = holders.collection
+                AND moved.name = holders.name);
+
+-- name: settle_holders()!
+-- To their new keys.
+UPDATE temp.holders SET key = substr(key, 2) WHERE key >= char(1) AND key < char(2);

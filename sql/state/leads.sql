@@ -12,7 +12,7 @@ INSERT INTO leads (scope_id, key, lead_id, origin, digest, snapshot, unproven, c
 VALUES (:scope_id, :key, :lead_id, :origin, :digest, :snapshot, :unproven, :now, :removed_at)
 ON CONFLICT (scope_id, key) DO UPDATE SET
     lead_id = coalesce(excluded.lead_id, leads.lead_id), origin = excluded.origin, digest = excluded.digest,
-    snapshot = excluded.snapshot, unproven = excluded.unproven, removed_at = excluded.removed_at, taken_over = 0,
+    snapshot = excluded.snapshot, unproven = excluded.unproven, removed_at = excluded.removed_at, taken_over = false,
     changed_at = CASE WHEN leads.snapshot = excluded.snapshot AND leads.origin = excluded.origin
                            AND coalesce(excluded.lead_id, '') IN ('', coalesce(leads.lead_id, ''))
                            AND (leads.removed_at IS NULL) = (excluded.removed_at IS NULL)
@@ -96,4 +96,4 @@ WHERE staged.blocked IS NULL AND staged.raw IS NOT NULL
   AND leads.digest = staged.digest AND leads.removed_at IS NULL AND leads.origin <> 'skipped'
   AND staged.row NOT IN (SELECT winner FROM temp.losers)
 ORDER BY staged.key
-ON CONFLICT (scope_id, key) DO UPDATE SET raw = excluded.raw WHERE raw <> excluded.raw;
+ON CONFLICT (scope_id, key) DO UPDATE SET raw = excluded.raw WHERE raw_hashes.raw <> excluded.raw;

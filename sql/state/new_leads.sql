@@ -76,7 +76,7 @@ SELECT place, type, value, leads FROM temp.new_values WHERE place > :after ORDER
 -- name: range(after, count)$
 -- The last row of the next so many new leads, null where there are none.
 SELECT max(row) AS until
-FROM (SELECT row FROM temp.new_leads WHERE row > :after ORDER BY row LIMIT :count);
+FROM (SELECT row FROM temp.new_leads WHERE row > :after ORDER BY row LIMIT :count) AS next;
 
 -- name: enqueue(run_id, scope_id, after, until)!
 -- Some of the new leads as changes of this run, not sent yet, in the order of the source.

@@ -2,13 +2,13 @@
 
 -- name: recorded(scope_id, keys)
 -- What became of the operations with these keys (a JSON array), one row per key.
-SELECT key, digest, run_id, do, target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
+SELECT key, digest, run_id, "do", target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
        refund_id
 FROM operations WHERE scope_id = :scope_id AND key IN (SELECT value FROM json_each(:keys));
 
 -- name: recorded_elsewhere(scope_id, keys)
 -- What was done, or may have been, under these keys for other pipelines, accounts or modes of this file.
-SELECT key, digest, run_id, do, target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
+SELECT key, digest, run_id, "do", target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
        refund_id
 FROM operations
 WHERE scope_id <> :scope_id AND key IN (SELECT value FROM json_each(:keys))
@@ -33,10 +33,10 @@ WHERE refund_id IN (SELECT value FROM json_each(:refund_ids))
 -- name: intend(scope_id, key, digest, run_id, row, do, target, lead, intent, now, amount)!
 -- The intent of one try, if the key has no outcome. What it stood for before was refused, or this is another try of
 -- the same.
-INSERT INTO operations (scope_id, key, digest, run_id, row, do, target, lead, state, intent, sent_at, amount)
+INSERT INTO operations (scope_id, key, digest, run_id, row, "do", target, lead, state, intent, sent_at, amount)
 VALUES (:scope_id, :key, :digest, :run_id, :row, :do, :target, :lead, 'sent', :intent, :now, :amount)
 ON CONFLICT (scope_id, key) DO UPDATE SET
-    digest = excluded.digest, run_id = excluded.run_id, row = excluded.row, do = excluded.do,
+    digest = excluded.digest, run_id = excluded.run_id, row = excluded.row, "do" = excluded."do",
     target = excluded.target, lead = excluded.lead, state = 'sent', intent = excluded.intent,
     sent_at = excluded.sent_at, amount = excluded.amount, attempts = operations.attempts + 1,
     settled_at = NULL, outcome = NULL, type = NULL, reason = NULL, refund_id = NULL
@@ -48,7 +48,7 @@ DELETE FROM operations WHERE scope_id = :scope_id AND key = :key AND state = 'se
 
 -- name: settle(scope_id, key, digest, run_id, row, do, target, lead, now, outcome, type, reason, amount, refund_id)!
 -- The outcome of an operation that was sent, or was refused before it was. How it was before is not kept.
-INSERT INTO operations (scope_id, key, digest, run_id, row, do, target, lead, state, attempts, settled_at,
+INSERT INTO operations (scope_id, key, digest, run_id, row, "do", target, lead, state, attempts, settled_at,
                         outcome, type, reason, amount, refund_id)
 VALUES (:scope_id, :key, :digest, :run_id, :row, :do, :target, :lead, 'settled', 0, :now,
         :outcome, :type, :reason, :amount, :refund_id)
@@ -61,7 +61,7 @@ WHERE operations.state = 'sent' OR operations.outcome = 'refused';
 -- name: parked(pipeline)
 -- Operations of a pipeline that nothing is done about until somebody acts, oldest first: those that may have
 -- been carried out (`unproven`), and those that were refused (`refused`).
-SELECT key, mode, row, do AS operation, target, amount, type, reason, settled_at AS since,
+SELECT key, mode, row, "do" AS operation, target, amount, type, reason, settled_at AS since,
        CASE outcome WHEN 'parked' THEN 'unproven' ELSE 'refused' END AS kind
 FROM operations JOIN scopes USING (scope_id)
 WHERE pipeline = :pipeline AND outcome IN ('parked', 'refused')
@@ -79,13 +79,13 @@ WHERE scope_id = :scope_id AND key = :key AND outcome IN ('parked', 'refused');
 
 -- name: counts(pipeline)
 -- How the operations of a pipeline stand, one row per operation and outcome; those without one are unknown.
-SELECT do, coalesce(outcome, 'unknown') AS outcome, count(*) AS operations
+SELECT "do", coalesce(outcome, 'unknown') AS outcome, count(*) AS operations
 FROM operations JOIN scopes USING (scope_id)
 WHERE pipeline = :pipeline GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: journal(pipeline, key)
 -- What became of the operation with this key, in each mode and account of a pipeline.
-SELECT mode, do AS operation, target, run_id, row, state, attempts, sent_at, settled_at, outcome, type, reason,
+SELECT mode, "do" AS operation, target, run_id, row, state, attempts, sent_at, settled_at, outcome, type, reason,
        amount, refund_id
 FROM operations JOIN scopes USING (scope_id)
 WHERE pipeline = :pipeline AND key = :key ORDER BY coalesce(settled_at, sent_at);

@@ -53,8 +53,8 @@ SELECT cmd, label, type FROM breakers WHERE scope_id = :scope_id;
 
 -- name: keep_breaker(scope_id, cmd, label, type, now)!
 -- From now on it is not asked for any more.
-INSERT OR REPLACE INTO breakers (scope_id, cmd, label, type, opened_at)
-VALUES (:scope_id, :cmd, :label, :type, :now);
+INSERT INTO breakers (scope_id, cmd, label, type, opened_at) VALUES (:scope_id, :cmd, :label, :type, :now)
+ON CONFLICT (scope_id, cmd, label) DO UPDATE SET type = excluded.type, opened_at = excluded.opened_at;
 
 -- name: drop_breaker(scope_id, cmd, label)!
 -- It works again.

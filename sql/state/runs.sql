@@ -5,14 +5,24 @@
 SELECT run_id, host, pid, process_started, taken_at, heartbeat_at, namespace, by_lock
 FROM leases WHERE pipeline = :pipeline;
 
--- name: take_lease(pipeline, run_id, host, pid, process_started, now, namespace, by_lock)!
+-- name: raise_fence(pipeline)!
+-- The number of the next lease of a pipeline: it outlives them all.
+INSERT INTO fences (pipeline, number) VALUES (:pipeline, 1)
+ON CONFLICT (pipeline) DO UPDATE SET number = fences.number + 1;
+
+-- name: fence(pipeline)$
+-- The number of its last lease.
+SELECT number FROM fences WHERE pipeline = :pipeline;
+
+-- name: take_lease(pipeline, run_id, host, pid, process_started, now, namespace, by_lock, fence)!
 -- The lease of a pipeline for this run.
-INSERT INTO leases (pipeline, run_id, host, pid, process_started, taken_at, heartbeat_at, namespace, by_lock)
-VALUES (:pipeline, :run_id, :host, :pid, :process_started, :now, :now, :namespace, :by_lock)
+INSERT INTO leases (pipeline, run_id, host, pid, process_started, taken_at, heartbeat_at, namespace, by_lock, fence)
+VALUES (:pipeline, :run_id, :host, :pid, :process_started, :now, :now, :namespace, :by_lock, :fence)
 ON CONFLICT (pipeline) DO UPDATE SET
     run_id = excluded.run_id, host = excluded.host, pid = excluded.pid,
     process_started = excluded.process_started, taken_at = excluded.taken_at,
-    heartbeat_at = excluded.heartbeat_at, namespace = excluded.namespace, by_lock = excluded.by_lock;
+    heartbeat_at = excluded.heartbeat_at, namespace = excluded.namespace, by_lock = excluded.by_lock,
+    fence = excluded.fence;
 
 -- name: beat(now, run_id)!
 -- A sign of life; no row where the lease was lost to another run.
@@ -38,7 +48,7 @@ WHERE pipeline = :pipeline AND status = 'running';
 -- name: begin(run_id, pipeline, scope_id, now, verb, undoes)!
 -- A run, or other work, that has started.
 INSERT INTO runs (run_id, pipeline, scope_id, started_at, status, journaled, verb, undoes)
-VALUES (:run_id, :pipeline, :scope_id, :now, 'running', 1, :verb, :undoes);
+VALUES (:run_id, :pipeline, :scope_id, :now, 'running', true, :verb, :undoes);
 
 -- name: finish(now, status, message, summary, run_id)!
 -- How a run ended.
@@ -57,7 +67,7 @@ FROM (
     SELECT run_id, pipeline, started_at, started_at, status, message, NULL, mode, rowid
     FROM attempts
     WHERE :pipeline IS NULL OR pipeline = :pipeline
-)
+) AS work
 ORDER BY started_at DESC, place DESC
 LIMIT :count;
 

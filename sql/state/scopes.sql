@@ -2,7 +2,7 @@
 
 -- name: add(pipeline, account, mode)!
 -- A scope, unless it is there.
-INSERT OR IGNORE INTO scopes (pipeline, account, mode) VALUES (:pipeline, :account, :mode);
+INSERT INTO scopes (pipeline, account, mode) VALUES (:pipeline, :account, :mode) ON CONFLICT DO NOTHING;
 
 -- name: note_file(scope_id, file)!
 -- Where the pipeline is run from.

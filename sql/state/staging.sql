@@ -66,11 +66,12 @@ DELETE FROM temp.former;
 
 -- name: add_former*!
 -- Cells of the former key's column.
-INSERT OR REPLACE INTO temp.former (row, key) VALUES (?, ?);
+INSERT INTO temp.former (row, key) VALUES (?, ?) ON CONFLICT (row) DO UPDATE SET key = excluded.key;
 
 -- name: fill_former()!
 -- The former key was the address.
-INSERT OR REPLACE INTO temp.former (row, key) SELECT row, json_extract(wish, '$.email') FROM temp.staged;
+INSERT INTO temp.former (row, key) SELECT row, json_extract(wish, '$.email') FROM temp.staged WHERE true
+ON CONFLICT (row) DO UPDATE SET key = excluded.key;
 
 -- name: create_holders()!
 -- Leads that hold a name which has left the file. One row per lead and name.
@@ -95,7 +96,7 @@ DELETE FROM temp.present;
 
 -- name: suppress*!
 -- One address that must not be sent.
-INSERT OR IGNORE INTO temp.suppressed (address, reason) VALUES (:address, :reason);
+INSERT INTO temp.suppressed (address, reason) VALUES (:address, :reason) ON CONFLICT DO NOTHING;
 
 -- name: add*!
 -- One record of the source, in the order of the columns.
@@ -108,7 +109,7 @@ INSERT INTO temp.originals (first, packed) VALUES (:first, :packed);
 
 -- name: add_present*!
 -- The key of a record that cannot be used.
-INSERT OR IGNORE INTO temp.present (key) VALUES (?);
+INSERT INTO temp.present (key) VALUES (?) ON CONFLICT DO NOTHING;
 
 -- name: originals_of(row)$
 -- The blob that holds a row of the source.
@@ -137,7 +138,7 @@ SELECT row, line, winner FROM (
     FROM temp.staged
     WHERE key IN (SELECT key FROM temp.staged GROUP BY key HAVING count(*) > 1)
     WINDOW place AS (PARTITION BY key ORDER BY rank DESC, row DESC)
-)
+) AS placed
 WHERE position > 1
 ORDER BY row;
 
@@ -254,8 +255,8 @@ INSERT INTO temp.others (row) VALUES (?);
 
 -- name: note_others_present()!
 -- Whoever is left has not gone from the source.
-INSERT OR IGNORE INTO temp.present (key)
-SELECT staged.key FROM temp.others JOIN temp.staged ON staged.row = others.row;
+INSERT INTO temp.present (key)
+SELECT staged.key FROM temp.others JOIN temp.staged ON staged.row = others.row WHERE true ON CONFLICT DO NOTHING;
 
 -- name: drop_others()!
 -- From here on they are not staged.

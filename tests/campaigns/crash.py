@@ -125,10 +125,10 @@ STAGES: dict[str, tuple[Point, ...]] = {
         Point("pipelines.load.delivery:Delivery.recover", "return"),
     ),
     MIGRATION: (
-        Point("pipelines.state.database:Database.migrate", "call"),
-        Point("pipelines.state.database:_statements", "call", 12),
-        Point("pipelines.state.database:_statements", "return", 12),
-        Point("pipelines.state.database:Database.migrate", "return"),
+        Point("pipelines.state.sqlite:SqliteDatabase.migrate", "call"),
+        Point("pipelines.state.sqlite:_statements", "call", 12),
+        Point("pipelines.state.sqlite:_statements", "return", 12),
+        Point("pipelines.state.sqlite:SqliteDatabase.migrate", "return"),
     ),
 }
 KINDS = (*STAGES, AT_A_TIME, AT_A_CALL, AFTER_A_WAIT)

@@ -23,8 +23,9 @@ from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials
 from pipelines.config.file import require_credentials
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.state.database import Database
+from pipelines.state.file import create_private
 from pipelines.state.lease import Holder
+from pipelines.state.sqlite import SqliteDatabase
 from pipelines.state.store import Store
 from pipelines.verbs.world import World
 from tests.simulate.hub import START, Hub
@@ -277,11 +278,13 @@ class Waker:
     is_due: bool = False
 
 
-class SimDatabase(Database):
+class SimDatabase(SqliteDatabase):
     """A real SQLite file; its process may die before a commit, and after it."""
 
     def __init__(self, path: Path | None, process: Process) -> None:
         self._process = process
+        if path is not None:
+            create_private(path)
         super().__init__(path, process.clock)
 
     def change(self, sql: str, parameters: Any = ()) -> int:

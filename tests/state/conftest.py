@@ -1,12 +1,14 @@
-"""The state of a test, as fixtures."""
+"""The state of a test, as fixtures: each in a file, and in a schema of a PostgreSQL server."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
+from pipelines.state.place import Place
 from pipelines.state.store import Store
-from tests.state.places import NewState, OpenStore, Outside, beside, in_file
+from tests.state.places import NewState, OpenStore, Outside, beside, new_schema, opened_at
 
 
 @pytest.fixture
@@ -15,19 +17,33 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "kartra.db"
 
 
-@pytest.fixture
-def new_state(tmp_path: Path) -> NewState:
-    return lambda name: in_file(tmp_path / f"{name}.db")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest) -> Place:
+    if request.param == "sqlite":
+        file: Path = request.getfixturevalue("path")
+        return file
+    server: URL = request.getfixturevalue("postgresql_server")
+    return new_schema(server)
 
 
 @pytest.fixture
-def open_store(path: Path) -> OpenStore:
-    return in_file(path)
+def new_state(request: pytest.FixtureRequest, tmp_path: Path, place: Place) -> NewState:
+    def new(name: str) -> OpenStore:
+        if isinstance(place, Path):
+            return opened_at(tmp_path / f"{name}.db")
+        return opened_at(new_schema(request.getfixturevalue("postgresql_server")))
+
+    return new
 
 
 @pytest.fixture
-def outside(path: Path) -> Outside:
-    return beside(path)
+def open_store(place: Place) -> OpenStore:
+    return opened_at(place)
+
+
+@pytest.fixture
+def outside(place: Place) -> Outside:
+    return beside(place)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +11,12 @@ import pytest
 from pipelines.contacts.staged import Reject
 from pipelines.errors import StateError
 from pipelines.shipped import ROOT
-from pipelines.state.database import MIGRATIONS
 from pipelines.state.leads import Acknowledged
 from pipelines.state.outbox import Outcome
+from pipelines.state.place import Place
+from pipelines.state.sqlite import MIGRATIONS
 from pipelines.state.store import Store
-from tests.state.places import NewState, OpenStore
+from tests.state.places import NewState, OpenStore, address_of
 from tests.state.samples import acknowledge, planned, record, snapshot_of, wish
 
 
@@ -97,16 +97,18 @@ def test_a_failed_statement_does_not_tell_what_it_was_to_keep(store: Store) -> N
 
 
 def test_a_store_that_is_closed_in_the_middle_keeps_nothing_of_a_transaction(
-    path: Path, open_store: OpenStore
+    place: Place, open_store: OpenStore
 ) -> None:
     script = (
-        "import os, sys\nfrom pathlib import Path\nfrom pipelines.state.store import Store\n"
-        "store = Store(Path(sys.argv[1])); store.scope.enter('newsletter', 'acc', 'live')\n"
+        "import os, sys\nfrom pathlib import Path\nfrom pipelines.config.server_state import server_state\n"
+        "from pipelines.state.store import Store\n"
+        "store = Store(server_state(sys.argv[1]) or Path(sys.argv[1]))\n"
+        "store.scope.enter('newsletter', 'acc', 'live')\n"
         "store.runs.begin('run-1', 'newsletter'); store.staging.begin()\n"
         "def wishes():\n    yield from ()\n    os._exit(9)\n"
         "store.staging.end(); store.staging.settle(wishes(), 'run-1')\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, path], cwd=ROOT, check=False)
+    done = subprocess.run([sys.executable, "-c", script, address_of(place)], cwd=ROOT, check=False)
     assert done.returncode == 9
     with open_store() as store:
         assert [run.status for run in store.runs.last("newsletter", 9)] == ["running"]

@@ -16,11 +16,17 @@ import pytest
 from pipelines.cli.exits import LOCKED, code_of
 from pipelines.errors import StateBusyError, StateError
 from pipelines.shipped import ROOT
-from pipelines.state import database
-from pipelines.state.database import MIGRATIONS
+from pipelines.state import sqlite
+from pipelines.state.sqlite import MIGRATIONS
 from pipelines.state.store import Store
-from tests.state.places import beside, in_file
+from tests.state.places import beside, opened_at
 from tests.state.samples import planned
+
+
+@pytest.fixture
+def place(path: Path) -> Path:
+    """What is asked here is asked of a file."""
+    return path
 
 
 def test_an_empty_file_becomes_a_state_of_the_newest_version(path: Path) -> None:
@@ -36,6 +42,7 @@ def test_an_empty_file_becomes_a_state_of_the_newest_version(path: Path) -> None
         "barred_operations",
         "breakers",
         "drift",
+        "fences",
         "forgotten",
         "forgotten_salt",
         "generation",
@@ -66,7 +73,7 @@ def test_every_table_is_strict(path: Path) -> None:
     tables = beside(path)(
         "SELECT name, strict FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sql%'"
     )
-    assert len(tables) == 26
+    assert len(tables) == 27
     assert [name for name, is_strict in tables if not is_strict] == []
 
 
@@ -94,7 +101,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> Non
 
 
 def test_a_damaged_state_is_refused(path: Path) -> None:
-    with in_file(path)() as store:
+    with opened_at(path)() as store:
         store.runs.begin("run-1", "newsletter")
         planned(store, *(f"lead{number}" for number in range(500)))
     damaged = bytearray(path.read_bytes())
@@ -115,7 +122,7 @@ def test_a_folder_is_no_state(tmp_path: Path) -> None:
 def test_the_state_and_its_side_files_are_the_owners_alone(path: Path) -> None:
     before = os.umask(0)
     try:
-        with in_file(path)() as store:
+        with opened_at(path)() as store:
             store.runs.begin("run-1", "newsletter")
             modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     finally:
@@ -136,7 +143,7 @@ def test_a_state_that_others_could_read_is_closed_to_them(path: Path) -> None:
     "name", ["a b.db", "o'brien.db", "50%20.db", "a#b.db", "a?b.db", "a?mode=memory.db", "ü.db"]
 )
 def test_the_state_is_the_file_it_is_told_to_be(tmp_path: Path, name: str) -> None:
-    with in_file(tmp_path / name)():
+    with opened_at(tmp_path / name)():
         pass
     assert [file.name for file in tmp_path.iterdir()] == [name]
     assert beside(tmp_path / name)("SELECT pipeline FROM scopes") == [("newsletter",)]
@@ -178,7 +185,7 @@ def test_a_state_that_another_process_holds_is_told_as_that_and_no_failure(
     path: Path, monkeypatch: pytest.MonkeyPatch, *, is_open: bool
 ) -> None:
     """Such as a run that was stopped in the middle of a change."""
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.01)
     with Store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         keep = partial(store.inventories.keep, "acc", "tags", ["a tag"])

@@ -21,6 +21,12 @@ SUBJECTS = sorted(file.stem for file in FOLDER.glob("*.sql"))
 ALL_SQL = sorted(file for file in SQL.rglob("*.sql") if file.parent.name != "macros")
 
 
+@pytest.fixture
+def place(path: Path) -> Path:
+    """What is asked here is asked of a file."""
+    return path
+
+
 def test_every_statement_opens_with_a_comment_and_binds_nothing_in_it() -> None:
     assert len(ALL_SQL) > 25
     for file in ALL_SQL:

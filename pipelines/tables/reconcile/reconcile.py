@@ -26,6 +26,7 @@ from connectors.sources import Source
 from connectors.sources.files.csv_file import open_csv
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.private_file import open_private
+from pipelines.state.place import is_there
 from pipelines.state.store import Store
 from pipelines.tables.reconcile.findings import Finding, Kind, Scratch
 from pipelines.tables.reconcile.sale_dates import ReadDate, date_reader
@@ -300,7 +301,7 @@ def _dates(source: Source, layout: Layout) -> Iterator[str]:
 
 def _forgotten_in(config: PipelineConfig) -> Callable[[str], bool]:
     """A function that says whether an address belongs to a forgotten person."""
-    if not config.state.exists():
+    if not is_there(config.state):
         return lambda _: False
     with Store(config.state) as store:
         forgotten = store.forgetting.forgotten()
