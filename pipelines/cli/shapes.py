@@ -412,6 +412,9 @@ class Verified(TypedDict):
     backups: list[str]
 
 
+CopiedState = TypedDict("CopiedState", {"from": str, "to": str, "rows": dict[str, int]})
+
+
 class TakenOver(TypedDict):
     pipeline: str
     state: str
@@ -587,7 +590,7 @@ SHAPES: Mapping[str, tuple[int, Any]] = {
     "sandbox": (1, Served),
     "schedule": (1, Scheduled),
     "show": (1, RunReport),
-    "state": (1, Backup | Verified | TakenOver | Forgotten),
+    "state": (1, Backup | CopiedState | Verified | TakenOver | Forgotten),
     "status": (1, StatusOfAll),
     "undo": (1, Undo | SentAgain),
 }

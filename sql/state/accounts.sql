@@ -8,7 +8,7 @@ SELECT account, name FROM accounts WHERE credentials = :credentials;
 -- These credentials are those of this account; a name that is given stays until another is.
 INSERT INTO accounts (credentials, account, name, met_at) VALUES (:credentials, :account, :name, :now)
 ON CONFLICT (credentials) DO UPDATE SET
-    account = excluded.account, name = coalesce(excluded.name, name);
+    account = excluded.account, name = coalesce(excluded.name, accounts.name);
 
 -- name: scopes()
 -- Every scope, with whether something was done under it; the one that ran last first.
