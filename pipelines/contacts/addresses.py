@@ -35,6 +35,9 @@ _COMMENT = re.compile(r"\([^()@]*\)")
 _LABEL = re.compile(r"(?<![\w.+-])(?:mailto|smtp|e-?mail|mail)\s*:\s*(?://)?")
 _IN_ANGLES = re.compile(r"<([^<>]*@[^<>]*)>")
 _BETWEEN = re.compile(r"[\s,;|、]+|\]\(")
+_IN_MARKUP = re.compile(r"(?:\\[nrt]|[\s<>\"=:{}\[\]→⇒\\])+")
+"""What stands around an address in HTML, in JSON and behind a label."""
+_HAS_BOTH_ENDS = re.compile(r"\w\W?@+\W?\w")
 _SEVERAL_IN_ONE = re.compile(r"[/&]+")
 _STRAY = "'\"`´‘’‚‛“”„‟«»‹›*•·▪●◦‣∙–—…<>()[],;:\\"
 """Characters that are stripped from the ends of an address. An apostrophe inside, as in o'neil, stays."""
@@ -83,18 +86,38 @@ def normal_address(cell: str) -> str:
 
 
 def addresses_in(cell: str) -> tuple[str, ...]:
-    """Every address in a cell in its normal form, even behind stray marks.
+    """Every address in a cell in its normal form, even behind stray marks, in HTML or in JSON.
 
     For lists of people who must not be sent: there one too many does no harm.
     """
-    normal: dict[str, None] = {}
-    for candidate in _found_in(normal_cell(cell).lower()).candidates:
-        for text in (candidate, re.sub(r"^[\W_]+", "", candidate)):
-            try:
-                normal[_validated(text)] = None
-            except InvalidAddressError:
-                continue
-    return tuple(normal)
+    return tuple(dict.fromkeys(one for read in _readings(cell) for one in read))
+
+
+def holds_unreadable(cell: str) -> bool:
+    """Whether something with an @ in a cell cannot be read as an address, even if another one can."""
+    read = zip(_found_in(normal_cell(cell).lower()).candidates, _readings(cell), strict=True)
+    return any(not addresses and _HAS_BOTH_ENDS.search(candidate) for candidate, addresses in read)
+
+
+def _readings(cell: str) -> list[list[str]]:
+    """The addresses that each part of a cell with an @ may stand for."""
+    return [
+        [address for text in _spellings(candidate) for address in _if_valid(text)]
+        for candidate in _found_in(normal_cell(cell).lower()).candidates
+    ]
+
+
+def _spellings(candidate: str) -> Iterator[str]:
+    yield candidate
+    yield re.sub(r"^[\W_]+", "", candidate)
+    yield from (_trimmed(piece) for piece in _IN_MARKUP.split(candidate) if "@" in piece)
+
+
+def _if_valid(text: str) -> Iterator[str]:
+    try:
+        yield _validated(text)
+    except InvalidAddressError:
+        return
 
 
 def is_address(cell: str) -> bool:

@@ -7,7 +7,7 @@ from connectors.errors import ConfigError, SourceError
 from connectors.sources import Source
 from connectors.sources.faults import without_faults
 from pipelines.config.load import SuppressConfig
-from pipelines.contacts.addresses import addresses_in
+from pipelines.contacts.addresses import addresses_in, holds_unreadable
 from pipelines.contacts.normalise import normal_cell
 from pipelines.extract.sources import open_source
 
@@ -27,8 +27,8 @@ def check_suppression(suppress: SuppressConfig) -> None:
 def suppressed_addresses(suppress: SuppressConfig) -> Iterator[list[str]]:
     """All addresses in their normal form, a chunk at a time; every address of a cell counts.
 
-    Raises SourceError also for an unreadable row and for a filled cell without an address: either may belong
-    to a person who said no.
+    Raises SourceError also for an unreadable row, for a filled cell without an address, and for one of whose
+    addresses one cannot be read: each may belong to a person who said no.
     """
     source = _opened(suppress)
     for chunk in without_faults(source.chunks(), {suppress.email}):
@@ -37,9 +37,10 @@ def suppressed_addresses(suppress: SuppressConfig) -> Iterator[list[str]]:
         addresses: list[str] = []
         for place, cell in enumerate(chunk.frame[suppress.email]):
             found = addresses_in(cell)
-            if not found and normal_cell(cell):
+            if holds_unreadable(cell) or (not found and normal_cell(cell)):
                 row = int(chunk.frame.index[place])
-                reason = f'no e-mail address in the column "{suppress.email}"'
+                what = "an e-mail address that cannot be read" if found else "no e-mail address"
+                reason = f'{what} in the column "{suppress.email}"'
                 raise _unreadable(suppress, row, chunk.lines[place], reason)
             addresses += found
         yield addresses

@@ -73,6 +73,11 @@ def test_p4_one_suppressed_record_blocks_all_of_the_person(
             1,
             'row 3 (line 3) cannot be read: no e-mail address in the column "Address"',
         ),
+        (
+            "Address,When\nlead1@example.org; lead2@@example.org,2026\n",
+            1,
+            "row 2 (line 2) cannot be read: an e-mail address that cannot be read in",
+        ),
         (None, 1, "unsubscribed.csv was not found"),
     ],
 )

@@ -33,12 +33,15 @@ _WEST, _CENTRE, _TURKEY, _BALTIC = (
         "åäöéüæø",
         "éëïóöüèêáçí",
         "áéíóúýþæöð",
+        "äõöüšž",
     ),
     ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž", "ăâîșşțţ", "äöüßé"),
     ("çğıİöşüâîû", "äöüßé"),
     ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"),
 )
 """The letters beyond ASCII of one language each."""
+_OF_SEVERAL = frozenset(("áâãäåæçèéêëíïñóôöøúüß",))
+"""Letters of several languages, which stand together in a list of people but not in a word."""
 
 
 class Page(NamedTuple):
@@ -83,6 +86,16 @@ _USUAL_LEAD_BYTES = {
     "euc_jp": range(0xA1, 0xD0),
 }
 """Multi-byte code pages, and the first bytes of the characters in common use."""
+_EASTERN_SCRIPTS = frozenset(
+    ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "LATIN", "HALFWIDTH", "FULLWIDTH", "IDEOGRAPHIC", "BOPOMOFO")
+)
+_KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]")
+_IMPOSSIBLE = re.compile(
+    r"^[Ðð\u0591-\u05c7\u064b-\u0652]|¤|[©®](?=[^\W\d_])|[ªº](?=[^\W\d_])|°(?=(?![CF]\b)[^\W\d_])|^[^\W\d_àèéìòùóúáíöøåÀÈÉÌÒÙÓÚÁÍÖØÅ\x00-\x7fЀ-￿]$"
+    r"|(?:^|[^ก-ฮ])[ัิ-ฺ]|(?:^|[^ก-ฮัิ-ฺ])[็-๎]|[^ฤฦ]ๅ|ฯ(?=\w)|[เ-ไ](?![ก-ฮ])"
+)
+"""No word begins with eth or a vowel sign, an ordinal or a degree stands before no letter, few letters stand alone; and Thai
+vowels and tones stand on consonants."""
 _INSIDE_WORDS, _BETWEEN_WORDS = "’‘´·", "–—"
 _AROUND_WORDS = "“”„«»‹›®™©°…¿¡"
 
@@ -120,13 +133,23 @@ def guess_page(tokens: Iterable[bytes]) -> Guess | None:
         return None
     (score, page), *others = ranked
     if not others:
-        return Guess(page.name, len(different) > 2 or not page.is_rare, None)
+        is_enough = len(different) > 2 or not (page.is_rare or _is_any_word(joined, page))
+        return Guess(page.name, is_enough, None)
     rivals = {rival.name for _, rival in others} & EASTERN
-    if page.name in EASTERN and len(different) <= 2 and rivals:  # as many signs as there are: any word is one
-        return Guess(page.name, False, next(rival.name for _, rival in others if rival.name in rivals))
+    if len(different) <= 2 and _is_any_word(joined, page):
+        named = (rival.name for _, rival in others if rival.name in rivals)
+        return Guess(page.name, False, next(named, others[0][1].name))
     needed = (1.3 + 1.3 / len(different)) * (RARE_PAGES_NEED if page.is_rare else 1.0)
     is_clear = score >= needed * others[0][0] and (len(different) > 2 or not page.is_rare)
     return Guess(page.name, is_clear, others[0][1].name)
+
+
+def _is_any_word(text: bytes, page: Page) -> bool:
+    """Whether a page has as many signs as there are pairs of bytes, so that a word of it says nothing.
+
+    The syllables of Japanese are few, and tell it.
+    """
+    return page.name in _USUAL_LEAD_BYTES and not _KANA.search(text.decode(page.name))
 
 
 def misspelt(text: str, page: str) -> list[str]:
@@ -204,17 +227,24 @@ def _is_spelt_well(word: str, page: Page) -> bool:
     scripts = {_script(letter) for letter in word if _category(letter)[0] == "L" and letter not in "ªº"}
     if page.name in _USUAL_LEAD_BYTES:
         return _is_eastern(word, scripts)
-    if len(scripts) > 1 or any(
-        _is_odd(*three) for three in zip(" " + word[:-1], word, word[1:] + " ", strict=True)
-    ):
+    if len(scripts) > 1 or _mixes_languages(word, page) or _IMPOSSIBLE.search(word):
+        return False
+    if any(_is_odd(*three) for three in zip(" " + word[:-1], word, word[1:] + " ", strict=True)):
         return False
     longest = max(map(len, re.findall(r"[^\x00-\x7f]+", word)), default=0)
     return "LATIN" not in scripts or longest <= page.longest_run
 
 
+def _mixes_languages(word: str, page: Page) -> bool:
+    """Whether no language has all the letters of a word, as in `Conceiçäo`."""
+    letters = {one for letter in word.lower() for one in letter if not one.isascii() and one.isalpha()}
+    own = [language for language in page.languages if language not in _OF_SEVERAL]
+    return bool(letters and own) and not any(letters <= set(language) for language in own)
+
+
 def _is_eastern(word: str, scripts: set[str]) -> bool:
     """Whether a word has one script (Japanese mixes its own) and no Latin letters between the characters."""
-    if scripts & {"CYRILLIC", "GREEK", ""} or (len(scripts) > 1 and scripts & {"LATIN", "HALFWIDTH"}):
+    if scripts - _EASTERN_SCRIPTS or (len(scripts) > 1 and scripts & {"LATIN", "HALFWIDTH"}):
         return False
     if scripts <= {"LATIN"}:
         return not any(_category(letter)[0] in "SN" and not letter.isascii() for letter in word)
@@ -232,7 +262,7 @@ def _is_odd(before: str, letter: str, after: str) -> bool:
         return False
     beside = (left[0] == "L") + (right[0] == "L")
     if letter in _BETWEEN_WORDS:
-        return beside == 1
+        return beside == 1 or (beside == 2 and right == "Ll")
     return beside == 2 if letter in _AROUND_WORDS else beside > 0
 
 

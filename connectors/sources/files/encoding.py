@@ -152,8 +152,10 @@ def _found(path: Path, start: bytes) -> Encoding:
 
 
 def _iso_2022(start: bytes) -> str | None:
-    """Japanese mail writes its letters in ASCII, between signs that no text has otherwise."""
-    return "iso2022_jp" if re.search(rb"\x1b\$[@B]", start) else None
+    """Mail of Japan and China once wrote its letters in ASCII, between signs that no text has otherwise."""
+    if re.search(rb"\x1b\$[@B]", start):
+        return "iso2022_jp"
+    return "hz" if re.search(rb"~\{(?:[!-}]{2})+~\}", start) else None
 
 
 def _page(path: Path, tokens: list[bytes], bad_line: int) -> str:
