@@ -1,12 +1,15 @@
 """The Python file of a `transform:`: whose it is, what it says, and whether it ran here before.
 
 It is code that runs with the rights of this user. So it lies in the folder of its pipeline, nobody else may
-write it, what runs is what was read (no compiled copy beside it), and `check` shows it before it ever ran.
+write it, what runs is what was read (no compiled copy beside it), and `check` shows it before it ever ran and
+after each change. A job without a terminal runs a file that was never seen here, because a new container has
+seen nothing; one that has changed it refuses like everybody.
 """
 
 import ast
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -56,15 +59,28 @@ class HookFile:
         """False where nothing can be kept: it is new the next time, too."""
         return _keep(self.config.file, self.sha256)
 
-    def tell(self) -> None:
-        """Before it runs: what nobody has been shown."""
+    def admit(self) -> None:
+        """Before it runs. Raises ConfigError for code that `check` has to show first."""
         name = self.config.file.name
-        if self.is_new:
-            log.info("%s runs here for the first time: %s", name, self.told)
-        elif self.has_changed:
-            log.warning("%s has changed since it ran last (sha256 %s)", name, self.sha256[:SHOWN_DIGITS])
-        if self.before != self.sha256:
-            self.remember()
+        if self.has_changed:
+            raise ConfigError(
+                f"load.transform: {name} has changed since it was shown or ran last"
+                f" (sha256 {self.sha256[:SHOWN_DIGITS]}), and it runs as you:"
+                " `kartra-sync check` shows it, and lets it run from then on"
+            )
+        if not self.is_new:
+            return
+        if _is_at_terminal() and _can_keep():
+            raise ConfigError(
+                f"load.transform: {name} never ran here, and it runs as you:"
+                " `kartra-sync check` shows it, and lets it run from then on"
+            )
+        log.info("%s runs here for the first time: %s", name, self.told)
+        self.remember()
+
+
+def _is_at_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def read_hook_file(config: TransformConfig) -> HookFile:
@@ -119,6 +135,14 @@ def _place() -> Path | None:
     """The user's own, and not the folder of the pipeline: who brings a file would bring its mark along."""
     named = os.environ.get("XDG_STATE_HOME") or (f"{home}/.local/state" if (home := _home()) else "")
     return Path(named, "kartra-sync", "transforms") if named.startswith("/") else None
+
+
+def _can_keep() -> bool:
+    place = _place()
+    if place is None:
+        return False
+    there = next(one for one in (place, *place.parents) if one.exists())
+    return os.access(there, os.W_OK)
 
 
 def _home() -> str:

@@ -144,7 +144,7 @@ def _first_records(source: Source) -> pd.DataFrame:
 def _function(config: TransformConfig) -> Callable[[pd.DataFrame], object]:
     """Raises ConfigError for a file or a function that is not there, or not to be trusted."""
     file = read_hook_file(config)
-    file.tell()
+    file.admit()
     module = ModuleType(f"transform_{config.file.stem}")
     module.__file__ = str(config.file)
     try:

@@ -136,12 +136,13 @@ def _check_names_of_file(config: PipelineConfig, load: LoadConfig, checked: Chec
 
 
 def _is_played(transform: TransformConfig, checked: Checked) -> bool:
-    """Whether the hook is run: not before it was shown once."""
+    """Whether the hook is run: not before it was shown once, as it is now."""
     file = checked.hook = read_hook_file(transform)
     checked.notes.append(file.told)
-    if file.is_new and file.remember():
+    if (file.is_new or file.has_changed) and file.remember():
+        why = "has changed since it ran last" if file.has_changed else "never ran here"
         checked.notes.append(
-            f"{transform.file.name} never ran here, so it was not run: read it; the next check plays it, and"
+            f"{transform.file.name} {why}, so it was not run: read it; the next check plays it, and"
             " goes through the records"
         )
         return False

@@ -20,6 +20,7 @@ from pipelines.config.load import TransformConfig
 from pipelines.extract.hook_file import read_hook_file
 from tests.attacks.bounded import said_by
 from tests.attacks.table import Probe, probes_of
+from tests.command.test_question import on_terminal
 from tests.conftest import Project
 from tests.raw_server import RawServer, answer
 
@@ -175,8 +176,40 @@ def test_code_is_shown_before_it_runs_and_looking_runs_none(project: Project, sa
     assert (played.code, ran.exists(), "so it was not run" in played.stdout) == (0, True, False)
     with (project.folder / "cleaning.py").open("a", encoding="utf-8") as handle:
         handle.write("# another line\n")
-    assert "cleaning.py has changed since it ran last" in project.run().stderr
-    assert "cleaning.py" not in project.run().stderr
+    ran.unlink()
+    before = list(sandbox.calls)
+    for verb in ("run", "plan", "adopt"):
+        refused = project.command(verb, "p.yaml")
+        assert (refused.code, ran.exists()) == (2, False), verb
+        assert "cleaning.py has changed since it was shown or ran last" in refused.stdout + refused.stderr
+        assert "`kartra-sync check` shows it" in refused.stdout + refused.stderr
+    assert sandbox.calls == before
+    shown = project.command("check", "p.yaml")
+    assert "cleaning.py has changed since it ran last, so it was not run" in shown.stdout
+    assert (shown.code, ran.exists()) == (0, False)
+    done = project.run()
+    assert (done.code, ran.exists(), "cleaning.py" in done.stderr) == (0, True, False)
+
+
+def test_new_code_runs_in_a_job_and_waits_at_a_terminal_until_it_was_shown(
+    project: Project, sandbox: Sandbox
+) -> None:
+    ran = hooked(project)
+    project.environ["XDG_STATE_HOME"] = str(project.folder / "job")
+    assert (project.command("plan", "p.yaml").code, ran.exists()) == (
+        0,
+        True,
+    )  # a new container knows nothing
+    ran.unlink()
+    project.environ["XDG_STATE_HOME"] = str(project.folder / "person")
+    with on_terminal(project, "plan", "p.yaml") as terminal:
+        assert terminal.ended() == 2
+        assert "never ran here" in terminal.shown
+    assert not ran.exists()
+    assert project.command("check", "p.yaml").code == 0
+    with on_terminal(project, "plan", "p.yaml") as terminal:
+        assert terminal.ended() == 0
+    assert ran.exists()
 
 
 def test_a_compiled_copy_beside_it_is_not_run(project: Project) -> None:

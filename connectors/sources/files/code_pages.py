@@ -94,8 +94,8 @@ _IMPOSSIBLE = re.compile(
     r"^[Ðð\u0591-\u05c7\u064b-\u0652]|¤|[©®](?=[^\W\d_])|[ªº](?=[^\W\d_])|°(?=(?![CF]\b)[^\W\d_])|^[^\W\d_àèéìòùóúáíöøåÀÈÉÌÒÙÓÚÁÍÖØÅ\x00-\x7fЀ-￿]$"
     r"|(?:^|[^ก-ฮ])[ัิ-ฺ]|(?:^|[^ก-ฮัิ-ฺ])[็-๎]|[^ฤฦ]ๅ|ฯ(?=\w)|[เ-ไ](?![ก-ฮ])"
 )
-"""No word begins with eth or a vowel sign, an ordinal or a degree stands before no letter, few letters stand alone; and Thai
-vowels and tones stand on consonants."""
+"""No word begins with eth or a vowel sign; an ordinal or a degree stands before no letter; few letters stand
+alone; Thai vowels and tones stand on consonants."""
 _INSIDE_WORDS, _BETWEEN_WORDS = "’‘´·", "–—"
 _AROUND_WORDS = "“”„«»‹›®™©°…¿¡"
 
