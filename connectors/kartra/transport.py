@@ -152,9 +152,10 @@ def secure_url(url: str) -> str:
     """The endpoint; ValueError unless it is https, or http to this machine."""
     if "\\" in url or "@" in urlsplit(url).netloc:  # read in two ways by two parsers
         raise ValueError("Kartra is reached over https, at a URL without user names and backslashes")
-    if not url.startswith("https://") and not (url.startswith("http://") and is_loopback(url)):
+    scheme = urlsplit(url).scheme  # in small letters, as every comparison below expects it
+    if scheme != "https" and not (scheme == "http" and is_loopback(url)):
         raise ValueError("Kartra is reached over https; http:// is for loopback addresses only")
-    return url
+    return scheme + url[len(scheme) :]
 
 
 def user_agent() -> str:

@@ -270,8 +270,8 @@ def operations_plan_lines(plan: OperationsPlan) -> Iterator[str]:
         yield f"  {'sends' if number == 0 else '':<11}{count:>8,} × {name}"
     if plan.bill.total:
         yield f"  {'money':<11}{values['money']['to_refund']:>8} to refund"
-    if plan.note:
-        yield f"  note: {plan.note}"
+    for line in plan.repeated.lines:
+        yield f"  note: {line}"
 
 
 def _operated(operations: OperationsSummary, summary: Summary, *, rows: bool) -> Iterator[str]:

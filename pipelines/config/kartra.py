@@ -37,7 +37,7 @@ def _url(value: object) -> str:
         raise wrong(
             "a query or fragment is not possible here, because calls are sent as POST to the bare URL"
         )
-    return text
+    return parts.scheme + text[len(parts.scheme) :]  # HTTPS:// is https://
 
 
 def _is_loopback(host: str) -> bool:

@@ -35,6 +35,27 @@ _NAMES: Mapping[str, InventoryName] = {"tag": "tags", "list": "lists", "sequence
 """Parameters that are names of the account, and the inventory of each."""
 
 
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Refunds of sales that have one of the same amount: `ours` under another key, or unknown here."""
+
+    ours: int = 0
+    unknown: int = 0
+
+    @property
+    def lines(self) -> list[str]:
+        """What a person should know before money moves."""
+        ours = (
+            f"{self.ours:,} of these sales were given a refund of just that amount before, under another key:"
+            " is it a second one?"
+        )
+        unknown = (
+            f"{self.unknown:,} of these sales carry a refund of just that amount already, of which nothing is"
+            " known here: was it given before?"
+        )
+        return [line for count, line in ((self.ours, ours), (self.unknown, unknown)) if count]
+
+
 @dataclass(slots=True)
 class OperationsPlan:
     """What a run would do: the rows, their money, and the number of writes."""
@@ -44,12 +65,7 @@ class OperationsPlan:
     opened: Counter[Do] = field(default_factory=Counter)
     calls: int = 0
     refusal: GuardError | None = None
-    repeated: int = 0
-    """Refunds of sales that already have a refund of the same amount that is not in the journal."""
-
-    @property
-    def note(self) -> str:
-        return _repeated_message(self.repeated) if self.repeated else ""
+    repeated: Repeated = Repeated()
 
     def count(self, summary: Summary) -> None:
         """Counts like a run; what would be sent counts as edited."""
@@ -197,20 +213,17 @@ def _refuse_unknown_names(rows: list[Row], client: Sender) -> list[str]:
     return [note] if (note := unlisted_note(unlisted)) else []
 
 
-def _repeated(run: RunContext, opened: Sequence[Open]) -> int:
-    """How many refunds may have been given before, under another key or a lost state."""
-    journal = OperationStore(run.store)
-    return sum(bool(set(one.checked.twins) - journal.claimed(one.checked.twins)) for one in opened)
+def _repeated(run: RunContext, opened: Sequence[Open]) -> Repeated:
+    """Refunds that may have been given before, under another key or a lost state."""
+    journal, ours, unknown = OperationStore(run.store), 0, 0
+    for twins in (one.checked.twins for one in opened):
+        is_unknown = bool(set(twins) - journal.claimed(twins))
+        unknown += is_unknown
+        ours += bool(twins) and not is_unknown
+    return Repeated(ours, unknown)
 
 
-def _repeated_message(count: int) -> str:
-    return (
-        f"{count:,} of these sales carry a refund of just that amount already, of which nothing is known"
-        " here: was it given before?"
-    )
-
-
-def _guard(config: PipelineConfig, bill: Bill, repeated: int, *, approved: bool) -> None:
+def _guard(config: PipelineConfig, bill: Bill, repeated: Repeated, *, approved: bool) -> None:
     limit = config.needs_operations().guards.max_total
     whole = bill.total + bill.before
     if limit is not None and whole > limit:
@@ -225,7 +238,7 @@ def _guard(config: PipelineConfig, bill: Bill, repeated: int, *, approved: bool)
                 [
                     "these operations move money and wait for your word; nothing was sent:",
                     *bill_lines(bill),
-                    *([_repeated_message(repeated)] if repeated else []),
+                    *repeated.lines,
                     f"If it is meant: kartra-sync run {config.path.name} --yes",
                 ]
             )
@@ -236,8 +249,7 @@ def _refuse_done_again(run: RunContext, opened: Sequence[Open]) -> None:
     """What a state put back from a copy does not know may have been done since. Raises GuardError."""
     if run.restored is None or not opened:
         return
-    repeated = _repeated(run, opened)
-    told = f". {_repeated_message(repeated)}" if repeated else ""
+    told = "".join(f". {line}" for line in _repeated(run, opened).lines)
     raise GuardError(
         f"{run.restored.describe()}: {len(opened):,} operations are new to it and may have been done since:"
         f" nothing was sent{told}. Best: put a newer copy in its place, or leave out the rows that were done."

@@ -93,6 +93,7 @@ def effects(client: Sender, call: Call = CALL) -> list[Effect]:
 )
 def test_kartra_is_reached_over_https_and_this_machine_over_http_too(url: str) -> None:
     assert secure_url(url) == url
+    assert secure_url(url.replace("http", "HTTP", 1)) == url
 
 
 @pytest.mark.parametrize(

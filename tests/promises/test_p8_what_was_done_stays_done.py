@@ -129,9 +129,8 @@ def the_url_is_spelt_otherwise(project: Project, sandbox: Sandbox) -> Any:
     loaded(project, sandbox)
     seen = []
     for url in (f"{sandbox.url}/", sandbox.url.replace("127.0.0.1", "localhost"), sandbox.url.upper()):
-        scheme, _, rest = url.partition("://")
-        host, slash, path = rest.partition("/")
-        project.environ["KARTRA_URL"] = f"{scheme.lower()}://{host}{slash}{path.lower()}"
+        place, slash, path = url.rpartition("/")
+        project.environ["KARTRA_URL"] = f"{place}{slash}{path.lower()}"
         seen.append(nothing_again(project, sandbox))
     return seen
 
@@ -411,6 +410,30 @@ def the_state_is_lost(project: Project, sandbox: Sandbox) -> Any:
     for path in project.state.parent.iterdir():
         path.unlink()
     return project.command("plan", "p.yaml")
+
+
+@SCENES.add
+def the_keys_are_others(project: Project, sandbox: Sandbox) -> Any:
+    """The column of the key was changed: the journal knows the same refunds under their former keys."""
+    sales = shop(sandbox)
+    write_refunds(project, sales)
+    assert project.run("--yes").code == 0
+    path = project.folder / "refunds.csv"
+    path.write_text(path.read_text().replace("\no", "\nO"))
+    return (
+        project.command("plan", "p.yaml"),
+        project.run(),
+        refunded(sandbox),
+        sorted(sale.id for sale in sales),
+    )
+
+
+def test_refunds_under_another_key_are_told_before_a_word_lets_money_go(scenes: Scenes) -> None:
+    plan, run, money, sales = scenes["the_keys_are_others"]
+    told = "3 of these sales were given a refund of just that amount before, under another key"
+    assert told in " ".join(plan.stdout.split())
+    assert (run.code, told in run.stderr) == (4, True)
+    assert money == sales
 
 
 def test_a_plan_names_sales_that_carry_a_refund_of_just_that_amount(scenes: Scenes) -> None:

@@ -91,11 +91,15 @@ def _followed(url: str, place: str, told: str) -> str:
     target = urljoin(url, place.strip())
     if urlsplit(target).scheme not in ("http", "https") or fault_of_url(target):
         raise SourceError(f"{told} to something that is no http or https URL, which is not followed")
-    if url.startswith("https:") and not target.startswith("https:"):
+    if _is_https(url) and not _is_https(target):
         raise SourceError(f"{told} from https to http, where anybody could change it: not followed")
     if not urlsplit(target).hostname:
         raise SourceError(f"{told} to no host")
     return target
+
+
+def _is_https(url: str) -> bool:
+    return urlsplit(url).scheme == "https"  # however it is written
 
 
 def _asked(session: requests.Session, url: str, name: str) -> requests.Response:
@@ -110,7 +114,7 @@ def _asked(session: requests.Session, url: str, name: str) -> requests.Response:
             allow_redirects=False,
             timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
             proxies=proxies,
-            verify=(named_bundle()[1] if url.startswith("https:") else "") or True,
+            verify=(named_bundle()[1] if _is_https(url) else "") or True,
         )
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         via = urlsplit(select_proxy(url, proxies) or "").hostname
