@@ -262,6 +262,7 @@ def _compare(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> NextSt
     if task.change.create and task.stage in _SHOWN:  # it may have been carried out only just now
         open_until = max(task.open_until, now.monotonic_s + rules.settle_s)
         task = replace(task, stage=_SHOWN[task.stage], open_until=open_until)
+    after = replace(after, kept=after.kept | task.left)
     found = replace(task, snapshot=after, origin=origin or task.origin)
     return _after_comparison(task, found, profile, now, rules)
 

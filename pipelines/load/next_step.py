@@ -268,7 +268,7 @@ def _take(task: Task, done: tuple[bool, ...], lead_id: str | None) -> Task:
         return task
     snapshot, origin, desired = task.snapshot, task.origin, task.entry.desired
     if snapshot is None and desired is not None and done[0]:
-        snapshot, origin = created_lead(desired), "created"
+        snapshot, origin = replace(created_lead(desired), kept=task.left), "created"
     if snapshot is None:
         return task
     snapshot = apply_change(snapshot, task.change, done)

@@ -8,6 +8,7 @@ from connectors.kartra.error_types import LEAD_EXISTS, NO_LEAD, NO_SUCH_NAME, er
 from connectors.privacy import mask_text
 from pipelines.changes.diff import why_parked
 from pipelines.config.kartra import Mode
+from pipelines.contacts.wishes import WISH
 from pipelines.load.task import Rules, Stage, Task, owing
 from pipelines.state.outbox import Outcome
 
@@ -100,8 +101,12 @@ def is_disproven(task: Task, number: str | None, rules: Rules) -> bool:
 def anew(task: Task, rules: Rules) -> BeginAnew:
     """The step that sends it as a new lead."""
     gone_id = task.snapshot.lead_id if task.snapshot else None
+    kept = task.snapshot.kept if task.snapshot else frozenset()
+    left = frozenset((kind, name) for kind, name in kept if kind in WISH and WISH[kind].can_be_left)
     entry = replace(task.entry, snapshot=None, origin=None)
-    task = replace(task, entry=entry, snapshot=None, origin=None, stage=Stage.DUE, tries=0, gone=None)
+    task = replace(
+        task, entry=entry, snapshot=None, origin=None, stage=Stage.DUE, tries=0, gone=None, left=left
+    )
     return BeginAnew(owing(task, rules), gone_id)
 
 

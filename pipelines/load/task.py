@@ -13,7 +13,7 @@ from pipelines.changes.diff import Change, diff_lead, removal, unproven_wishes, 
 from pipelines.config.kartra import KartraConfig, Mode
 from pipelines.config.load import Existing, LoadConfig, OnGone, SyncMode
 from pipelines.contacts.lead import Origin, Snapshot, Unwanted
-from pipelines.contacts.wishes import Cause
+from pipelines.contacts.wishes import Cause, StepEffect
 from pipelines.state.outbox import Entry
 
 
@@ -138,6 +138,8 @@ class Task:
     """What refused each try on its way to Kartra, such as HTTP 403; "" if nothing did."""
     trouble: str = ""
     """The words of the last refusal on the way."""
+    left: frozenset[StepEffect] = frozenset()
+    """What its person had left before the lead was gone and is made anew: it is not given again."""
     gone: str | None = None
     """The error type that said that the number of its lead is gone."""
     refused: Mapping[Cause, str] = field(default_factory=dict)
@@ -246,4 +248,5 @@ def owing(task: Task, rules: Rules) -> Task:
         change = Change()
     else:
         change = diff_lead(task.entry.desired, task.snapshot, rules.withdrawn)
-    return replace(task, change=without(change, {*task.refused, *task.held}))
+    left = {step.cause for step in change.steps if step.effect in task.left}
+    return replace(task, change=without(change, {*task.refused, *task.held, *left}))

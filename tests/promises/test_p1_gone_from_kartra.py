@@ -1,6 +1,8 @@
 """P1: a lead that is gone from Kartra, merged into another or made anew, and what it was given once."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,6 +139,26 @@ def said_afterwards(project: Project, sandbox: Sandbox) -> Afterwards:
     return Afterwards(before, refused, told, plan, seen, run_seen(project, sandbox))
 
 
+@SCENES.add
+def left_before_it_was_gone(project: Project, sandbox: Sandbox) -> list[Seen]:
+    """A person has left the list, which a look has shown; then the lead is gone, and is made anew."""
+    project.pipeline(LOAD + "on_gone: recreate\n")
+    project.contacts([row(0), row(1)])
+    assert project.run().code == 0
+    with closing(sqlite3.connect(project.state)) as connection, connection:
+        connection.execute("UPDATE leads SET changed_at = '2026-01-01T00:00:00+00:00'")  # long settled
+    with sandbox.lock:
+        lead(sandbox, 0).lists["News"] = False
+    assert project.command("drift", "p.yaml").code == 0
+    with sandbox.lock:
+        gone(sandbox, 0, deleted=False)
+    nights = []
+    for city in ("Oslo", "Rome"):
+        project.contacts([row(0, City=city), row(1)])
+        nights.append(run_seen(project, sandbox))
+    return nights
+
+
 for _on_gone in ("", "recreate", "forget"):
     SCENES.add(nobody(_on_gone), f"nobody, {_on_gone or 'report'}")
 
@@ -233,3 +255,10 @@ def test_explain_says_what_became_of_a_lead_that_was_gone(scenes: Scenes) -> Non
     assert state("nobody, forget")["decision"] == "left alone: gone from Kartra"
     for deleted in (True, False):
         assert state(f"anew, deleted {deleted}")["decision"] == "nothing: as Kartra acknowledged it"
+
+
+def test_p4_who_had_left_a_list_stays_off_it_when_their_lead_is_made_anew(scenes: Scenes) -> None:
+    for night, city in zip(scenes["left_before_it_was_gone"], ("Oslo", "Rome"), strict=True):
+        assert night.result.code == 0
+        assert night.held["lead0@example.org"]["fields"] == {"city": city}
+        assert night.held["lead0@example.org"]["lists"] == {}
