@@ -25,9 +25,10 @@ from connectors.kartra.answers import ActionAnswer, Answer, Effect, classify, un
 from connectors.kartra.clock import ServerClock
 from connectors.kartra.commands import Call
 from connectors.kartra.error_types import error_type
-from connectors.kartra.limiter import THROTTLED_PAUSE_S, CallLimiter
+from connectors.kartra.limiter import THROTTLED_PAUSE_S
 from connectors.kartra.profile import LeadProfile, parse_profile
 from connectors.kartra.route import is_loopback
+from connectors.kartra.shares import Limiter
 from connectors.kartra.transport import Endpoint, NoReplyError, NotSentError, Reply, Transport
 from connectors.kartra.wire import Credentials, encode_call, refuse_secrets
 from connectors.privacy import first_words
@@ -81,7 +82,7 @@ class Sender:
         self,
         url: str,
         credentials: Credentials,
-        limiter: CallLimiter,
+        limiter: Limiter,
         *,
         timeout_s: float = 30.0,
         connections: int = 64,

@@ -12,6 +12,11 @@ from pipelines.private_file import refuse_existing
 
 
 def read_file(file: Path) -> PipelineConfig:
+    """A pipeline file; or FLEET@ACCOUNT/PIPELINE, the pipeline of a fleet as it is for one account."""
+    if "@" in str(file) and not file.exists():
+        from pipelines.fleet.one import read_one_of_fleet  # most commands are about no fleet
+
+        return read_one_of_fleet(str(file), os.environ)
     return read_pipeline(file, os.environ)
 
 

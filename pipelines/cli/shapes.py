@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict
 
+from pipelines.cli.fleet_shapes import FleetAnything
 from pipelines.pages.run_page import RunReport
 from pipelines.verbs.explain import Explained
 from pipelines.verbs.explain_operation import ExplainedOperation
@@ -573,6 +574,7 @@ SHAPES: Mapping[str, tuple[int, Any]] = {
     "explain": (2, Explained | ExplainedOperation),
     "export": (1, Export),
     "export-import": (1, ExportImport),
+    "fleet": (1, FleetAnything),
     "init": (2, Init),
     "inspect": (2, Inspected | InspectedFiles),
     "outcomes": (1, Outcomes | Written),

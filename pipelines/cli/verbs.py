@@ -51,6 +51,7 @@ GROUPS: Mapping[str, tuple[Verb, ...]] = {
         Verb("undo", "Take a run back, as far as Kartra lets it", settles=True),
         Verb("schedule", "Print or install what runs it every night: cron, systemd"),
     ),
+    "Many accounts": (Verb("fleet", "Run the same pipelines for many accounts of one App"),),
     "When something is wrong": (
         Verb("rejects", "List who did not get through in the last run, and why"),
         Verb("outcomes", "List what became of each lead of a run, and why"),

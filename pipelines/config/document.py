@@ -1,11 +1,13 @@
 """A YAML file with the position of each value, so that an error can name line and column."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import yaml
 
+from pipelines.config.dotenv import Variables
+from pipelines.config.secrets import UnreadableSecretError
 from pipelines.config.variables import with_variables
 from pipelines.config.yaml_text import (
     MAX_NODES,
@@ -21,47 +23,80 @@ SECRETS = ("app_id", "api_key", "api_password")
 ACCOUNT_URL = "KARTRA_URL"
 """The variable that says where calls are sent, in a file that says nothing of the account."""
 ADDRESSES_WITH_SECRETS = (("notify", "to"), ("notify", "ping"), ("metrics", "otlp"))
-SECRET_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-)?\}")
+SECRET_VARIABLE = re.compile(
+    r"\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-)?|(?P<kind>file|keyring):(?P<place>[^${}]+))\}"
+)
 URL_WITH_PASSWORD = re.compile(
     r"^(?:jdbc:)?[A-Za-z][A-Za-z0-9+.-]*://(?:[^/\s:@]*:(?!\$\{)[^@/\s]+@|\S*[?&](?:password|passwd|pwd|sslpassword)=(?!\$\{).)"
 )
 """A URL with a password written out instead of a variable."""
 
 
+def is_secret_of_pipeline(where: Where) -> bool:
+    return where[:-1] == ("kartra",) and where[-1] in SECRETS
+
+
 class Document:
-    """One pipeline file as dicts, lists, text and None, with the position of every key and value.
+    """One file as dicts, lists, text and None, with the position of every key and value.
 
     `faults` are those of the text itself. Whoever checks the data skips the places in `settled`.
     """
 
-    def __init__(self, path: Path, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        variables: Variables,
+        *,
+        decided: Collection[Where] = (),
+        is_secret: Callable[[Where], bool] = is_secret_of_pipeline,
+        secrets_as_written: bool = False,
+        expected: str = "a map with pipeline, kartra and load or pull is expected",
+    ) -> None:
+        """Places in `decided` are left out, whatever the file says there: somebody else says what counts.
+
+        `secrets_as_written`: a secret stays the reference to it, for it may not be needed.
+        """
         self.faults: list[Fault] = []
         self.settled: set[Where] = set()
         self.secret_variables: dict[Where, str] = {}
+        self.secrets: set[str] = set()
+        """The values of secrets that were found."""
+        self.has_keyring = False
+        """Whether one of them is kept in the keyring."""
         self.variables_used: dict[Where, list[str]] = {}
         """The variables that each value is made from, without those of `secret_variables`."""
         self._path = path
         self._visited = 0
         self._variables = variables
+        self._decided, self._is_secret = frozenset(decided), is_secret
+        self._secrets_as_written = secrets_as_written
         self._keys: dict[Where, yaml.Mark] = {}
         self._values: dict[Where, yaml.Mark] = {}
         self._open: list[yaml.Node] = []
         root = compose(path)
         if not isinstance(root, yaml.MappingNode):
-            raise config_error(
-                path, [Fault(1, 1, (), "a map with pipeline, kartra and load or pull is expected")]
-            )
+            raise config_error(path, [Fault(1, 1, (), expected)])
         self.data: dict[str, object] = self._mapping(root, ())
 
     def account(self) -> dict[str, object]:
         """What `kartra` is where the file does not say: the account that the environment names."""
         names = {key: f"KARTRA_{key.upper()}" for key in SECRETS}
         self.secret_variables |= {("kartra", key): name for key, name in names.items()}
-        found: dict[str, object] = {key: self._variables.get(name) or None for key, name in names.items()}
-        if url := self._variables.get(ACCOUNT_URL):
+        found: dict[str, object] = {key: self._found(name, key) for key, name in names.items()}
+        if url := self._found(ACCOUNT_URL, "url"):
             self.variables_used["kartra", "url"] = [ACCOUNT_URL]
             found["url"] = url
         return found
+
+    def _found(self, name: str, key: str) -> str | None:
+        try:
+            value = self._variables.get(name) or None
+        except UnreadableSecretError as error:
+            self._report(("kartra", key), str(error))
+            return None
+        if value and key in SECRETS:
+            self.secrets.add(value)
+        return value
 
     def known(self, where: Where) -> Where:
         """The longest prefix of `where` that is in the file."""
@@ -121,6 +156,9 @@ class Document:
         data = {}
         for name, (key, value) in pairs.items():
             self._keys[*where, name] = key.start_mark
+            if (*where, name) in self._decided:
+                self._values[*where, name] = value.start_mark
+                continue
             data[name] = self._value(value, (*where, name))
         self._open.pop()
         return data
@@ -161,7 +199,7 @@ class Document:
     def _scalar(self, node: yaml.ScalarNode, where: Where) -> str | None:
         if _is_none(node):
             return None
-        if where[:-1] == ("kartra",) and where[-1] in SECRETS:
+        if self._is_secret(where):
             return self._secret(node, where)
         if where[0] != "kartra" and URL_WITH_PASSWORD.search(node.value):
             self._report(
@@ -177,30 +215,54 @@ class Document:
         return text if text or node.style is not None else None
 
     def _secret(self, node: yaml.ScalarNode, where: Where) -> str | None:
-        match = SECRET_VARIABLE.fullmatch(node.value)
+        text = str(node.value)
+        match = SECRET_VARIABLE.fullmatch(text)
+        if self._secrets_as_written:
+            if "${" not in text or URL_WITH_PASSWORD.search(text):
+                self._report(where, _no_secret(where))
+            return text
         if not match:
-            hint = f"${{KARTRA_{str(where[-1]).upper()}}}"
-            self._report(where, f"a secret must not stand in the file; write {hint}")
+            self._report(where, _no_secret(where))
             return None
-        self.secret_variables[where] = match[1]
-        return self._variables.get(match[1]) or None
+        try:
+            if match["kind"]:
+                self.has_keyring = self.has_keyring or match["kind"] == "keyring"
+                value: str | None = self._variables.kept(match["kind"], match["place"])
+            else:
+                self.secret_variables[where] = match["name"]
+                value = self._variables.get(match["name"])
+        except UnreadableSecretError as error:
+            self._report(where, str(error))
+            return None
+        self.secrets.add(value or "")
+        return value or None
 
     def _substitute(self, match: re.Match[str], where: Where) -> str:
         if match["literal"]:
             return "${"
         name, default = match["name"], match["default"]
+        try:
+            if match["kind"]:
+                return self._variables.kept(match["kind"], match["place"])
+            value = self._variables.get(name) if name else None
+        except UnreadableSecretError as error:
+            self._report(where, str(error))
+            return match[0]
         if name is None:
             self._report(where, "not a variable: write ${NAME} or ${NAME:-default}, and $${ for a literal ${")
             return match[0]
-        value = self._variables.get(name)
         if value:
             self.variables_used.setdefault(where, []).append(name)
         if default is not None:
             return value or default
         if value is None:
-            self._report(where, not_set(name))
+            self._report(where, self._variables.not_set(name))
             return match[0]
         return value
+
+
+def _no_secret(where: Where) -> str:
+    return f"a secret must not stand in the file; write ${{KARTRA_{str(where[-1]).upper()}}}"
 
 
 def _is_none(node: yaml.Node) -> bool:
@@ -209,7 +271,3 @@ def _is_none(node: yaml.Node) -> bool:
 
 def _is_merge(key: yaml.Node) -> bool:
     return key.tag == "tag:yaml.org,2002:merge"
-
-
-def not_set(name: str) -> str:
-    return f"{name} is not set, neither in the environment nor in a .env beside this file"

@@ -1,4 +1,4 @@
-"""The variables beside a pipeline file: its .env, under those of the environment, and whose each of them is.
+"""The variables of a pipeline file: its .env, under those of the environment, and whose each of them is.
 
 A .env holds credentials, and decides where they are sent. So it is a file of the user's own that nobody else
 may write, and the address of an account comes from the place that its credentials come from.
@@ -7,7 +7,7 @@ may write, and the address of an account comes from the place that its credentia
 import io
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -15,31 +15,61 @@ from dotenv import dotenv_values
 
 from connectors.errors import ConfigError
 from connectors.small_files import OtherThanSmallFileError, SmallFile, read_small
+from pipelines.config.secrets import UnreadableSecretError, kept_in_file, kept_in_keyring
 from pipelines.config.yaml_text import shown_path
 
 log = logging.getLogger("kartra_sync")
 
 MAX_BYTES = 1024 * 1024
 ENVIRONMENT = "the environment"
+KEYRING = "the keyring"
 
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The variables of the environment (`given`), which take precedence, and those of the .env (`beside`)."""
+    """The variables of the environment (`given`), which take precedence, and those of the .env (`beside`).
+
+    In a fleet those of the account (`own`) come first. `reserved` are variables of other accounts of the
+    fleet: where this one has none of that name it is not set, whatever the environment says, for that may be
+    another client's.
+    """
 
     given: Mapping[str, str]
     beside: Mapping[str, str]
     dotenv: Path
+    own: Mapping[str, str] = field(default_factory=dict)
+    reserved: frozenset[str] = frozenset()
+    account: str = ""
 
-    @property
-    def all(self) -> dict[str, str]:
-        return {**self.beside, **self.given}
+    def get(self, name: str) -> str | None:
+        """The value: of the variable, else of the file that NAME_FILE names. Raises UnreadableSecretError."""
+        if name in self.own or name in self.reserved:
+            return self.own.get(name)
+        value = self.given.get(name, self.beside.get(name))
+        if value:
+            return value
+        named = self.given.get(f"{name}_FILE") or self.beside.get(f"{name}_FILE")
+        if not named:
+            return value
+        try:
+            return kept_in_file(self.dotenv.parent / named)
+        except UnreadableSecretError as error:
+            raise UnreadableSecretError(f"{name}_FILE: {error}") from None
+
+    def kept(self, kind: str, place: str) -> str:
+        """What `${file:place}` or `${keyring:place}` stands for. Raises UnreadableSecretError."""
+        return kept_in_file(self.dotenv.parent / place) if kind == "file" else kept_in_keyring(place)
+
+    def not_set(self, name: str) -> str:
+        if name in self.reserved:
+            return f"{name} is not set for the account {self.account}; other accounts have it"
+        return f"{name} is not set, neither in the environment nor in a .env beside this file"
 
     def place_of(self, name: str) -> str:
         """The origin of a variable's value, for a message; "" if it has no value."""
-        if self.given.get(name):
+        if self.given.get(name) or self.given.get(f"{name}_FILE"):
             return ENVIRONMENT
-        named = name not in self.given and self.beside.get(name)
+        named = name not in self.given and (self.beside.get(name) or self.beside.get(f"{name}_FILE"))
         return shown_path(self.dotenv) if named else ""
 
 
@@ -84,14 +114,21 @@ def _tell_once(text: str) -> None:
 
 
 def refuse_address_of_another(
-    variables: Variables, address: str, credentials: Iterable[str], hint: str
+    variables: Variables,
+    address: str,
+    credentials: Iterable[str],
+    hint: str,
+    *,
+    places: frozenset[str] = frozenset(),
 ) -> None:
     """Raises ConfigError where the variable with the address comes from another place than credentials do.
 
-    Whoever leaves a .env in a folder would be sent the credentials of those who work there.
+    Whoever leaves a .env in a folder would be sent the credentials of those who work there. `places` are
+    further ones of credentials; what is in the keyring may go where the environment says.
     """
     from_where = variables.place_of(address)
-    others = {place for name in credentials if (place := variables.place_of(name))} - {from_where}
+    found = {place for name in credentials if (place := variables.place_of(name))} | places
+    others = found - {from_where} - ({KEYRING} if from_where == ENVIRONMENT else set())
     if from_where and others:
         raise ConfigError(
             f"{address} comes from {from_where}, and credentials from {' and '.join(sorted(others))}:"

@@ -10,15 +10,16 @@ from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 from connectors.kartra.wire import bare_secret
 from pipelines.config.scalars import TEXT, Section, Text, number_between, one_of, plain_text, read_by, wrong
 
+REFERENCE_PATTERN = r"^\$\{([A-Za-z_][A-Za-z0-9_]*(:-)?|(file|keyring):[^${}]+)\}$"
 Secret = Annotated[
     SecretStr,
     AfterValidator(lambda secret: SecretStr(bare_secret(secret.get_secret_value()))),
-    WithJsonSchema({"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-)?\}$"}),
+    WithJsonSchema({"type": "string", "pattern": REFERENCE_PATTERN}),
 ]
 Mode = Literal["live", "test"]
 
 
-def _url(value: object) -> str:
+def web_url(value: object) -> str:
     text = plain_text(value)
     try:
         parts = urlsplit(text)
@@ -53,7 +54,7 @@ def _is_loopback(host: str) -> bool:
 class KartraConfig(Section):
     """The account, and how fast it is called."""
 
-    url: Annotated[str, read_by(_url, TEXT)] = "https://app.kartra.com/api"
+    url: Annotated[str, read_by(web_url, TEXT)] = "https://app.kartra.com/api"
     """Where calls are sent. http:// only for a loopback host such as the sandbox."""
     app_id: Secret | None = None
     """The App's id, from the environment: ${KARTRA_APP_ID}."""

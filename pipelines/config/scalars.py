@@ -75,7 +75,7 @@ def also(check: Callable[[Any], Iterator[Fault]]) -> WrapValidator:
     return WrapValidator(validate)
 
 
-def restated(error: ValidationError, *below: str) -> list[InitErrorDetails]:
+def restated(error: ValidationError, *below: str | int) -> list[InitErrorDetails]:
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     return [
         detail((*below, *fault["loc"]), PydanticCustomError(fault["type"], fault["msg"])) for fault in faults

@@ -1,4 +1,4 @@
-"""The JSON Schema of a pipeline file, for editors. The text under each field describes its key.
+"""The JSON Schema of a pipeline and a fleet file, for editors. The text under each field describes its key.
 
 The texts are read from the source here. pydantic could do that as well, but each time a model is made, which
 is a tenth of every verb's start.
@@ -11,21 +11,31 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pipelines.config.fleet import FleetConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.scalars import Section
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of what one writes in a pipeline file."""
-    schema = PipelineConfig.model_json_schema()
+    return _schema_of(PipelineConfig, "kartra-sync pipeline")
+
+
+def fleet_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of what one writes in a fleet file."""
+    return _schema_of(FleetConfig, "kartra-sync fleet")
+
+
+def _schema_of(root: type[Section], title: str) -> dict[str, Any]:
+    schema = root.model_json_schema()
     described = {model.__name__: model for model in _models(Section)}
-    for name, definition in ((PipelineConfig.__name__, schema), *schema["$defs"].items()):
+    for name, definition in ((root.__name__, schema), *schema["$defs"].items()):
         if name in described:
             _describe(definition, described[name])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
-        "title": "kartra-sync pipeline",
+        "title": title,
     }
 
 

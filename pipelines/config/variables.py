@@ -1,11 +1,15 @@
-"""Variables of the environment in a text: `${NAME}`, `${NAME:-default}`, `$${` for a literal `${`. Pure."""
+"""Variables in a text: `${NAME}`, `${NAME:-default}`, `${file:path}`, `${keyring:service/name}`, `$${`. Pure.
+
+`$${` stands for a literal `${`.
+"""
 
 import re
 from collections.abc import Callable
 from urllib.parse import quote
 
 VARIABLE = re.compile(
-    r"(?P<literal>\$\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>(?:(?!\$\{)[^}])*))?\}|[^}]*)"
+    r"(?P<literal>\$\$\{)|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>(?:(?!\$\{)[^}])*))?\}"
+    r"|(?P<kind>file|keyring):(?P<place>[^${}]+)\}|[^}]*)"
 )
 _PASSWORD_OPTION = re.compile(r"[?&](?:password|passwd|pwd|sslpassword)=$")
 _SCHEME = re.compile(r"(?:jdbc:)?[A-Za-z][A-Za-z0-9+._-]*://")
@@ -22,7 +26,7 @@ def with_variables(text: str, value_of: Callable[[re.Match[str]], str]) -> str:
     def value(match: re.Match[str]) -> str:
         said = value_of(match)
         is_option = _SCHEME.match(text) and _PASSWORD_OPTION.search(text[: match.start()])
-        if not match["name"] or not (is_option or start <= match.start() < stop):
+        if not (match["name"] or match["kind"]) or not (is_option or start <= match.start() < stop):
             return said
         said = said.strip()
         if match.span() == (start, stop):  # both in one variable

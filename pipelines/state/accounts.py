@@ -55,6 +55,10 @@ class Accounts:
         row = self._queries.of(credentials=credentials)
         return None if row is None else Account(row["account"], row["name"])
 
+    def every(self) -> dict[str, Account]:
+        """By the hash of the credentials that an account was reached with."""
+        return {row["credentials"]: Account(row["account"], row["name"]) for row in self._queries.every()}
+
     def keep(self, credentials: str, account: str, name: str | None) -> None:
         """Notes that these credentials open this account."""
         with self._database.transaction():

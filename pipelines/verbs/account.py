@@ -14,6 +14,7 @@ from pipelines.config.document import SECRETS
 from pipelines.config.dotenv import Variables, read_dotenv, refuse_address_of_another
 from pipelines.config.file import require_credentials
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.secrets import UnreadableSecretError
 
 CALLS_PER_SECOND = 20
 
@@ -58,9 +59,9 @@ def open_client_of_environment(
     from_where = Variables(
         {name: value for name, value in given.items() if value}, read_dotenv(dotenv), dotenv
     )
-    variables = from_where.all
     names = {key: f"KARTRA_{key.upper()}" for key in SECRETS}
-    if missing := [name for name in names.values() if not bare_secret(variables.get(name, ""))]:
+    variables = {name: _found(from_where, name) for name in (*names.values(), "KARTRA_URL")}
+    if missing := [name for name in names.values() if not variables[name]]:
         raise ConfigError(
             f"{', '.join(missing)} not set, neither in the environment nor in a .env of this folder;"
             " or name a pipeline file with --file"
@@ -73,8 +74,16 @@ def open_client_of_environment(
     )
     credentials = Credentials(**{key: variables[name] for key, name in names.items()})
     try:
-        url = secure_url(variables.get("KARTRA_URL") or KARTRA_URL)
+        url = secure_url(variables["KARTRA_URL"] or KARTRA_URL)
     except ValueError as error:
         raise ConfigError(f"KARTRA_URL: {error}") from error
     limiter = limiter_for(url, credentials.app_id, calls_per_second=CALLS_PER_SECOND)
     return Sender(url, credentials, limiter, given_up=stopping)
+
+
+def _found(variables: Variables, name: str) -> str:
+    """Raises ConfigError where the file that NAME_FILE names cannot be read."""
+    try:
+        return bare_secret(variables.get(name) or "")
+    except UnreadableSecretError as error:
+        raise ConfigError(str(error)) from None

@@ -76,7 +76,16 @@ def check_file(file: Path, environ: Mapping[str, str]) -> Checked:
     checked = Checked(file)
     try:
         config = read_pipeline(file, environ)
-        checked.config, checked.pipeline = config, config.pipeline
+    except SyncError as error:
+        checked.problem = error
+        return checked
+    return check_pipeline(config, file)
+
+
+def check_pipeline(config: PipelineConfig, file: Path | None = None) -> Checked:
+    """Check a pipeline that was read; a SyncError becomes the `problem` of what was found."""
+    checked = Checked(file or config.path, config, config.pipeline)
+    try:
         checked.defaults = defaults_taken(config)
         _check(config, checked)
     except SyncError as error:

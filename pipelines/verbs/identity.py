@@ -147,6 +147,29 @@ def refuse_shared(config: PipelineConfig, store: Store, choices: Choices) -> Non
         )
 
 
+def refuse_another_account(
+    config: PipelineConfig,
+    store: Store,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    world: World = THIS_WORLD,
+) -> None:
+    """Where a state is of one account alone: new credentials must open the account of its leads.
+
+    `enter` lets a new pipeline begin in an account of its own. Raises GuardError.
+    """
+    known = [scope for scope in store.accounts.scopes() if scope.is_used]
+    if not known:
+        return
+    with closing(_LazyClient(config, stopping, world)) as client:
+        standing = _recognised(config, store, client, known)
+    if standing.account == account_of(config):  # none of the known ones
+        raise GuardError(
+            f"these credentials open another account than the one that {config.state.name} knows, or nobody"
+            " can tell: nothing was sent"
+        )
+
+
 def learn_mode(run: RunContext, error: WrongModeError, world: World) -> None:
     """A lead has shown that the App is in another mode than the file says: what was done is known in it.
 

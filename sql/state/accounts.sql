@@ -4,6 +4,10 @@
 -- The account that these credentials were met with.
 SELECT account, name FROM accounts WHERE credentials = :credentials;
 
+-- name: every()
+-- All credentials that accounts were ever reached with; an account stands under the first of its own.
+SELECT credentials, account, name FROM accounts ORDER BY met_at;
+
 -- name: keep(credentials, account, name, now)!
 -- These credentials are those of this account; a name that is given stays until another is.
 INSERT INTO accounts (credentials, account, name, met_at) VALUES (:credentials, :account, :name, :now)

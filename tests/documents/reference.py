@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from pipelines.cli.main import cli
-from pipelines.config.schema import json_schema
+from pipelines.config.schema import fleet_schema, json_schema
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 REFERENCE = CONFIGS / "reference"
@@ -26,6 +26,14 @@ Every key, made from the schema of the file (`kartra-sync schema`). In an editor
 `${NAME}` stands for an environment variable, or for a line of `.env` beside the file. Paths are relative
 to the file.
 """
+FLEET_INTRODUCTION = """\
+# The fleet file
+
+Many accounts of one App ([guide](../fleet/README.md)). Every key, made from the schema of the file
+(`kartra-sync schema --fleet`). Secrets are `${NAME}`, `${file:path}` or `${keyring:service/name}`; paths are
+relative to the file. A CSV of accounts has the columns `name`, `api_key`, `api_password`, `share`, and one
+for each variable.
+"""
 COMMAND_INTRODUCTION = """\
 # The command
 
@@ -37,6 +45,7 @@ def written() -> dict[Path, str]:
     """Text of each document, by its path."""
     return {
         REFERENCE / "pipeline-file.md": FILE_INTRODUCTION + "".join(_sections(json_schema())),
+        REFERENCE / "fleet-file.md": FLEET_INTRODUCTION + "".join(_sections(fleet_schema())),
         REFERENCE / "command.md": COMMAND_INTRODUCTION + "".join(_verbs()),
     }
 

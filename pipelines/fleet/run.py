@@ -1,0 +1,219 @@
+"""Runs the accounts of a fleet side by side, in one process: a thread for each account.
+
+One process, because 30 of them would each hold the same libraries, and because whose turn it is at the limit
+of the App is then known. A thread waits for Kartra nearly all the time; what needs the processor and memory,
+reading and comparing contacts, is done for few accounts at a time.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from connectors.errors import AccessRefusedError, SyncError
+from connectors.kartra.limiter import limiter_for
+from connectors.kartra.sender import Sender
+from connectors.kartra.shares import SharedLimiter
+from pipelines.config.file import require_credentials
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.errors import SurroundingsError
+from pipelines.fleet.fleet import Fleet, Member
+from pipelines.fleet.mixed_up import refuse_mixed_up
+from pipelines.verbs.notify import run_and_tell
+from pipelines.verbs.run import RunResult, run_pipeline
+from pipelines.verbs.world import THIS_WORLD
+
+log = logging.getLogger("kartra_sync.fleet")
+
+ACCOUNTS_AT_ONCE = 64
+"""More wait until one of these has ended."""
+READING_AT_ONCE = 2
+"""How many accounts read and compare contacts at a time: that is what takes memory and the processor."""
+CHECKED_EVERY_S = 0.5
+
+
+class ProgramError(SyncError):
+    """A bug of ours, met by one account; its traceback is in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one pipeline ended for one account. `config` None: the account has no pipelines, only faults."""
+
+    account: str
+    config: PipelineConfig | None = None
+    result: RunResult | None = None
+    error: SyncError | None = None
+
+    @property
+    def pipeline(self) -> str | None:
+        return self.config.pipeline if self.config else None
+
+    @property
+    def stopped_by(self) -> SyncError | None:
+        return self.error or (self.result.error if self.result else None)
+
+
+Found = TypeVar("Found", bound=Outcome)
+
+
+def run_fleet(
+    fleet: Fleet,
+    *,
+    approved: bool = False,
+    is_wanted: Callable[[str, PipelineConfig], bool] = lambda _account, _config: True,
+    stopping: Callable[[], bool] = lambda: False,
+    told: Callable[[Outcome], None] = lambda _: None,
+) -> list[Outcome]:
+    """Every pipeline of every account, in the order of the accounts. Nothing of one stops another one.
+
+    `approved`: a person has agreed to what needs a word. `told` hears of each outcome as it comes, in this
+    thread. After a stop each account settles its calls under way.
+    """
+    with _Limiters() as limiters:
+        turns = threading.BoundedSemaphore(READING_AT_ONCE)
+        work = _Work(fleet, approved, is_wanted, stopping, limiters, turns)
+        gone = [Outcome(left.name, error=left.error) for left in fleet.left]
+        for each in gone:
+            told(each)
+        found = dict(each_member(fleet.members, work.run, told=told))
+    return [*gone, *(outcome for member in fleet.members for outcome in found[member.name])]
+
+
+def each_member(
+    members: Iterable[Member],
+    do: Callable[[Member], list[Found]],
+    *,
+    told: Callable[[Found], None] = lambda _: None,
+    at_once: int = ACCOUNTS_AT_ONCE,
+) -> Iterator[tuple[str, list[Found]]]:
+    """What `do` gives for each account, in the order in which they end; small ones begin first."""
+    ordered = sorted(members, key=lambda member: (-member.account.share, size_of(member), member.name))
+    with ThreadPoolExecutor(at_once, thread_name_prefix="account") as pool:
+        left = {pool.submit(do, member): member for member in ordered}
+        while left:
+            # Not for ever: a signal is heard between two waits.
+            ended, _ = wait(left, timeout=CHECKED_EVERY_S, return_when=FIRST_COMPLETED)
+            for future in ended:
+                member, found = left.pop(future), future.result()
+                for outcome in found:
+                    told(outcome)
+                yield member.name, found
+
+
+def size_of(member: Member) -> int:
+    """Roughly how much an account has: the bytes of the files that it reads; those of queries are unknown."""
+    return sum(_size(config) for config in member.pipelines)
+
+
+def _size(config: PipelineConfig) -> int:
+    path: Any = getattr(config.load.source.options, "path", None) if config.load else None
+    try:
+        return path.stat().st_size if isinstance(path, Path) else 0
+    except OSError:
+        return 0
+
+
+class _Limiters:
+    """One limiter for each App and endpoint, shared by all accounts of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._shared: dict[tuple[str, str, float], SharedLimiter] = {}
+
+    def of(self, config: PipelineConfig, app_id: str) -> SharedLimiter:
+        kartra = config.kartra
+        key = (kartra.url, app_id, kartra.calls_per_second)
+        with self._lock:
+            if key not in self._shared:
+                limiter = limiter_for(kartra.url, app_id, calls_per_second=kartra.calls_per_second)
+                self._shared[key] = SharedLimiter(limiter)
+            return self._shared[key]
+
+    def __enter__(self) -> "_Limiters":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for limiter in self._shared.values():
+            limiter.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    fleet: Fleet
+    approved: bool
+    is_wanted: Callable[[str, PipelineConfig], bool]
+    stopping: Callable[[], bool]
+    limiters: _Limiters
+    turns: threading.BoundedSemaphore
+
+    def run(self, member: Member) -> list[Outcome]:
+        """All pipelines of one account, one after the other."""
+        if member.error is not None:
+            return [Outcome(member.name, error=member.error)]
+        outcomes: list[Outcome] = []
+        for config in member.pipelines:
+            if self.stopping():
+                break
+            if not self.is_wanted(member.name, config):
+                continue
+            outcomes.append(self._run(member, config))
+            if isinstance(outcomes[-1].stopped_by, AccessRefusedError):
+                break  # each further pipeline would be refused as well
+        return outcomes
+
+    def _run(self, member: Member, config: PipelineConfig) -> Outcome:
+        try:
+            with turn_to_read(self.turns) as has_read:
+                result = run_and_tell(config, partial(self._run_pipeline, member, config, has_read))
+        except SyncError as error:
+            return Outcome(member.name, config, error=error)
+        except (OSError, MemoryError) as error:
+            return Outcome(member.name, config, error=SurroundingsError(error))
+        except Exception:  # of one account: the others go on
+            log.exception("a bug in kartra-sync, met by %s; please report it", member.name)
+            return Outcome(member.name, config, error=ProgramError("a bug in kartra-sync"))
+        return Outcome(member.name, config, result)
+
+    def _run_pipeline(
+        self, member: Member, config: PipelineConfig, has_read: Callable[[], None]
+    ) -> RunResult:
+        world = replace(THIS_WORLD, open_client=partial(self._open_client, member.account.share, has_read))
+        refuse_mixed_up(self.fleet, member.name, config, stopping=self.stopping, world=world)
+        return run_pipeline(config, approved=self.approved, stopping=self.stopping, world=world)
+
+    def _open_client(
+        self,
+        share: float,
+        before_call: Callable[[], None],
+        config: PipelineConfig,
+        given_up: Callable[[], bool],
+    ) -> Sender:
+        credentials, kartra = require_credentials(config), config.kartra
+        limiter = self.limiters.of(config, credentials.app_id).account(share, before_call)
+        return Sender(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=given_up)
+
+
+@contextmanager
+def turn_to_read(turns: threading.BoundedSemaphore) -> Iterator[Callable[[], None]]:
+    """A turn to read and compare contacts, given up before the first call, or at the end.
+
+    Whose calls are not answered does not keep the others from reading.
+    """
+    turns.acquire()
+    is_held = [True]
+
+    def give_up() -> None:
+        if is_held:
+            is_held.clear()
+            turns.release()
+
+    try:
+        yield give_up
+    finally:
+        give_up()
