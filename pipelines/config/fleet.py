@@ -57,8 +57,7 @@ def _name(value: object) -> str:
 
 def _state(value: object) -> str:
     text = plain_text(value)
-    is_server = re.match(r"postgres(ql)?(\+\w+)?://", text) is not None
-    if not is_server and ACCOUNT not in Path(text).name:
+    if "://" not in text and ACCOUNT not in text:
         raise wrong(
             "each account needs a state of its own: write {account} into its name, state/{account}.db"
         )
@@ -208,7 +207,8 @@ class Shared(Section):
     timeout_s: Annotated[float, number_between(1, 300)] | None = None
     """How long to wait for an answer, in seconds."""
     state: Annotated[str, read_by(_state, TEXT)] | None = None
-    """The state of each account: state/{account}.db, relative to this file."""
+    """The state of each account: state/{account}.db, relative to this file; or postgresql://… for all, where
+    each has a schema of its own."""
     accounts: WrittenAccounts = None
     """The accounts: a list, a CSV, or {sql: {url, query}}."""
     variables: WrittenVariables = Field(default_factory=dict)

@@ -6,6 +6,7 @@ Whose secret cannot be found is a matter of that account alone, and so is said b
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -15,6 +16,7 @@ from pipelines.config.document import SECRETS, Document
 from pipelines.config.dotenv import Variables, read_dotenv
 from pipelines.config.faults import faults_of
 from pipelines.config.fleet import ACCOUNT, DEFAULT_STATE, TARGET, FleetConfig, Shared
+from pipelines.config.server_state import DEFAULT_SCHEMA, StatePlace, server_state
 from pipelines.config.yaml_text import Fault, Where, compose, config_error, shown_path
 from pipelines.words.nearest import nearest
 
@@ -37,10 +39,31 @@ class FleetFile:
         return self.config.path
 
     def state_of(self, account: str) -> str:
-        """The state of an account: a path, or the URL of a server."""
+        """The state of an account as a pipeline file has it: a path, or a schema of a server."""
         written = self.shared.state or DEFAULT_STATE
-        named = written.replace(ACCOUNT, account).replace(TARGET, self.target or "")
-        return named if "://" in named else str(self.path.parent.absolute() / named)
+        named = written.replace(TARGET, self.target or "")
+        if "://" not in named:
+            return str(self.path.parent.absolute() / named.replace(ACCOUNT, account))
+        word = account.replace("-", "$")  # a schema has letters, digits, _ and $ in its name
+        if ACCOUNT in named:
+            return named.replace(ACCOUNT, word)
+        parts = urlsplit(named)
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        options["schema"] = f"{options.get('schema', DEFAULT_SCHEMA)}_{word}"
+        return urlunsplit(parts._replace(query=urlencode(options)))
+
+    def place_of(self, account: str) -> StatePlace:
+        """Raises ConfigError."""
+        written = self.state_of(account)
+        if "://" not in written:
+            return Path(written)
+        try:
+            server = server_state(written)
+        except ValueError as error:
+            raise ConfigError(f"{shown_path(self.path)}: state: {error}") from None
+        if server is None:
+            raise ConfigError(f"{shown_path(self.path)}: state: a SQLite file or postgresql://… is expected")
+        return server
 
 
 def is_fleet(path: Path) -> bool:

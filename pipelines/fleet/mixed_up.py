@@ -1,12 +1,12 @@
 """Is it really this account? Before the first write of a key that its state does not know yet."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError, StateError
 from pipelines.fleet.fleet import Fleet
-from pipelines.state.overview import owner_of
+from pipelines.state.overview import NOBODY, owner_of
+from pipelines.state.place import is_there
 from pipelines.verbs.account import account_of
 from pipelines.verbs.identity import refuse_another_account
 from pipelines.verbs.reading import store_of
@@ -44,13 +44,11 @@ def refuse_mixed_up(
 
 def _who_knows(fleet: Fleet, name: str, key: str) -> str | None:
     """Another account whose state was reached with this key, and has something done under it."""
-    states = [(other, Path(fleet.file.state_of(other))) for other in fleet.all_names if other != name]
+    states = [(other, fleet.file.place_of(other)) for other in fleet.all_names if other != name]
     states += [(left.name, left.state) for left in fleet.left]
     for other, state in states:
-        if not state.exists():
-            continue
         try:
-            owner = owner_of(state)
+            owner = owner_of(state) if is_there(state) else NOBODY
         except StateError:  # a damaged one stops its own account
             continue
         if owner.is_used and key in owner.credentials:

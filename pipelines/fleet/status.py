@@ -16,6 +16,7 @@ from pipelines.fleet.accounts import names_of
 from pipelines.fleet.fleet import left_states
 from pipelines.state.clock import CLOCKS_DIFFER
 from pipelines.state.overview import Overview, overview_of
+from pipelines.state.place import is_there
 from pipelines.state.runs import Waiting
 
 ENDED_WELL = ("succeeded", "partial")
@@ -106,14 +107,14 @@ def status_of_fleet(file: FleetFile, names: Iterable[str] = ()) -> list[MemberSt
 def _of_account(
     file: FleetFile, name: str, pipelines: list[tuple[Path, str, timedelta | None]]
 ) -> Iterator[MemberStatus]:
-    state = Path(file.state_of(name))
+    state = file.place_of(name)
     seen: dict[str, Overview] = {}
     problem = ""
-    if state.exists():
-        try:
+    try:
+        if is_there(state):
             seen = overview_of(state, [pipeline for _, pipeline, _ in pipelines])
-        except StateError as error:
-            problem = str(error)
+    except StateError as error:
+        problem = str(error)
     for path, pipeline, late_after in pipelines:
         nothing = None if problem else Overview(None, None, Waiting(0, 0, 0, 0), None)
         yield MemberStatus(name, pipeline, path, seen.get(pipeline, nothing), late_after, problem)

@@ -3,17 +3,19 @@
 Nothing is checked, migrated or written: who works with a state opens a `Store`.
 """
 
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from connectors.databases.readable import Readable
+from pipelines.config.server_state import StatePlace
 from pipelines.errors import StateOutOfReachError
 from pipelines.state.accounts import Accounts
 from pipelines.state.database import Database
 from pipelines.state.lease import Holder
+from pipelines.state.place import open_database
 from pipelines.state.runs import Run, Runs, Waiting
 from pipelines.state.scope import Scope
 from pipelines.state.store import Store
@@ -29,17 +31,12 @@ class Overview:
     holder: Holder | None
 
 
-def overview_of(state: Path, pipelines: Iterable[str]) -> dict[str, Overview]:
+def overview_of(state: StatePlace, pipelines: Iterable[str]) -> dict[str, Overview]:
     """By pipeline. Raises StateError."""
-    try:
-        readable = Readable(state)
-    except OSError as error:
-        said = f"{state}: cannot be used as state: {error.strerror or error}"
-        raise StateOutOfReachError(said) from error
-    with closing(readable), closing(Database(readable.path)) as database:
+    with _opened(state) as database:
         if database.is_of_this_version:
             return _read(Runs(database, Scope(database)), pipelines)
-    with Store(None if not state.exists() else state) as store:  # an older one is migrated on the way
+    with Store(state) as store:  # an older one is migrated on the way
         return _read(store.runs, pipelines)
 
 
@@ -57,21 +54,19 @@ def _read(runs: Runs, pipelines: Iterable[str]) -> dict[str, Overview]:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a state is: the hashes of credentials that it was reached with, and its name for people."""
+    """Whose a state is: the hashes of credentials that it was reached with, and its names for people."""
 
     credentials: frozenset[str]
     names: frozenset[str]
     is_used: bool
 
 
-def owner_of(state: Path) -> Owner:
+NOBODY = Owner(frozenset(), frozenset(), is_used=False)
+
+
+def owner_of(state: StatePlace) -> Owner:
     """Raises StateError, also for a state of an older version."""
-    try:
-        readable = Readable(state)
-    except OSError as error:
-        said = f"{state}: cannot be used as state: {error.strerror or error}"
-        raise StateOutOfReachError(said) from error
-    with closing(readable), closing(Database(readable.path)) as database:
+    with _opened(state) as database:
         accounts = Accounts(database)
         known = accounts.every()
         return Owner(
@@ -79,3 +74,18 @@ def owner_of(state: Path) -> Owner:
             frozenset(account.name for account in known.values() if account.name),
             any(scope.is_used for scope in accounts.scopes()),
         )
+
+
+@contextmanager
+def _opened(state: StatePlace) -> Iterator[Database]:
+    if not isinstance(state, Path):
+        with closing(open_database(state)) as database:
+            yield database
+        return
+    try:
+        readable = Readable(state)
+    except OSError as error:
+        said = f"{state}: cannot be used as state: {error.strerror or error}"
+        raise StateOutOfReachError(said) from error
+    with closing(readable), closing(open_database(readable.path)) as database:
+        yield database
