@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from pipelines.contacts.pleas import (
     denies_mail,
+    denies_marketing,
     is_of_another_channel,
     is_pending,
     is_unconfirmed,
@@ -152,6 +153,8 @@ _CHANGED_HEADER = re.compile(
     r"(?:last |date |time )*updated?(?: (?:at|on|date|time|by|utc|timestamp|datetime))*"
 )
 """When a row was changed, which says nothing of mail; `keep me updated` does."""
+_COMPOUND_STATUS = re.compile(r"\b(\w{3,})status\b")
+"""`Kontaktstatus`."""
 _ENDS_IN_CHANNEL = re.compile(r"(fax|calls?|sms|phone|e?mails?)$")
 
 
@@ -169,7 +172,7 @@ def _parted(text: str) -> str:
 @lru_cache(maxsize=1024)
 def header_of(name: str) -> Header:
     """What a column is about, by its name."""
-    text = _parted(folded(name))
+    text = _COMPOUND_STATUS.sub(r"\1 status", _parted(folded(name)))
     said = frozenset(text.split())
     if said & words.OTHER_CHANNELS and not said & words.MAIL:
         return Header(Kind.SILENT)
@@ -303,6 +306,8 @@ def _status(header: Header, text: str, cell: str) -> Verdict:
 def _is_no_of_status(header: Header, text: str) -> bool:
     if header.is_yes_or_no and is_pending(text):
         return True
+    if "marketing" in text and denies_marketing(text):
+        return True
     is_refused = _IS_STATUS_NO.match(text) or _SERVER_REFUSED.match(text)
     return bool(is_refused) or is_unconfirmed(text) or pleads(text)
 
@@ -342,6 +347,12 @@ def _is_filled(text: str, cell: str) -> bool:
     if text.replace(" ", "").strip("0") == "":
         return False
     return not _IS_ALLOWED.match(text) and not (_HOLDS_ONE.search(text) and not _says_no(text))
+
+
+def is_yes(cell: str) -> bool:
+    """Whether a cell of a column of consent is a plain yes."""
+    text = folded(cell)
+    return text in words.TRUE or text in ("subscribed", "opted in", "granted", "given", "agreed")
 
 
 def is_moment(text: str) -> bool:

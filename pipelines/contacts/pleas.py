@@ -59,6 +59,11 @@ def denies_mail(header: str) -> bool:
     return any(0 < at - no < DENIED for no in denied for at in mail)
 
 
+def denies_marketing(status: str) -> bool:
+    """Whether a folded status says that a contact is none of marketing: `Contact non marketing`."""
+    return bool(_places(_DENIAL, status.split()))
+
+
 def takes_back(header: str) -> bool:
     """Whether a folded header is of a refusal: `Rifiuta comunicazioni`, `Removed from list`."""
     said = header.split()

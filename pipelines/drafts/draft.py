@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from connectors.errors import ConfigError
 from connectors.sources import Source
-from pipelines.contacts.opt_out_rules import Kind, header_of
+from pipelines.contacts.opt_out_rules import Kind, Verdict, header_of, is_yes, verdict
 from pipelines.contacts.steps.time_zones import time_zone
 from pipelines.drafts.headers import (
+    ABOUT_CONSENT,
     CONSENT_NAMES,
     FIELD_NAMES,
     NAME_NAMES,
@@ -21,6 +22,7 @@ from pipelines.drafts.headers import (
     TAG_NAMES,
     YES,
     key_of,
+    keys_of,
 )
 from pipelines.drafts.inspection import ColumnProfile, Profile, profile_of
 from pipelines.drafts.named_source import NamedFile, NamedSource
@@ -62,6 +64,8 @@ class Draft:
     """Columns that every run searches for opt-outs, mapped or not."""
     words: dict[str, int] = field(default_factory=dict)
     """The words of the consent column, with their counts."""
+    maybe_consent: tuple[str, tuple[str, ...]] | None = None
+    """A column that seems to say who agreed, and its words for it; for where nothing else says so."""
     newest: str | None = None
     suppress: list[str] = field(default_factory=list)
     custom: dict[str, str] = field(default_factory=dict)
@@ -79,6 +83,7 @@ def draft_pipeline(named: NamedSource, folder: Path, choices: Choices) -> Draft:
     _find_consent(draft, profile, named)
     if choices.consent is not None:
         _take_consent(draft, profile, choices.consent)
+    draft.maybe_consent = _maybe_consent(draft, profile)
     draft.words = next((dict(one.words or {}) for one in profile.columns if one.name == draft.status), {})
     others = set(map(key_of, draft.preset.other_status)) if draft.preset else set()
     draft.other_status = [column.name for column in profile.columns if key_of(column.name) in others]
@@ -96,13 +101,17 @@ def draft_pipeline(named: NamedSource, folder: Path, choices: Choices) -> Draft:
 def _map_columns(draft: Draft, profile: Profile, source: Source) -> None:
     for column in profile.columns:
         key = key_of(column.name)
-        lead_field = _FIELD_BY_KEY.get(key)
+        lead_field = next((_FIELD_BY_KEY[one] for one in keys_of(column.name) if one in _FIELD_BY_KEY), None)
         if source.columns.count(column.name) > 1:
             draft.left_out[column.name] = "its name stands in the header more than once"
         elif column.is_secret:
             draft.left_out[column.name] = "may hold card numbers or secrets: it is never read further"
         elif not column.filled:
             draft.left_out[column.name] = "empty"
+        elif lead_field == "email" and _is_more_their_own(column, draft.fields.get("email")):
+            if before := draft.fields.get("email"):
+                draft.custom[before] = _filled(_column(profile, before, ""), profile.rows)
+            draft.fields["email"] = column.name
         elif lead_field and lead_field not in draft.fields and _can_be(lead_field, column):
             draft.fields[lead_field] = column.name
             draft.why[lead_field] = "sure: by its name"
@@ -116,6 +125,17 @@ def _map_columns(draft: Draft, profile: Profile, source: Source) -> None:
         draft.steps["country"] = "{country: name, else: keep}"
     if _TIME_ZONE in draft.fields:
         draft.steps[_TIME_ZONE] = "time_zone"
+
+
+def _is_more_their_own(column: ColumnProfile, known: str | None) -> bool:
+    """Whether its name says more than the known one that the addresses are those of the people themselves.
+
+    `billing_email` may be of whoever pays for them.
+    """
+    ranks = {key: rank for rank, key in enumerate(FIELD_NAMES["email"])}
+    rank = min(ranks.get(key, len(ranks)) for key in keys_of(column.name))
+    known_rank = min((ranks.get(key, len(ranks)) for key in keys_of(known or "")), default=len(ranks))
+    return known is None or (rank < known_rank and column.looks["address"] > 0)
 
 
 def _can_be(lead_field: str, column: ColumnProfile) -> bool:
@@ -223,6 +243,21 @@ def _find_consent(draft: Draft, profile: Profile, named: NamedSource) -> None:
         draft.accepted = (f"exported by {preset.name} as subscribed",)
     if preset and preset.newest:
         draft.newest = by_key.get(key_of(preset.newest))
+
+
+def _maybe_consent(draft: Draft, profile: Profile) -> tuple[str, tuple[str, ...]] | None:
+    """The first column about consent to mail, each of whose words says a clear yes or no."""
+    if draft.status is not None:
+        return None
+    for column in profile.columns:
+        header = header_of(column.name)
+        if header.kind is not Kind.POSITIVE or not ABOUT_CONSENT.search(folded(column.name)):
+            continue
+        words = tuple(column.words or ())
+        yes = tuple(word for word in words if is_yes(word))
+        if yes and all(word in yes or verdict(header, word) is Verdict.NO for word in words):
+            return column.name, tuple(dict.fromkeys(word.casefold() for word in yes))
+    return None
 
 
 def _says_subscribed(named: NamedSource) -> bool:

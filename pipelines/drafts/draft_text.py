@@ -6,6 +6,7 @@ listed with the reason.
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from connectors.errors import ConfigError
@@ -101,13 +102,17 @@ def _custom_lines(draft: Draft) -> Iterator[str]:
 
 
 def _identifier(column: str, taken: set[str]) -> str:
-    base = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_") or "field"
+    base = re.sub(r"[^a-z0-9]+", "_", _without_accents(column).lower()).strip("_") or "field"
     identifier, number = base, 1
     while identifier in taken:
         number += 1
         identifier = f"{base}_{number}"
     taken.add(identifier)
     return identifier
+
+
+def _without_accents(text: str) -> str:
+    return "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
 
 
 def _tags(draft: Draft, column: str) -> str:
@@ -125,6 +130,11 @@ def _consent_lines(draft: Draft, attested: str | None) -> Iterator[str]:
         yield from _word_lines(draft)
         value = f"{{column: {yaml_scalar(draft.status)}, accepted: [{accepted}]}}"
         yield f"  consent: {value}  # nobody else is sent"
+        return
+    if attested is None and draft.maybe_consent is not None:
+        column, yes = draft.maybe_consent
+        accepted = ", ".join(json.dumps(word, ensure_ascii=False) for word in yes)
+        yield f"  consent: {{column: {yaml_scalar(column)}, accepted: [{accepted}]}}  # nobody else is sent"
         return
     words = attested or (draft.accepted[0] if draft.accepted else None)
     if words is None:

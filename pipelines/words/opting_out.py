@@ -222,7 +222,7 @@ OF_A_STATUS = frozenset(
     phrases(
         """email|e|mail|emails|mailing|subscription|subscriptions|subscriber|subscribers|subscribe|opt|in
         |optin|consent|permission|permissions|marketing|newsletter|list|lists|contact|contacts|global
-        |audience|deliverability|delivery|current|person|of|de|del|der|des|da|do|la|du|kontakt|kontakte
+        |audience|deliverability|delivery|current|person|of|di|de|del|der|des|da|do|la|du|kontakt|kontakte
         |abo|abonnement|abonnenten|einwilligung|suscripcion|suscriptor|contacto|correo|iscrizione
         |contatto|iscritto|inscricao|assinatura|contato|contacto|inscription|inscrit|nieuwsbrief|abonnee
         |inschrijving|subskrypcji|subskrypcja|zgody|kontaktu|activity|member|mailchimp|gdpr|dsgvo|rgpd

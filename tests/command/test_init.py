@@ -124,6 +124,44 @@ def test_a_file_nobody_knows_is_told_by_its_names_and_values(
     assert [lead.fields["city"] for lead in account.leads.values()] == ["Köln"]
 
 
+@pytest.mark.parametrize(
+    ("header", "rows", "written"),
+    [
+        (
+            "ID d’enregistrement,Prénom,Nom,E-mail,Numéro de téléphone,Consentement newsletter",
+            ("1,Ann,Lee,ann@example.org,06 12 34 56 78,oui", "2,Bob,Ray,bob@example.org,,non"),
+            (
+                'phone: "Numéro de téléphone"',
+                'consent: {column: Consentement newsletter, accepted: ["oui"]}',
+                "#   id_d_enregistrement:",
+            ),
+        ),
+        (
+            "Person - Name,Person - Vorname,Person - E-Mail - Arbeit,Zgoda na mailing",
+            ("Ann Lee,Ann,ann@example.org,tak", "Bob Ray,Bob,bob@example.org,nie"),
+            ("email: Person - E-Mail - Arbeit", "first_name: Person - Vorname", 'accepted: ["tak"]'),
+        ),
+        (
+            "billing_email,user_email,marketing_opt_in (metadata),Terms accepted",
+            ("ann@example.org,ann@example.org,true,yes", "payer@example.org,bob@example.org,false,yes"),
+            ("email: user_email", 'consent: {column: "marketing_opt_in (metadata)", accepted: ["true"]}'),
+        ),
+    ],
+    ids=["french", "polish", "billing"],
+)
+def test_names_of_other_languages_and_orders_are_known(
+    header: str, rows: tuple[str, ...], written: tuple[str, ...], project: Project
+) -> None:
+    text = "\n".join([header, *rows, ""])
+    (project.folder / "people.csv").write_text(text, encoding="utf-8")
+    begun = project.command("init", "people.csv")
+    assert begun.code == 0, begun.stderr
+    text = (project.folder / "people.yaml").read_text(encoding="utf-8")
+    assert [one for one in written if one not in text] == [], text
+    checked = project.command("check", "people.yaml", "--json").json["files"][0]
+    assert (checked["rows"]["blocked"], checked["problems"]) == (1, [])
+
+
 def test_without_a_word_on_consent_nothing_is_written(project: Project) -> None:
     (project.folder / "a.csv").write_text("Email\nann@example.org\n", encoding="utf-8")
     done = project.command("init", "a.csv")
