@@ -9,6 +9,7 @@ import yaml
 
 from connectors.errors import ConfigError
 from connectors.kartra.sandbox import Account, Faults, Sandbox, SandboxOptions, demo_account, serve_forever
+from connectors.kartra.sandbox.report import Played, played
 from pipelines.cli import rehearsal
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json
@@ -50,6 +51,7 @@ from pipelines.cli.output import print_json
     help="Such as cut_after=0.05; also silence, maintenance, firewall, proxy, trickle, php_notice …",
 )
 @click.option("--seed", default=0, show_default=True, type=int, help="Of the faults.")
+@click.option("--as", "report", type=FILE, help="Behave as the account of a report: doctor FILE --report.")
 @click.option("--account", "account_file", type=FILE, help="A YAML file with the account to start from.")
 @common
 def sandbox(
@@ -59,6 +61,7 @@ def sandbox(
     shares: tuple[str, ...],
     seed: int,
     account_file: Path | None,
+    report: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -70,6 +73,10 @@ def sandbox(
         faults=_faults(shares, seed),
     )
     account = demo_account() if account_file is None else _account(account_file)
+    if report is not None:
+        as_found = _played(report)
+        served = as_found.options(served)
+        as_found.narrow(account)
     try:
         with rehearsal.begun() as begin:
 
@@ -95,6 +102,13 @@ def _faults(given: Sequence[str], seed: int) -> Faults:
     except (TypeError, ValueError) as error:
         known = ", ".join(Faults().shares())
         raise click.BadParameter(f"--fault: {error}. Known faults: {known}") from None
+
+
+def _played(report: Path) -> Played:
+    try:
+        return played(report)
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"--as {report}: {error}") from None
 
 
 def _account(file: Path) -> Account:

@@ -563,12 +563,42 @@ class ShownPlan(SavedPlan):
     changes: list[ShownChange]
 
 
+class DoctorFinding(TypedDict):
+    """A row of the table: `verdict` says whether it is as assumed, and whether that matters."""
+
+    what: str
+    found: str
+    assumed: str
+    verdict: Literal["as assumed", "handled", "matters", "not found out"]
+    meaning: str
+
+
+class Doctor(TypedDict):
+    """`behaviour` is what the state keeps and what `--report` writes; `left` is what stays in Kartra."""
+
+    pipeline: str
+    account: Account
+    found_at: str | None
+    complete: bool
+    findings: list[DoctorFinding]
+    matters: int
+    behaviour: dict[str, Any]
+    left: list[str]
+    message: NotRequired[str]
+
+
+class Supported(TypedDict):
+    file: str
+    bytes: int
+
+
 SHAPES: Mapping[str, tuple[int, Any]] = {
     "adopt": (1, Adopt | NotAdopted),
     "apply": (1, Applied),
     "call": (1, Called | Commands),
     "check": (2, Check),
     "demo": (2, Demo),
+    "doctor": (1, Doctor),
     "drift": (1, Drift),
     "errors": (1, Errors | ErrorEntry),
     "explain": (2, Explained | ExplainedOperation),
@@ -594,6 +624,7 @@ SHAPES: Mapping[str, tuple[int, Any]] = {
     "show": (1, RunReport),
     "state": (1, Backup | CopiedState | Verified | TakenOver | Forgotten),
     "status": (1, StatusOfAll),
+    "support": (1, Supported),
     "undo": (1, Undo | SentAgain),
 }
 """By verb: the version, and what is printed. 2: a sentence that was a key stands as a value now, and rejects

@@ -61,6 +61,8 @@ GROUPS: Mapping[str, tuple[Verb, ...]] = {
         Verb("explain", "Follow one lead or operation from its row to its journal"),
         Verb("drift", "Find what somebody changed in Kartra since it was sent", settles=True),
         Verb("errors", "Explain the error types of Kartra"),
+        Verb("doctor", "Find out how a real account behaves, and use it", settles=True),
+        Verb("support", "Write a file for support, without people and credentials"),
         Verb("state", "Back up or verify the state file, or erase a person"),
     ),
     "Tables": (

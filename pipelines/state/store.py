@@ -15,6 +15,7 @@ from pipelines.state.accounts import Accounts
 from pipelines.state.adoption import Adoption
 from pipelines.state.check import StateCheck
 from pipelines.state.database import Database
+from pipelines.state.doctor import Examinations
 from pipelines.state.drift import Drift
 from pipelines.state.file import copy_state
 from pipelines.state.forgetting import Forgetting
@@ -87,6 +88,7 @@ class Store:
         self.adoption = Adoption(database, scope)
         self.imports = Imports(database, scope)
         self.drift = Drift(database, scope)
+        self.examinations = Examinations(database)
         self.undoing = Undoing(database, scope)
         self.given = Given(database, scope)
         self.keys = Keys(database, scope)

@@ -81,9 +81,18 @@ def answer(form: Form, call: Call) -> Entry:
                 "lead_details": lead_commands.get_lead(call, child(form, "get_lead")),
             }
         actions = _checked_actions(form, call)
-        return _shaped(_inventories(actions, call.account) | _carried_out(actions, call), call.options)
+        listed = _inventories(actions, call)
+        done = _carried_out(actions, call)
+        if "actions" in listed and "actions" in done:
+            done = {"actions": [*_rows(listed), *_rows(done)]}
+        return _shaped(listed | done, call.options)
     except Refused as refused:
         return _error(refused, call.options)
+
+
+def _rows(body: Entry) -> list[object]:
+    rows = body["actions"]
+    return rows if isinstance(rows, list) else []
 
 
 def _shaped(body: Entry, options: SandboxOptions) -> Entry:
@@ -140,18 +149,24 @@ def _check_permission(commands: list[str], account: Account) -> None:
         raise Refused("262")
 
 
-def _inventories(actions: list[tuple[str, Form]], account: Account) -> Entry:
-    body: Entry = {"status": "Success"}
-    for command, _ in actions:
-        if command in INVENTORIES:
-            key, retrieve = INVENTORIES[command]
-            body[key] = retrieve(account)
-    return body
+def _inventories(actions: list[tuple[str, Form]], call: Call) -> Entry:
+    """The lists of the account that are asked for: at the top, or each in an entry of `actions`."""
+    found = [
+        (command, key, retrieve(call.account))
+        for command, _ in actions
+        if command in INVENTORIES
+        for key, retrieve in [INVENTORIES[command]]
+    ]
+    if found and call.options.inventories == "actions":
+        entries = [{command: {"status": "Success", key: listed}} for command, key, listed in found]
+        return {"status": "Success", "actions": entries}
+    return {"status": "Success", **{key: listed for _, key, listed in found}}
 
 
 def _carried_out(actions: list[tuple[str, Form]], call: Call) -> Entry:
     """`actions` of the answer: one entry per action. A lone action and the lead command always fail flat."""
     entries: list[Entry] = []
+    failed: Refused | None = None
     for command, action in actions:
         if command in INVENTORIES:
             continue
@@ -160,8 +175,11 @@ def _carried_out(actions: list[tuple[str, Form]], call: Call) -> Entry:
         except Refused as refused:
             if call.options.chain_errors == "flat" or len(actions) == 1 or command in LEAD_COMMANDS:
                 raise
+            failed = failed or refused
             entry = _error(refused, call.options)
         entries.append({command: entry})
+    if failed is not None and call.options.chain_errors == "flat_goes_on":
+        raise failed
     # §4.7: several commands by id in one call; what Kartra does with them is an open question.
     if call.options.leadless_chains == "last" and not call.lead_form:
         entries = entries[-1:]

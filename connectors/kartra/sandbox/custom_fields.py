@@ -79,7 +79,7 @@ def _checked_value(call: Call, known: CustomField, value: Value) -> CustomValues
     if isinstance(value, dict) != (known.type == "checkbox"):
         raise Refused("271")
     if known.type not in FIELD_TYPES_WITH_OPTIONS:
-        return {known.identifier: call.kept_text(text({"": value}, ""))}
+        return {known.identifier: call.kept_text(known.type, text({"": value}, ""))}
     asked = list(value.values()) if isinstance(value, dict) else [value]
     chosen = [option for option in asked if isinstance(option, str) and option in known.options]
     if len(chosen) < len(asked) and call.options.unknown_option == "271":

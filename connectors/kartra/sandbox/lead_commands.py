@@ -81,6 +81,7 @@ def edit_lead(call: Call, _action: Form) -> Entry:
     if new_email and call.account.lead(new_email) not in (None, lead):
         raise Refused("244")
     values = custom_fields.checked_values(call)
+    call.lead_for_effect()
     if new_email:
         call.account.change_address(lead, new_email)
     for key, value in _standard_fields(call):
@@ -103,13 +104,13 @@ def _identified(lead: SandboxLead) -> Entry:
 def _standard_fields(call: Call) -> list[tuple[str, str]]:
     form = call.lead_form
     given = [(key, value) for key in STANDARD_FIELDS if isinstance(value := form.get(key), str)]
-    return [(key, call.kept_text(value)) for key, value in given]
+    return [(key, call.kept_text(key, value)) for key, value in given]
 
 
 def get_lead(call: Call, form: Form) -> Entry:
     """`lead_details`, in the shape of §6.3."""
     lead = call.find(form, unknown="234")
-    lists, sequences = call.late.shown(lead, call.at)
+    lead = call.late.shown(lead, call.at)
     return {
         **_PROFILE,
         **lead.fields,
@@ -120,10 +121,12 @@ def get_lead(call: Call, form: Form) -> Entry:
         "score": str(lead.score),
         "source": lead.source,
         "tags": [{"tag_name": name} for name in sorted(lead.tags)],
-        "lists": [{"list_name": name, "active": "1" if active else "0"} for name, active in lists.items()],
+        "lists": [
+            {"list_name": name, "active": "1" if active else "0"} for name, active in lead.lists.items()
+        ],
         "sequences": [
             {"sequence_name": name, "step": entry.step, "status": entry.status}
-            for name, entry in sequences.items()
+            for name, entry in lead.sequences.items()
         ],
         "memberships": [
             {
@@ -141,12 +144,16 @@ def assign_tag(call: Call, action: Form) -> None:
     lead = call.lead()
     name = call.name(action, "tag_name", call.account.tags, empty="211", unknown="212")
     if name != call.options.ignore_tag:
+        call.lead_for_effect()
         lead.tags.add(name)
 
 
 def unassign_tag(call: Call, action: Form) -> None:
     lead = call.lead()
-    lead.tags.discard(call.name(action, "tag_name", call.account.tags, empty="213", unknown="214"))
+    name = call.name(action, "tag_name", call.account.tags, empty="213", unknown="214")
+    if name in lead.tags:
+        call.lead_for_effect()
+        lead.tags.discard(name)
 
 
 def subscribe_lead_to_list(call: Call, action: Form) -> None:
@@ -188,12 +195,15 @@ def give_points_to_lead(call: Call, action: Form) -> None:
     lead = call.lead()
     points = _points(action, empty="215", no_number="227")
     days = text(action, "expiration")
+    call.lead_for_effect()
     _change_score(lead, PointsChange(points, int(days) if _DAYS.fullmatch(days) else 0))
 
 
 def remove_points_from_lead(call: Call, action: Form) -> None:
     lead = call.lead()
-    _change_score(lead, PointsChange(-_points(action, empty="217", no_number="228")))
+    points = _points(action, empty="217", no_number="228")
+    call.lead_for_effect()
+    _change_score(lead, PointsChange(-points))
 
 
 def _points(action: Form, *, empty: str, no_number: str) -> int:

@@ -1,0 +1,7 @@
+"""Support."""
+
+import click
+
+
+@click.command()
+def support() -> None: ...
