@@ -256,6 +256,8 @@ def _names(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
 
 
 CLOCK_OFF_S = 120.0
+MUCH_REFUSED = 0.05
+"""The share of calls refused for their rate from which on somebody else must be at it."""
 
 
 def _clock(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
@@ -294,14 +296,14 @@ def _speed(found: Behaviour, kartra: KartraConfig) -> Iterator[Finding]:
         )
     if found.calls:
         refused = found.throttled
+        is_much = refused > MUCH_REFUSED * found.calls
+        said = "another program uses this App as well: give this one a lower calls_per_second"
         yield Finding(
             "calls refused for their rate",
             f"{refused:,} of {found.calls:,}",
             "none",
-            Verdict.MATTERS if refused else Verdict.AS_ASSUMED,
-            "another program uses this App as well: give this one a lower calls_per_second"
-            if refused
-            else "",
+            Verdict.MATTERS if is_much else Verdict.HANDLED if refused else Verdict.AS_ASSUMED,
+            said if is_much else "waited out and sent again" if refused else "",
         )
 
 

@@ -165,7 +165,7 @@ def _examined(
     except SyncError as caught:
         error = caught
     left = _cleaned(bench, draft, given, error)
-    if left is not None and not [one for one in left if one in ("its tag", "its list")]:
+    if left is not None and not {probes.ITS_TAG, probes.ITS_LIST}.intersection(left):
         store.examinations.give(standing.account, {})
     counts = client.counts
     behaviour = draft.behaviour(bench, endpoint.latency_ms(), counts.sent, counts.throttled)

@@ -20,6 +20,17 @@ from pipelines.changes.behaviour import Behaviour, Kept
 from pipelines.changes.modes import shown_mode
 from pipelines.verbs.bench import Bench
 
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A text, the field it is put in, the characters that count in it, and the text without them."""
+
+    place: str
+    text: str
+    counting: str
+    bare: str
+
+
 ABSENT = "kartra-sync doctor: no such name"
 """The name that nothing in an account has: what is asked for by it has no effect."""
 MARKED = "company"
@@ -27,18 +38,18 @@ MARKED = "company"
 LONG_FIELDS = ("first_name", "middle_name", "last_name", "address", "city", "state", "website")
 LENGTHS = (2000, 255, 50)
 TEXT_TYPES = ("input_field", "text_area")
+ITS_TAG, ITS_LIST = "its tag", "its list"
 UNDONE_WITHIN_S = 1.0
 """The least time that is waited for something that is expected not to show."""
-SAMPLES: Mapping[str, tuple[str, str, str]] = {
-    "accents": ("first_name", "Zoë Łukasz Ñandú", "ëŁÑú"),
-    "quotes": ("last_name", 'O\'Neil "Mac"', "'\""),
-    "emoji": ("middle_name", "a \U0001f600 b", "\U0001f600"),
-    "line_breaks": ("address", "line 1\nline 2", "\n"),
-    "ampersands": ("city", "Salt & Pepper; 100 %", "&;%"),
-    "markup": ("state", "a <b>c</b> d", "<>"),
-    "signs": ("website", "a = {b} [c] \\d", "={}[]\\"),
+SAMPLES = {
+    "accents": Sample("first_name", "Zoë Łukasz Ñandú", "ëŁÑú", "Zo ukasz and"),
+    "quotes": Sample("last_name", 'O\'Neil "Mac"', "'\"", "ONeil Mac"),
+    "emoji": Sample("middle_name", "a \U0001f600 b", "\U0001f600", "a b"),
+    "line_breaks": Sample("address", "line 1\nline 2", "\n", "line 1line 2"),
+    "ampersands": Sample("city", "Salt & Pepper; 100 %", "&;%", "Salt Pepper 100"),
+    "markup": Sample("state", "a <b>c</b> d", "<>", "a c d"),
+    "signs": Sample("website", "a = {b} [c] \\d", "={}[]\\", "a b c d"),
 }
-"""By what a sample is for: the field, the text, and the characters that count in it."""
 ALONE = ("markup", "signs")
 """Samples that a firewall may refuse: each goes in a call of its own."""
 
@@ -274,29 +285,25 @@ def characters(bench: Bench, draft: Draft) -> None:
     draft.found["characters"] = kept
 
 
-def _tried(bench: Bench, draft: Draft, samples: Mapping[str, tuple[str, str, str]]) -> dict[str, Kept] | None:
+def _tried(bench: Bench, draft: Draft, samples: Mapping[str, Sample]) -> dict[str, Kept] | None:
     """What became of the characters of each sample; None where the call was not carried out."""
     before = bench.read()
-    answer = bench.edit({place: text for place, text, _ in samples.values()})
+    answer = bench.edit({one.place: one.text for one in samples.values()})
     if answer.effect is not Effect.DONE or before is None:
         return None
-    changed = {place: before.fields.get(place, "") for place, _, _ in samples.values()}
+    was = {one.place: before.fields.get(one.place, "") for one in samples.values()}
     profile = _after_edit(
-        bench, draft, lambda shown: any(shown.fields.get(place, "") != was for place, was in changed.items())
+        bench, draft, lambda shown: any(shown.fields.get(place, "") != text for place, text in was.items())
     )
-    return {
-        name: _kept(text, profile.fields.get(place, ""), counting)
-        for name, (place, text, counting) in samples.items()
-    }
+    return {name: _kept(one, profile.fields.get(one.place, "")) for name, one in samples.items()}
 
 
-def _kept(sent: str, stored: str, counting: str) -> Kept:
-    if stored == sent:
+def _kept(sample: Sample, stored: str) -> Kept:
+    if stored == sample.text:
         return "kept"
-    bare = "".join(letter for letter in sent if letter not in counting)
-    if stored and sent.startswith(stored.rstrip()) and not set(stored) & set(counting):
+    if stored and sample.text.startswith(stored) and not set(stored) & set(sample.counting):
         return "cut"
-    return "dropped" if set(stored) <= set(bare) and stored else "changed"
+    return "dropped" if stored.split() == sample.bare.split() else "changed"
 
 
 def blanks(bench: Bench, draft: Draft) -> None:
@@ -347,36 +354,29 @@ def capitals(bench: Bench, draft: Draft) -> None:
 
 def take_back(bench: Bench, draft: Draft, given: Mapping[str, list[str]]) -> list[str]:
     """Takes back what the lead was given; says what stays."""
-    stays = []
     profile = bench.read()
     if profile is None:
         return ["the profile of the lead, which cannot be read"]
-    for tag in given.get("tags", []):
-        if tag in profile.tags and bench.act(commands.unassign_tag(tag)).effect is not Effect.DONE:
-            stays.append("its tag")
-    for name in given.get("lists", []):
-        if (
-            profile.lists.get(name)
-            and bench.act(commands.unsubscribe_lead_from_list(name)).effect is not Effect.DONE
-        ):
-            stays.append("its list")
+    tags = [tag for tag in given.get("tags", []) if tag in profile.tags]
+    lists = [name for name in given.get("lists", []) if profile.lists.get(name)]
+    stays = [ITS_TAG for tag in tags if not _is_done(bench.act(commands.unassign_tag(tag)))]
+    stays += [
+        ITS_LIST for name in lists if not _is_done(bench.act(commands.unsubscribe_lead_from_list(name)))
+    ]
     score = profile.score or 0
-    if score > 0:
-        answer = (
-            bench.act(commands.remove_points_from_lead(score))
-            if bench.may("remove_points_from_lead")
-            else None
-        )
-        if answer is None or answer.effect is not Effect.DONE:
-            stays.append("its points")
-    if bench.may("edit_lead"):
-        blank = dict.fromkeys(LONG_FIELDS, "")
-        custom = tuple(CustomFieldValue(name, "") for name in draft.text_fields.values())
-        answer = bench.edit(
-            {**blank, "first_name": "kartra-sync", "last_name": "doctor"}, custom_fields=custom
-        )
-        if answer.effect is not Effect.DONE or draft.found.get("blank_clears") is False:
-            stays.append("texts in its fields")
+    if score > 0 and not _is_done(bench.act(commands.remove_points_from_lead(score))):
+        stays.append("its points")
+    blank = "-" if draft.found.get("blank_clears") is False else ""
+    texts = {**dict.fromkeys(LONG_FIELDS, blank), "first_name": "kartra-sync", "last_name": "doctor"}
+    custom = tuple(CustomFieldValue(name, blank) for name in draft.text_fields.values())
+    if not _is_done(bench.edit(texts, custom_fields=custom)):
+        stays.append("texts in its fields")
+    elif blank:
+        stays.append("a dash in its fields")
     if given.get("lists"):
         stays.append("the list among its lists, as one that it has left")
     return stays
+
+
+def _is_done(answer: Answer) -> bool:
+    return answer.effect is Effect.DONE
