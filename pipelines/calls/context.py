@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from connectors.clock import SYSTEM_CLOCK, Clock
 from connectors.kartra.sender import Sender
 from pipelines.calls.pool import Pool, Threads
+from pipelines.changes.behaviour import Behaviour
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.generation import Restored
 from pipelines.state.store import Store
@@ -35,6 +36,8 @@ class RunContext:
     """Whether a person agreed to what needs it: many leads triggered, money."""
     takes_tables: bool = False
     """Whether a person agreed to write into tables of another account."""
+    behaviour: Behaviour | None = None
+    """What a doctor found of the account; None where none has looked."""
     restored: Restored | None = None
     """Whether the state is a copy that was put back, and nobody has said to go on with it."""
     stopping: Callable[[], bool] = lambda: False

@@ -18,6 +18,7 @@ Kept = Literal["kept", "cut", "dropped", "changed", "refused"]
 """What becomes of characters in a field: all stays; the text ends before them; it goes on without them;
 others stand in their place; or something on the way refuses the whole call."""
 
+AT_ONCE_S = 1.0
 SETTLE_TIMES = 2.0
 """Effects that took so long once may take this many times as long on a bad day."""
 
@@ -92,6 +93,11 @@ class Behaviour:
     def limits(self) -> dict[str, int]:
         """The fields that keep less than was tried."""
         return {name: kept for name, kept in self.lengths.items() if 0 < kept < self.tried_length}
+
+    @property
+    def is_chain_known(self) -> bool:
+        """Whether nothing behind a refused action is carried out, and what was shows within a second."""
+        return self.chain_goes_on is False and bool(self.shows_within_s) and self.slowest_s <= AT_ONCE_S
 
     def settle_s(self, configured: float) -> float:
         """How long to wait for effects: only ever longer than the file says, because days differ."""

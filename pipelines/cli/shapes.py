@@ -126,7 +126,7 @@ class Unclear(TypedDict):
 class Caution(TypedDict):
     """What nobody asked about; `leads` is how many it concerns."""
 
-    kind: Literal["no_gdpr_agreement", "test_mode", "automations"]
+    kind: Literal["no_gdpr_agreement", "test_mode", "cut_texts", "not_permitted", "automations"]
     leads: int
     message: str
 

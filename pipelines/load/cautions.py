@@ -44,6 +44,7 @@ def cautions(plan: Plan, mode: Mode, file: str) -> Iterator[Caution]:
             plan.changes,
             "Test mode: Kartra mails nothing to the leads it registers now, and stores them @kartra.com",
         )
+    yield from unwhole(plan)
     if plan.triggered:
         (what, most), *_ = plan.triggered.most_common(1)
         count = len(plan.triggered)
@@ -56,6 +57,24 @@ def cautions(plan: Plan, mode: Mode, file: str) -> Iterator[Caution]:
             "automations",
             most,
             f"{names}, and so mail: {mask_text(what)} reaches the most leads, {most:,}",
+        )
+
+
+def unwhole(plan: Plan) -> Iterator[Caution]:
+    """What a doctor has found that the account would not take whole."""
+    for one in plan.too_long:
+        yield Caution(
+            "cut_texts",
+            one.leads,
+            f"{one.leads:,} leads have a longer {mask_text(one.name)} than the {one.kept:,} characters that"
+            " the account keeps: the rest is cut off",
+        )
+    for cmd, count in plan.not_permitted.most_common():
+        yield Caution(
+            "not_permitted",
+            count,
+            f"the App was not allowed to call {cmd} (262) when a doctor looked, and {count:,} leads need it:"
+            " allow it in the App, then run kartra-sync doctor again",
         )
 
 

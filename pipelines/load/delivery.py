@@ -82,7 +82,11 @@ class Delivery:
         self._store = run.store
         self._inventory = inventory
         self.rules = rules or Rules.of(
-            load, run.config.kartra, is_restored=run.restored is not None, withdrawn=withdrawn
+            load,
+            run.config.kartra,
+            is_restored=run.restored is not None,
+            withdrawn=withdrawn,
+            behaviour=run.behaviour,
         )
         self._guard = FailureGuard(load.guards)
         self._breakers = Breakers(run.store.refusals.breakers())

@@ -60,6 +60,7 @@ from connectors.kartra.sender import fatal
 from connectors.privacy import mask_text
 from pipelines.calls.patience import FIRST_READ_S, UNREACHABLE_IN_A_ROW, pause_s, unreachable
 from pipelines.changes.diff import (
+    Change,
     apply_change,
     causes_of,
     created_lead,
@@ -232,14 +233,23 @@ def _after_actions(
         proven = map(operator.or_, result.done, refused) if task.snapshot else [False, *refused[1:]]
         change = remaining(task.change, list(proven))
         one_by_one = task.one_by_one or answer.type is not None
-        return ReadBack(
-            replace(task, change=change, one_by_one=one_by_one, stage=Stage.UNKNOWN), FIRST_READ_S
-        )
+        open_until = now.monotonic_s if _one_read_decides(change, answer, rules) else task.open_until
+        task = replace(task, change=change, one_by_one=one_by_one, stage=Stage.UNKNOWN)
+        return ReadBack(replace(task, open_until=open_until), FIRST_READ_S)
     task = owing(task, rules)
     if task.change and now.is_halted:
         # What was answered is proven and kept.
         return Settle(task, Outcome("deferred", reason="stopped before the rest was sent"))
     return Send(task) if task.change else settled(task)
+
+
+def _one_read_decides(change: Change, answer: Answer, rules: Rules) -> bool:
+    """Whether what does not show after a refused chain need not be waited for.
+
+    Only where sending it again does no harm: an account may behave otherwise than when a doctor looked.
+    """
+    is_safe = not any(step.wish.once_only for step in change.steps)
+    return rules.is_chain_known and answer.type is not None and is_safe
 
 
 def _not_reached(task: Task, trouble: str, now: Now) -> Withdraw | Stop:

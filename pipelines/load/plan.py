@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.errors import ConfigError
 from pipelines.batches import batches
+from pipelines.changes.behaviour import Behaviour
 from pipelines.changes.diff import Change, remembered, theirs
 from pipelines.changes.inventory import NOTHING_SENT, Missing, missing_message, needs_inventory
 from pipelines.config.load import LoadConfig
@@ -22,6 +23,7 @@ from pipelines.load.decisions import (
     planned_removals,
     planned_withdrawals,
 )
+from pipelines.load.limits import TooLong
 from pipelines.state.database import BATCH
 from pipelines.state.given import WITHDRAWN
 from pipelines.state.staging import Difference
@@ -55,10 +57,20 @@ class Plan:
     """What has left the file."""
     withdrawing: frozenset[Unwanted] = frozenset()
     """What of it is taken back from leads without a record, too."""
+    too_long: tuple[TooLong, ...] = ()
+    """Texts that the account would cut, as far as a doctor has found it out."""
+    not_permitted: Counter[str] = field(default_factory=Counter)
+    """Commands that a doctor has found its App may not call, and how often they are needed."""
 
     @property
     def changes(self) -> int:
         return self.created + self.edited + self.removed + self.withdrawn
+
+    def see(self, behaviour: Behaviour, too_long: Iterable[TooLong]) -> None:
+        """Notes what of it the account would not take whole."""
+        self.too_long = tuple(too_long)
+        forbidden = set(behaviour.forbidden)
+        self.not_permitted = Counter({cmd: count for cmd, count in self.actions.items() if cmd in forbidden})
 
     def forget_names(self) -> None:
         """Drops what the account lacks: it could not be asked."""

@@ -8,6 +8,7 @@ from typing import Self
 
 from connectors.kartra.error_types import LEAD_DELETED, NO_LEAD
 from pipelines.calls.patience import LEFT_WITHIN, ON_ITS_WAY_S
+from pipelines.changes.behaviour import Behaviour
 from pipelines.changes.compile import change_from_json
 from pipelines.changes.diff import Change, diff_lead, removal, unproven_wishes, without
 from pipelines.config.kartra import KartraConfig, Mode
@@ -65,6 +66,8 @@ class Rules:
     """How long a call of a process that died may still be on its way."""
     withdrawn: frozenset[Unwanted] = frozenset()
     """Names that have left the file."""
+    is_chain_known: bool = False
+    """A doctor has found that a chain stops at what is refused, and that effects show at once."""
 
     @classmethod
     def of(
@@ -74,6 +77,7 @@ class Rules:
         *,
         is_restored: bool = False,
         withdrawn: frozenset[Unwanted] = frozenset(),
+        behaviour: Behaviour | None = None,
     ) -> Self:
         return cls(
             load.existing,
@@ -85,6 +89,7 @@ class Rules:
             is_restored,
             on_its_way_s=min(kartra.timeout_s, ON_ITS_WAY_S),
             withdrawn=withdrawn,
+            is_chain_known=behaviour is not None and behaviour.is_chain_known,
         )
 
 

@@ -166,6 +166,12 @@ class Staging:
             self._queries.drop_losers()
         return int(self._queries.count_blocked())
 
+    def count_longer(self, collection: str, name: str, length: int) -> int:
+        """How many staged leads, not as Kartra acknowledged them, have a longer text for a field."""
+        path = f'$.{collection}."{name}"'
+        count = self._queries.count_longer(scope_id=self._scope.scope_id, path=path, kept=length)
+        return int(count)
+
     def count_unchanged(self) -> tuple[int, int]:
         """How many staged leads are as acknowledged, and how many are left alone because Kartra had them
         before."""

@@ -1,12 +1,15 @@
 """The verb `check`: a pipeline file, its columns, every row and, with credentials, the account's names."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.errors import ConfigError, Lines, SyncError, TablesError
+from connectors.privacy import mask_text
+from pipelines.calls.examined import behaviour_of
 from pipelines.calls.inventories import read_inventory
+from pipelines.changes.behaviour import Behaviour, too_long
 from pipelines.changes.diff import diff_lead
 from pipelines.changes.inventory import Inventory, Missing
 from pipelines.config.defaults import defaults_taken
@@ -24,11 +27,14 @@ from pipelines.extract.suppression import check_suppression
 from pipelines.extract.transform import open_records
 from pipelines.load.account_names import Shortfall, kinds_used
 from pipelines.load.custom_fields import creatable_fields
+from pipelines.load.limits import field_types
 from pipelines.operations.job import check_operation_columns, check_operations
 from pipelines.pull.job import check_roster
 from pipelines.tables.warehouse import Warehouse
 from pipelines.verbs.account import open_client
+from pipelines.verbs.identity import find
 from pipelines.verbs.notify import check_channels
+from pipelines.verbs.reading import store_of
 from pipelines.verbs.twins import twin_message, twin_of
 
 
@@ -48,6 +54,10 @@ class Checked:
     unclear: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(column, word) of statuses that are none of the known words."""
     missing: Counter[Missing] = field(default_factory=Counter)
+    too_long: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """How many records have a longer text for a field than so many characters, which the account keeps."""
+    not_permitted: Counter[str] = field(default_factory=Counter)
+    """How many records need a command that a doctor has found the App may not call."""
     names_checked: bool = False
     defaults: dict[str, str] = field(default_factory=dict)
     """What the file leaves out, by its place, and what was taken instead."""
@@ -115,6 +125,8 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
         checked.notes.append(f"{len(load.examples):,} examples hold")
     inventory = _inventory(config, load, checked)
     shortfall = Shortfall(lambda: inventory, lambda: inventory, creatable_fields(load))
+    behaviour = _behaviour(config)
+    types, forbidden = field_types(inventory), set(behaviour.forbidden if behaviour else ())
     for _, record in read_mapped(source, load):
         checked.records += 1
         if not isinstance(record, Mapped):
@@ -124,12 +136,32 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
             checked.held_back[record.blocked] += 1
         else:
             checked.unclear.update(record.unclear)
+            change = diff_lead(record.lead, None)
             if checked.names_checked:
-                shortfall.check(diff_lead(record.lead, None), record.lead.unwanted)
+                shortfall.check(change, record.lead.unwanted)
+            if behaviour is not None:
+                checked.too_long.update(too_long(change, behaviour.limits, types))
+                checked.not_permitted.update(forbidden.intersection(change.commands))
     checked.missing = shortfall.leads
+    checked.notes += _unwhole(checked)
     checked.notes += [
         f"custom field {new} is not there yet; a run creates it" for new in shortfall.new_fields
     ]
+
+
+def _behaviour(config: PipelineConfig) -> Behaviour | None:
+    """What a doctor has found of the account; it is known by its credentials."""
+    if not (config.kartra.api_key and config.state.exists()):
+        return None
+    with store_of(config) as store:
+        return behaviour_of(store, find(config, store, ask=False).account)
+
+
+def _unwhole(checked: Checked) -> Iterator[str]:
+    for (name, kept), count in checked.too_long.most_common():
+        yield f"{count:,} have a longer {mask_text(name)} than the {kept:,} characters that the account keeps"
+    for cmd, count in checked.not_permitted.most_common():
+        yield f"the App was not allowed to call {cmd} when a doctor looked: {count:,} records need it"
 
 
 def _check_names_of_file(config: PipelineConfig, load: LoadConfig, checked: Checked) -> None:

@@ -14,11 +14,13 @@ from pipelines.extract.incremental import Extract
 from pipelines.extract.stage import stage
 from pipelines.load.account_names import AccountInventory, KeptLists, Shortfall
 from pipelines.load.canary import Others, send_canary
+from pipelines.load.cautions import unwhole
 from pipelines.load.choosing import EVERYBODY, Choice, missing_keys
 from pipelines.load.custom_fields import creatable_fields, create_fields
 from pipelines.load.delivery import Delivery
 from pipelines.load.given_again import refuse_given_again
 from pipelines.load.guards import check_before, unclear_at_first
+from pipelines.load.limits import field_types, too_long
 from pipelines.load.plan import Plan, make_plan, refuse_missing
 from pipelines.load.rekeying import Rekeying
 from pipelines.load.withdrawal import Withdrawal
@@ -160,6 +162,11 @@ def _ready(
         between=work.between,
     )
     run.summary.notes += [inventory.note] if inventory.note else []
+    if behaviour := run.behaviour:
+        is_custom = load.custom_fields and behaviour.limits
+        types = field_types(inventory.current()) if is_custom else {}
+        plan.see(behaviour, too_long(run.store, load, behaviour, types))
+        run.summary.notes += [caution.message for caution in unwhole(plan)]
     ready = Ready(run, load, plan, source, Others(unknown, choice))
     terms.check(ready)
     return ready

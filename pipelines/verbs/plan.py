@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from connectors.errors import RetryableApiError
 from pipelines.calls.context import RunContext
+from pipelines.calls.examined import behaviour_of
 from pipelines.changes.inventory import Inventory
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
@@ -14,6 +15,7 @@ from pipelines.extract.incremental import Extract, extract_of
 from pipelines.extract.stage import stage
 from pipelines.load.account_names import AccountInventory, KeptLists, Shortfall
 from pipelines.load.custom_fields import creatable_fields
+from pipelines.load.limits import field_types, too_long
 from pipelines.load.mode_shown import is_mode_open
 from pipelines.load.plan import Plan, make_plan
 from pipelines.load.planned import Planned, planned_changes
@@ -197,6 +199,9 @@ def _plan_load(
             withdrawn=withdrawal.names,
             is_whole=extract.is_whole,
         )
+        if behaviour := behaviour_of(store, account):
+            types = field_types(known.current()) if load.custom_fields and behaviour.limits else {}
+            plan.see(behaviour, too_long(store, load, behaviour, types))
         with summary.timings.stage("guard"):
             refusal = guard_plan(load, store, summary, plan, approved=False)
         summary.notes += [inventory.note] if inventory.note else []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from connectors.errors import AccessRefusedError, ApiError, ConfigError, RetryableApiError, SyncError
 from pipelines.calls.context import RunContext
+from pipelines.calls.examined import as_found, behaviour_of
 from pipelines.calls.heartbeat import Heartbeat, Pulse
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError, LeaseLostError, LockedError, StalePlanError, SurroundingsError
@@ -244,8 +245,9 @@ def leased(
         # A copy of the state that is put back later is recognised by its older generation.
         store.generation.advance()
         with closing(world.open_client(config, given_up)) as client:
+            behaviour = behaviour_of(store, account)
             yield RunContext(
-                config,
+                as_found(config, behaviour),
                 store,
                 client,
                 account,
@@ -258,6 +260,7 @@ def leased(
                 beaten=pulse.beat,
                 progress=caller.progress,
                 takes_tables=caller.takes_tables,
+                behaviour=behaviour,
                 restored=store.generation.restored(),
                 clock=world.clock,
                 pool=world.pool,
