@@ -19,7 +19,7 @@ class TooLong:
 
 
 def limits_of(load: LoadConfig, behaviour: Behaviour, types: Mapping[str, str]) -> dict[tuple[str, str], int]:
-    """By (collection, name) the characters kept, of fields that a load fills; `types` are of custom fields."""
+    """By (collection, name) the characters kept, of fields that a load fills; `types`: of custom fields."""
     limits = behaviour.limits
     found = {("fields", name): limits[name] for name in load.fields if name in limits}
     custom = {name: limits.get(types.get(name, "")) for name in load.custom_fields}

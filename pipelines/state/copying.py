@@ -14,11 +14,16 @@ TABLES = (
     *("scopes", "accounts", "modes", "inventories", "generation", "forgotten_salt", "forgotten", "health"),
     *("leads", "raw_hashes", "drift", "refusals", "breakers", "watermarks", "imports", "given_to_all"),
     *("runs", "attempts", "outbox", "rejects", "operations", "barred_operations"),
-    *("plans", "plan_changes", "plan_runs", "leases", "fences"),
+    *("plans", "plan_changes", "plan_runs", "leases", "fences", "doctor"),
 )
 """In an order in which no row refers to one that comes later."""
 BORN_WITH = frozenset({"generation"})
 """Tables that a new state has rows in."""
+
+
+def row_counts(database: Database) -> dict[str, int]:
+    """How many rows each table has."""
+    return {name: int(database.rows(f"SELECT count(*) FROM {name}")[0][0]) for name in TABLES}  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)

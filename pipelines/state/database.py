@@ -174,6 +174,11 @@ class Database(ABC):
 
     @property
     @abstractmethod
+    def version(self) -> int:
+        """The number of the schema; 0 where there is none yet."""
+
+    @property
+    @abstractmethod
     def is_of_this_version(self) -> bool: ...
 
     @abstractmethod

@@ -252,6 +252,10 @@ class PostgresDatabase(Database):
     # --- the whole of it
 
     @property
+    def version(self) -> int:
+        return self._version()
+
+    @property
     def is_of_this_version(self) -> bool:
         return self._version() == newest()
 

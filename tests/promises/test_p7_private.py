@@ -257,6 +257,48 @@ def test_p7_what_the_server_repeats_is_not_repeated(body: str, project: Project)
     assert leaks(ran, *looked) == []
 
 
+def test_p7_a_file_for_support_holds_no_person_no_name_and_no_credential(
+    project: Project, sandbox: Sandbox
+) -> None:
+    """Neither in counts nor in what runs have said: tags, files, variables, the account's name, a home."""
+    secret = ("szczebrzeszyn", "aleksandrowicz", "gutenberg", "wanderlust", "tmp_path", str(project.folder))
+    project.environ |= {"WHO": "Aleksandrowicz", "HOME": str(project.folder / "home" / "gutenberg")}
+    people_file = project.contacts(people(), name="gutenberg.csv")
+    load = PEOPLE.replace("contacts.csv", "gutenberg.csv").replace("tags: [", 'tags: ["${WHO}", ')
+    path = project.pipeline(load, kartra="account: Szczebrzeszyn Wanderlust GmbH", name="gutenberg.yaml")
+    path.write_text(path.read_text("utf-8").replace("pipeline: newsletter", "pipeline: gutenberg"), "utf-8")
+    assert project.command("run", "gutenberg.yaml").code == 2  # the account has no such tag
+    sandbox.account.tags.append("Aleksandrowicz")
+    sandbox.account.add_lead("zofia.5@wanderlust.example").deleted = True
+    assert project.command("run", "gutenberg.yaml").code == 3
+    people_file.rename(people_file.with_name("away.csv"))
+    assert project.command("run", "gutenberg.yaml").code == 1
+    asked = ("doctor", "gutenberg.yaml", "--address", "zofia.9@wanderlust.example", "--yes")
+    assert project.command(*asked).code in (0, 3)
+
+    done = project.command("support", "gutenberg.yaml", "--to", "help.json", "--json")
+    assert done.code == 0, done.stderr
+    file = project.folder / "help.json"
+    text = file.read_text("utf-8")
+    said = json.loads(text)
+    assert (mode_of(file), done.json["bytes"]) == ("0o600", file.stat().st_size)
+    assert [word for word in (*secret, *PERSONAL) if word.lower() in text.lower()] == []
+    assert [run["status"] for run in said["runs"]] == ["failed", "partial", "refused"]
+    assert said["runs"][1]["leads"]["created"] == 2
+    assert "does not exist" in said["runs"][2]["message"]
+    assert said["state"]["tables"]["leads"] == 2
+    assert said["configuration"]["kartra"]["api_key"] == "set"
+    assert said["doctor"]["found"]["mode"] == "live"
+
+    again = project.command("support", "gutenberg.yaml", "--to", "help.json", "--json")
+    assert (again.code, file.read_text("utf-8")) == (2, text)
+    path.write_text(path.read_text("utf-8").replace("key: email", "key: zofia@wanderlust.example"), "utf-8")
+    broken = project.command("support", "gutenberg.yaml", "--to", "broken.json")
+    text = (project.folder / "broken.json").read_text("utf-8")
+    assert (broken.code, "problem" in json.loads(text)) == (0, True)
+    assert [word for word in (*secret, *PERSONAL) if word.lower() in (text + broken.stdout).lower()] == []
+
+
 @pytest.mark.parametrize("trouble", ["a refusing state", "a full disk"])
 def test_p7_trouble_with_the_state_fails_the_run_and_shows_no_person(
     trouble: str, project: Project, sandbox: Sandbox
