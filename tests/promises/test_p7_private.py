@@ -285,7 +285,7 @@ def test_p7_a_file_for_support_holds_no_person_no_name_and_no_credential(
     assert [word for word in (*secret, *PERSONAL) if word.lower() in text.lower()] == []
     assert [run["status"] for run in said["runs"]] == ["failed", "partial", "refused"]
     assert said["runs"][1]["leads"]["created"] == 2
-    assert "does not exist" in said["runs"][2]["message"]
+    assert "Nothing was sent" in said["runs"][2]["message"]
     assert said["state"]["tables"]["leads"] == 2
     assert said["configuration"]["kartra"]["api_key"] == "set"
     assert said["doctor"]["found"]["mode"] == "live"
