@@ -30,7 +30,7 @@ REPORT_VERSION = 1
 WIDTH = 80
 
 
-@click.command(epilog="Example:  kartra-sync doctor newsletter.yaml --address you+kartra@example.com")
+@click.command(epilog="Example:  kartra-sync doctor newsletter.yaml --address me+1@example.com")
 @click.argument("file", type=FILE)
 @click.option("--address", metavar="ADDRESS", help="An address of your own that is no lead, as you+kartra@…")
 @click.option("--tag", metavar="NAME", help="A tag that starts nothing: given to that lead, and taken back.")
