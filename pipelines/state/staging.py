@@ -168,8 +168,9 @@ class Staging:
 
     def count_longer(self, collection: str, name: str, length: int) -> int:
         """How many staged leads, not as Kartra acknowledged them, have a longer text for a field."""
-        path = f'$.{collection}."{name}"'
-        count = self._queries.count_longer(scope_id=self._scope.scope_id, path=path, kept=length)
+        count = self._queries.count_longer(
+            scope_id=self._scope.scope_id, collection=collection, name=name, kept=length
+        )
         return int(count)
 
     def count_unchanged(self) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from pipelines.load.custom_fields import creatable_fields
 from pipelines.load.limits import field_types
 from pipelines.operations.job import check_operation_columns, check_operations
 from pipelines.pull.job import check_roster
+from pipelines.state.place import is_there
 from pipelines.tables.warehouse import Warehouse
 from pipelines.verbs.account import open_client
 from pipelines.verbs.identity import find
@@ -151,7 +152,7 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
 
 def _behaviour(config: PipelineConfig) -> Behaviour | None:
     """What a doctor has found of the account; it is known by its credentials."""
-    if not (config.kartra.api_key and config.state.exists()):
+    if not (config.kartra.api_key and is_there(config.state)):
         return None
     with store_of(config) as store:
         return behaviour_of(store, find(config, store, ask=False).account)

@@ -6,7 +6,7 @@ the state knows, so that a second doctor goes on with it, after a kill as well, 
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connectors.errors import AccessRefusedError, ConfigError, RetryableApiError, SyncError
 from connectors.kartra import commands
@@ -18,6 +18,7 @@ from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import Sender, profile_of
 from connectors.kartra.transport import Transport
 from connectors.privacy import mask_address
+from pipelines.calls.heartbeat import Heartbeat
 from pipelines.changes.behaviour import Behaviour
 from pipelines.changes.judgement import Finding, judged
 from pipelines.changes.readback import test_address
@@ -91,7 +92,8 @@ def examine(config: PipelineConfig, asked: Asked) -> Examination:
     email = _own_address(config, asked.address)
     if not asked.agreed(email):
         raise GuardError("nobody agreed: nothing was sent. --yes answers beforehand")
-    with Store(config.state) as store, _leased(store):
+    with Store(config.state) as store, _leased(store) as beat:
+        asked = replace(asked, stopping=_beating(beat, asked.stopping))
         standing = find(config, store)
         store.accounts.keep(account_of(config), standing.account, config.kartra.account)
         endpoint = TimedEndpoint(
@@ -127,16 +129,30 @@ def _own_address(config: PipelineConfig, given: str) -> str:
 
 
 @contextmanager
-def _leased(store: Store) -> Iterator[None]:
-    """Two doctors would take each other's effects for their own. Raises LockedError."""
+def _leased(store: Store) -> Iterator[Callable[[], None]]:
+    """Gives what says that this doctor is alive. Raises LockedError while another one is at work.
+
+    Two doctors would take each other's effects for their own.
+    """
     now = THIS_WORLD.clock.now()
     run_id = new_run_id(now)
     if holder := store.runs.take_lease(LEASE, this_process(run_id, now)):
         raise LockedError(holder.message("another doctor"))
     try:
-        yield
+        yield lambda: store.runs.beat(run_id)
     finally:
         store.runs.release_lease(run_id)
+
+
+def _beating(beat: Callable[[], None], stopping: Callable[[], bool]) -> Callable[[], bool]:
+    """Asked between calls: whether it is to stop. Meanwhile its lease is kept."""
+    heart = Heartbeat(beat)
+
+    def is_stopping() -> bool:
+        heart.beat_when_due()
+        return stopping()
+
+    return is_stopping
 
 
 def _examined(

@@ -29,6 +29,8 @@ from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.schema import json_schema
 from pipelines.config.sources import SOURCE_OPTIONS
 from pipelines.private_file import create_private
+from pipelines.state.copying import row_counts
+from pipelines.state.place import is_there
 from pipelines.state.runs import Run
 from pipelines.state.store import Store
 from pipelines.verbs.identity import find
@@ -196,10 +198,11 @@ def _choices(schema: Any) -> Iterator[str]:
 
 
 def _state(config: PipelineConfig, store: Store) -> dict[str, Any]:
-    is_there = config.state.exists()
+    state = config.state
     return {
-        "exists": is_there,
-        "bytes": config.state.stat().st_size if is_there else 0,
+        "kind": "a file" if isinstance(state, Path) else "a server",
+        "exists": is_there(state),
+        "bytes": state.stat().st_size if isinstance(state, Path) and state.exists() else 0,
         "schema": store.database.version,
         "tables": row_counts(store.database),
     }

@@ -180,13 +180,13 @@ WHERE EXISTS (SELECT 1 FROM leads WHERE scope_id = :scope_id)
   AND staged.blocked IS NULL AND leads.digest = staged.digest AND leads.removed_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM temp.holders WHERE holders.key = staged.key);
 
--- name: count_longer(scope_id, path, kept)$
--- How many staged leads, not as Kartra acknowledged them, have a text at a path of their wish that is longer.
+-- name: count_longer(scope_id, collection, name, kept)$
+-- How many staged leads, not as Kartra acknowledged them, wish for a longer text.
 SELECT count(*)
 FROM temp.staged
 LEFT JOIN leads ON leads.scope_id = :scope_id AND leads.key = staged.key
-WHERE staged.blocked IS NULL AND length(json_extract(staged.wish, :path)) > :kept
-  AND (leads.key IS NULL OR leads.digest IS NOT staged.digest);
+WHERE staged.blocked IS NULL AND leads.digest IS NOT staged.digest
+  AND length(json_extract(staged.wish, '$.' || :collection || '."' || :name || '"')) > :kept;
 
 -- name: count_new()^
 -- How many staged leads are not blocked, and how many of them are new and set apart. By indexes: the table is wide.

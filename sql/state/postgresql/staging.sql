@@ -16,3 +16,11 @@ SELECT overruled.value ->> 0 AS collection, overruled.value ->> 1 AS name, count
 FROM temp.staged, json_array_elements((staged.wish)::json -> 'overruled') AS overruled
 WHERE staged.blocked IS NULL
 GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2;
+
+-- name: count_longer(scope_id, collection, name, kept)$
+-- How many staged leads, not as Kartra acknowledged them, wish for a longer text.
+SELECT count(*)
+FROM temp.staged
+LEFT JOIN leads ON leads.scope_id = :scope_id AND leads.key = staged.key
+WHERE staged.blocked IS NULL AND leads.digest IS DISTINCT FROM staged.digest
+  AND char_length((staged.wish)::json -> CAST(:collection AS text) ->> CAST(:name AS text)) > :kept;
