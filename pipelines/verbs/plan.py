@@ -33,6 +33,7 @@ from pipelines.verbs.reading import store_of
 from pipelines.verbs.run import contacts_of
 from pipelines.verbs.twins import note_of_twin
 from pipelines.verbs.work import Caller, leased
+from pipelines.verbs.world import THIS_WORLD, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ def plan_pipeline(config: PipelineConfig) -> PlanResult:
 
 
 @contextmanager
-def open_plan(config: PipelineConfig, *, to_keep: bool = False) -> Iterator[OpenPlan]:
+def open_plan(
+    config: PipelineConfig, *, to_keep: bool = False, world: World = THIS_WORLD
+) -> Iterator[OpenPlan]:
     """A plan whose changes can be read while it is open.
 
     `to_keep`: the store may be written, and no run goes on. Raises LockedError where one does.
@@ -98,11 +101,11 @@ def open_plan(config: PipelineConfig, *, to_keep: bool = False) -> Iterator[Open
     with ExitStack() as opened:
         with summary.timings.stage("open state"):
             store = opened.enter_context(
-                Store(config.state) if to_keep else store_of(config, check_beside=True)
+                world.open_store(config.state) if to_keep else store_of(config, check_beside=True)
             )
-        standing = enter(config, store) if to_keep else find(config, store)
+        standing = enter(config, store, world=world) if to_keep else find(config, store)
         if to_keep:
-            opened.enter_context(leased(config, store, standing.account, Caller()))
+            opened.enter_context(leased(config, store, standing.account, Caller(world=world)))
         account, summary.account = standing.account, standing.to_json()
         summary.notes += standing.notes
         # Only a note: a plan sends nothing, so a twin does no harm yet.
@@ -114,7 +117,7 @@ def open_plan(config: PipelineConfig, *, to_keep: bool = False) -> Iterator[Open
         if source is not None:
             extract = extract_of(source, config.needs_load(), store, summary)
             moved_in = None if to_keep else opened
-            result, digest = _plan_load(config, extract, store, account, summary, moved_in)
+            result, digest = _plan_load(config, extract, store, account, summary, moved_in, world)
         store.check_is_whole()
         if config.operations is not None:
             result = _plan_operations(config, store, account, result)
@@ -156,6 +159,7 @@ def _plan_load(
     account: str,
     summary: Summary,
     opened: ExitStack | None,
+    world: World,
 ) -> tuple[PlanResult, bytes]:
     """And the digest of what was read.
 
@@ -164,9 +168,11 @@ def _plan_load(
     """
     source, load = extract.source, extract.load
     unchecked: list[str] = []
-    client = open_client(config)
+    client = world.open_client(config, lambda: False)
     try:
-        inventory = AccountInventory(KeptLists(store, account, keep=False), client, load)
+        inventory = AccountInventory(
+            KeptLists(store, account, keep=False, clock=world.clock), client, load, pool=world.pool
+        )
         known = _Lenient(inventory, unchecked)
         withdrawal, rekeying = Withdrawal(store, load), Rekeying(store, load, source)
         digest = stage(

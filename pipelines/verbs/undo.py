@@ -127,8 +127,8 @@ def undo_run(config: PipelineConfig, asked: Asked, caller: Caller) -> UndoResult
     """Take a run back, once somebody has agreed to the plan. Raises SyncError only before it began."""
     _refuse_unknown(config)
     summary = Summary()
-    with Store(config.state) as store:
-        standing = enter(config, store, stopping=caller.stopping)
+    with caller.world.open_store(config.state) as store:
+        standing = enter(config, store, stopping=caller.stopping, world=caller.world)
         summary.account = standing.to_json()
         run = _run_named(config, store, asked.run)
         plan = UndoPlan(run)

@@ -1,6 +1,7 @@
 """`python -m tests.mutations`: puts each fault into a copy of the program and lets the simulation find it.
 
-Ends with 1 where a fault was not found within `--runs` runs.
+Ends with 1 where a fault was not found within `--runs` runs. What it prints are lines of the table in
+`tests/mutations/README.md`.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutations.faults import FAULTS, Fault
+from tests.simulate.shrink import kind_of
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("connectors", "pipelines", "configs", "sql", "tests")
@@ -29,6 +31,8 @@ class Hunt:
     by: str
     runs: int = 0
     seen: str = ""
+    life: int | None = None
+    """Of the seed: `python -m tests.simulate --seed S --replay LIFE` shows it, with the fault put in."""
 
 
 def main() -> int:
@@ -74,7 +78,8 @@ def hunt(fault: Fault, runs: int, seed: int) -> Hunt:
         if not done.stdout.strip():
             return Hunt(fault, False, "broken off", seen=done.stderr[-300:])
         figures = json.loads(done.stdout)
-        return Hunt(fault, figures["violations"] > 0, "simulation", figures["runs"], figures["first"])
+        life = next(iter(figures["failed_lives"]), None)
+        return Hunt(fault, life is not None, "simulation", figures["runs"], kind_of(figures["first"]), life)
 
 
 def put_into(root: Path, fault: Fault) -> None:
@@ -93,8 +98,9 @@ def _run(words: list[str], copy: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def _told(one: Hunt) -> Hunt:
-    what = f"{one.by}, {one.runs:,} runs" if one.runs else one.by
-    print(f"{'found' if one.is_found else 'NOT FOUND':>9}  {one.fault.name} ({what}) {one.seen}", flush=True)
+    runs, life = f"{one.runs:,}" if one.runs else "", "" if one.life is None else f"{one.life}"
+    found = one.by if one.is_found else f"**not found** by {one.by}"
+    print(f"| {one.fault.name} | {found} | {life} | {runs} | {one.seen} |", flush=True)
     return one
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from connectors.errors import SyncError
@@ -26,7 +26,7 @@ from pipelines.state.file import copy_state
 from pipelines.state.store import Store
 from pipelines.verbs.identity import find, take_over
 from pipelines.verbs.run import RunResult, run_pipeline
-from tests.simulate import money
+from tests.simulate import money, verbs
 from tests.simulate.hub import Hub
 from tests.simulate.machine import Host, Process
 from tests.simulate.network import Server, Weather
@@ -109,6 +109,7 @@ class Life:
         self.name, self.url = "sim", "https://app.kartra.com/api"
         self.key = self.account.api_key
         self._numbers = 0
+        self._saved = self._written = ""
         self._is_meanwhile = False
         self._is_in_step = False
         self._goes_on = False
@@ -156,7 +157,7 @@ class Life:
             down_s=(0.05, 0.05 + day.jitter_s),
         )
         started = self.hub.seconds
-        first = self._begin(self.hosts[0], day)
+        first = self._begin(self.hosts[0], day, day.verb)
         running = [first]
         if day.stop_after_s is not None:
             first.stop_at = started + day.stop_after_s
@@ -187,7 +188,7 @@ class Life:
                 return False
         return self.hub.seconds >= waits_until
 
-    def _begin(self, host: Host, day: Day) -> Process:
+    def _begin(self, host: Host, day: Day, verb: str = "") -> Process:
         self._numbers += 1
         process = Process(
             f"process {self._numbers}",
@@ -195,9 +196,10 @@ class Life:
             self.server.connect,
             kill_at=day.kill_at,
             kill_at_point=day.kill_point,
+            verb=verb,
         )
         self.hub.note(f"{process.name} begins on {host.name}")
-        process.start(self._run)
+        process.start(partial(self._do, verb) if verb and self.bank is None else self._run)
         self.lived.runs += 1
         return process
 
@@ -210,6 +212,38 @@ class Life:
             world=process.world(),
         )
 
+    def _do(self, verb: str, process: Process) -> RunResult:
+        """A verb; where there is nothing to do for it, a plain run."""
+        self.hub.note(f"{process.name}: {verb}")
+        config = self.config()
+        match verb:
+            case "canary":
+                self.hub.met["a few leads go first and are read back"] += 1
+                return verbs.canary(config, process)
+            case "some":
+                self.hub.met["a few leads are sent alone"] += 1
+                return verbs.some(config, process)
+            case "retry":
+                self.hub.met["a mended file of rejects is loaded"] += 1
+                return verbs.retry(config, process, self.people, self.folder)
+            case "undo":
+                return verbs.undo(config, process, self._undone)
+            case "apply":
+                if plan_id := verbs.save(config, process):
+                    self.hub.met["a plan is saved"] += 1
+                    self._saved = plan_id
+                    process.sleep(self.hands.choice((0.0, 5.0, 3600.0)))
+                    return verbs.apply(config, process, plan_id)
+            case "apply again" if self._saved:
+                self.hub.met["a saved plan is applied once more"] += 1
+                return verbs.apply(config, process, self._saved)
+        return self._run(process)
+
+    def _undone(self) -> None:
+        """What was taken back is not given again: the account is not as the source wishes it any more."""
+        self.hub.met["a run is taken back"] += 1
+        self.people.is_undone = True
+
     def _said_to_go_on(self) -> bool:
         """A person's word, once, that the newest copy is what counts."""
         said, self._goes_on = self._goes_on, False
@@ -217,8 +251,11 @@ class Life:
 
     def config(self) -> PipelineConfig:
         """Read anew only when something in it has changed: that takes longer than many a run."""
-        account = self.account
-        return _config(self.folder, self._pipeline(), account.app_id, self.key, account.api_password)
+        account, text = self.account, self._pipeline()
+        if text != self._written:
+            (self.folder / "p.yaml").write_text(text, encoding="utf-8")
+            self._written = text
+        return _config(self.folder / "p.yaml", text, account.app_id, self.key, account.api_password)
 
     def _ended(self, process: Process) -> None:
         """What became of a run; what may not become of one."""
@@ -230,7 +267,7 @@ class Life:
             return
         error, result = process.error, process.result
         process.end()
-        self._is_in_step = error is None and result.status == "succeeded"
+        self._is_in_step = error is None and result.status == "succeeded" and not process.verb
         if error is not None:
             self.hub.note(f"{process.name} raised {type(error).__name__}: {error}")
             met[f"not begun: {type(error).__name__}"] += 1
@@ -359,6 +396,8 @@ class Life:
         living = self._living()
         what = self.hands.choice(("leave", "leave", "join", "tag", "city", "make"))
         if what == "make":
+            if self.people.is_undone:  # a lead that has lost its name would be made a second time
+                return
             absent = [
                 person
                 for person in self.people.present()
@@ -534,8 +573,12 @@ class Life:
             self._violated(sentence)
 
     def _heal(self) -> bool:
-        """A person says what became of what is parked, and changes a row that something in front refused."""
+        """A person says what became of what is parked, and changes a row that something in front refused.
+
+        What was taken back from a lead, and not asked for anew, stays as it is.
+        """
         touched = False
+        self.people.taken_back.clear()
         config = self.config()
         with Store(config.state) as store:
             find(config, store, ask=False)
@@ -543,6 +586,9 @@ class Life:
                 return self.bank.heal(store, self.hub)
             for parked in store.refusals.parked(config.pipeline):
                 if parked.mode != config.kartra.mode:
+                    continue
+                if parked.kind == "taken_back":
+                    self.people.taken_back.add(parked.key)
                     continue
                 touched = True
                 known = store.leads.get(parked.key)
@@ -593,11 +639,10 @@ def _folder() -> Path:
 
 
 @lru_cache(maxsize=500)
-def _config(folder: Path, text: str, app_id: str, api_key: str, api_password: str) -> PipelineConfig:
-    """Reading a pipeline file takes longer than many a run."""
-    (folder / "p.yaml").write_text(text, encoding="utf-8")
+def _config(file: Path, text: str, app_id: str, api_key: str, api_password: str) -> PipelineConfig:
+    """What the file holds, which is `text`: reading it takes longer than many a run."""
     environ = {"KARTRA_APP_ID": app_id, "KARTRA_API_KEY": api_key, "KARTRA_API_PASSWORD": api_password}
-    return read_pipeline(folder / "p.yaml", environ)
+    return read_pipeline(file, environ)
 
 
 @cache

@@ -79,6 +79,8 @@ class Process:
     kill_at: int | None = None
     pause_at: tuple[int, float] | None = None
     """At which step it is stopped, and for how many seconds."""
+    verb: str = ""
+    """What it does instead of a plain run."""
     kill_at_point: str | None = None
     """Not before that kind of step."""
     is_alive: bool = True

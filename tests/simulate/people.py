@@ -72,6 +72,11 @@ class People:
     is_restored: bool = False
     """An older state does not know what was done since: only what is done twice can be told."""
 
+    is_undone: bool = False
+    """A run was taken back: what it gave is not given again while the wish is the same."""
+    taken_back: set[str] = field(default_factory=set)
+    """The keys of those for whom this is so in the end."""
+
     def __post_init__(self) -> None:
         self._cities = (f"City {number}" for number in itertools.count(1))
         self._points = itertools.count(10)
@@ -176,6 +181,8 @@ def problems(people: People, account: Account, plan: Plan) -> Iterator[str]:
     """Where the account is not as the source wishes it, once nothing is owed any more."""
     for person in people.people.values():
         lead = people.lead_of(account, person)
+        if person.row["Id" if people.by_number else "Email"] in people.taken_back:
+            continue
         if not person.consents:
             if lead is not None and lead.source == "api":
                 yield f"{person.row['Email']}: sent without consent"

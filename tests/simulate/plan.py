@@ -33,6 +33,8 @@ class Day:
     """Of this host's clock, meanwhile."""
     gap_s: float = 3600.0
     """Before it."""
+    verb: str = ""
+    """What is played instead of a plain run, and then a plain run: see `tests/simulate/verbs.py`."""
     before: str = ""
     """back up, restore, rotate the key, rename the pipeline, go live."""
 
@@ -57,6 +59,8 @@ class Plan:
     drift: float = 0.0
     server_ahead_s: float = 0.0
     calls_per_second: int = 20
+    pulling: bool = False
+    """Whether each run pulls tables, too."""
     options: tuple[tuple[str, Any], ...] = ()
     days: tuple[Day, ...] = field(default_factory=tuple)
 
@@ -82,6 +86,7 @@ def plan_of(seed: int) -> Plan:
         place = chance.randrange(1, len(days))
         days = (*days[:place], replace(days[place], before="go live"), *days[place + 1 :])
     days = _rarely_met(chance, days)
+    days = tuple(_by_a_verb(chance, day) for day in days)
     return Plan(
         seed,
         kind="money" if chance.random() < 0.25 else "load",
@@ -97,6 +102,7 @@ def plan_of(seed: int) -> Plan:
         drift=chance.choice((0.0, 0.0, 1e-4, -1e-4)),
         server_ahead_s=chance.choice((0.0, 0.0, 0.0, 5.0, -310.0, 600.0)),
         calls_per_second=chance.choice((20, 20, 20, 20, 7)),
+        pulling=chance.random() < 0.1,
         options=tuple(_options(chance).items()),
         days=days,
     )
@@ -160,6 +166,11 @@ def _rarely_met(chance: Random, days: tuple[Day, ...]) -> tuple[Day, ...]:
     return (first, second, *rest)
 
 
+def _by_a_verb(chance: Random, day: Day) -> Day:
+    """Now and then something else than a plain run."""
+    return replace(day, verb=chance.choice(VERBS)) if chance.random() < 0.15 else day
+
+
 def _taken_over(chance: Random, day: Day) -> Day:
     """Without locks a run that is stopped for long loses its lease to the next one, and then goes on."""
     if chance.random() < 0.25:
@@ -171,6 +182,7 @@ def _taken_over(chance: Random, day: Day) -> Day:
     return day
 
 
+VERBS = ("canary", "some", "apply", "apply", "apply again", "undo", "retry")
 POINTS = (
     "before a commit",
     "after a commit",

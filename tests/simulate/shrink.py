@@ -58,7 +58,7 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
 def _simpler(day: Day) -> Iterator[Day]:
     for name in (
         *("hands", "hands_meanwhile", "weather", "jitter_s", "kill_at", "stop_after_s", "pause"),
-        *("second_after_s", "neighbour", "jump_s", "before", "edits"),
+        *("second_after_s", "neighbour", "jump_s", "before", "edits", "verb"),
     ):
         plain = False if name == "edits" else getattr(NOTHING, name)
         if getattr(day, name) != plain:

@@ -46,6 +46,12 @@ SITUATIONS = (
     "something is parked until a person says what became of it",
     "a refund is parked until a person says what became of it",
     "something in front of Kartra refuses a record for good",
+    "a few leads go first and are read back",
+    "a few leads are sent alone",
+    "a mended file of rejects is loaded",
+    "a plan is saved",
+    "a saved plan is applied once more",
+    "a run is taken back",
 )
 
 
