@@ -65,7 +65,7 @@ def _resolve_operation(
     with Store(config.state) as store:
         find(config, store, ask=False)
         operations = OperationStore(store)
-        recorded = operations.recorded([key]).get(key)
+        recorded = operations.recorded([key]).get(key) or operations.left_elsewhere(key)
         if recorded is None and config.load is not None:
             return None
         if holder := store.runs.holder(config.pipeline):

@@ -67,15 +67,34 @@ FROM operations JOIN scopes USING (scope_id)
 WHERE pipeline = :pipeline AND outcome IN ('parked', 'refused')
 ORDER BY settled_at, key;
 
+-- name: left_elsewhere(scope_id, key)
+-- What is open or parked under a key in another mode or account of this pipeline: no run looks at it there.
+SELECT key, digest, run_id, do, target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
+       refund_id
+FROM operations
+WHERE key = :key AND scope_id <> :scope_id AND (outcome IS NULL OR outcome = 'parked')
+  AND scope_id IN (SELECT others.scope_id FROM scopes AS own JOIN scopes AS others USING (pipeline)
+                   WHERE own.scope_id = :scope_id);
+
 -- name: resolve(now, scope_id, key)!
--- A person's word that a parked operation was carried out.
-UPDATE operations SET outcome = 'done', settled_at = :now, reason = 'by a person''s word'
-WHERE scope_id = :scope_id AND key = :key AND outcome = 'parked';
+-- A person's word that an operation was carried out that is parked, or open where no run looks at it any more.
+UPDATE operations SET state = 'settled', outcome = 'done', settled_at = :now, reason = 'by a person''s word'
+WHERE key = :key AND (
+    (scope_id = :scope_id AND outcome = 'parked')
+    OR (scope_id <> :scope_id AND (outcome IS NULL OR outcome = 'parked')
+        AND scope_id IN (SELECT others.scope_id FROM scopes AS own JOIN scopes AS others USING (pipeline)
+                         WHERE own.scope_id = :scope_id))
+);
 
 -- name: release(scope_id, key)!
--- What is parked or was refused may be sent again.
+-- What is parked or was refused may be sent again; and what is open where no run looks at it any more.
 DELETE FROM operations
-WHERE scope_id = :scope_id AND key = :key AND outcome IN ('parked', 'refused');
+WHERE key = :key AND (
+    (scope_id = :scope_id AND outcome IN ('parked', 'refused'))
+    OR (scope_id <> :scope_id AND (outcome IS NULL OR outcome = 'parked')
+        AND scope_id IN (SELECT others.scope_id FROM scopes AS own JOIN scopes AS others USING (pipeline)
+                         WHERE own.scope_id = :scope_id))
+);
 
 -- name: counts(pipeline)
 -- How the operations of a pipeline stand, one row per operation and outcome; those without one are unknown.

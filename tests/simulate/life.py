@@ -334,6 +334,7 @@ class Life:
                 self.hub.met["the pipeline is renamed"] += 1
             case "go live" if self.people.test_mode:
                 self.people.go_live()
+                self._is_in_step = False
                 options = self.server.emulator.options
                 self.server.emulator.set_options(replace(options, mode="live"))
                 self.hub.met["the App goes live"] += 1

@@ -101,8 +101,10 @@ class Bank:
         touched = False
         by_key = {row["Order"]: row for row in self.rows}
         known = journal.recorded(by_key)
+        elsewhere = {key: journal.left_elsewhere(key) for key in by_key if key not in known}
+        known |= {key: what for key, what in elsewhere.items() if what is not None}
         for key, what in known.items():
-            if what.outcome != "parked":
+            if what.outcome not in ("parked", None) or (what.outcome is None and key not in elsewhere):
                 continue
             touched = True
             hub.met["a refund is parked until a person says what became of it"] += 1
