@@ -56,7 +56,7 @@ def hunt(fault: Fault, runs: int, seed: int) -> Hunt:
     with tempfile.TemporaryDirectory(prefix="kartra-mutation-") as name:
         copy = Path(name)
         for folder in FOLDERS:
-            shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / folder, copy / folder)  # compiled modules, too: each file keeps its time
         shutil.copy(ROOT / "pyproject.toml", copy)
         put_into(copy, fault)
         if fault.found_by:
@@ -74,6 +74,7 @@ def hunt(fault: Fault, runs: int, seed: int) -> Hunt:
             ]
             return Hunt(fault, _run(words, copy).returncode == 1, fault.found_by)
         words = ["--runs", str(runs), "--seed", str(seed), "--jobs", "1", "--until-found", "--json"]
+        words += ["--kind", fault.kind] if fault.kind else []
         done = _run([sys.executable, "-m", "tests.simulate", *words], copy)
         if not done.stdout.strip():
             return Hunt(fault, False, "broken off", seen=done.stderr[-300:])

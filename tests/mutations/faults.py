@@ -13,7 +13,15 @@ class Fault:
     new: str
     found_by: str = ""
 
+    @property
+    def kind(self) -> str:
+        """Of the lives that can meet it: load, money, or any."""
+        if self.file.startswith("pipelines/operations/"):
+            return "money"
+        return "load" if self.file.startswith(LOADING) or self.file in (OUTBOX, LEADS) else ""
 
+
+LOADING = ("pipelines/load/", "pipelines/changes/", "pipelines/contacts/", "sql/state/leads")
 OUTBOX, LEADS = "pipelines/state/outbox.py", "pipelines/state/leads.py"
 NEXT, AFTER, TASK = "pipelines/load/next_step.py", "pipelines/load/after_read.py", "pipelines/load/task.py"
 READBACK, DIFF, WISHES = (

@@ -63,14 +63,16 @@ class Tally:
         self.failed |= other.failed
 
 
-def played(first: int, lives: int, deadline: float | None = None) -> Tally:
+def played(first: int, lives: int, deadline: float | None = None, kind: str = "") -> Tally:
     """In a process of its own: so many lives, one after the other; none is begun once the time is up."""
     gc.disable()
     tally = Tally()
     for seed in range(first, first + lives):
         if deadline is not None and time.monotonic() >= deadline:
             break
-        tally.add(live(plan_of(seed)))
+        plan = plan_of(seed)
+        if kind in ("", plan.kind):
+            tally.add(live(plan))
     gc.collect()
     gc.freeze()  # what is left by now stays: it is not gone through again
     return tally
@@ -89,6 +91,7 @@ def main(words: Sequence[str] | None = None) -> int:
         seconds=asked.seconds,
         jobs=asked.jobs,
         until_found=asked.until_found,
+        kind=asked.kind,
     )
     took = time.monotonic() - started
     if asked.json:
@@ -99,7 +102,13 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def simulate(
-    runs: int, seed: int, *, seconds: float | None = None, jobs: int = 2, until_found: bool = False
+    runs: int,
+    seed: int,
+    *,
+    seconds: float | None = None,
+    jobs: int = 2,
+    until_found: bool = False,
+    kind: str = "",
 ) -> Tally:
     """Lives from the seed on, until there were so many runs, or the time is up. Tells now and then how far
     it is."""
@@ -113,7 +122,7 @@ def simulate(
         return total.runs < runs and (deadline is None or time.monotonic() < deadline)
 
     with ProcessPoolExecutor(jobs) as pool:
-        waiting = {pool.submit(played, next(chunks), CHUNK, deadline) for _ in range(jobs)}
+        waiting = {pool.submit(played, next(chunks), CHUNK, deadline, kind) for _ in range(jobs)}
         while waiting:
             done = next(as_completed(waiting))
             waiting.remove(done)
@@ -123,7 +132,7 @@ def simulate(
                 told_at = time.monotonic()
                 _tell(total, new)
             if goes_on():
-                waiting.add(pool.submit(played, next(chunks), CHUNK, deadline))
+                waiting.add(pool.submit(played, next(chunks), CHUNK, deadline, kind))
     return total
 
 
@@ -191,6 +200,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="Processes at a time.")
     parser.add_argument("--replay", type=int, metavar="K", help="Play life K of the seed and tell all of it.")
     parser.add_argument("--small", action="store_true", help="With --replay: the smallest plan that fails.")
+    parser.add_argument("--kind", choices=("", "load", "money"), default="", help="Lives of one kind alone.")
     parser.add_argument("--until-found", action="store_true", help="Ends with the first violation.")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(words)

@@ -21,4 +21,12 @@ FOUND = {
             Day(gap_s=3.0, before="rename"),
         ),
     ),
+    "a refund that was parked in Test mode can be resolved once the App is live": Plan(
+        seed=3,
+        kind="money",
+        leads=6,
+        test_mode=True,
+        options=(("transaction_extras", False),),
+        days=(Day(edits=False, weather=(("silence", 0.5),)), Day(edits=False, before="go live")),
+    ),
 }

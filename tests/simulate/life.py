@@ -26,7 +26,7 @@ from pipelines.state.file import copy_state
 from pipelines.state.store import Store
 from pipelines.verbs.identity import find, take_over
 from pipelines.verbs.run import RunResult, run_pipeline
-from tests.simulate import money, verbs
+from tests.simulate import money, tables, verbs
 from tests.simulate.hub import Hub
 from tests.simulate.machine import Host, Process
 from tests.simulate.network import Server, Weather
@@ -35,6 +35,10 @@ from tests.simulate.plan import Day, Plan
 
 SETTLE_S, TIMEOUT_S = 10, 30
 CALM_RUNS = 8
+OPEN_CALLS = (
+    "SELECT (SELECT count(*) FROM outbox WHERE state = 'sent')"
+    " + (SELECT count(*) FROM operations WHERE state = 'sent')"
+)
 PIPELINE = """\
 pipeline: {name}
 kartra:
@@ -364,6 +368,7 @@ class Life:
             settle=SETTLE_S,
             timeout=TIMEOUT_S,
         )
+        head += tables.section(of_money=self.bank is not None) if plan.pulling else ""
         if self.bank is not None:
             return head + self.bank.section
         more = ""
@@ -476,14 +481,7 @@ class Life:
 
     def _on_write(self, process: Process) -> None:
         """A write may only leave once its intent is committed."""
-        if (
-            self._watch is None
-        ):  # one for all writes of a run: SQLite reads the schema with the first question
-            self._watch = sqlite3.connect(self.folder / "state.db")
-        open_now = self._watch.execute(
-            "SELECT (SELECT count(*) FROM outbox WHERE state = 'sent')"
-            " + (SELECT count(*) FROM operations WHERE state = 'sent')"
-        ).fetchone()[0]
+        open_now = self._open_calls()
         if process.writing > open_now:
             self._violated(f"{process.writing} writes are under way, and {open_now} have an intent")
 
@@ -537,7 +535,7 @@ class Life:
             self._write()
         last: RunResult | None = None
         for place in range(CALM_RUNS):
-            before = len(self.server.sent)
+            before = self._work_done()
             process = self._begin(self.hosts[0], Day())
             self.hub.run(lambda process=process: process.is_gone)
             self._ended(process)
@@ -555,7 +553,7 @@ class Life:
             last = process.result
             touched = self._heal()
             self._pass(60.0)
-            if len(self.server.sent) == before and not touched:
+            if self._work_done() == before and not touched:
                 break
         else:
             self._violated(
@@ -572,6 +570,24 @@ class Life:
         )
         for sentence in found:
             self._violated(sentence)
+        if self.plan.pulling:
+            self.hub.met["tables are pulled and compared with the account"] += 1
+            for sentence in tables.problems(self.folder / "tables.db", self.account):
+                self._violated(sentence)
+
+    def _work_done(self) -> tuple[int, ...]:
+        """What stays as it is once nothing is owed: calls, or, of runs that pull each time, writes."""
+        if not self.plan.pulling:
+            return (len(self.server.sent),)
+        return self.server.writes, self._open_calls()
+
+    def _open_calls(self) -> int:
+        """Intents without an outcome, as a process that died now would leave them."""
+        if (
+            self._watch is None
+        ):  # one for all writes of a run: SQLite reads the schema with the first question
+            self._watch = sqlite3.connect(self.folder / "state.db")
+        return int(self._watch.execute(OPEN_CALLS).fetchone()[0])
 
     def _heal(self) -> bool:
         """A person says what became of what is parked, and changes a row that something in front refused.

@@ -96,6 +96,7 @@ class Server:
     injected: int = 0
     injected_throttles: int = 0
     refused: int = 0
+    writes: int = 0
     sent: list[tuple[float, str]] = field(default_factory=list)
     on_call: Callable[[ReceivedCall], None] = lambda _call: None
     on_write: Callable[[Process], None] = lambda _process: None
@@ -193,6 +194,7 @@ class SimEndpoint:
         waker, box = Waker(), []
         left_at = hub.seconds
         if is_write:
+            server.writes += 1
             server.on_write(process)
         server.sent.append((left_at, process.host.name))
 

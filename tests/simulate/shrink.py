@@ -43,7 +43,16 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         if leads < plan.leads:
             yield replace(plan, leads=leads, known_before=min(leads, plan.known_before))
     plain = Plan(plan.seed)
-    for name in ("known_before", "scoring", "booking", "test_mode", "ahead_s", "drift", "server_ahead_s"):
+    for name in (
+        "known_before",
+        "scoring",
+        "booking",
+        "test_mode",
+        "pulling",
+        "ahead_s",
+        "drift",
+        "server_ahead_s",
+    ):
         if getattr(plan, name) != getattr(plain, name):
             yield replace(plan, **{name: getattr(plain, name)})
     if plan.options:

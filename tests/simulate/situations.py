@@ -52,6 +52,7 @@ SITUATIONS = (
     "a plan is saved",
     "a saved plan is applied once more",
     "a run is taken back",
+    "tables are pulled and compared with the account",
 )
 
 
