@@ -356,11 +356,8 @@ def test_every_operation_lands_exactly_once_whatever_answers_are_lost(scenes: Sc
     assert {one["key"] for one in seen.parked} <= {"book"}
 
 
-@SCENES.add
-def unproven(project: Project, sandbox: Sandbox) -> tuple[Result, Any, Any, Result, list[tuple[str, str]]]:
-    """While an answer is lost, somebody refunds another amount of the same transaction."""
-    lead, sale = buyer(sandbox)
-    write(project, [refund("1", sale, "10.00"), refund("2", sale, "15.00")])
+def unproven_refund(project: Project, sandbox: Sandbox, lead: SandboxLead, sale: Transaction) -> Result:
+    """A run whose refund gets no answer while somebody refunds another amount of the same transaction."""
     sandbox.set_faults(Faults(cut_before=1.0, commands=frozenset({"refund_transaction"})))
     process = project.start("run", "p.yaml", "--yes", "--json")
     wait_until(lambda: any(call.fault for call in sandbox.calls), "the call without an answer")
@@ -369,7 +366,40 @@ def unproven(project: Project, sandbox: Sandbox) -> tuple[Result, Any, Any, Resu
         sandbox.account.add_transaction(by_hand)
     sandbox.set_faults(Faults())
     stdout, stderr = process.communicate(timeout=60)
-    first = Result(process.returncode, stdout, stderr)
+    return Result(process.returncode, stdout, stderr)
+
+
+@SCENES.add
+def parked_in_test_mode(project: Project, sandbox: Sandbox) -> tuple[Any, Result, Any, list[tuple[str, str]]]:
+    """A refund is parked in Test mode, and the App goes live before a person has said what became of it."""
+    file = project.folder / "p.yaml"
+    lead, sale = buyer(sandbox)
+    sandbox.set_options(mode="test")
+    write(project, [refund("1", sale, "10.00")])
+    live = file.read_text(encoding="utf-8")
+    file.write_text(live.replace("  settle_s", "  mode: test\n  settle_s"), encoding="utf-8")
+    unproven_refund(project, sandbox, lead, sale)
+    sandbox.set_options(mode="live")
+    file.write_text(live, encoding="utf-8")
+    held = project.run("--yes").json["leads"]
+    resolved = project.command("resolve", "p.yaml", "1", "--not-landed")
+    return held, resolved, project.run("--yes").json["leads"], refunds(sandbox)
+
+
+def test_what_was_parked_in_test_mode_can_be_resolved_once_the_app_is_live(scenes: Scenes) -> None:
+    held, resolved, after, made = scenes["parked_in_test_mode"]
+    assert held["parked"] == 1
+    assert resolved.code == 0
+    assert after["edited"] == 1
+    assert sorted(amount for _, amount in made) == ["10.00", "3.00"]
+
+
+@SCENES.add
+def unproven(project: Project, sandbox: Sandbox) -> tuple[Result, Any, Any, Result, list[tuple[str, str]]]:
+    """While an answer is lost, somebody refunds another amount of the same transaction."""
+    lead, sale = buyer(sandbox)
+    write(project, [refund("1", sale, "10.00"), refund("2", sale, "15.00")])
+    first = unproven_refund(project, sandbox, lead, sale)
     found = results(project)
     parked = project.command("parked", "p.yaml")
     assert project.command("resolve", "p.yaml", "1", "--not-landed").code == 0
