@@ -225,14 +225,14 @@ class OperationStore:
         return [ParkedOperation(**row) for row in self._queries.parked(pipeline=pipeline)]
 
     def left_elsewhere(self, key: str) -> Recorded | None:
-        """What another mode or account of this pipeline has left open or parked under a key: it holds the
-        operation back here, too."""
+        """What Test mode or another account of this pipeline has left open or parked under a key: it holds
+        the operation back here, too."""
         rows = self._queries.left_elsewhere(scope_id=self._scope.scope_id, key=key)
         return next((_recorded(row) for row in rows), None)
 
     def resolve(self, key: str, *, landed: bool) -> bool:
-        """Take a person's word, in whichever mode or account of the pipeline it was done. Not landed: the
-        next run sends it. False where there is nothing to say."""
+        """Take a person's word, also of what Test mode or another account of the pipeline has left. Not
+        landed: the next run sends it. False where there is nothing to say."""
         with self._database.transaction():
             if landed:
                 return bool(

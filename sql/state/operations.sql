@@ -68,13 +68,14 @@ WHERE pipeline = :pipeline AND outcome IN ('parked', 'refused')
 ORDER BY settled_at, key;
 
 -- name: left_elsewhere(scope_id, key)
--- What is open or parked under a key in another mode or account of this pipeline: no run looks at it there.
+-- What is open or parked under a key in Test mode or another account of this pipeline: no run looks at it
+-- there. A word said in Test mode does not reach what was done in Live.
 SELECT key, digest, run_id, do, target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
        refund_id
 FROM operations
 WHERE key = :key AND scope_id <> :scope_id AND (outcome IS NULL OR outcome = 'parked')
   AND scope_id IN (SELECT others.scope_id FROM scopes AS own JOIN scopes AS others USING (pipeline)
-                   WHERE own.scope_id = :scope_id);
+                   WHERE own.scope_id = :scope_id AND others.mode IN (own.mode, 'test'));
 
 -- name: resolve(now, scope_id, key)!
 -- A person's word that an operation was carried out that is parked, or open where no run looks at it any more.
@@ -83,7 +84,7 @@ WHERE key = :key AND (
     (scope_id = :scope_id AND outcome = 'parked')
     OR (scope_id <> :scope_id AND (outcome IS NULL OR outcome = 'parked')
         AND scope_id IN (SELECT others.scope_id FROM scopes AS own JOIN scopes AS others USING (pipeline)
-                         WHERE own.scope_id = :scope_id))
+                         WHERE own.scope_id = :scope_id AND others.mode IN (own.mode, 'test')))
 );
 
 -- name: release(scope_id, key)!
@@ -93,7 +94,7 @@ WHERE key = :key AND (
     (scope_id = :scope_id AND outcome IN ('parked', 'refused'))
     OR (scope_id <> :scope_id AND (outcome IS NULL OR outcome = 'parked')
         AND scope_id IN (SELECT others.scope_id FROM scopes AS own JOIN scopes AS others USING (pipeline)
-                         WHERE own.scope_id = :scope_id))
+                         WHERE own.scope_id = :scope_id AND others.mode IN (own.mode, 'test')))
 );
 
 -- name: counts(pipeline)
