@@ -17,6 +17,7 @@ from pipelines.config.custom_fields import NewField
 from pipelines.contacts.lead import UNREADABLE, CustomValue, UnreadableTextError, Unwanted
 from pipelines.contacts.wishes import WISH, Cause, wish_of
 from pipelines.words.nearest import nearest
+from pipelines.words.numbers import counted
 
 MISSING_SHOWN = 30
 NOTHING: frozenset[Unwanted] = frozenset()
@@ -182,7 +183,7 @@ def unlisted_note(kinds: Collection[str]) -> str | None:
 def missing_message(missing: Counter[Missing], *more: str) -> Lines:
     """A message with one line for each missing name, and `more`."""
     shown = sorted(missing)[:MISSING_SHOWN]
-    lines = [f"  {thing} ({missing[thing]:,} leads)" for thing in shown]
+    lines = [f"  {thing} ({counted(missing[thing], 'lead')})" for thing in shown]
     if len(missing) > len(shown):
         lines.append(f"  and {len(missing) - len(shown):,} more")
     return Lines(["not in the Kartra account:", *lines, *more])

@@ -20,6 +20,7 @@ from pipelines.state.adoption import Standing
 from pipelines.verbs.adopt import Adoption, adopt_source, undo_adoption
 from pipelines.verbs.identity import Choices
 from pipelines.verbs.verify_adoption import Verified, message_of
+from pipelines.words.numbers import counted
 
 SHOWN = 10
 """Leads that differ, on screen."""
@@ -123,7 +124,7 @@ def _undo(config: PipelineConfig, *, as_json: bool) -> int:
     if as_json:
         print_json({"undone": count})
     else:
-        click.echo(f"{count:,} leads are no longer adopted: the next run sends them")
+        print_lines([f"{counted(count, 'lead')} no longer adopted: sent by the next run"])
     return DONE
 
 
@@ -202,7 +203,7 @@ def _adoption_lines(adoption: Adoption, file: Path, *, show: bool) -> Iterator[s
 
 
 def _verified_lines(verified: Verified, file: Path, *, show: bool) -> Iterator[str]:
-    yield f"  looked at {verified.asked:,} leads in Kartra: {verified.same:,} just so"
+    yield f"  looked at {counted(verified.asked, 'lead')} in Kartra: {verified.same:,} just so"
     for count, words in (
         (len(verified.differing), "differ"),
         (verified.unknown, "unknown to Kartra: no longer adopted, the next run sends them"),

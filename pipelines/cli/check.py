@@ -14,6 +14,7 @@ from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.contacts.held_back import blocked_json, held_back_lines, unclear_json, unclear_lines
 from pipelines.verbs.check import Checked, check_files
+from pipelines.words.numbers import counted
 
 
 @click.command(epilog="Example:  kartra-sync check newsletter.yaml")
@@ -40,7 +41,7 @@ def _lines(checked: Checked) -> Iterator[str]:
     if checked.problem is not None:
         yield from _problems(checked)
     else:
-        yield f"{checked.file}: {'ok' if checked.ok else 'not ok'}, {checked.records:,} records"
+        yield f"{checked.file}: {'ok' if checked.ok else 'not ok'}, {counted(checked.records, 'record')}"
     for note in checked.notes:
         yield f"  {note}"
     for reason, count in checked.invalid.most_common():
@@ -51,11 +52,11 @@ def _lines(checked: Checked) -> Iterator[str]:
     for line in unclear_lines(checked.unclear):
         yield f"  {line}"
         yield "  a first load stops until that is told"
-    if checked.missing:
-        yield missing_message(checked.missing)
     if checked.defaults and checked.problem is None:
         taken = ", ".join(f"{key.removeprefix('load.')}: {value}" for key, value in checked.defaults.items())
         yield f"  left out of the file, so the default: {taken}"
+    if checked.missing:
+        yield missing_message(checked.missing)
 
 
 def _json(checked: Checked) -> dict[str, Any]:

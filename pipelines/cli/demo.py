@@ -2,22 +2,23 @@
 
 import csv
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from connectors.errors import SyncError
 from connectors.kartra.sandbox import Sandbox
 from pipelines.cli.exits import DONE, FAILED
 from pipelines.cli.options import common
 from pipelines.cli.output import print_json
-from pipelines.cli.screens import plan_lines, report_table, run_lines
+from pipelines.cli.screens import plan_lines, run_lines
+from pipelines.cli.terminal import columns_of, wrapped
 from pipelines.config.file import read_pipeline
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.shipped import ROOT
@@ -25,8 +26,11 @@ from pipelines.tables.reports import ReportRows, read_report
 from pipelines.tables.warehouse import open_warehouse
 from pipelines.verbs.plan import plan_pipeline
 from pipelines.verbs.run import RunResult, run_pipeline
+from pipelines.words.numbers import counted
 
 LATENCY_S = 0.12
+WIDTH = 80
+"""Columns of what is said where there is no terminal to ask."""
 CHANGED_CITIES = 5
 
 
@@ -47,7 +51,7 @@ def demo(*, as_json: bool) -> int:
     say("Summary")
     for promise, kept in checks.items():
         say(f"  {'ok' if kept else 'NOT KEPT'}  {promise}")
-    say("\nNext: kartra-sync --help, and the examples in configs/.")
+    say("\nNext, with contacts of your own: kartra-sync init contacts.csv")
     if as_json:
         print_json(played.to_json())
     return DONE if all(checks.values()) else FAILED
@@ -108,7 +112,7 @@ def _play(folder: Path, sandbox: Sandbox, say: Say) -> Played:
         "KARTRA_API_PASSWORD": sandbox.credentials.api_password,
     }
     config = read_pipeline(folder / "demo.yaml", environ)
-    say("A CSV of contacts, some of them ugly, and an emulated Kartra account on this machine.\n")
+    say("A CSV of contacts, some of them ugly, and an emulated Kartra account here.\n")
     planned = plan_pipeline(config)
     _say_all(
         say,
@@ -123,7 +127,7 @@ def _play(folder: Path, sandbox: Sandbox, say: Say) -> Played:
     pulled = _run(say, "5. kartra-sync run tables.yaml: what the account has comes back", tables)
     with open_warehouse(tables.needs_pull().into) as opened:
         report = read_report(opened, "revenue_by_product")
-    _say_all(say, "6. kartra-sync report tables.yaml revenue-by-product", _drawn(report))
+    _say_all(say, "6. kartra-sync report tables.yaml revenue-by-product", _short(report))
     return Played(
         planned.calls,
         first,
@@ -148,15 +152,16 @@ def _run(say: Say, title: str, config: PipelineConfig) -> RunResult:
 def _say_all(say: Say, title: str, lines: Iterable[str]) -> None:
     say(title)
     for line in lines:
-        say(f"   {line}")
+        for part in wrapped(f"   {line}", columns_of(sys.stdout) or WIDTH):
+            say(part)
     say("")
 
 
-def _drawn(report: ReportRows) -> list[str]:
-    console = Console(width=100)
-    with console.capture() as captured:
-        console.print(report_table(report))
-    return captured.get().splitlines()
+def _short(report: ReportRows) -> Iterator[str]:
+    """The products and what is left of their sales."""
+    rows = [dict(zip(report.columns, row, strict=True)) for row in report.rows]
+    for row in rows:
+        yield f"  {row['product_name']:<12}{row['net']:>10} from {counted(int(row['sales'] or 0), 'sale')}"
 
 
 def _move(contacts: Path) -> None:

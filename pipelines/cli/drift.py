@@ -10,12 +10,13 @@ from connectors.privacy import mask_address
 from pipelines.cli.exits import DONE, FAILED
 from pipelines.cli.files import read_file
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json, tell
+from pipelines.cli.output import print_json, print_lines, tell
 from pipelines.cli.progress import progress_bar
 from pipelines.cli.screens import drift_table, print_table
 from pipelines.cli.signals import Stop
 from pipelines.config.scalars import period
 from pipelines.verbs.drift import DriftFound, check_drift
+from pipelines.words.numbers import counted
 
 _COMES = {
     "": "nothing",
@@ -102,10 +103,11 @@ def _print(found: DriftFound, lines: list[dict[str, Any]]) -> None:
     if lines:
         rows = [{**line, "comes": _COMES[line["decision"]]} for line in lines]
         print_table(drift_table(rows))
-    click.echo(f"{found.leads:,} leads looked at, {len(found.drifted):,} are not as Kartra acknowledged them")
+    looked_at = counted(found.leads, "lead")
+    print_lines([f"{looked_at} looked at, {len(found.drifted):,} are not as Kartra acknowledged them"])
     if found.fresh:
-        click.echo(f"  {found.fresh:,} were left alone: looked at lately (--within), or changed just now")
+        print_lines([f"  {found.fresh:,} were left alone: looked at lately (--within), or changed just now"])
     if found.failed:
         tell(f"  {found.failed:,} gave no usable answer: look again later")
     if found.is_cut:
-        click.echo("  more wait for the next look (--max-calls)")
+        print_lines(["  more wait for the next look (--max-calls)"])

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from connectors.kartra.error_types import ERROR_TYPES, TOO_MANY_REQUESTS, ErrorType, error_type
 from pipelines.cli.options import common
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.screens import print_table
 
 SUCCESSES = range(101, 116)
@@ -30,7 +30,7 @@ def errors(type: str | None, *, as_json: bool) -> None:  # noqa: A002 - Kartra's
     every = (*ERROR_TYPES.values(), TOO_MANY_REQUESTS)
     if type is not None:
         entry = _entry(type)
-        print_json(_json(entry)) if as_json else click.echo("\n".join(_lines(entry)))
+        print_json(_json(entry)) if as_json else print_lines(_lines(entry))
     elif as_json:
         print_json({"errors": [_json(entry) for entry in every]})
     else:

@@ -10,7 +10,7 @@ from connectors.kartra.transport import KARTRA_URL
 from connectors.own_files import write_text
 from pipelines.cli.inspect import QUERY, SHEET
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.rehearsal import sandbox_here
 from pipelines.config.used_files import refuse_used
 from pipelines.drafts.draft import Choices, draft_pipeline
@@ -82,10 +82,10 @@ def init(
             }
         )
         return
-    click.echo(f"{file}: " + (f"an export of {platform}" if platform else "not a known export"))
-    click.echo(f"  {len(draft.fields)} columns mapped, {len(draft.custom)} proposed as custom fields")
+    print_lines([f"{file}: " + (f"an export of {platform}" if platform else "not a known export")])
+    print_lines([f"  {len(draft.fields)} columns mapped, {len(draft.custom)} proposed as custom fields"])
     for column, reason in draft.left_out.items():
-        click.echo(f"  left out: {column}: {reason}")
+        print_lines([f"  left out: {column}: {reason}"])
     if sandbox is not None:
-        click.echo(f"  for the sandbox that serves here: {sandbox}")
-    click.echo(f"next: kartra-sync check {file.name} and kartra-sync plan {file.name}")
+        print_lines([f"  for the sandbox that serves here: {sandbox}"])
+    print_lines([f"next: kartra-sync check {file.name} and kartra-sync plan {file.name}"])

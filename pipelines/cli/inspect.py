@@ -14,6 +14,7 @@ from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.screens import print_table
 from pipelines.drafts.inspection import PROBLEMS, Profile, address_problems, profile_of
 from pipelines.drafts.named_source import NamedFile, NamedSource, named_source
+from pipelines.words.numbers import counted
 
 QUERY = click.option(
     "--query",
@@ -53,7 +54,7 @@ def inspect(source: str, *, query: str | None, sheet: str | None, show: bool, as
         except SyncError as error:  # a readme beside the contacts is no reason not to show them
             printed.append({"file": _name(file), "error": str(error)})
             if not as_json:
-                click.echo(f"{_name(file)}: {error}")
+                print_lines([f"{_name(file)}: {error}"])
             continue
         printed.append({"file": _name(file), **_json(profile, invalid)})
         if not as_json:
@@ -109,7 +110,7 @@ def _json(profile: Profile, invalid: list[tuple[int, str]]) -> dict[str, Any]:
 
 
 def _print(name: str, profile: Profile, invalid: list[tuple[int, str]]) -> None:
-    click.echo(f"{name}: {profile.rows:,} rows; {'; '.join(profile.notes)}")
+    print_lines([f"{name}: {counted(profile.rows, 'row')}; {'; '.join(profile.notes)}"])
     print_table(_table(profile))
     print_lines(_lines(profile, invalid))
 
@@ -139,4 +140,4 @@ def _lines(profile: Profile, invalid: list[tuple[int, str]]) -> Iterator[str]:
     for row, reason in problems:
         yield f"  row {row}: {reason}"
     if (more := profile.bad + len(invalid) - len(problems)) > 0:
-        yield f"  and {more:,} bad rows more"
+        yield f"  and {counted(more, 'more bad row')}"

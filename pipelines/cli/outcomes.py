@@ -14,6 +14,7 @@ from pipelines.cli.options import EXACT, FILE, REPLACE, common
 from pipelines.cli.output import print_json, print_json_rows, tell
 from pipelines.cli.screens import print_table
 from pipelines.verbs.outcomes import Outcome, outcomes_of, write_outcomes
+from pipelines.words.numbers import counted
 from pipelines.words.outcomes import OUTCOMES, in_words
 
 ROWS_OF_A_TABLE = 1_000
@@ -58,7 +59,7 @@ def outcomes(
         if as_json:
             print_json({"written": count, "file": csv_file})
         else:
-            tell(f"{count:,} outcomes written")
+            tell(f"{counted(count, 'outcome')} written")
         return
     masked = (_masked(one, show=show) for one in found)
     if as_json:

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 import click
 
 from connectors.errors import lines_of
-from connectors.unseen import defused, one_message
+from connectors.unseen import defused
 from pipelines.batches import batches
 from pipelines.cli.log import is_json
-from pipelines.cli.streams import drawn
+from pipelines.cli.streams import drawn, drawn_on_stderr
+from pipelines.cli.terminal import has_colours, shown
 
 log = logging.getLogger("kartra_sync")
 
@@ -21,9 +22,9 @@ LINES_AT_ONCE = 200
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        for part in lines_of(line):
-            click.echo(part)
+    """Each as it is made: on a terminal wrapped and with colour."""
+    for text in shown((part for line in lines for part in lines_of(line)), sys.stdout):
+        drawn(text)
 
 
 def print_error(name: str, error: object) -> None:
@@ -32,8 +33,8 @@ def print_error(name: str, error: object) -> None:
         log.error("%s: %s", name, error)
         return
     first, *others = lines_of(error)
-    for line in (f"{name}: {first}", *others):
-        click.echo(line, err=True, color=True)  # click would take a part out, the stream writes it by number
+    for line in shown((f"{name}: {first}", *others), sys.stderr):
+        drawn_on_stderr(line)
 
 
 def tell(line: str) -> None:
@@ -41,7 +42,8 @@ def tell(line: str) -> None:
     if is_json():
         log.warning("%s", line)
     else:
-        click.echo(line, err=True)
+        for part in shown([line], sys.stderr):
+            drawn_on_stderr(part)
 
 
 def print_json(value: object) -> None:
@@ -66,12 +68,12 @@ def _json(value: object) -> str:
 
 def print_pages(lines: Iterable[str]) -> None:
     """Print through a pager on a terminal; lines are made only as far as somebody reads."""
-    if not sys.stdout.isatty():
+    if not (sys.stdout.isatty() and sys.stdin.isatty()):
         for block in batches(lines, LINES_AT_ONCE):
-            drawn("".join(f"{one_message(line)}\n" for line in block))
+            drawn("".join(shown(block, sys.stdout)))
         return
     os.environ.setdefault("LESS", "FRX")  # what fits a screen needs no pager, and stays on it
-    click.echo_via_pager(f"{one_message(line)}\n" for line in lines)
+    click.echo_via_pager(shown(lines, sys.stdout), color=has_colours(sys.stdout))
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,7 @@ import click
 
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.screens import parked_operations_table, parked_table, print_table
 from pipelines.operations.journal import ParkedOperation
 from pipelines.state.refusals import ParkedLead
@@ -26,7 +26,7 @@ def parked(file: Path, *, show: bool, as_json: bool) -> None:
         print_json(asdict(found))
         return
     for held in found.held_back:
-        click.echo(f"held back since {held.since[:19]}: {held.what} ({held.type}: {held.reason})")
+        print_lines([f"held back since {held.since[:19]}: {held.what} ({held.type}: {held.reason})"])
     if found.operations:
         print_table(parked_operations_table(found.operations))
         _print_next(found.operations, "it", file)
@@ -34,10 +34,10 @@ def parked(file: Path, *, show: bool, as_json: bool) -> None:
         print_table(parked_table(found.leads))
         _print_next(found.leads, "the lead", file)
     if not (found.operations or found.leads or found.held_back):
-        click.echo("nothing")
+        print_lines(["nothing"])
 
 
 def _print_next(parked: Iterable[ParkedLead | ParkedOperation], what: str, file: Path) -> None:
     if any(one.kind == "unproven" for one in parked):
         resolve = f"kartra-sync resolve {quoted(file)} KEY --landed or --not-landed"
-        click.echo(f"Not proven: look {what} up in Kartra, then {resolve}")
+        print_lines([f"Not proven: look {what} up in Kartra, then {resolve}"])

@@ -1,5 +1,6 @@
 """How far a verb has come: a bar on a terminal, a line a minute in the log where there is none."""
 
+import io
 import logging
 import sys
 import threading
@@ -12,7 +13,8 @@ import rich.progress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from pipelines.cli.log import PROGRESS
+from connectors.unseen import one_message
+from pipelines.cli.log import PROGRESS, ROOT
 from pipelines.cli.streams import for_drawing
 from pipelines.run_context import current_run
 from pipelines.summary import Progress
@@ -42,7 +44,7 @@ class Bar:
     def __call__(self, progress: Progress) -> None:
         elapsed_s = self._drawn.tasks[0].elapsed or 0.0
         rate = f"{progress.calls / elapsed_s:.1f}" if elapsed_s else "0.0"
-        self._drawn.update(self._task, completed=progress.settled, total=progress.total, rate=rate)
+        self._drawn.update(self._task, completed=progress.settled, total=progress.total or None, rate=rate)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -108,12 +110,37 @@ def progress_bar(every_s: float = EVERY_S) -> Iterator[Shown]:
         return
     bar = rich.progress.Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=None),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]} calls/s"),
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        expand=True,
     )
-    with bar:
+    with bar, _log_above(console):
         yield Bar(bar)
+
+
+class _Above(io.TextIOBase):
+    """Lines of the log go above the bar, each as a whole: written into its line they would tear it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def write(self, text: str, /) -> int:
+        if line := text.rstrip("\n"):
+            self._console.print(one_message(line), markup=False, highlight=False, emoji=False)
+        return len(text)
+
+
+@contextmanager
+def _log_above(console: Console) -> Iterator[None]:
+    handlers = [one for one in logging.getLogger(ROOT).handlers if isinstance(one, logging.StreamHandler)]
+    before = [handler.setStream(_Above(console)) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in zip(handlers, before, strict=True):
+            if stream is not None:
+                handler.setStream(stream)

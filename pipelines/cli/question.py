@@ -9,11 +9,12 @@ import click
 
 from connectors.privacy import mask_text
 from pipelines.cli.files import quoted
-from pipelines.cli.output import printable
+from pipelines.cli.output import printable, tell
 from pipelines.cli.screens import duration
 from pipelines.cli.signals import Stop
 from pipelines.load.cautions import not_taken_back
 from pipelines.verbs.work import Question
+from pipelines.words.numbers import counted
 
 NAMES_SHOWN = 3
 Pause = Callable[[], AbstractContextManager[None]]
@@ -27,7 +28,7 @@ def asker(stop: Stop, paused: Pause) -> Callable[[Question], bool] | None:
     def ask(question: Question) -> bool:
         with paused(), stop.interruptible():
             for line in question_lines(question, datetime.now().astimezone()):
-                click.echo(line, err=True)
+                tell(line)
             try:
                 return click.confirm("Send this?", err=True)
             except click.Abort:  # the end of the input, or Ctrl-C
@@ -50,7 +51,7 @@ def question_lines(question: Question, now: datetime) -> Iterator[str]:
     ]
     end = now + timedelta(seconds=question.seconds)
     at = f"{end:%H:%M}" if end.date() == now.date() else f"{end:%Y-%m-%d %H:%M}"
-    took = f"{plan.calls:,} calls, {duration(question.seconds)}, until about {at}"
+    took = f"{counted(plan.calls, 'call')}, {duration(question.seconds)}, until about {at}"
     yield f"  leads  {', '.join(counts)}; {took}"
     named = [
         f"{printable(mask_text(what))} to {count:,}"

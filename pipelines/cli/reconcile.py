@@ -13,6 +13,7 @@ from pipelines.cli.options import FILE, REPLACE, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.tables.reconcile.findings import Kind, Scratch
 from pipelines.tables.reconcile.reconcile import Reconciliation, reconciled, write_findings
+from pipelines.words.numbers import counted
 
 SHOWN = 10
 """Lines of a list on screen."""
@@ -87,8 +88,8 @@ def _json(outcome: Reconciliation) -> dict[str, Any]:
 def _lines(outcome: Reconciliation) -> Iterator[str]:
     scratch, rows = outcome.scratch, outcome.rows
     yield (
-        f"{outcome.file}: {rows['read']:,} rows read, {rows['new']:,} new, {rows['merged']:,} merged,"
-        f" {rows['known']:,} already known, {rows['bad']:,} bad"
+        f"{outcome.file}: {counted(rows['read'], 'row')} read, {rows['new']:,} new,"
+        f" {rows['merged']:,} merged, {rows['known']:,} already known, {rows['bad']:,} bad"
     )
     if outcome.begin and outcome.end:
         yield f"  from {outcome.begin:%Y-%m-%d %H:%M} to {outcome.end:%Y-%m-%d %H:%M} UTC, {outcome.currency}"

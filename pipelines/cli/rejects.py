@@ -16,6 +16,7 @@ from pipelines.cli.output import print_json, print_json_rows, tell
 from pipelines.cli.screens import print_table, rejects_table
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.verbs.rejects import Reject, RejectedRecord, rejects_of, write_rejects
+from pipelines.words.numbers import counted
 
 ROWS_OF_A_TABLE = 1_000
 """A longer list is printed as several tables, whose columns are not as wide all the way."""
@@ -99,7 +100,7 @@ def _write(
     if as_json:
         print_json({"written": count, "file": csv_file})
     else:
-        tell(f"{count:,} records written")
+        tell(f"{counted(count, 'record')} written")
 
 
 def _print(rows: Iterable[Reject]) -> None:

@@ -7,7 +7,7 @@ import click
 from connectors.kartra.clock import zone_of
 from pipelines.cli.files import quoted, read_file, target_of
 from pipelines.cli.options import EXACT, FILE, REPLACE, common
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, tell
 from pipelines.cli.screens import print_table, report_table
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.private_file import open_private
@@ -66,6 +66,8 @@ def report(
         print_json({"report": found.name, "columns": found.columns, "rows": found.rows})
     elif csv_file is None:
         print_table(report_table(found))
+        if not found.rows:
+            tell(f"nothing to report yet: kartra-sync run {file} pulls what there is")
 
 
 def _write_page(

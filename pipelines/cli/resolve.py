@@ -6,7 +6,7 @@ import click
 
 from pipelines.cli.files import read_file
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, print_lines
 from pipelines.verbs.resolve import resolve_key
 
 
@@ -29,6 +29,6 @@ def resolve(file: Path, key: str, *, answer: str | None, only: tuple[str, ...], 
     if as_json:
         print_json(resolved.to_json())
     elif landed:
-        click.echo(f"noted as done: {', '.join(resolved.effects)}")
+        print_lines([f"noted as done: {', '.join(resolved.effects)}"])
     else:
-        click.echo("the next run sends it again")
+        print_lines(["the next run sends it again"])

@@ -8,15 +8,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from connectors.privacy import mask_text
 from connectors.unseen import defused
+from pipelines.cli.output import print_lines
 from pipelines.cli.streams import drawn
+from pipelines.cli.terminal import columns_of, has_colours
 from pipelines.contacts.held_back import held_back_lines
 from pipelines.summary import OperationsSummary, Summary
+from pipelines.words.numbers import counted
 from pipelines.words.outcomes import in_words
 
 if TYPE_CHECKING:  # pandas comes with them, and the tables of `runs` need none
@@ -59,7 +63,8 @@ _LEADS = {
 def run_lines(result: RunResult) -> Iterator[str]:
     """The summary a run ends with."""
     summary = result.summary
-    yield f"{result.pipeline}: {result.status} in {summary.seconds:.1f} s (run {result.run_id})"
+    status = "done, but not for every row," if result.status == "partial" else result.status
+    yield f"{result.pipeline}: {status} in {summary.seconds:.1f} s (run {result.run_id})"
     yield from account_lines(summary.account)
     if result.has_loaded:
         yield from _counted(summary)
@@ -67,7 +72,8 @@ def run_lines(result: RunResult) -> Iterator[str]:
         yield from _operated(summary.operations, summary, rows=not result.has_loaded)
     label = "pulled"
     for table, count in summary.counts.pulled.items():
-        yield f"  {label:<7}{count:>8,} {table.replace('_', ' ')}"
+        what = table.replace("_", " ")
+        yield f"  {label:<7}{count:>8,} {what.removesuffix('s') if count == 1 else what}"
         label = ""
     calls = f"  {'calls':<7}{summary.counts.sent:>8,} sent"
     if summary.counts.sent >= RATE_SHOWN_FROM and summary.seconds:
@@ -80,7 +86,7 @@ def run_lines(result: RunResult) -> Iterator[str]:
         calls += f", {count:,} {name}" if count else ""
     yield calls
     if summary.counts.not_removed:
-        yield f"  {summary.counts.not_removed:,} leads that are gone from the source could not be removed"
+        yield f"  {counted(summary.counts.not_removed, 'lead')} gone from the source could not be removed"
     for note in summary.notes:
         yield f"  note: {note}"
 
@@ -120,7 +126,8 @@ def plan_lines(
     for name, count in sorted(result.plan.actions.items()):
         yield f"  {count:>15,} × {name}"
     for number, (what, count) in enumerate(result.plan.triggered.most_common(TRIGGERS_SHOWN)):
-        yield f"  {'gives' if number == 0 else '':<7}{count:>8,} leads {mask_text(what)}"
+        label, leads = "gives" if number == 0 else "", "lead" if count == 1 else "leads"
+        yield f"  {label:<7}{count:>8,} {leads} {mask_text(what)}"
     if new := result.plan.new_fields:
         yield f"  {'creates':<7}{len(new):>8,} custom fields: {', '.join(map(str, new))}"
     if result.pull is not None:
@@ -128,6 +135,8 @@ def plan_lines(
     yield f"  {'calls':<7}{result.calls:>8,} estimated, {duration(result.seconds)} at the set rate"
     if result.calls:
         yield f"  {'':<14}{ends_words(result, now)}"
+        if result.plan.created:
+            yield f"  {'':<14}and two more for each new lead that Kartra has already"
     for caution in cautions:
         yield f"  know:  {caution.message}"
     for note in result.summary.notes:
@@ -135,13 +144,51 @@ def plan_lines(
 
 
 def print_table(table: Table) -> None:
-    """Cells are other people's text: no markup, and nothing that leaves its place."""
+    """On a terminal that is too narrow, a card for each row instead: no cell is cut.
+
+    Cells are other people's text: no markup, and nothing that leaves its place.
+    """
+    width = columns_of(sys.stdout)
+    if width is not None and not _is_read_easily(table, width):
+        print_lines(_cards(table))
+        return
     console = _Screen(
-        width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE, markup=False, emoji=False, highlight=False
+        width=_UNBOUNDED,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        color_system="auto" if has_colours(sys.stdout) else None,
     )
+    # A file has room for the longest word.
+    console.width = width or max(WIDTH_OF_A_FILE, console.measure(table).minimum)
     with console.capture() as captured:  # rich itself would end the process where nobody reads on
         console.print(table)
     drawn(captured.get())
+
+
+_UNBOUNDED = 100_000
+FEWEST_OF_WORDS = 30
+"""Columns that running words need to be read."""
+
+
+def _is_read_easily(table: Table, width: int) -> bool:
+    """Whether it fits as it is, or with its widest column wrapped, and that not into a strip."""
+    widths = [max(cell_len(str(cell)) for cell in (one.header, *one.cells)) for one in table.columns]
+    *others, widest = sorted(widths) or [0]
+    room = width - sum(others) - 3 * len(widths) - 1  # what the lines between take
+    return room >= min(widest, FEWEST_OF_WORDS)
+
+
+def _cards(table: Table) -> Iterator[str]:
+    """The first cell as the head of a card, the others with their names below it; blank ones are left out."""
+    names = [str(column.header) for column in table.columns]
+    label = max(map(len, names[1:]), default=0)
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        head, *values = (" ".join(str(cell).splitlines()) for cell in row)
+        yield f"{names[0]} {head}" if head.isdigit() or not head else head
+        yield from (
+            f"  {name:<{label}}  {value}" for name, value in zip(names[1:], values, strict=True) if value
+        )
 
 
 class _Screen(Console):

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pipelines.cli.exits import SIGNALLED
 from pipelines.cli.log import is_json
 
-_STOPPING = b"stopping: calls in flight are settled first; once more stops at once\n"
+_STOPPING = b"stopping: calls in flight are settled first\nonce more stops at once\n"
+_BAR_AWAY = b"\r\x1b[2K"
+"""Takes the line away that a bar is drawn in; it is drawn again below."""
 _STOPPING_JSON = b'{"level": "warning", "message": "stopping: calls in flight are settled first"}\n'
 
 
@@ -51,7 +53,8 @@ class Stop:
         self.number = number
         self._event.set()
         # Not by print: a signal may come in the midst of one, and the stream is not to be entered twice.
-        os.write(2, _STOPPING_JSON if is_json() else _STOPPING)
+        text = _STOPPING_JSON if is_json() else _STOPPING
+        os.write(2, _BAR_AWAY + text if os.isatty(2) and not is_json() else text)
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from connectors.privacy import mask_address
 from pipelines.cli.exits import DONE, FAILED
 from pipelines.cli.files import read_one
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, print_lines
 from pipelines.verbs.forget import forget as forget_person
 from pipelines.verbs.identity import take_over as take_over_known
 from pipelines.verbs.state import back_up, move
 from pipelines.verbs.state import verify as verify_state
+from pipelines.words.numbers import counted
 
 
 @click.group(epilog="Example:  kartra-sync state backup newsletter.yaml")
@@ -37,7 +38,7 @@ def backup(file: Path | None, *, target: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({"state": str(config.state), "backup": str(copy), "bytes": copy.stat().st_size})
     else:
-        click.echo(f"{config.state} copied to {copy}")
+        print_lines([f"{config.state} copied to {copy}"])
 
 
 @state.command(epilog="Example:  kartra-sync state verify newsletter.yaml")
@@ -59,10 +60,10 @@ def verify(file: Path | None, *, as_json: bool) -> int:
         )
     elif found.problems:
         for problem in found.problems:
-            click.echo(f"{found.state}: {problem}")
-        click.echo(_advice(found.backups))
+            print_lines([f"{found.state}: {problem}"])
+        print_lines([_advice(found.backups)])
     else:
-        click.echo("; ".join([f"{found.state}: whole, {found.leads:,} leads", *found.notes]))
+        print_lines(["; ".join([f"{found.state}: whole, {counted(found.leads, 'lead')}", *found.notes])])
     return FAILED if found.problems else DONE
 
 
@@ -99,7 +100,7 @@ def take_over(file: Path | None, *, source: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"pipeline": config.pipeline, "state": str(config.state), "message": taken})
     else:
-        click.echo(taken)
+        print_lines([taken])
 
 
 @state.command(epilog="Example:  kartra-sync state forget newsletter.yaml ann@example.org")
@@ -146,10 +147,10 @@ def forget(words: tuple[str, ...], *, yes: bool, as_json: bool) -> None:
         )
         return
     erased = ", ".join(f"{count:,} of {table}" for table, count in gone.rows.items() if count)
-    click.echo(f"{shown} is forgotten: {f'erased {erased}' if erased else 'nothing was known here'}")
-    click.echo("Never sent again from this state file. The person is still in")
+    print_lines([f"{shown} is forgotten: {f'erased {erased}' if erased else 'nothing was known here'}"])
+    print_lines(["Never sent again from this state file. The person is still in"])
     for one in still:
-        click.echo(f"  {one}")
+        print_lines([f"  {one}"])
 
 
 def _advice(backups: list[Path]) -> str:

@@ -13,6 +13,7 @@ from pipelines.cli.options import FILE, PERIOD, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.screens import account_lines
 from pipelines.verbs.status import PipelineStatus, status_of
+from pipelines.words.numbers import counted
 
 
 @click.command(epilog="Example:  kartra-sync status newsletter.yaml")
@@ -46,8 +47,8 @@ def status(file: Path | None, *, max_age: timedelta | None, notify: bool, as_jso
 
 def _lines(pipeline: PipelineStatus) -> Iterator[str]:
     last, waiting = pipeline.last_run, pipeline.waiting
-    ended = f"last run {last.started_at[:19]} {last.status}" if last else "never run"
-    yield f"{pipeline.pipeline}: {waiting.leads:,} leads in Kartra, {ended}"
+    ended = f"last run {last.started_at[:16].replace('T', ' ')} UTC, {last.status}" if last else "never run"
+    yield f"{pipeline.pipeline}: {counted(waiting.leads, 'lead')} in Kartra, {ended}"
     yield from account_lines(pipeline.account or {})
     for count, words in (
         (waiting.unknown, "without an answer: the next run reads back what became of them"),
@@ -75,4 +76,4 @@ def _freshness(tables: dict[str, Any]) -> str:
     if "problem" in tables:
         return str(tables["problem"])
     last = f"last pulled {tables['last_pull']} UTC" if tables["last_pull"] else "never pulled"
-    return f"{tables['pulled']:,} leads of {tables['on_roster']:,}, {last}"
+    return f"{tables['pulled']:,} of {counted(tables['on_roster'], 'lead')}, {last}"

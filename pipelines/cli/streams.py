@@ -130,6 +130,12 @@ def drawn(text: str) -> None:
     sys.stdout.flush()
 
 
+def drawn_on_stderr(text: str) -> None:
+    """To stderr, as it is."""
+    sys.stderr.write(Drawn(text) if isinstance(sys.stderr, _Stream) else text)
+    sys.stderr.flush()
+
+
 def for_drawing(stream: TextIO) -> TextIO:
     """The stream for whoever moves the cursor in it by right."""
     return cast(TextIO, _Exact(stream)) if isinstance(stream, _Stream) else stream

@@ -12,7 +12,7 @@ from pipelines.changes.undo import Stays
 from pipelines.cli.exits import DONE, FAILED, PARTIAL, SIGNALLED, code_of
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_error, print_json, print_lines
+from pipelines.cli.output import print_error, print_json, print_lines, tell
 from pipelines.cli.progress import progress_bar
 from pipelines.cli.question import Pause
 from pipelines.cli.screens import account_lines
@@ -30,6 +30,7 @@ from pipelines.verbs.undo import (
     undo_run,
 )
 from pipelines.verbs.work import Caller
+from pipelines.words.numbers import counted
 
 NAMES_SHOWN = 10
 _STAYS = {
@@ -108,7 +109,7 @@ def _let_go(config: PipelineConfig, run: str, *, as_json: bool) -> int:
     if as_json:
         print_json({"pipeline": config.pipeline, "leads": count})
     else:
-        click.echo(f"{count:,} leads: the next run sends them again what their rows ask for")
+        print_lines([f"{counted(count, 'lead')}: the next run sends them again what their rows ask for"])
     return DONE
 
 
@@ -118,9 +119,9 @@ def _ask(config: PipelineConfig, plan: UndoPlan, stop: Stop, paused: Pause) -> b
         return False
     with paused(), stop.interruptible():
         for line in plan_lines(config, plan):
-            click.echo(line, err=True)
+            tell(line)
         try:
-            return click.confirm(f"Take this back from {plan.leads:,} leads?", err=True)
+            return click.confirm(f"Take this back from {counted(plan.leads, 'lead')}?", err=True)
         except click.Abort:  # the end of the input, or Ctrl-C
             click.echo(err=True)
             return False
@@ -163,35 +164,40 @@ def _result_lines(config: PipelineConfig, result: UndoResult, *, plan_shown: boo
 
 def plan_lines(config: PipelineConfig, plan: UndoPlan) -> Iterator[str]:
     """What taking it back would do, what stays, and what comes after."""
-    yield f"{config.pipeline}: undo of the run {plan.run.run_id} of {plan.run.started_at[:16]} UTC"
+    begun = plan.run.started_at[:16].replace("T", " ")
+    yield f"{config.pipeline}: undo of the run {plan.run.run_id} of {begun} UTC"
     yield f"  {'leads':<7}{plan.changed:>8,} were changed by it, {plan.created:,} of them created"
     if plan.taken_back_before:
         yield "  it was taken back before"
-    yield from _counted("takes", plan.takes.most_common(), "leads lose {}")
-    yield from _counted("gives", plan.gives.most_common(), "leads get {} again, which can send mail")
-    yield from _counted("fields", plan.fields.most_common(), "leads: {} to its old value")
-    yield from _counted("stays", list(_stay_lines(plan)), "{}")
-    yield f"  {'calls':<7}{plan.calls:>8,} to send, {plan.reads:,} leads were read"
+    yield from _counted("takes", plan.takes.most_common(), "lead loses {}", "leads lose {}")
+    yield from _counted(
+        "gives",
+        plan.gives.most_common(),
+        "lead gets {} again, which can send mail",
+        "leads get {} again, which can send mail",
+    )
+    yield from _counted(
+        "fields", plan.fields.most_common(), "lead: {} to its old value", "leads: {} to its old value"
+    )
+    yield from _counted("stays", list(_stay_lines(plan)), "{}", "{}")
+    yield f"  {'calls':<7}{plan.calls:>8,} to send, {counted(plan.reads, 'lead was', 'leads were')} read"
     if not plan.leads:
         yield "  nothing is left to take back"
 
 
 def _stay_lines(plan: UndoPlan) -> Iterator[tuple[str, int]]:
     if plan.created:
-        yield (
-            "leads that it created: Kartra's interface deletes nobody. They lose what it gave them",
-            plan.created,
-        )
+        yield "created by it: Kartra's interface deletes nobody. What it gave is taken off", plan.created
     if plan.gone:
-        yield "leads that are gone from Kartra", plan.gone
+        yield "gone from Kartra", plan.gone
     if plan.unread:
-        yield "leads that gave no usable answer: undo again reads them", plan.unread
+        yield "without a usable answer: undo again reads them", plan.unread
     if plan.new_fields:
-        yield "custom fields that it created in the account", plan.new_fields
+        yield "custom fields of the account, created by it", plan.new_fields
     if plan.operations:
-        yield "operations that it carried out, refunds among them", plan.operations
+        yield "operations carried out by it, refunds among them", plan.operations
     for one, count in plan.stays.most_common():
-        yield f"leads: {_named(one)}: {_STAYS[one.why]}", count
+        yield f"{_named(one)}: {_STAYS[one.why]}", count
     if plan.created or plan.gives or plan.actions:
         yield "mail that was sent stays sent; a list that is taken back shows as left", 0
 
@@ -204,10 +210,10 @@ def _named(one: Stays) -> str:
     return f'{WISH[one.kind].one} "{mask_text(one.name)}"'
 
 
-def _counted(label: str, counts: Sequence[tuple[str, int]], words: str) -> Iterator[str]:
+def _counted(label: str, counts: Sequence[tuple[str, int]], one: str, many: str) -> Iterator[str]:
     for what, count in counts[:NAMES_SHOWN]:
         number = f"{count:>8,}" if count else " " * 8
-        yield f"  {label:<7}{number} {words.format(mask_text(what))}"
+        yield f"  {label:<7}{number} {(one if count == 1 else many).format(mask_text(what))}"
         label = ""
     if len(counts) > NAMES_SHOWN:
         yield f"  {'':<15} and {len(counts) - NAMES_SHOWN:,} more"

@@ -10,10 +10,10 @@ WORDS_SHOWN = 5
 def held_back_lines(held_back: Counter[str]) -> Iterator[str]:
     """The reasons, the commonest first."""
     for reason, count in held_back.most_common(REASONS_SHOWN):
-        yield f"  {count:>15,} {reason}"
+        yield f"  {count:>19,} {reason}"
     if len(held_back) > REASONS_SHOWN:
         others = sum(held_back.values()) - sum(count for _, count in held_back.most_common(REASONS_SHOWN))
-        yield f"  {others:>15,} for {len(held_back) - REASONS_SHOWN:,} other reasons"
+        yield f"  {others:>19,} for {len(held_back) - REASONS_SHOWN:,} other reasons"
 
 
 def unclear_lines(unclear: Mapping[tuple[str, str], int]) -> Iterator[str]:

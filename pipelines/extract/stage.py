@@ -27,6 +27,7 @@ from pipelines.extract.suppression import suppressed_addresses, suppressed_by
 from pipelines.extract.transform import source_columns
 from pipelines.state.store import Store
 from pipelines.summary import Summary
+from pipelines.words.numbers import counted
 
 SHOWN_GROUPS = 5
 BY_ADDRESS = "email"
@@ -95,8 +96,8 @@ def _settle(load: LoadConfig, store: Store, summary: Summary, run_id: str | None
             for group, _ in zip(store.staging.duplicate_groups(), range(5), strict=False)
         )
         raise GuardError(
-            f"{summary.counts.duplicate:,} records have the key of another (rows {rows}) and"
-            " load.duplicates is error: nothing was sent"
+            f"{counted(summary.counts.duplicate, 'record has', 'records have')} the key of another"
+            f" (rows {rows}) and load.duplicates is error: nothing was sent"
         )
     if summary.counts.duplicate and load.duplicates.how == "merge":
         merged = _merged(store)

@@ -20,6 +20,7 @@ from pipelines.load.choosing import Choice
 from pipelines.load.delivery import Delivery
 from pipelines.load.plan import Plan
 from pipelines.load.planned import Planned, planned_changes
+from pipelines.words.numbers import counted
 
 SHOWN = 10
 LOOK_AGAIN_S = 1.0
@@ -65,7 +66,9 @@ def send_canary(
     if run.stopping():  # what did not show yet may show later
         return None
     if not found:
-        run.summary.notes.append(f"canary: {len(sent):,} leads were sent first and came back as sent")
+        run.summary.notes.append(
+            f"canary: {counted(len(sent), 'lead was', 'leads were')} sent first and came back as sent"
+        )
         return None
     return GuardError(_message(first, found, plan.changes - len(first)))
 

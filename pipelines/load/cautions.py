@@ -8,6 +8,7 @@ from typing import Any
 from connectors.privacy import mask_text
 from pipelines.config.kartra import Mode
 from pipelines.load.plan import Plan
+from pipelines.words.numbers import counted
 
 _NOT_TAKEN_BACK = {
     "create_lead": "a lead that is created stays: the API has no command that deletes one",
@@ -34,9 +35,9 @@ def cautions(plan: Plan, mode: Mode, file: str) -> Iterator[Caution]:
         yield Caution(
             "no_gdpr_agreement",
             plan.created,
-            f"{plan.created:,} leads would be created through the API, which records no agreement to the GDPR"
-            " terms: depending on the account's GDPR settings Kartra does not mail them. Kartra's own import"
-            f" can vouch for them: kartra-sync export-import {file}, then adopt {file}",
+            f"{counted(plan.created, 'lead')} would be created through the API, which records no agreement to"
+            " the GDPR terms: depending on the account's GDPR settings Kartra does not mail them. Kartra's"
+            f" own import can vouch for them: kartra-sync export-import {file}, then adopt {file}",
         )
     if mode == "test" and plan.changes:
         yield Caution(
@@ -51,7 +52,7 @@ def cautions(plan: Plan, mode: Mode, file: str) -> Iterator[Caution]:
         names = (
             "1 name is given that can start automations"
             if count == 1
-            else (f"{count:,} names are given that can start automations")
+            else (f"{counted(count, 'name is', 'names are')} given that can start automations")
         )
         yield Caution(
             "automations",

@@ -9,6 +9,7 @@ from pipelines.changes.before_call import unproven_of
 from pipelines.changes.readback import adopt
 from pipelines.errors import GuardError
 from pipelines.load.task import Rules, Task, begin, owing
+from pipelines.words.numbers import counted
 
 LOOKED_AT = 100
 """New leads that are looked for in Kartra at most: one call each. Of those after them delivery parks what it
@@ -29,7 +30,7 @@ def refuse_given_again(run: RunContext, rules: Rules, *, between: Callable[[], N
             there += _gives_again(run, rules, task)
     if not known and not there:
         return
-    found = [f"{known:,} leads that were known then"] if known else []
+    found = [f"{counted(known, 'lead')} known then"] if known else []
     found += (
         [f"{there:,} of {looked_at:,} looked at that are new to it and in Kartra already"] if there else []
     )

@@ -11,6 +11,7 @@ from pipelines.contacts.held_back import unclear_lines
 from pipelines.errors import GuardError, TriggerError
 from pipelines.state.store import Store
 from pipelines.summary import Summary
+from pipelines.words.numbers import counted
 
 
 def check_before(
@@ -33,25 +34,26 @@ def check_before(
     """
     if rows < guards.min_rows:
         raise GuardError(
-            f"the source has {rows:,} rows, guards.min_rows asks for {guards.min_rows:,}: nothing was sent"
+            f"the source has {counted(rows, 'row')}, guards.min_rows asks for {guards.min_rows:,}:"
+            " nothing was sent"
         )
     if unclear:
         why = "nothing was sent, because a first load has to be sure who may be mailed:"
         raise GuardError(Lines([why, *unclear_lines(unclear)]))
     if guards.max_removed.exceeded(removed, known):
         raise GuardError(
-            f"{removed:,} of {known:,} leads have gone from the source, more than guards.max_removed allows:"
-            " nothing was sent. Is the source complete?"
+            f"{removed:,} of {counted(known, 'lead')} have gone from the source, more than"
+            " guards.max_removed allows: nothing was sent. Is the source complete?"
         )
     if guards.max_edited.exceeded(edited, known):
         raise GuardError(
-            f"{edited:,} of {known:,} leads would be edited, more than guards.max_edited allows:"
+            f"{edited:,} of {counted(known, 'lead')} would be edited, more than guards.max_edited allows:"
             " nothing was sent"
         )
     limit = guards.max_triggered
     if limit is not None and not approved:
         over = [
-            f"{mask_text(what)} to {count:,} leads"
+            f"{mask_text(what)} to {counted(count, 'lead')}"
             for what, count in triggered.items()
             if limit.exceeded(count, rows)
         ]

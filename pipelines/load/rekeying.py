@@ -6,6 +6,7 @@ from pipelines.errors import GuardError
 from pipelines.extract.stage import BY_ADDRESS, former_column
 from pipelines.state.keys import Paired
 from pipelines.state.store import Store
+from pipelines.words.numbers import counted
 
 
 class Rekeying:
@@ -35,7 +36,9 @@ class Rekeying:
         if keys.has_former:
             if count := keys.pair_former():
                 keys.move(self._now, rest=False)
-                return [f"{count:,} leads of the former key are in the source again, found by their address"]
+                return [
+                    f"{counted(count, 'lead')} of the former key in the source again, found by their address"
+                ]
             keys.end()
         keys.keep(self._now)
         return []

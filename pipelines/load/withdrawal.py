@@ -8,6 +8,7 @@ from pipelines.contacts.lead import Unwanted
 from pipelines.contacts.wishes import WISH, WISHES
 from pipelines.contacts.withdrawn import given_to_all, withdrawn_of
 from pipelines.state.store import Store
+from pipelines.words.numbers import counted
 
 NAMES_SHOWN = 5
 
@@ -57,7 +58,7 @@ class Withdrawal:
         notes = []
         for kind in sorted(self._withdrawn.unmapped):
             named = [
-                f'{count:,} leads keep the {WISH[kind].one} "{name}"'
+                f'{counted(count, "lead keeps", "leads keep")} the {WISH[kind].one} "{name}"'
                 for name, count in self._store.given.counts(kind).items()
             ]
             if named:
@@ -72,7 +73,8 @@ class Withdrawal:
         if not any(wish.is_taken(self._load) for wish in WISHES):
             return []
         return [
-            f'{count:,} records ask for the {WISH[kind].one} "{mask_text(name)}", and {WISH[kind].taken_by}'
+            f"{counted(count, 'record asks', 'records ask')} for the {WISH[kind].one}"
+            f' "{mask_text(name)}", and {WISH[kind].taken_by}'
             " takes it off them: nobody of them gets it"
             for (kind, name), count in list(self._store.staging.overruled().items())[:NAMES_SHOWN]
         ]

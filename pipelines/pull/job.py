@@ -26,6 +26,7 @@ from pipelines.pull.pull import Pull
 from pipelines.state.store import Store
 from pipelines.tables.answers import Waiting
 from pipelines.tables.warehouse import Warehouse
+from pipelines.words.numbers import counted
 
 log = logging.getLogger("kartra_sync.pull")
 
@@ -71,7 +72,7 @@ def _budget_notes(work: Pull, order: PullOrder, waiting: Waiting) -> list[str]:
     if not work.is_out_of_budget:
         return []
     return [
-        f"{waiting.leads:,} leads and {waiting.details:,} details wait for the next run:"
+        f"{counted(waiting.leads, 'lead')} and {counted(waiting.details, 'detail')} wait for the next run:"
         f" this one had {order.max_calls:,} calls (pull.max_calls)"
     ]
 

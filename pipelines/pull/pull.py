@@ -25,6 +25,7 @@ from pipelines.pull.leads import Brought, LeadReads, LeadTask, PullOrder, lead_t
 from pipelines.tables.answers import PulledDetails, RosterEntry
 from pipelines.tables.lead_rows import custom_field_rows
 from pipelines.tables.warehouse import Warehouse
+from pipelines.words.numbers import counted
 
 log = logging.getLogger("kartra_sync.pull")
 
@@ -120,7 +121,9 @@ class Pull:
         except PullStoppedError:
             return
         if failed := self._failures.names:
-            raise RetryableApiError(f"{len(failed):,} leads got no usable answer and wait for the next run")
+            raise RetryableApiError(
+                f"{counted(len(failed), 'lead')} got no usable answer: the next run asks again"
+            )
 
     def _may_go_on(self) -> bool:
         """Whether further calls may be made; called by workers."""

@@ -25,6 +25,7 @@ from pipelines.summary import Progress, Summary
 from pipelines.verbs.identity import Choices, enter
 from pipelines.verbs.verify_adoption import Verified, verify
 from pipelines.verbs.work import Caller, Work, work_on
+from pipelines.words.numbers import counted
 
 
 @dataclass(slots=True)
@@ -98,7 +99,7 @@ def undo_adoption(config: PipelineConfig) -> int:
         account = enter(config, store).account
         with work_on(config, store, account, Caller(), verb="adopt --undo") as work:
             count = store.adoption.give_up_all()
-            work.note = f"adopt --undo: {count:,} leads"
+            work.note = f"adopt --undo: {counted(count, 'lead')}"
     work.raise_error()
     return count
 
@@ -145,7 +146,7 @@ def _count(adoption: Adoption, work: Work) -> None:
     leads = work.summary.counts.leads
     leads["unchanged"] = adoption.adopted + adoption.known
     leads["deferred"] = work.summary.counts.difference + leads["deferred"]
-    work.note = f"adopt: {adoption.adopted:,} leads taken over"
+    work.note = f"adopt: {counted(adoption.adopted, 'lead')} taken over"
 
 
 def once_only(load: LoadConfig) -> tuple[OnceOnly, ...]:

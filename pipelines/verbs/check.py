@@ -37,6 +37,7 @@ from pipelines.verbs.identity import find
 from pipelines.verbs.notify import check_channels
 from pipelines.verbs.reading import store_of
 from pipelines.verbs.twins import twin_message, twin_of
+from pipelines.words.numbers import counted
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     if broken := list(broken_examples(load, source.columns)):
         raise ConfigError(Lines(f"{config.path.name}: {line}" for line in broken))
     if load.examples:
-        checked.notes.append(f"{len(load.examples):,} examples hold")
+        checked.notes.append(f"{counted(len(load.examples), 'example holds', 'examples hold')}")
     inventory = _inventory(config, load, checked)
     shortfall = Shortfall(lambda: inventory, lambda: inventory, creatable_fields(load))
     behaviour = _behaviour(config)

@@ -37,6 +37,7 @@ from pipelines.tables.spreadsheets import CsvForPeople, carries_out
 from pipelines.verbs.adopt import once_only, stage_new
 from pipelines.verbs.identity import enter
 from pipelines.verbs.work import Caller, Work, work_on
+from pipelines.words.numbers import counted
 
 MAX_LEADS = 19_999
 MAX_COLUMNS = 55
@@ -211,7 +212,9 @@ def export_import(
             with written_aside(folder) as aside:
                 _write(written, work, aside, everything=everything, exact=exact)
                 _put_in_place(written, aside, folder, there)
-            work.note = f"export-import: {written.leads:,} leads in {len(written.files):,} files"
+            work.note = (
+                f"export-import: {counted(written.leads, 'lead')} in {counted(len(written.files), 'file')}"
+            )
             work.is_partial = bool(written.misfits)
     written.status = work.status
     work.raise_error()

@@ -175,7 +175,7 @@ def test_both_stand_among_the_runs(scenes: Scenes) -> None:
     told = [(one["message"], one["status"]) for one in scenes["round_trip"]["runs"][1:]]
     assert told == [
         ("adopt: 5 leads taken over", "partial"),
-        ("export-import: 5 leads in 1 files", "partial"),
+        ("export-import: 5 leads in 1 file", "partial"),
     ]
 
 

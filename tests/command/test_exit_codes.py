@@ -139,7 +139,7 @@ def test_a_signal_ends_a_run_after_the_calls_in_flight_with_130_or_143(
     running.send_signal(number)
     stopped = ended(running)
     assert stopped.code == 128 + number
-    assert stopped.stderr == "stopping: calls in flight are settled first; once more stops at once\n"
+    assert stopped.stderr == "stopping: calls in flight are settled first\nonce more stops at once\n"
     summary = stopped.json
     assert (summary["status"], adds_up(summary)) == ("interrupted", True)
     created = summary["leads"]["created"]

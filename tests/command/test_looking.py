@@ -95,10 +95,11 @@ def test_a_plan_in_words_says_what_would_be_sent(project: Project, sandbox: Sand
         '  gives         2 leads tag "Imported"',
         '                2 leads list "News"',
         '                2 leads sequence "Onboarding"',
-        '                1 leads tag "Blog"',
-        '                1 leads tag "VIP"',
+        '                1 lead tag "Blog"',
+        '                1 lead tag "VIP"',
         "  calls         7 estimated, 0 s at the set rate",
         "                ends about 02:41, with less than 0.1% of the calls an App has in a day",
+        "                and two more for each new lead that Kartra has already",
         "  know:  2 leads would be created through the API, which records no agreement to the GDPR terms:"
         " depending on the account's GDPR settings Kartra does not mail them. Kartra's own import can vouch"
         " for them: kartra-sync export-import p.yaml, then adopt p.yaml",
@@ -157,7 +158,7 @@ def test_check_compares_names_where_there_are_credentials_and_says_where_not(
         "  credentials are not set: names were not compared with the account",
         "  2 invalid: not an e-mail address: no @",
         "  1 without consent, opted out or forgotten",
-        '                1 no consent in the column "Consent"',
+        '                    1 no consent in the column "Consent"',
         "  left out of the file, so the default: kartra.mode: live, state: state/kartra.db,"
         " sync_mode: upsert, existing: update, on_removed: ignore, blank: ignore, duplicates: last",
     ]
@@ -232,9 +233,9 @@ def test_status_and_runs_tell_of_the_last_runs_and_need_no_credentials(
     ]
     assert [run["summary"]["leads"] for run in listed] == [second["leads"], first["leads"]]
     assert one.json["runs"] == listed[:1] == [found["last_run"]]
-    started = listed[0]["started_at"][:19]
+    started = listed[0]["started_at"][:16].replace("T", " ")
     assert told.stdout == (
-        f"newsletter: 1 leads in Kartra, last run {started} partial\n"
+        f"newsletter: 1 lead in Kartra, last run {started} UTC, partial\n"
         f"  account {first['account']['fingerprint']}\n"
         "  1 refused, and not sent again until something changes\n"
     )  # fmt: skip

@@ -214,7 +214,7 @@ def test_p9_what_a_record_asks_for_and_wants_gone_is_not_given_and_nobody_become
     assert [(lead["tags"], lead["lists"], lead["starts"]) for lead in held] == [(set(), {}, [])] * 3
     notes = "\n".join(seen.result.json["notes"])
     for name in ('the tag "VIP", and untag', 'the list "News", and unsubscribe', 'the sequence "Onboarding"'):
-        assert f"1 records ask for {name}" in notes
+        assert f"1 record asks for {name}" in notes
     starts = {address: lead["starts"] for address, lead in seen.held.items()}
     del starts["lead0@example.org"], starts["lead1@example.org"], starts["lead2@example.org"]
     assert starts == {
@@ -244,9 +244,9 @@ def test_p5_a_name_to_be_gone_that_the_account_lacks_is_named_before_the_first_w
     for result in told:
         assert result.code == 2
         for line in (
-            'list "Nws"; did you mean "News"? (1 leads)',
-            'list "Ol list" (1 leads)',
-            'sequence "Winback"; did you mean "Win-back"? (1 leads)',
+            'list "Nws"; did you mean "News"? (1 lead)',
+            'list "Ol list" (1 lead)',
+            'sequence "Winback"; did you mean "Win-back"? (1 lead)',
             'tag "VPI"; did you mean "VIP"? (2 leads)',
         ):
             assert f"  {line}\n" in result.stdout + result.stderr

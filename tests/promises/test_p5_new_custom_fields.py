@@ -176,12 +176,12 @@ def refused(project: Project, sandbox: Sandbox) -> list[Result]:
 def test_p5_what_cannot_be_created_stops_the_run_before_the_first_write(scenes: Scenes) -> None:
     results: list[Result] = scenes["refused"]
     told = [
-        'option "XL" of custom field "shoe"; did you mean "L"? (1 leads)',
+        'option "XL" of custom field "shoe"; did you mean "L"? (1 lead)',
         'custom field "colours", which cannot be created: a checkbox takes two options or more, the source'
         " has 1 (2 leads)",
-        'tag "Importd"; did you mean "Imported"? (1 leads)',
-        'custom field "size" as input_field: there it is drop_down (1 leads)',
-        'custom field "Size"; did you mean "size"? (1 leads)',
+        'tag "Importd"; did you mean "Imported"? (1 lead)',
+        'custom field "size" as input_field: there it is drop_down (1 lead)',
+        'custom field "Size"; did you mean "size"? (1 lead)',
         "guards.min_rows asks for 5",
         'Kartra makes no custom field "city": the name is taken or reserved (264). No lead was sent.',
     ]

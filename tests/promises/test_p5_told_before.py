@@ -51,7 +51,7 @@ MISSPELT = {
     "custom-field": ("custom_fields: {nte: Note}", 'custom field "nte"; did you mean "note"? (3 leads)'),
     "option": (
         "custom_fields: {size: Size}",
-        'option "smal" of custom field "size"; did you mean "small"? (1 leads)',
+        'option "smal" of custom field "size"; did you mean "small"? (1 lead)',
     ),
     "unlike-any": ("tags: [Wholesale 2031]", 'tag "Wholesale 2031" (3 leads)'),
 }
@@ -112,7 +112,7 @@ def test_p5_plan_and_check_name_what_is_missing_as_a_run_does(project: Project, 
     assert missing_of(checked.json["files"][0]) == missing
     assert checked.json["ok"] is False
     assert told.stderr == "not in the Kartra account:\n" + "".join(
-        f"  {thing} ({count} leads)\n" for thing, count in missing.items()
+        f"  {thing} ({count} {'lead' if count == 1 else 'leads'})\n" for thing, count in missing.items()
     )
     assert [planned.code, checked.code, told.code] == [2, 2, 2]
     assert writes(sandbox) == []
@@ -129,8 +129,8 @@ def test_p5_a_name_created_since_the_lists_were_read_is_asked_for_again(
     assert (refused.code, sorted(refused.stderr.splitlines())) == (
         2,
         [
-            '  option "huge" of custom field "size" (1 leads)',
-            '  tag "Brand new" (1 leads)',
+            '  option "huge" of custom field "size" (1 lead)',
+            '  tag "Brand new" (1 lead)',
             "Nothing was sent. Create them in Kartra, or mend the names",
             "newsletter: not in the Kartra account:",
         ],

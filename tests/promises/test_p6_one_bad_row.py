@@ -234,7 +234,7 @@ def test_p6_a_csv_of_rejects_needs_no_source_any_more(project: Project, sandbox:
     contacts.unlink()
     gone = project.command("rejects", "p.yaml", "--csv")
     for done in (other, gone):
-        assert (done.code, done.stderr) == (0, "1 records written\n")
+        assert (done.code, done.stderr) == (0, "1 record written\n")
         assert originals_of(done.stdout) == [["Email", "First", "City"], ["bob@example.org", "Bob"]]
 
 

@@ -275,7 +275,7 @@ def untag_of_what_rows_ask_for(project: Project, sandbox: Sandbox) -> tuple[Resu
 def test_p9_where_untag_and_a_row_disagree_the_plan_says_whose_wish_wins(scenes: Scenes) -> None:
     plan, seen, again = scenes["untag_of_what_rows_ask_for"]
     notes = "\n".join(plan.json["notes"])
-    assert '1 records ask for the tag "VIP", and untag takes it off them' in notes
+    assert '1 record asks for the tag "VIP", and untag takes it off them' in notes
     assert plan.json["rows"]["invalid"] == 0
     assert (seen.held[ANN]["tags"], seen.held[BOB]["tags"]) == ({"Imported", "Blog"}, {"VIP"})
     assert again.calls == []
