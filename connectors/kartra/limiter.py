@@ -320,6 +320,11 @@ class CallLimiter:
     def throttled(self) -> None:
         self._bucket.throttled(self._spread.seconds)
 
+    @property
+    def spread_s(self) -> float:
+        """How unevenly answers came of late."""
+        return self._spread.seconds
+
     def close(self) -> None:
         self._limiter.close()
 
@@ -331,9 +336,7 @@ def limiter_for(url: str, app_id: str, *, calls_per_second: float) -> CallLimite
     credential is written down. If the shared folder cannot be used, one of this user's own is, at half the
     rate: two such users stay within the limit together.
     """
-    parts = urlsplit(url)
-    port = parts.port or {"https": 443}.get(parts.scheme, 80)
-    name = blake2b(f"{parts.hostname}:{port}\n{app_id}".encode(), digest_size=12).hexdigest()
+    name = name_of(url, app_id)
     folder = shared_folder()
     try:
         return CallLimiter(file_in(folder, name), calls_per_second=calls_per_second)
@@ -348,6 +351,13 @@ def limiter_for(url: str, app_id: str, *, calls_per_second: float) -> CallLimite
             PLACE_VARIABLE,
         )
     return CallLimiter(_own_file(name), calls_per_second=slower)
+
+
+def name_of(url: str, app_id: str) -> str:
+    """By which an App at an endpoint is known, in files and tables: a hash."""
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    return blake2b(f"{parts.hostname}:{port}\n{app_id}".encode(), digest_size=12).hexdigest()
 
 
 def _own_file(name: str) -> Path:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pipelines.state.postgresql import PostgresDatabase
 
 Place = StatePlace
+RECONNECTED_FOR_S = 20.0
+"""How long a server that does not answer is tried again where nothing depends on the connection."""
 
 
 def open_database(place: Place | None) -> Database:
@@ -24,12 +26,12 @@ def open_database(place: Place | None) -> Database:
     return SqliteDatabase(place)
 
 
-def on_server(place: ServerState) -> "PostgresDatabase":
-    """Raises StateError."""
+def on_server(place: ServerState, *, patience_s: float = RECONNECTED_FOR_S) -> "PostgresDatabase":
+    """`patience_s`: how long a lost connection is tried again. Raises StateError."""
     # Imported when there is a server: its driver takes 0.1 s, which every command would wait for.
     from pipelines.state.postgresql import PostgresDatabase
 
-    return PostgresDatabase(place)
+    return PostgresDatabase(place, patience_s=patience_s)
 
 
 def is_there(place: Place) -> bool:

@@ -35,8 +35,6 @@ log = logging.getLogger("kartra_sync.state")
 T = TypeVar("T")
 
 MIGRATIONS = FOLDER / "postgresql" / "migrations"
-RECONNECTED_FOR_S = 20.0
-"""How long a server that does not answer is tried again where nothing depends on the connection."""
 _SETTINGS = {
     # A server that is gone without a word is noticed within seconds.
     "connect_timeout": "10",
@@ -68,10 +66,10 @@ class PostgresDatabase(Database):
     dialect = "postgresql"
     placeholder = "%s"
 
-    def __init__(self, place: ServerState, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Raises StateError."""
+    def __init__(self, place: ServerState, clock: Clock = SYSTEM_CLOCK, *, patience_s: float = 0.0) -> None:
+        """`patience_s`: how long a lost connection is tried again. Raises StateError."""
         super().__init__(None, clock)
-        self.place = place
+        self.place, self._patience_s = place, patience_s
         self._lease: Mapping[str, Any] | None = None
         self._depends = False  # on this very connection: for its temporary tables
         self._is_in_transaction = False
@@ -101,7 +99,7 @@ class PostgresDatabase(Database):
             raise self._failed(error) from None
         log.warning("%s: the connection was lost; it is opened anew", self.place)
         patient = Retrying(
-            stop=stop_after_delay(RECONNECTED_FOR_S),
+            stop=stop_after_delay(self._patience_s),
             wait=wait_random_exponential(multiplier=0.2, max=3),
             retry=retry_if_exception_type(psycopg.OperationalError),
             reraise=True,

@@ -6,8 +6,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from connectors.errors import ConfigError
-from connectors.kartra.limiter import limiter_for
+from connectors.kartra.limiter import CallLimiter, limiter_for, name_of
 from connectors.kartra.sender import Sender
+from connectors.kartra.shared_limiter import SharedLimiter
 from connectors.kartra.transport import KARTRA_URL, secure_url
 from connectors.kartra.wire import Credentials, bare_secret
 from pipelines.config.document import SECRETS
@@ -15,6 +16,8 @@ from pipelines.config.dotenv import Variables, read_dotenv, refuse_address_of_an
 from pipelines.config.file import require_credentials
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.secrets import UnreadableSecretError
+from pipelines.config.server_state import ServerState
+from pipelines.state.windows import ServerWindow
 
 CALLS_PER_SECOND = 20
 
@@ -43,7 +46,12 @@ def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: F
     """Raises ConfigError where credentials are missing."""
     credentials = require_credentials(config)
     kartra = config.kartra
-    limiter = limiter_for(kartra.url, credentials.app_id, calls_per_second=kartra.calls_per_second)
+    rate = kartra.calls_per_second
+    host = limiter_for(kartra.url, credentials.app_id, calls_per_second=rate)
+    limiter: CallLimiter | SharedLimiter = host
+    if isinstance(config.state, ServerState):
+        window = ServerWindow(config.state, name_of(kartra.url, credentials.app_id))
+        limiter = SharedLimiter(window, host, calls_per_second=rate)
     return Sender(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=stopping)
 
 

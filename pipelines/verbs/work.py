@@ -135,7 +135,11 @@ class Work:
             self.extract.settled(self.context.store, self.summary)
         self._settle_status()
         run = self.context
-        run.store.runs.finish(run.run_id, self.status, self.message, self.summary.to_json())
+        try:
+            run.store.runs.finish(run.run_id, self.status, self.message, self.summary.to_json())
+        except LeaseLostError:  # a server refuses even this; who took over has noted how this run ended
+            if not isinstance(self.error, LeaseLostError):
+                raise
         log.info("%s took %s", run.config.pipeline, self.summary.timings.describe())
         counted = self.summary.to_json()
         run_log.info(

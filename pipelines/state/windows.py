@@ -1,0 +1,68 @@
+"""The window of an App as a row of the server that holds the state: all hosts that use it share the limit.
+
+It has a connection of its own, which any thread may use in turn, and needs nothing of a session: each change
+is one transaction, by the clock of the server.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from connectors.kartra.limiter import LEARNED_HALF_LIFE_S, LEARNED_MAX_S, Window
+from connectors.kartra.shared_limiter import Moments, WindowLostError
+from pipelines.config.server_state import ServerState
+from pipelines.errors import StateError
+from pipelines.state.place import on_server
+
+
+class ServerWindow:
+    """The row of one App; made when it is first asked for."""
+
+    def __init__(self, place: ServerState, app: str) -> None:
+        self._place, self._app = place, app
+        self._lock = threading.Lock()
+        self._database = on_server(place, patience_s=0)
+        self._queries = self._database.queries("windows")
+        self._queries.make(app=app)
+
+    def reserve(self, count: int, gap_s: float) -> Moments:
+        """Raises WindowLostError."""
+        with self._asked():
+            row = self._queries.reserve(
+                app=self._app,
+                count=count,
+                gap_s=gap_s,
+                most_s=LEARNED_MAX_S,
+                half_life_s=LEARNED_HALF_LIFE_S,
+            )
+        return Moments(count, float(row["wait_s"]), float(row["gap_s"]))
+
+    def skip(self, gap_s: float) -> None:
+        """Raises WindowLostError."""
+        with self._asked():
+            self._queries.skip(app=self._app, gap_s=gap_s)
+
+    def throttled(self, spread_s: float) -> None:
+        """What a 429 teaches is taught to all hosts. Raises WindowLostError."""
+        with self._asked(), self._database.transaction():
+            row = self._queries.look(app=self._app)
+            before = Window((), row["paused_until"], row["learned_s"], row["learned_at"])
+            after = before.throttled(row["now"], spread_s)
+            self._queries.learn(
+                app=self._app,
+                paused_until=after.paused_until,
+                learned_s=after.learned_s,
+                learned_at=after.learned_at,
+            )
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except StateError as error:
+                raise WindowLostError(str(error)) from error
