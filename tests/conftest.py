@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from connectors.kartra.sandbox import Account, CustomField, Sandbox
+from pipelines.config.server_state import ServerState, server_state
 from tests import warm_start
 from tests.json_shapes import check_shape
 
@@ -64,6 +65,19 @@ class Project:
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if os.environ.get("KARTRA_SYNC_STATE") == "postgresql":
+            # Imported where every state is on a server: few tests need one, and all import this.
+            from tests.server_state import environ_of, new_place
+
+            self.environ |= environ_of(new_place())
+
+    @property
+    def place(self) -> Path | ServerState:
+        """Where the state is, a file or a schema of a server."""
+        named = self.environ.get("KARTRA_STATE")
+        return server_state(named) or self.state if named else self.state
+
     @property
     def state(self) -> Path:
         return self.folder / "state" / "kartra.db"
@@ -82,7 +96,8 @@ class Project:
         indented = "".join(f"  {line}\n" for line in load.strip().splitlines())
         extra = "".join(f"  {line}\n" for line in kartra.strip().splitlines())
         path = self.folder / name
-        path.write_text(f"{PIPELINE}{extra}load:\n{indented}", encoding="utf-8")
+        state = "state: ${KARTRA_STATE}\n" if "KARTRA_STATE" in self.environ else ""
+        path.write_text(f"{PIPELINE}{extra}{state}load:\n{indented}", encoding="utf-8")
         return path
 
     def contacts(self, rows: Sequence[dict[str, str]], *, name: str = "contacts.csv") -> Path:

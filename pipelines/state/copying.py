@@ -43,6 +43,7 @@ def copy_between(source: Place, target: Place) -> Copied:
         raise StateError(f"{target}: is the state that is to be copied")
     # The store in the background keeps runs from beginning; the tables are read on a connection of their own.
     with Store(source) as guard, guard.database.transaction(alone=True):
+        guard.database.be_patient()
         if running := guard.runs.running():
             pipeline, holder = running[0]
             raise LockedError(f"{holder.message(pipeline)}: nothing was copied")

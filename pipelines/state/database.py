@@ -118,6 +118,7 @@ class Database(ABC):
     def rehearsed(self) -> Iterator[None]:
         """What is done within shows within, and nothing of it stays. Other processes wait for its end."""
         self.begin(alone=True)
+        self.be_patient()
         self.is_together = self._has_begun = True
         try:
             yield
@@ -150,6 +151,10 @@ class Database(ABC):
     @abstractmethod
     def begin(self, *, alone: bool) -> None:
         """Begins a transaction."""
+
+    @abstractmethod
+    def be_patient(self) -> None:
+        """The transaction may take long, and be idle meanwhile."""
 
     # --- statements
 

@@ -46,7 +46,7 @@ _SETTINGS = {
 }
 _SESSION = """\
 SET client_min_messages = error; SET timezone = 'UTC'; SET standard_conforming_strings = on;
-SET lock_timeout = '30s'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;
+SET lock_timeout = '30s'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '100s';
 SET default_transaction_isolation = 'read committed'; SET extra_float_digits = 1;
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') IN ('off', 'local');
@@ -143,10 +143,15 @@ class PostgresDatabase(Database):
             self._roll_back()
             raise
 
+    def be_patient(self) -> None:
+        # Else the server ends what a frozen process has left open, before its lease can be taken over.
+        self.change("SET LOCAL idle_in_transaction_session_timeout = 0")
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         self.change("BEGIN ISOLATION LEVEL REPEATABLE READ")
         self._is_in_transaction = True
+        self.be_patient()
         try:
             yield
         finally:

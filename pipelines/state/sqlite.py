@@ -79,6 +79,9 @@ class SqliteDatabase(Database):
         # IMMEDIATE, so that two processes wait for each other instead of failing half-way.
         self.change("BEGIN IMMEDIATE")
 
+    def be_patient(self) -> None:
+        """A file has as much patience."""
+
     def rows(self, sql: str, parameters: Any = ()) -> list[Row]:
         try:
             return self._connection.execute(sql, parameters).fetchall()

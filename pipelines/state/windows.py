@@ -7,6 +7,7 @@ is one transaction, by the clock of the server.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from connectors.kartra.limiter import LEARNED_HALF_LIFE_S, LEARNED_MAX_S, Window
 from connectors.kartra.shared_limiter import Moments, WindowLostError
@@ -14,14 +15,26 @@ from pipelines.config.server_state import ServerState
 from pipelines.errors import StateError
 from pipelines.state.place import on_server
 
+if TYPE_CHECKING:
+    from pipelines.state.postgresql import PostgresDatabase
+
+
+def window_of(place: ServerState, app: str) -> "ServerWindow | None":
+    """None where there is no state yet, and whoever asks may make none: a plan before the first run."""
+    database = on_server(place, patience_s=0)
+    if database.has_state:
+        return ServerWindow(database, app)
+    database.close()
+    return None
+
 
 class ServerWindow:
     """The row of one App; made when it is first asked for."""
 
-    def __init__(self, place: ServerState, app: str) -> None:
-        self._place, self._app = place, app
+    def __init__(self, database: "PostgresDatabase", app: str) -> None:
+        """The connection is the window's own."""
+        self._database, self._app = database, app
         self._lock = threading.Lock()
-        self._database = on_server(place, patience_s=0)
         self._queries = self._database.queries("windows")
         self._queries.make(app=app)
 

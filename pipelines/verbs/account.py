@@ -17,7 +17,7 @@ from pipelines.config.file import require_credentials
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.secrets import UnreadableSecretError
 from pipelines.config.server_state import ServerState
-from pipelines.state.windows import ServerWindow
+from pipelines.state.windows import window_of
 
 CALLS_PER_SECOND = 20
 
@@ -50,8 +50,8 @@ def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: F
     host = limiter_for(kartra.url, credentials.app_id, calls_per_second=rate)
     limiter: CallLimiter | SharedLimiter = host
     if isinstance(config.state, ServerState):
-        window = ServerWindow(config.state, name_of(kartra.url, credentials.app_id))
-        limiter = SharedLimiter(window, host, calls_per_second=rate)
+        window = window_of(config.state, name_of(kartra.url, credentials.app_id))
+        limiter = host if window is None else SharedLimiter(window, host, calls_per_second=rate)
     return Sender(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=stopping)
 
 

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import json
 import logging
+import os
 import sys
 import tempfile
 import time
@@ -17,7 +18,7 @@ from rich.table import Table
 
 from tests.campaigns.tally import Tally
 
-CAMPAIGNS = ("crash", "faults", "refusals", "limiter", "model", "pulls", "operations", "undo")
+CAMPAIGNS = ("crash", "faults", "refusals", "limiter", "model", "pulls", "operations", "undo", "server")
 COLUMNS = {
     "campaign": "campaign",
     "faults": "faults injected",
@@ -38,6 +39,7 @@ log = logging.getLogger("campaigns")
 def main(words: Sequence[str] | None = None) -> int:
     """Exit code 1 where anything was lost, done twice or did not hold."""
     chosen = _arguments(words)
+    os.environ["KARTRA_SYNC_STATE"] = chosen.state
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stderr)
     tallies: list[Tally] = []
     with ExitStack() as stack:
@@ -69,6 +71,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", choices=("small", "full"), default="small")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=CAMPAIGNS, default=CAMPAIGNS)
+    parser.add_argument("--state", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--folder", type=Path, help="Where projects are kept; else they are thrown away.")
     parser.add_argument("--json", action="store_true", help="One JSON object on stdout.")
     return parser.parse_args(words)

@@ -6,11 +6,9 @@ the tests, which look at what a scene saw. Their sandboxes have no limit: many p
 clock of a small machine stutter, and the limit has tests of its own (P2), which play one after another.
 """
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from connectors.kartra.sandbox import Account, Sandbox, demo_account
 from connectors.kartra.sandbox.account import SandboxLead
 from connectors.kartra.sandbox.emulator import ReceivedCall
 from tests.conftest import Project, Result
+from tests.state.places import beside
 
 SIDE_BY_SIDE = 8
 PATIENCE_S = 60.0
@@ -195,10 +194,13 @@ def wait_until(true: Callable[[], bool], what: str) -> None:
 
 def outbox(project: Project) -> list[tuple[str, str, int]]:
     """(key, state, attempts) of every entry of the state file, sorted."""
-    with closing(sqlite3.connect(project.state)) as connection:
-        return sorted(connection.execute("SELECT key, state, attempts FROM outbox"))
+    rows = beside(project.place)("SELECT key, state, attempts FROM outbox")
+    return sorted((str(key), str(state), int(attempts)) for key, state, attempts in rows)
 
 
 def lose_state(project: Project) -> None:
+    if not isinstance(project.place, Path):
+        beside(project.place)(f"DROP SCHEMA {project.place.schema} CASCADE")
+        return
     for path in project.state.parent.iterdir():
         path.unlink()
