@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from connectors.kartra.limiter import CallLimiter
-
 GIVEN_UP_ASKED_S = 0.5
 
 
@@ -73,7 +71,7 @@ class SharedLimiter:
     One thread at a time waits for a permit, on behalf of the account whose turn it is; the others sleep.
     """
 
-    def __init__(self, limiter: CallLimiter) -> None:
+    def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
         self._lock = threading.Lock()
         self._turns = Turns()
@@ -124,7 +122,7 @@ class AccountLimiter:
     """The limiter of an account: `acquire()` waits for its turn, and then for a permit of the App."""
 
     def __init__(
-        self, shared: SharedLimiter, limiter: CallLimiter, party: Party, before_call: Callable[[], None]
+        self, shared: SharedLimiter, limiter: Limiter, party: Party, before_call: Callable[[], None]
     ) -> None:
         self._shared, self._limiter, self._party = shared, limiter, party
         self._before_call = before_call

@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from connectors.errors import AccessRefusedError, SyncError
-from connectors.kartra.limiter import limiter_for
 from connectors.kartra.sender import Sender
 from connectors.kartra.shares import SharedLimiter
 from pipelines.config.file import require_credentials
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.server_state import ServerState
 from pipelines.errors import SurroundingsError
 from pipelines.fleet.fleet import Fleet, Member
 from pipelines.fleet.mixed_up import refuse_mixed_up
+from pipelines.verbs.account import limiter_of
 from pipelines.verbs.notify import run_and_tell
 from pipelines.verbs.run import RunResult, run_pipeline
 from pipelines.verbs.world import THIS_WORLD
@@ -124,14 +125,15 @@ class _Limiters:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._shared: dict[tuple[str, str, float], SharedLimiter] = {}
+        self._shared: dict[tuple[str, str, float, str], SharedLimiter] = {}
 
     def of(self, config: PipelineConfig, app_id: str) -> SharedLimiter:
         kartra = config.kartra
-        key = (kartra.url, app_id, kartra.calls_per_second)
+        server = config.state.dsn if isinstance(config.state, ServerState) else ""
+        key = (kartra.url, app_id, kartra.calls_per_second, server)
         with self._lock:
             if key not in self._shared:
-                limiter = limiter_for(kartra.url, app_id, calls_per_second=kartra.calls_per_second)
+                limiter = limiter_of(config, app_id)
                 self._shared[key] = SharedLimiter(limiter)
             return self._shared[key]
 

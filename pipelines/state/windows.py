@@ -1,5 +1,6 @@
 """The window of an App as a row of the server that holds the state: all hosts that use it share the limit.
 
+The rows stand in a schema beside those of states, because pipelines of one App may have states of their own.
 It has a connection of its own, which any thread may use in turn, and needs nothing of a session: each change
 is one transaction, by the clock of the server.
 """
@@ -9,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from connectors.kartra.hosts_limiter import Moments, WindowLostError
 from connectors.kartra.limiter import LEARNED_HALF_LIFE_S, LEARNED_MAX_S, Window
-from connectors.kartra.shared_limiter import Moments, WindowLostError
 from pipelines.config.server_state import ServerState
 from pipelines.errors import StateError
 from pipelines.state.place import on_server
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
 def window_of(place: ServerState, app: str) -> "ServerWindow | None":
     """None where there is no state yet, and whoever asks may make none: a plan before the first run."""
     database = on_server(place, patience_s=0)
-    if database.has_state:
-        return ServerWindow(database, app)
+    try:
+        if database.has_state:
+            return ServerWindow(database, app)
+    except BaseException:
+        database.close()
+        raise
     database.close()
     return None
 
@@ -36,7 +41,17 @@ class ServerWindow:
         self._database, self._app = database, app
         self._lock = threading.Lock()
         self._queries = self._database.queries("windows")
+        self._make_table()
         self._queries.make(app=app)
+
+    def _make_table(self) -> None:
+        """Raises StateError where there is none, and none may be made."""
+        if self._queries.is_there():
+            return
+        with self._database.transaction():
+            self._queries.lock_making()
+            self._queries.make_schema()
+            self._queries.make_table()
 
     def reserve(self, count: int, gap_s: float) -> Moments:
         """Raises WindowLostError."""

@@ -6,9 +6,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from connectors.errors import ConfigError
-from connectors.kartra.limiter import CallLimiter, limiter_for, name_of
+from connectors.kartra.hosts_limiter import HostsLimiter
+from connectors.kartra.limiter import limiter_for, name_of
 from connectors.kartra.sender import Sender
-from connectors.kartra.shared_limiter import SharedLimiter
+from connectors.kartra.shares import Limiter
 from connectors.kartra.transport import KARTRA_URL, secure_url
 from connectors.kartra.wire import Credentials, bare_secret
 from pipelines.config.document import SECRETS
@@ -46,13 +47,18 @@ def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: F
     """Raises ConfigError where credentials are missing."""
     credentials = require_credentials(config)
     kartra = config.kartra
-    rate = kartra.calls_per_second
-    host = limiter_for(kartra.url, credentials.app_id, calls_per_second=rate)
-    limiter: CallLimiter | SharedLimiter = host
-    if isinstance(config.state, ServerState):
-        window = window_of(config.state, name_of(kartra.url, credentials.app_id))
-        limiter = host if window is None else SharedLimiter(window, host, calls_per_second=rate)
+    limiter = limiter_of(config, credentials.app_id)
     return Sender(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=stopping)
+
+
+def limiter_of(config: PipelineConfig, app_id: str) -> Limiter:
+    """The limiter of an App: for all hosts where the state is on a server, else for this one."""
+    kartra = config.kartra
+    host = limiter_for(kartra.url, app_id, calls_per_second=kartra.calls_per_second)
+    if not isinstance(config.state, ServerState):
+        return host
+    window = window_of(config.state, name_of(kartra.url, app_id))
+    return HostsLimiter(window, host, calls_per_second=kartra.calls_per_second) if window else host
 
 
 def open_client_of_environment(

@@ -24,7 +24,7 @@ from tests.state.places import beside, new_schema, opened_at
 from tests.state.samples import acknowledge, planned, record, stage
 
 SUBJECTS = sorted(file.stem for file in FOLDER.glob("*.sql"))
-SERVER_ALONE = {"schema_version", "windows"}
+SERVER_ALONE = {"schema_version"}
 
 
 @pytest.fixture

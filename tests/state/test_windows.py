@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
+from connectors.kartra.hosts_limiter import MOST_AT_ONCE, HostsLimiter, Moments, WindowLostError
 from connectors.kartra.limiter import CallLimiter
-from connectors.kartra.shared_limiter import MOST_AT_ONCE, Moments, SharedLimiter, WindowLostError
 from pipelines.config.server_state import ServerState
 from pipelines.state.store import Store
 from pipelines.state.windows import ServerWindow, window_of
@@ -30,17 +30,18 @@ def server(postgresql_server: URL) -> ServerState:
 def test_no_two_moments_are_nearer_than_the_gap_whoever_asks(server: ServerState) -> None:
     ((begun,),) = beside(server)("SELECT extract(epoch FROM clock_timestamp())::double precision")
     with ExitStack() as opened, ThreadPoolExecutor(4) as pool:
-        hosts = [window_at(server, "app") for _ in range(4)]
+        hosts = [window_at(server) for _ in range(4)]
         for host in hosts:
             opened.callback(host.close)
         given = list(pool.map(lambda host: [host.reserve(3, GAP_S) for _ in range(10)], hosts))
-    ((next_at,),) = beside(server)("SELECT next_at FROM windows WHERE app = 'app'")
+    told = "SELECT next_at FROM kartra_sync_windows.windows WHERE app = :app"
+    ((next_at,),) = beside(server)(told, app=f"{server.schema} ")
     assert all(moments.count == 3 for part in given for moments in part)
     assert next_at - begun >= 4 * 10 * 3 * GAP_S
 
 
 def test_apps_do_not_wait_for_each_other(server: ServerState) -> None:
-    window, other = window_at(server, "app"), window_at(server, "other")
+    window, other = window_at(server), window_at(server, "other")
     window.reserve(1000, GAP_S)
     assert window.reserve(1, GAP_S).wait_s > 900 * GAP_S
     assert other.reserve(1, GAP_S).wait_s <= GAP_S
@@ -49,7 +50,7 @@ def test_apps_do_not_wait_for_each_other(server: ServerState) -> None:
 
 
 def test_what_a_429_teaches_one_host_all_heed(server: ServerState) -> None:
-    window, other = window_at(server, "app"), window_at(server, "app")
+    window, other = window_at(server), window_at(server)
     before = other.reserve(1, GAP_S).gap_s
     for _ in range(3):  # the third of one second makes everyone wait
         window.throttled(0.0)
@@ -61,8 +62,10 @@ def test_what_a_429_teaches_one_host_all_heed(server: ServerState) -> None:
 
 
 def test_a_clock_of_the_server_that_was_wrong_keeps_nobody_waiting(server: ServerState) -> None:
-    window = window_at(server, "app")
-    beside(server)("UPDATE windows SET next_at = 9e9, paused_until = 9e9, learned_at = 9e9, learned_s = 1")
+    window = window_at(server)
+    beside(server)(
+        "UPDATE kartra_sync_windows.windows SET next_at = 9e9, paused_until = 9e9, learned_at = 9e9"
+    )
     assert window.reserve(1, GAP_S).wait_s <= GAP_S
     window.close()
 
@@ -70,10 +73,8 @@ def test_a_clock_of_the_server_that_was_wrong_keeps_nobody_waiting(server: Serve
 def test_without_the_database_no_call_gets_its_moment_and_with_it_they_go_on(
     server: ServerState, tmp_path: Path
 ) -> None:
-    window = Breakable(window_at(server, "app"))
-    limiter = SharedLimiter(
-        window, CallLimiter(tmp_path / "window", calls_per_second=20), calls_per_second=20
-    )
+    window = Breakable(window_at(server))
+    limiter = HostsLimiter(window, CallLimiter(tmp_path / "window", calls_per_second=20), calls_per_second=20)
     assert limiter.acquire(timeout_s=60)
     window.is_lost.set()
     for _ in range(MOST_AT_ONCE):  # what it had asked for before it may use up
@@ -87,14 +88,15 @@ def test_without_the_database_no_call_gets_its_moment_and_with_it_they_go_on(
 
 
 def test_a_cut_connection_is_opened_anew(server: ServerState) -> None:
-    window = window_at(server, "app")
+    window = window_at(server)
     beside(server)("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     assert window.reserve(1, GAP_S).count == 1
     window.close()
 
 
-def window_at(server: ServerState, app: str) -> ServerWindow:
-    window = window_of(server, app)
+def window_at(server: ServerState, app: str = "") -> ServerWindow:
+    """Of an App of this test alone: the table is one for all."""
+    window = window_of(server, f"{server.schema} {app}")
     assert window is not None
     return window
 

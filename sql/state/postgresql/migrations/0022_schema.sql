@@ -304,16 +304,6 @@ CREATE TABLE given_to_all (
     PRIMARY KEY (scope_id, collection, name)
 );
 
--- The permits of an App (a hash) for all hosts: when the next call may leave, in seconds since 1970 by the clock of
--- this server. What is learned is learned from 429s.
-CREATE TABLE windows (
-    app text COLLATE "C" PRIMARY KEY,
-    next_at double precision NOT NULL DEFAULT 0,
-    paused_until double precision NOT NULL DEFAULT 0,
-    learned_s double precision NOT NULL DEFAULT 0,
-    learned_at double precision NOT NULL DEFAULT 0
-);
-
 -- Whoever changes what is acknowledged of a lead, its record has to be looked at again.
 CREATE FUNCTION forget_raw_hash() RETURNS trigger LANGUAGE plpgsql AS '
 BEGIN

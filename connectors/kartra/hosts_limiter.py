@@ -39,7 +39,7 @@ class Moments:
     gap_s: float
 
 
-class SharedWindow(Protocol):
+class WindowOfHosts(Protocol):
     """The row of an App. Its methods may be called by any thread, and raise WindowLostError."""
 
     def reserve(self, count: int, gap_s: float) -> Moments: ...
@@ -50,10 +50,10 @@ class SharedWindow(Protocol):
     def close(self) -> None: ...
 
 
-class SharedLimiter:
+class HostsLimiter:
     """As `CallLimiter`, for all hosts that share a window."""
 
-    def __init__(self, window: SharedWindow, host: CallLimiter, *, calls_per_second: float) -> None:
+    def __init__(self, window: WindowOfHosts, host: CallLimiter, *, calls_per_second: float) -> None:
         permits = max(1, int(calls_per_second))
         self._gap_s = (permits / calls_per_second + MARGIN_S) / permits
         self._window, self._host = window, host
