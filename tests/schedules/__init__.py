@@ -1,0 +1,1 @@
+"""The recipes of configs/schedules, run or read by what they are written for."""
