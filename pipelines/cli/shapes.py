@@ -490,6 +490,12 @@ Scheduled = TypedDict(
 )
 
 
+class ServedPage(TypedDict):
+    """At once; `url` works once."""
+
+    url: str
+
+
 class ImportFile(TypedDict):
     file: str
     leads: int
@@ -621,6 +627,7 @@ SHAPES: Mapping[str, tuple[int, Any]] = {
     "runs": (1, NotedRuns),
     "sandbox": (1, Served),
     "schedule": (1, Scheduled),
+    "serve": (1, ServedPage),
     "show": (1, RunReport),
     "state": (1, Backup | CopiedState | Verified | TakenOver | Forgotten),
     "status": (1, StatusOfAll),

@@ -49,6 +49,7 @@ GROUPS: Mapping[str, tuple[Verb, ...]] = {
         Verb("runs", "List the last runs, newest first"),
         Verb("show", "Show what a run did, on the terminal or as a page"),
         Verb("undo", "Take a run back, as far as Kartra lets it", settles=True),
+        Verb("serve", "Serve a page on this machine: see, find, approve", settles=True),
         Verb("schedule", "Print or install what runs it every night: cron, systemd"),
     ),
     "Many accounts": (Verb("fleet", "Run the same pipelines for many accounts of one App"),),

@@ -103,9 +103,11 @@ def _shown(one: SavedChange) -> ShownChange:
 
 
 def apply_plan(
-    config: PipelineConfig, plan_id: str, caller: Caller, *, max_age: timedelta | None = None
+    config: PipelineConfig, plan_id: str, caller: Caller, *, max_age: timedelta | None = None, by: str = ""
 ) -> RunResult:
     """Send a saved plan, exactly; or what is left of it where applying it was cut short.
+
+    `by`: the person who approved it, who is kept with the plan and its run; else the user of this process.
 
     Raises StalePlanError where something has moved since, ConfigError where there is no such plan.
     """
@@ -118,10 +120,10 @@ def apply_plan(
         _refuse_moved(config, store, saved, caller, max_age)
         standing = enter(config, store, stopping=caller.stopping, world=caller.world)
         summary.account = standing.to_json()
-        applying = _Applying(config, saved)
+        applying = _Applying(config, saved, by or who())
         terms = Terms(check=applying.check, begin=applying.begin)
         with work_on(config, store, standing.account, caller, summary=summary) as work:
-            work.note = f"plan {saved.plan_id} by {saved.made_by}, applied by {who()}"
+            work.note = f"plan {saved.plan_id} by {saved.made_by}, applied by {by or who()}"
             extract = extract_of(source, config.needs_load(), store, summary)
             work.extract = extract
             work.fail(load_contacts(work, extract, Choices(), terms))
@@ -182,8 +184,8 @@ def _refuse_old(saved: SavedPlan, now: datetime, max_age: timedelta | None) -> N
 class _Applying:
     """Compares the plan of a run with the saved one, before anything is sent."""
 
-    def __init__(self, config: PipelineConfig, saved: SavedPlan) -> None:
-        self._config, self._saved = config, saved
+    def __init__(self, config: PipelineConfig, saved: SavedPlan, by: str) -> None:
+        self._config, self._saved, self._by = config, saved, by
 
     def check(self, ready: Ready) -> None:
         """Raise StalePlanError, with all that has moved since."""
@@ -197,7 +199,7 @@ class _Applying:
 
     def begin(self, run: RunContext) -> None:
         """Note that a part of the plan may be sent from here on."""
-        run.store.plans.begin(self._saved.plan_id, run.run_id, who())
+        run.store.plans.begin(self._saved.plan_id, run.run_id, self._by)
 
     def _refuse_other_account(self, plan: Plan) -> None:
         if plan.missing:

@@ -13,6 +13,13 @@ from pipelines.tables.warehouse import open_warehouse
 
 def write_tables_page(config: PipelineConfig, path: Path | None) -> None:
     """As HTML, readable by its owner alone. Raises ConfigError and TablesError."""
+    text = tables_html(config)
+    with open_private(path, "utf-8") as handle:
+        handle.write(text)
+
+
+def tables_html(config: PipelineConfig) -> str:
+    """The page. Raises ConfigError and TablesError."""
     pull = config.needs_pull()
     zone = zone_of(pull.zone)
     with open_warehouse(pull.into, read_only=True) as tables:
@@ -26,5 +33,4 @@ def write_tables_page(config: PipelineConfig, path: Path | None) -> None:
         zone=pull.zone,
         as_of=f"{as_of:%Y-%m-%d %H:%M}" if as_of else "",
     )
-    with open_private(path, "utf-8") as handle:
-        handle.write(tables_page(heading, reports))
+    return tables_page(heading, reports)

@@ -1,0 +1,90 @@
+"""Who may come in: links that work once, and the sessions that they begin. Pure but for chance."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+LINK_S = 24 * 3600.0
+IDLE_S = 12 * 3600.0
+SHOWN_S = 15 * 60.0
+"""How long people's data stays unmasked once somebody asked for it."""
+MOST_SESSIONS = 100
+MOST_LINKS = 100
+_TOKEN_BYTES = 32
+
+
+class OneTimeLinks:
+    """Tokens that open one thing once. Only their digests are kept."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._open: dict[bytes, tuple[str, float]] = {}
+
+    def make(self, purpose: str, lifetime_s: float = LINK_S) -> str:
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        while len(self._open) >= MOST_LINKS:
+            del self._open[next(iter(self._open))]
+        self._open[_digest(token)] = purpose, self._now() + lifetime_s
+        return token
+
+    def take(self, token: str, purpose: str) -> bool:
+        """Whether the token was open for this, which it then no longer is."""
+        found = self._open.get(_digest(token))
+        if found is None or found[0] != purpose:
+            return False
+        del self._open[_digest(token)]
+        return self._now() < found[1]
+
+
+@dataclass(slots=True)
+class Session:
+    """A browser that came in by a link."""
+
+    csrf: str = field(repr=False)
+    seen: float
+    shown_until: dict[str, float] = field(default_factory=dict)
+    """By pipeline: until when people's data is shown."""
+
+    def is_form_ours(self, token: str) -> bool:
+        return hmac.compare_digest(token.encode(), self.csrf.encode())
+
+
+class Sessions:
+    """The browsers that are in, by the digest of their cookie."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._open: dict[bytes, Session] = {}
+
+    def begin(self) -> str:
+        """The value of the cookie of a new session."""
+        while len(self._open) >= MOST_SESSIONS:
+            del self._open[min(self._open, key=lambda key: self._open[key].seen)]
+        cookie = secrets.token_urlsafe(_TOKEN_BYTES)
+        self._open[_digest(cookie)] = Session(secrets.token_urlsafe(_TOKEN_BYTES), self._now())
+        return cookie
+
+    def find(self, cookie: str) -> Session | None:
+        session = self._open.get(_digest(cookie))
+        if session is None:
+            return None
+        if self._now() - session.seen > IDLE_S:
+            self.end(cookie)
+            return None
+        session.seen = self._now()
+        return session
+
+    def end(self, cookie: str) -> None:
+        self._open.pop(_digest(cookie), None)
+
+    def show(self, session: Session, pipeline: str) -> None:
+        session.shown_until[pipeline] = self._now() + SHOWN_S
+
+    def shows(self, session: Session, pipeline: str) -> bool:
+        return self._now() < session.shown_until.get(pipeline, 0.0)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

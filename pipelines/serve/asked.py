@@ -1,0 +1,57 @@
+"""Who asked for what on the page, written down where the owner of the pipeline finds it.
+
+A line of JSON for each: when, who, what. No key and no address of a person stands in it.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from connectors.own_files import PRIVATE_FILE, make_folder
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.errors import StateError
+
+LISTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    at: str
+    who: str
+    what: str
+
+
+def write_down(config: PipelineConfig, who: str, what: str) -> None:
+    """Raises StateError where it cannot be: what is not written down is not shown either."""
+    path = _place(config)
+    line = json.dumps(asdict(Asked(datetime.now(UTC).isoformat(timespec="seconds"), who, what)))
+    try:
+        make_folder(path.parent)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, PRIVATE_FILE)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as handle:
+            handle.write(f"{line}\n")
+    except OSError as error:
+        raise StateError(f"{path}: who asked cannot be written down: {error.strerror}") from error
+
+
+def asked_of(config: PipelineConfig) -> list[Asked]:
+    """The newest first; a line that was cut short is left out."""
+    try:
+        lines = _place(config).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StateError(f"{_place(config)}: cannot be read: {error.strerror}") from error
+    found = []
+    for line in reversed(lines[-LISTED:]):
+        try:
+            found.append(Asked(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return found
+
+
+def _place(config: PipelineConfig) -> Path:
+    return config.path.parent / f".{config.pipeline}.asked.jsonl"

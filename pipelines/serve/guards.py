@@ -1,0 +1,113 @@
+"""What stands before every view: whose request it is, and what a browser may do with the answer.
+
+Whoever can reach a port of this machine can ask: other users of it, and any page that a browser has open. So
+a request has to name this server (a name that was bent to this address is refused), come from a browser that
+came in by a link, and, where it changes something, from a form of ours.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from aiohttp import web
+
+from connectors.errors import ConfigError, SyncError
+from pipelines.errors import LockedError, StalePlanError
+from pipelines.serve.access import Session
+from pipelines.serve.pages import problem_page
+from pipelines.serve.site import SITE, Site
+
+log = logging.getLogger("kartra_sync.serve")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+SESSION = web.RequestKey("session", Session)
+CHANGES = "POST"
+CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action"
+    " 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Server": "kartra-sync",
+}
+OPEN_TO_ALL = frozenset({"/enter", "/style.css"})
+"""What is answered without a session: the way in, and what its page looks like."""
+
+
+@web.middleware
+async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn errors into pages, and give every answer its headers."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            response = error  # a redirect
+        else:
+            allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            response = problem_page(HTTPStatus(error.status), "", allowed)
+    except SyncError as error:
+        response = problem_page(_status_of(error), str(error))
+    except Exception:
+        log.exception("a bug in kartra-sync; please report it with this traceback")
+        response = problem_page(HTTPStatus.INTERNAL_SERVER_ERROR, "")
+    for name, value in HEADERS.items():
+        if name not in response.headers or name == "Server":
+            response.headers[name] = value
+    return response
+
+
+def _status_of(error: SyncError) -> HTTPStatus:
+    if isinstance(error, LockedError | StalePlanError):
+        return HTTPStatus.CONFLICT
+    return HTTPStatus.NOT_FOUND if isinstance(error, ConfigError) else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+@web.middleware
+async def known_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse requests under another name, as those of a page whose name was bent to this address."""
+    site = request.app[SITE]
+    if request.headers.getall("Host", []) not in [[host] for host in site.hosts]:
+        return problem_page(
+            HTTPStatus.MISDIRECTED_REQUEST, f"this server is {site.origin}, and answers to no other name"
+        )
+    return await handler(request)
+
+
+@web.middleware
+async def known_browser(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let in who came by a link; a change has to come from a form of ours."""
+    site = request.app[SITE]
+    session = site.sessions.find(request.cookies.get(site.cookie, ""))
+    if session is None and request.path not in OPEN_TO_ALL:
+        return problem_page(HTTPStatus.UNAUTHORIZED, "open the link that kartra-sync serve has printed")
+    if site.user_header and request.path not in OPEN_TO_ALL and not site.person(request):
+        return problem_page(HTTPStatus.FORBIDDEN, f"the proxy has not said in {site.user_header} who asks")
+    if session is not None:
+        request[SESSION] = session
+    if request.method == CHANGES and (session is None or not await _is_ours(request, site, session)):
+        return problem_page(
+            HTTPStatus.FORBIDDEN, "the form is not of this page, or too old: go back and load it anew"
+        )
+    return await handler(request)
+
+
+async def _is_ours(request: web.Request, site: Site, session: Session) -> bool:
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != site.origin_of(request.headers["Host"]):
+        return False
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        return False
+    if request.content_type != "application/x-www-form-urlencoded":
+        return False
+    token = (await request.post()).get("csrf", "")
+    return isinstance(token, str) and session.is_form_ours(token)
+
+
+GUARDS = (answer, known_host, known_browser)

@@ -1,0 +1,83 @@
+"""What is served, to whom, and under which name: one value that guards and views share."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from connectors.errors import ConfigError
+from pipelines.config.pipeline import PipelineConfig
+from pipelines.serve.access import OneTimeLinks, Sessions
+from pipelines.serve.jobs import Jobs
+from pipelines.verbs.saved_plans import who
+
+COME_IN = "come in"
+"""The purpose of a link that begins a session; a client's key will have another one."""
+LONGEST_NAME = 100
+
+
+@dataclass(slots=True)
+class Site:
+    """The pipelines by name. `origin` is where browsers find it, a proxy's own where there is one.
+
+    `user_header`: in which header a proxy says who asks; it names people for what is written down, and lets
+    nobody in.
+    """
+
+    pipelines: Mapping[str, PipelineConfig]
+    origin: str
+    is_behind_proxy: bool = False
+    user_header: str = ""
+    now: Callable[[], float] = time.monotonic
+    links: OneTimeLinks = field(init=False)
+    sessions: Sessions = field(init=False)
+    jobs: Jobs = field(default_factory=Jobs)
+
+    def __post_init__(self) -> None:
+        self.links, self.sessions = OneTimeLinks(self.now), Sessions(self.now)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """What a request may name as its host."""
+        address = urlsplit(self.origin)
+        if self.is_behind_proxy:
+            return (address.netloc,)
+        return tuple(f"{name}:{address.port}" for name in ("127.0.0.1", "localhost"))
+
+    def origin_of(self, host: str) -> str:
+        return f"{urlsplit(self.origin).scheme}://{host}"
+
+    @property
+    def cookie(self) -> str:
+        """Its name. Cookies know no ports: another server of this machine gets one of its own."""
+        if self.is_behind_proxy:
+            return "__Host-kartra-sync"
+        return f"kartra-sync-{urlsplit(self.origin).port}"
+
+    def new_link(self) -> str:
+        """An address that lets one browser in, once."""
+        return f"{self.origin}/enter?link={self.links.make(COME_IN)}"
+
+    def person(self, request: web.Request) -> str:
+        """Who asks, for what is written down; empty where the proxy should have said it and has not."""
+        if not self.user_header:
+            return f"{who()}, on the page"
+        named = request.headers.getall(self.user_header, [])
+        name = named[0].strip() if len(named) == 1 else ""
+        return name if name.isprintable() and len(name) <= LONGEST_NAME else ""
+
+
+SITE = web.AppKey("site", Site)
+
+
+def public_origin(url: str) -> str:
+    """The origin of a proxy's address. Raises ConfigError for anything else."""
+    parts = urlsplit(url)
+    plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
+    if parts.scheme != "https" or not parts.hostname or not plain:
+        raise ConfigError(
+            f"--behind-proxy {url}: write the address that browsers use, as https://sync.example.org"
+        )
+    return f"https://{parts.netloc.lower()}"
