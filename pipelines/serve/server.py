@@ -1,6 +1,7 @@
 """The server: bound to this machine alone, until it is asked to stop."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 
@@ -35,9 +36,8 @@ async def _serve(
 ) -> None:
     listening = _listen(port)
     site = make_site(listening.getsockname()[1])
-    runner = web.AppRunner(
-        app_of(site), access_log=None, handle_signals=False
-    )  # addresses hold names of runs
+    # No log of each request, and none of requests that are none: whoever reaches the port would fill it.
+    runner = web.AppRunner(app_of(site), access_log=None, handle_signals=False, logger=_unheard())
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()
@@ -47,6 +47,12 @@ async def _serve(
     finally:
         await runner.cleanup()
         await asyncio.to_thread(site.jobs.end)
+
+
+def _unheard() -> logging.Logger:
+    logger = logging.getLogger("kartra_sync.serve.http")
+    logger.setLevel(logging.CRITICAL)
+    return logger
 
 
 def _listen(port: int) -> socket.socket:

@@ -230,5 +230,5 @@ def test_as_process_1_on_a_read_only_root_a_stop_settles_and_the_next_goes_on(
         whole = start()
         _, told = whole.communicate(timeout=120)
         assert (whole.returncode, len(account.leads)) == (0, 40), told
-        created = [cmd for call in sandbox.calls for cmd in call.commands if cmd == "create_lead"]
+        created = [call for call in sandbox.calls if "create_lead" in call.commands and call.executed]
         assert len(created) == 40

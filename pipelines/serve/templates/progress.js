@@ -9,6 +9,9 @@ async function look() {
   if (now === null) return;
   if (shown.textContent !== now.textContent) shown.replaceChildren(...now.childNodes);
   if (now.dataset.running === "yes") setTimeout(look, 2000);
-  else location.reload();
+  else {
+    shown.dataset.running = "no";
+    document.getElementById("meanwhile").remove();
+  }
 }
 if (shown && shown.dataset.running === "yes") setTimeout(look, 2000);
