@@ -4,11 +4,14 @@
 Kubernetes and GitHub are asked.
 """
 
+import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import URL
 
 from connectors.kartra.sandbox import Account, Sandbox, SandboxOptions
 from tests.conftest import Project, contact
@@ -35,6 +39,7 @@ KUBERNETES, COMPOSE, WORKFLOW, DOCKERFILE = (
     )
 )
 LONGEST_LINES = 40
+NOBODY = 10001
 
 
 def read(path: Path) -> Any:
@@ -169,66 +174,79 @@ def can_contain() -> bool:
         return False
 
 
-@pytest.mark.skipif(not can_contain(), reason="needs root, unshare and setpriv: a container made by hand")
-def test_as_process_1_on_a_read_only_root_a_stop_settles_and_the_next_goes_on(
-    project: Project, account: Account
-) -> None:
-    """What the image and its platforms promise, without them: namespaces, a user without a name.
+def contained(inner: Project, writable: Path, *words: str) -> subprocess.Popen[str]:
+    """The command as process 1 on a read-only root, as a user without a name, with one folder to write into.
 
     The user may read what root may, for the Python of these tests may lie in a folder of root's.
     """
-    folders = {name: project.folder / name for name in ("pipelines", "writable")}
-    for folder in folders.values():
-        folder.mkdir()
-    inner = Project(folders["pipelines"])
-    inner.pipeline(LOAD)
+    writable.mkdir(exist_ok=True)
+    os.chown(writable, NOBODY, NOBODY)
+    places = ("HOME", "KARTRA_SYNC_PACING", "XDG_STATE_HOME", "TMPDIR", "WRITABLE")
+    environ = base_environ() | inner.environ | dict.fromkeys(places, str(writable))
+    environ["PIPELINES"] = str(inner.folder)
+    environ["READS"] = "--inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search"
+    namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child=SIGTERM", "sh", "-c", CONTAINED]
+    return subprocess.Popen(
+        [*namespaces, "sh", COMMAND, *words, "--log-format", "json", "--json"],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def inner(project: Project) -> Project:
+    """A folder of pipelines that a container only reads."""
+    found = Project(project.folder / "pipelines")
+    found.folder.mkdir()
+    found.pipeline(LOAD)
+    text = (found.folder / "p.yaml").read_text()
+    (found.folder / "p.yaml").write_text(f"state: ${{KARTRA_STATE}}\n{text}")
+    return found
+
+
+@pytest.mark.skipif(not can_contain(), reason="needs root, unshare and setpriv: a container made by hand")
+def test_as_process_1_on_a_read_only_root_a_stop_settles_and_the_next_goes_on(
+    inner: Project, account: Account, tmp_path: Path
+) -> None:
+    """What the image and its platforms promise, without them."""
     inner.contacts([contact(number) for number in range(40)])
-    text = (inner.folder / "p.yaml").read_text()
-    (inner.folder / "p.yaml").write_text(f"state: {folders['writable']}/kartra.db\n{text}")
-    os.chown(folders["writable"], 10001, 10001)
+    inner.environ["KARTRA_STATE"] = str(tmp_path / "writable" / "kartra.db")
     with Sandbox(account, SandboxOptions(latency_s=0.1)) as sandbox:
         inner.aim(sandbox)
-        environ = base_environ() | inner.environ
-        environ |= {
-            "HOME": str(folders["writable"]),
-            "KARTRA_SYNC_PACING": str(folders["writable"]),
-            "XDG_STATE_HOME": str(folders["writable"]),
-            "TMPDIR": str(folders["writable"]),
-            "WRITABLE": str(folders["writable"]),
-            "PIPELINES": str(inner.folder),
-            "READS": "--inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search",
-        }
-
-        def start() -> subprocess.Popen[str]:
-            contained = [
-                "unshare",
-                "--mount",
-                "--pid",
-                "--fork",
-                "--kill-child=SIGTERM",
-                "sh",
-                "-c",
-                CONTAINED,
-            ]
-            return subprocess.Popen(
-                [*contained, "sh", COMMAND, "run", "p.yaml", "--log-format", "json", "--json"],
-                env=environ,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-
-        stopped = start()
+        stopped = contained(inner, tmp_path / "writable", "run", "p.yaml")
         while not account.leads:
             assert stopped.poll() is None, stopped.communicate()
             time.sleep(0.02)
         (inside,) = map(int, Path(f"/proc/{stopped.pid}/task/{stopped.pid}/children").read_text().split())
         assert Path(f"/proc/{inside}/status").read_text().partition("NSpid:")[2].split()[1] == "1"
-        os.kill(inside, 15)
+        os.kill(inside, signal.SIGTERM)
         _, told = stopped.communicate(timeout=60)
         assert '"status": "interrupted"' in told
-        whole = start()
+        whole = contained(inner, tmp_path / "writable", "run", "p.yaml")
         _, told = whole.communicate(timeout=120)
         assert (whole.returncode, len(account.leads)) == (0, 40), told
         created = [call for call in sandbox.calls if "create_lead" in call.commands and call.executed]
         assert len(created) == 40
+
+
+@pytest.mark.skipif(not can_contain(), reason="needs root, unshare and setpriv: a container made by hand")
+def test_two_containers_without_a_disk_share_the_state_of_a_server(
+    inner: Project, sandbox: Sandbox, postgresql_server: URL, tmp_path: Path
+) -> None:
+    """The second one, as empty as the first, sends nothing."""
+    inner.contacts([contact(0), contact(1)])
+    inner.aim(sandbox)
+    address = postgresql_server.set(drivername="postgresql").render_as_string(hide_password=False)
+    sign = "&" if "?" in address else "?"
+    inner.environ["KARTRA_STATE"] = f"{address}{sign}schema=t{uuid.uuid4().hex}"
+    ended = []
+    for name in ("first", "second"):
+        run = contained(inner, tmp_path / name, "run", "p.yaml")
+        told, log = run.communicate(timeout=120)
+        assert run.returncode == 0, log
+        assert address not in log
+        ended.append(json.loads(told))
+    first, second = ended
+    assert (first["leads"]["created"], second["leads"]["unchanged"], second["calls"]["sent"]) == (2, 2, 0)

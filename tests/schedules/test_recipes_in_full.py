@@ -143,7 +143,7 @@ def test_the_steps_of_the_image_make_a_program_that_works(tmp_path: Path) -> Non
     ]
     assert len(moved) == 3
     for line in moved:
-        subprocess.run(["bash", "-euc", line], cwd=ROOT, check=True, timeout=540)
+        subprocess.run(["bash", "-euc", line], cwd=ROOT, check=True, timeout=1800)
     installed = tmp_path / "kartra-sync"
     environ = {
         "PATH": f"{installed}/bin:/usr/bin:/bin",
