@@ -5,6 +5,7 @@ A line of JSON for each: when, who, what. No key and no address of a person stan
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,4 +55,10 @@ def asked_of(config: PipelineConfig) -> list[Asked]:
 
 
 def _place(config: PipelineConfig) -> Path:
-    return config.path.parent / f".{config.pipeline}.asked.jsonl"
+    account = f"{config.kartra.account}." if config.kartra.account else ""
+    return config.path.parent / f".{_plain(account)}{config.pipeline}.asked.jsonl"
+
+
+def _plain(name: str) -> str:
+    """The name of an account is a person's words, and no path."""
+    return re.sub(r"[^A-Za-z0-9_.-]|^\.+", "_", name)

@@ -45,17 +45,17 @@ class Jobs:
     def last(self, pipeline: str) -> Job | None:
         return self._last.get(pipeline)
 
-    def apply(self, config: PipelineConfig, plan_id: str, who: str, *, approved: bool) -> None:
-        """Begin to apply a saved plan. Raises LockedError while another one of the pipeline is applied."""
-        before = self.last(config.pipeline)
+    def apply(self, name: str, config: PipelineConfig, plan_id: str, who: str, *, approved: bool) -> None:
+        """Begin to apply a saved plan of the pipeline `name`. Raises LockedError while another one is."""
+        before = self.last(name)
         if before is not None and before.is_running:
-            raise LockedError(f"the plan {before.plan_id} of {config.pipeline} is being applied already")
+            raise LockedError(f"the plan {before.plan_id} of {name} is being applied already")
         job = Job(plan_id, who)
         caller = Caller(approved=approved, stopping=job.stop.is_set, progress=job.moved)
         job.thread = threading.Thread(
             target=_carry_out, args=(job, lambda: apply_plan(config, plan_id, caller, by=who)), name="apply"
         )
-        self._last[config.pipeline] = job
+        self._last[name] = job
         job.thread.start()
 
     def stop(self, pipeline: str) -> None:

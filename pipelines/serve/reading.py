@@ -10,12 +10,15 @@ from connectors.errors import SyncError
 from connectors.privacy import mask_text, mask_value
 from pipelines.changes.shown import ShownChange, masked
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.serve.site import Entry
+from pipelines.state.overview import Overview, overview_of
+from pipelines.state.place import is_there
 from pipelines.state.plans import SavedPlan
 from pipelines.state.runs import Run
 from pipelines.verbs.outcomes import Outcome, outcomes_of
 from pipelines.verbs.rejects import Reject, rejects_of
 from pipelines.verbs.saved_plans import open_saved
-from pipelines.verbs.status import PipelineStatus, runs_of, status_of
+from pipelines.verbs.status import runs_of
 
 AT_ONCE = 100
 """Rows of one page."""
@@ -25,10 +28,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A pipeline in one line; `problem` where its state cannot be read."""
+    """A pipeline in one line: nothing where it has not run, `problem` where its state cannot be read."""
 
-    name: str
-    status: PipelineStatus | None
+    entry: Entry
+    seen: Overview | None
     problem: str = ""
 
 
@@ -41,11 +44,19 @@ class Part(Generic[_T]):
     has_more: bool
 
 
-def glance(config: PipelineConfig) -> Glance:
+def glances(entries: Iterable[Entry]) -> list[Glance]:
+    """Hundreds within a second: nothing is checked or migrated."""
+    return [_glance(entry) for entry in entries]
+
+
+def _glance(entry: Entry) -> Glance:
+    config = entry.config
     try:
-        return Glance(config.pipeline, status_of(config))
+        if not is_there(config.state):
+            return Glance(entry, None)
+        return Glance(entry, overview_of(config.state, [config.pipeline])[config.pipeline])
     except SyncError as error:
-        return Glance(config.pipeline, None, str(error))
+        return Glance(entry, None, str(error))
 
 
 def runs(config: PipelineConfig, words: str) -> list[Run]:
@@ -101,6 +112,6 @@ def _part(rows: Iterable[_T], number: int) -> Part[_T]:
     return Part(found[:AT_ONCE], number, len(found) > AT_ONCE)
 
 
-def command(config: PipelineConfig, verb: str, *words: str) -> str:
+def command(entry: Entry, verb: str, *words: str) -> str:
     """What to type, from any folder."""
-    return shlex.join(["kartra-sync", verb, str(config.path), *words])
+    return shlex.join(["kartra-sync", verb, entry.file, *words])

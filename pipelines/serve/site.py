@@ -18,16 +18,34 @@ COME_IN = "come in"
 LONGEST_NAME = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One pipeline on the page. `name` is its part of addresses, of a fleet ACCOUNT.PIPELINE.
+
+    `file` is how the command names it: a path, or FLEET@ACCOUNT/PIPELINE. `read` reads it as it is now: what
+    is sent is what the file says at that moment, not when the server began.
+    """
+
+    name: str
+    config: PipelineConfig
+    file: str
+    read: Callable[[], PipelineConfig]
+    account: str = ""
+
+
 @dataclass(slots=True)
 class Site:
-    """The pipelines by name. `origin` is where browsers find it, a proxy's own where there is one.
+    """The pipelines by name, and by account why it has none.
+
+    `origin` is where browsers find it, a proxy's own where there is one.
 
     `user_header`: in which header a proxy says who asks; it names people for what is written down, and lets
     nobody in.
     """
 
-    pipelines: Mapping[str, PipelineConfig]
+    entries: Mapping[str, Entry]
     origin: str
+    problems: Mapping[str, str] = field(default_factory=dict)
     is_behind_proxy: bool = False
     user_header: str = ""
     now: Callable[[], float] = time.monotonic

@@ -14,7 +14,7 @@ from pipelines.serve import reading
 from pipelines.serve.asked import asked_of, write_down
 from pipelines.serve.guards import CSP, SESSION
 from pipelines.serve.pages import asset, page
-from pipelines.serve.site import COME_IN, SITE
+from pipelines.serve.site import COME_IN, SITE, Entry
 from pipelines.verbs.parked import parked_of
 from pipelines.verbs.saved_plans import plans_of
 from pipelines.verbs.show import report_of
@@ -65,25 +65,26 @@ async def leave(request: web.Request) -> web.StreamResponse:
 async def link(request: web.Request) -> web.StreamResponse:
     """A link for somebody else, shown once."""
     site = request.app[SITE]
-    for config in site.pipelines.values():
-        await asyncio.to_thread(write_down, config, site.person(request), "made a link for another browser")
+    said = "made a link for another browser"
+    for entry in site.entries.values():
+        await asyncio.to_thread(write_down, entry.config, site.person(request), said)
     return _page(request, "link.html", title="A link for somebody else", link=site.new_link())
 
 
 async def all_pipelines(request: web.Request) -> web.StreamResponse:
-    configs = request.app[SITE].pipelines.values()
-    glances = await asyncio.to_thread(lambda: [reading.glance(config) for config in configs])
-    return _page(request, "all.html", title="Pipelines", glances=glances)
+    site = request.app[SITE]
+    glances = await asyncio.to_thread(reading.glances, site.entries.values())
+    return _page(request, "all.html", title="Pipelines", glances=glances, problems=site.problems)
 
 
 async def pipeline(request: web.Request) -> web.StreamResponse:
     config = _config(request)
     status = await asyncio.to_thread(status_of, config)
-    job = request.app[SITE].jobs.last(config.pipeline)
+    job = request.app[SITE].jobs.last(_entry(request).name)
     return _page(
         request,
         "pipeline.html",
-        title=config.pipeline,
+        title=_entry(request).name,
         status=status,
         job=job,
         has_tables=config.pull is not None,
@@ -93,7 +94,7 @@ async def pipeline(request: web.Request) -> web.StreamResponse:
 async def progress(request: web.Request) -> web.StreamResponse:
     config = _config(request)
     status = await asyncio.to_thread(status_of, config)
-    job = request.app[SITE].jobs.last(config.pipeline)
+    job = request.app[SITE].jobs.last(_entry(request).name)
     return _page(request, "progress.html", title="What runs now", status=status, job=job)
 
 
@@ -136,8 +137,8 @@ async def rejects(request: web.Request) -> web.StreamResponse:
     config = _config(request)
     part = await asyncio.to_thread(reading.rejects, config, number=_number(request), show=_shows(request))
     commands = [
-        reading.command(config, "rejects", "--csv", "again.csv"),
-        reading.command(config, "retry", "again.csv"),
+        reading.command(_entry(request), "rejects", "--csv", "again.csv"),
+        reading.command(_entry(request), "retry", "again.csv"),
     ]
     return _page(request, "rejects.html", title="Who did not get through", part=part, steps=commands)
 
@@ -147,8 +148,8 @@ async def waiting(request: web.Request) -> web.StreamResponse:
     status = await asyncio.to_thread(status_of, config)
     pending = await asyncio.to_thread(parked_of, config, show=_shows(request))
     commands = [
-        reading.command(config, "resolve", "KEY", "--landed"),
-        reading.command(config, "resolve", "KEY", "--not-landed"),
+        reading.command(_entry(request), "resolve", "KEY", "--landed"),
+        reading.command(_entry(request), "resolve", "KEY", "--not-landed"),
     ]
     return _page(
         request, "waiting.html", title="What waits, and why", status=status, pending=pending, steps=commands
@@ -158,7 +159,7 @@ async def waiting(request: web.Request) -> web.StreamResponse:
 async def plans(request: web.Request) -> web.StreamResponse:
     config = _config(request)
     found = await asyncio.to_thread(plans_of, config)
-    command = reading.command(config, "plan", "--save")
+    command = reading.command(_entry(request), "plan", "--save")
     return _page(request, "plans.html", title="Saved plans", plans=found, steps=[command])
 
 
@@ -181,29 +182,29 @@ async def approve(request: web.Request) -> web.StreamResponse:
         raise web.HTTPConflict
     person = site.person(request)
     await asyncio.to_thread(write_down, config, person, f"approved the plan {plan_id}")
-    site.jobs.apply(config, plan_id, person, approved=_text(form, "many") == "yes")
-    raise web.HTTPSeeOther(f"/p/{config.pipeline}/progress")
+    now = await asyncio.to_thread(_entry(request).read)
+    site.jobs.apply(_entry(request).name, now, plan_id, person, approved=_text(form, "many") == "yes")
+    raise web.HTTPSeeOther(f"/p/{_entry(request).name}/progress")
 
 
 async def stop(request: web.Request) -> web.StreamResponse:
     site, config = request.app[SITE], _config(request)
     await asyncio.to_thread(write_down, config, site.person(request), "stopped what was being applied")
-    site.jobs.stop(config.pipeline)
-    raise web.HTTPSeeOther(f"/p/{config.pipeline}/progress")
+    site.jobs.stop(_entry(request).name)
+    raise web.HTTPSeeOther(f"/p/{_entry(request).name}/progress")
 
 
 async def show(request: web.Request) -> web.StreamResponse:
     """Unmask people for a quarter of an hour, once it is written down who asked."""
     site, config = request.app[SITE], _config(request)
     await asyncio.to_thread(write_down, config, site.person(request), "asked to see names and addresses")
-    site.sessions.show(request[SESSION], config.pipeline)
-    raise web.HTTPSeeOther(await _back(request, config))
+    site.sessions.show(request[SESSION], _entry(request).name)
+    raise web.HTTPSeeOther(await _back(request))
 
 
 async def hide(request: web.Request) -> web.StreamResponse:
-    config = _config(request)
-    request[SESSION].shown_until.pop(config.pipeline, None)
-    raise web.HTTPSeeOther(await _back(request, config))
+    request[SESSION].shown_until.pop(_entry(request).name, None)
+    raise web.HTTPSeeOther(await _back(request))
 
 
 async def asked(request: web.Request) -> web.StreamResponse:
@@ -217,7 +218,8 @@ async def charts(request: web.Request) -> web.StreamResponse:
     if config.pull is None:
         raise web.HTTPNotFound
     text = await asyncio.to_thread(tables_html, config)
-    back = f'<nav><p><a href="/p/{config.pipeline}">{config.pipeline}</a></p></nav>'
+    name = _entry(request).name
+    back = f'<nav><p><a href="/p/{name}">{name}</a></p></nav>'
     response = web.Response(text=text.replace("<body>", f"<body>{back}", 1), content_type="text/html")
     styles = " ".join(f"'sha256-{_digest(style)}'" for style in _STYLE.findall(text))
     response.headers["Content-Security-Policy"] = CSP.replace("style-src 'self'", f"style-src {styles}")
@@ -228,11 +230,15 @@ def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _config(request: web.Request) -> PipelineConfig:
-    config = request.app[SITE].pipelines.get(request.match_info["pipeline"])
-    if config is None:
+def _entry(request: web.Request) -> Entry:
+    entry = request.app[SITE].entries.get(request.match_info["pipeline"])
+    if entry is None:
         raise web.HTTPNotFound
-    return config
+    return entry
+
+
+def _config(request: web.Request) -> PipelineConfig:
+    return _entry(request).config
 
 
 def _shows(request: web.Request) -> bool:
@@ -251,14 +257,15 @@ def _text(form: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-async def _back(request: web.Request, config: PipelineConfig) -> str:
+async def _back(request: web.Request) -> str:
     to = _text(await request.post(), "to")
-    return f"/p/{config.pipeline}{to if _WHERE_TO.fullmatch(to) else ''}"
+    return f"/p/{_entry(request).name}{to if _WHERE_TO.fullmatch(to) else ''}"
 
 
 def _page(request: web.Request, name: str, **values: Any) -> web.Response:
     """A page with what the layout needs: where it is, whether people are shown, the mark of its forms."""
-    pipeline = request.match_info.get("pipeline")
+    entry = request.app[SITE].entries.get(request.match_info.get("pipeline", ""))
+    pipeline = entry.name if entry else None
     return page(
         name,
         pipeline=pipeline,
