@@ -548,6 +548,25 @@ SHEETS = [
         problem="no-sheet.xlsx has no sheet with cells",
     ),
     File(
+        "hidden-rows-and-a-fraction.xlsx",
+        with_part(
+            bytes_of(
+                [
+                    ["Email", "First Name", "Zip"],
+                    ["ann@example.org", "Ann", 12],
+                    ["bob@example.org", "Bob", 7],
+                ],
+                formats={2: "# ?/?"},
+            ),
+            "xl/worksheets/sheet1.xml",
+            '<row r="3"',
+            '<row r="3" hidden="1"',
+        ),
+        {"ann": {"first_name": "Ann", "zip": "12"}, "bob": {"first_name": "Bob", "zip": "7"}},
+        notes=("hidden rows, as by a filter, are read like the others: 1",),
+        fields="email: Email, first_name: First Name, zip: Zip",
+    ),
+    File(
         "hidden.xlsx",
         several(
             ("old 2019", "hidden", [PEOPLE[0], ["old@example.org", "Old"]]), ("Contacts", "visible", PEOPLE)

@@ -49,6 +49,7 @@ def open_excel(
         rows = book.rows(chosen)
         first = list(islice((_record(row) for row in rows), max(NOTED_ROWS, header_row or 0)))
         others = _with_addresses(book, chosen) if sheet is None else []
+        hidden = book.hidden_rows(chosen)
     if not first and header is None:
         raise SourceError(f'{path.name} has no header: the sheet is empty ("{chosen.name}")')
     searched = first if header_row is not None else first[:SEARCHED_ROWS]
@@ -56,6 +57,7 @@ def open_excel(
     notes = (
         _sheet_note(book, chosen, sheet),
         *([f"addresses stand in other sheets, too: {', '.join(others)}; `sheet:` chooses"] if others else []),
+        *([f"hidden rows, as by a filter, are read like the others: {hidden:,}"] if hidden else []),
         *head.notes,
         *_notes_beside(first, head.row, len(head.columns)),
     )

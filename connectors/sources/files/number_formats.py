@@ -17,6 +17,7 @@ EXACT_BELOW = 1e15
 TOO_LONG = "holds a number of more than 15 digits, which a spreadsheet rounds: export the column as text"
 _CURRENCIES = re.compile(r"[$€£¥₤₽₹₩]|\b(?:EUR|USD|CHF|GBP|kr|zł)\b")
 _TOKEN = re.compile(r'"([^"]*)"|\\(.)|_.|\*.|([0#?])|([-+()/: ]|[^\w.,%@*"\\])|(.)', re.DOTALL)
+_FRACTION = re.compile(r"[?#0]\s*/\s*[?#0-9]")
 _CONDITION = re.compile(r"\[(<=|>=|<>|<|>|=)(-?[0-9.]+)\]")
 # Built-in formats of East Asian versions of Excel (ECMA-376, 18.8.30), which openpyxl does not list.
 _EASTERN_DATES = {*map(str, range(27, 37)), *map(str, range(50, 59))}
@@ -136,6 +137,8 @@ def _holds(sign: str, value: int, limit: float) -> bool:
 @lru_cache(maxsize=4096)
 def _tokens(section: str) -> tuple[tuple[str, str], ...] | None:
     """(place or sign, character) of a format that only adds; None for a format with a unit or a currency."""
+    if _FRACTION.search(section):
+        return None
     tokens: list[tuple[str, str]] = []
     for quoted, escaped, place, sign, other in _TOKEN.findall(section):
         if other:
