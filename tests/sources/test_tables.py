@@ -291,6 +291,16 @@ TABLES = (
         "NULL",
         sent={"ann": '["VIP", "A, \\"B\\""]', "bob": "[]", "cem": ""},
     ),
+    Table(
+        "arrays of a kind of its own",
+        POSTGRESQL,
+        (
+            "CREATE TYPE mood AS ENUM ('sad', 'so, so')",
+            "CREATE TABLE t (id int, email text, v mood[])",
+            "INSERT INTO t VALUES (1, 'ann@example.org', '{sad,\"so, so\"}'), (2, 'bob@example.org', NULL)",
+        ),
+        {"ann": '["sad", "so, so"]', "bob": ""},
+    ),
     column(
         "arrays of dates without an end",
         POSTGRESQL,

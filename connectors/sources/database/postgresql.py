@@ -5,6 +5,7 @@ because one cell must not stop a source. Decimals in JSON keep their digits, and
 """
 
 import json
+from contextlib import suppress
 from decimal import Decimal
 from functools import cache, partial
 from typing import Any
@@ -13,6 +14,7 @@ import psycopg
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
+from psycopg.types import TypeInfo
 from psycopg.types.json import set_json_loads
 
 from connectors.sources.values import ServersText
@@ -33,6 +35,21 @@ def load_every_value(connection: psycopg.Connection[Any]) -> None:
         connection.execute("SET client_encoding TO 'SQL_ASCII'")  # psycopg then gives it as bytes
     for name in _RANGES:
         connection.adapters.register_loader(name, _TextLoader)
+    _load_arrays_of_own_kinds(connection)
+
+
+_OWN_KINDS = """
+    SELECT typname, oid, typarray FROM pg_catalog.pg_type
+    WHERE oid >= 16384 AND typarray <> 0 AND typtype IN ('b', 'd', 'e')
+"""
+"""Kinds that an extension or a person made: citext, enumerations, domains."""
+
+
+def _load_arrays_of_own_kinds(connection: psycopg.Connection[Any]) -> None:
+    """Their arrays are lists, too. A server that only speaks PostgreSQL's protocol may know no such table."""
+    with suppress(psycopg.Error), connection.transaction():
+        for name, oid, array_oid in connection.execute(_OWN_KINDS).fetchall():
+            TypeInfo(name, oid, array_oid).register(connection)
 
 
 _RANGES = ("int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange")
