@@ -295,8 +295,8 @@ TABLES = (
         "arrays of a kind of its own",
         POSTGRESQL,
         (
-            "CREATE TYPE mood AS ENUM ('sad', 'so, so')",
-            "CREATE TABLE t (id int, email text, v mood[])",
+            "CREATE TYPE temper AS ENUM ('sad', 'so, so')",
+            "CREATE TABLE t (id int, email text, v temper[])",
             "INSERT INTO t VALUES (1, 'ann@example.org', '{sad,\"so, so\"}'), (2, 'bob@example.org', NULL)",
         ),
         {"ann": '["sad", "so, so"]', "bob": ""},
