@@ -112,8 +112,8 @@ def read_plain(
     # A line of megabytes is left to the csv module, which bounds it; pyarrow would strip a byte order mark.
     if len(block) > 2 * MAX_BLOCK or b"\0" in block or block.startswith(codecs.BOM_UTF8):
         return None
-    returns = block.count(b"\r")
-    if returns and returns != block.count(b"\r\n"):  # one byte is counted much faster than two
+    # Looking for a byte is five times faster than counting it, and numpy counts twice as fast as bytes do.
+    if b"\r" in block and _count(block, _RETURN) != block.count(b"\r\n"):
         return None
     if not _quotes_enclose_cells(block, delimiter, quotechar):
         return None
@@ -129,7 +129,7 @@ def read_plain(
     except pa.ArrowInvalid:
         return None
     # A cell of several lines is one record, so that there are fewer of them than lines.
-    lines = block.count(b"\n") + (not block.endswith(b"\n"))
+    lines = _count(block, _LINE_FEED) + (not block.endswith(b"\n"))
     return table if table.num_rows == lines else None
 
 
@@ -164,9 +164,9 @@ def _not_blank(table: pa.Table) -> npt.NDArray[np.bool_] | None:
 
 def _quotes_enclose_cells(block: bytes, delimiter: str, quotechar: str) -> bool:
     """Whether every quote opens or closes a cell, or is doubled inside one."""
-    data = np.frombuffer(block, dtype=np.uint8)
-    if block.count(quotechar.encode()) == 0:
+    if quotechar.encode() not in block:
         return True
+    data = np.frombuffer(block, dtype=np.uint8)
     quotes = np.flatnonzero(data == ord(quotechar))
     if len(quotes) % 2:
         return False
@@ -179,6 +179,10 @@ def _quotes_enclose_cells(block: bytes, delimiter: str, quotechar: str) -> bool:
     after = np.where(closes + 1 < len(data), data[np.minimum(closes + 1, len(data) - 1)], _LINE_FEED)
     closes_well = np.isin(after, (*edges, _RETURN)) | is_doubled[1:]
     return bool(opens_well.all() and closes_well.all())
+
+
+def _count(block: bytes, byte: int) -> int:
+    return int(np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == byte))
 
 
 def _is_utf_8(encoding: str) -> bool:
