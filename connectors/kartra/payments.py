@@ -191,6 +191,7 @@ def text_in(row: Mapping[str, Any], name: str) -> str | None:
 def amount(row: Mapping[str, Any], name: str) -> Decimal | None:
     """An amount as Kartra writes it, with a point and no thousands separator; None for anything else."""
     try:
+        # Without a value it is no number either, so that one way leads out.
         exact = Decimal(text_in(row, name) or "N/A")
     except InvalidOperation:
         return None
@@ -199,6 +200,7 @@ def amount(row: Mapping[str, Any], name: str) -> Decimal | None:
 
 def whole(row: Mapping[str, Any], name: str) -> int | None:
     text = text_in(row, name) or ""
+    # No int() alone: it takes digits of every script, underscores, and numbers no column holds.
     return int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else None
 
 

@@ -125,6 +125,7 @@ def _of_custom(name: str, sent: CustomValue, stored: CustomValue, *, has_options
     if not has_options:
         yield from _of_text(what, name, joined(sent), joined(stored))
         return
+    # Kartra shows options in the letters of the account, whatever the source wrote.
     there = {label.casefold() for label in _labels(stored)}
     for label in _labels(sent):
         if label.casefold() not in there:
@@ -146,6 +147,7 @@ def _of_text(what: str, name: str, sent: str, stored: str) -> Iterator[Finding]:
         yield Finding(
             what, "Kartra shows nothing of it", f"Leave {name} out, or write it as the field takes it"
         )
+    # From what was surely cut to what may be anything: the first rule that fits is the one to offer.
     elif sent.startswith(stored):
         rule = f"Rule: {name}: {{column: …, do: [{{cut: {len(stored)}}}]}}"
         yield Finding(what, f"Kartra kept the first {len(stored):,} of {len(sent):,} characters", rule)
@@ -167,6 +169,7 @@ def _of_step(step: Step, snapshot: Snapshot, profile: LeadProfile) -> Finding | 
     wish = step.wish
     if wish.collection in profile.unread or step.effect in snapshot.kept:
         return None
+    # Points and classes no profile proves: what cannot be told is no finding.
     if wish.landed(step, profile, None) is not False:
         return None
     what = f'{wish.one} "{mask_text(step.label)}"'

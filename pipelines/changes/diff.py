@@ -286,6 +286,7 @@ def _after(snapshot: Snapshot, effects: Iterable[tuple[StepEffect, bool]]) -> Sn
                 kept.discard((collection, label))
             elif (collection, label) not in kept:
                 taken.add(label)
+    # What is given once more was taken back no longer: if it shows as left now, its person left it.
     there_again = set().union(*(names[wish.collection] for wish in WISHES if wish.can_be_left))
     parts: dict[str, Any] = {collection: frozenset(held) for collection, held in names.items()}
     return replace(

@@ -78,11 +78,13 @@ def decided(
     A list that its person left stays left under every setting. A value that was restored once and came back
     is Kartra's own form of it, or an automation's work: it is not sent a second time.
     """
+    # What was decided before stays told as long as it is so, though no comparison finds it any more.
     found: list[Drift] = [
         one
         for one in before
         if one.decision in _AHEAD and (one.kind in profile.unread or _still_stands(one, snapshot, profile))
     ]
+    # With its value: another edit of the same field is somebody's new word, and is mended once more.
     restored = {(one.kind, one.name, one.value) for one in before if one.decision in ("restore", "again")}
     for drift in find_drift(snapshot, profile):
         came_back = (drift.kind, drift.name, drift.value) in restored

@@ -104,6 +104,7 @@ def missing_in(
         if name not in known and collection not in inventory.unlisted:
             yield Missing(f'{WISH[collection].one} "{name}"', _near(name, known))
     for identifier, value in change.custom_fields.items():
+        # One that a run will create counts as there, with the options that it will have.
         definition, new = inventory.custom_fields.get(identifier), creatable.get(identifier)
         if definition is None and new is not None and inventory.has_room_for(identifier):
             definition = _as_created(identifier, new)
@@ -163,6 +164,7 @@ def _option_id(definition: CustomFieldDefinition, label: str) -> str:
     """The id of an option by its label, or by the only label that differs just in case."""
     if label in definition.options:
         return definition.options[label]
+    # Two that differ in case alone leave open which is meant: then only the exact one counts.
     alike = [option for known, option in definition.options.items() if known.casefold() == label.casefold()]
     if len(alike) != 1:
         raise KeyError(label)

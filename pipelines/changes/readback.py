@@ -118,6 +118,7 @@ def _never_carried_out(
     A list proves nothing, because its person may have joined it or left it again, and neither does the
     absence of something that the lead may never have had, or that stands in a part that could not be read.
     """
+    # One flag for the profile, if it is written, then one for each step.
     head = flags[: len(flags) - len(change.steps)]
     ours = {(wish.collection, name) for wish in KEPT_UP for name in wish.given(known)}
     telling = [
@@ -132,9 +133,11 @@ def _never_carried_out(
 
 def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Snapshot:
     """The snapshot of a lead that Kartra had before us, limited to what the record mentions."""
+    # Only what the record mentions: other fields are no business of this pipeline.
     values = _values(desired, profile)
     absent = frozenset((kind, name) for kind, name in desired.unwanted if not WISH[kind].shows(profile, name))
     kept = {(wish.collection, name) for wish in KEPT_UP for name in wish.in_profile(profile)}
+    # What is there and wanted gone is not kept as it is: it has to go.
     kept -= desired.unwanted - absent
     if existing == "fill_blanks":
         kept |= {(kind, name) for kind, known in values.items() for name, value in known.items() if value}

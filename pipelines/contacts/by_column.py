@@ -190,12 +190,14 @@ class _Chunk:
             pc.less_equal(pc.binary_length(addresses), MAX_ADDRESS),
         )
         plain = addresses.filter(is_plain)
+        # A plain address has one @, so that every second part is a domain.
         domains = pc.split_pattern(plain, "@").flatten().take(pa.array(np.arange(1, 2 * len(plain), 2)))
         distinct = domains.dictionary_encode()
         is_normal = np.array(
             [is_normal_domain(one) for one in distinct.dictionary.to_pylist()], dtype=np.bool_
         )
         usable = is_plain.to_numpy(zero_copy_only=False).copy()
+        # The right side has a flag for each plain address alone, in their order.
         usable[usable] = is_normal[distinct.indices.to_numpy()]
         self._usable &= usable
         return addresses
@@ -239,6 +241,7 @@ class _Chunk:
             ranks = self._ask(changed).numbers()
         else:
             ranks = (-self._rows if self._duplicates == "first" else self._rows).astype(np.float64)
+        # Of several records of a person a no wins, wherever it stands in the file.
         ranks[has_opted_out] = np.inf
         return ranks
 
@@ -259,6 +262,7 @@ def _said_by(judge: Judge, cells: pa.StringArray) -> _Asked[Said] | None:
         may_say |= pc.match_substring_regex(cells, MAY_PLEAD).to_numpy(zero_copy_only=False)
     if not may_say.any():
         return None
+    # The quick look finds too many; in a column that is read for other things each is looked at again.
     may_be_put_aside = judge.is_scanned
     few = _each(
         cells.filter(pa.array(may_say)),
@@ -266,6 +270,7 @@ def _said_by(judge: Judge, cells: pa.StringArray) -> _Asked[Said] | None:
     )
     if not any(few.said):
         return None
+    # Every cell that was not asked has the last place, which says nothing.
     which = np.full(len(cells), len(few.said), dtype=np.intp)
     which[may_say] = few.which
     return _Asked([*few.said, None], which)
@@ -292,6 +297,7 @@ def _read(part: Part[_T], record: Mapping[str, str]) -> _T | None:
 
 def _around(asked: DesiredLead) -> tuple[str, str]:
     """What is before and behind the address and the fields in a wish."""
+    # The keys of the JSON are sorted, so that what changes from record to record stands together.
     before, _, behind = asked.to_json().partition(_NOTHING_STANDS_THERE)
     return before, behind
 
@@ -302,6 +308,7 @@ def _shapes(asked: _Asked[DesiredLead], is_filled: Mapping[str, Flags]) -> _Aske
     said: list[bytes | None] = []
     for place in first.tolist():
         lead = asked.said[asked.which[place]]
+        # A shape knows which custom fields are filled, whatever is in them.
         names = {name: "any" for name, flags in is_filled.items() if flags[place]}
         said.append(None if lead is None else shape(replace(lead, custom_fields=names)))
     return _Asked(said, which)
@@ -314,6 +321,7 @@ def _alike(codes: Sequence[tuple[Places, int]], count: int) -> tuple[Places, Pla
     """
     whole, size = np.zeros(count, dtype=np.int64), 1
     for code, below in codes:
+        # Numbered anew before the combined code would not fit: there are fewer codes in use than could be.
         if size * below >= 2**62:
             whole, size = np.unique(whole, return_inverse=True)[1], count
         whole, size = whole * below + code, size * below

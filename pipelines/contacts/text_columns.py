@@ -123,7 +123,9 @@ def _odd_cells(cells: pa.StringArray, is_odd: Flags) -> Flags:
     if not len(text):
         return odd
     places = np.flatnonzero(is_odd[text[offsets[0] : offsets[-1]]]) + offsets[0]
+    # Places are few, cells are many: each odd byte finds its cell, not each cell its bytes.
     odd[np.searchsorted(offsets, places, side="right") - 1] = True
+    # Empty cells at the end begin behind the last byte; what they read there is masked below.
     last = len(text) - 1
     first_bytes, last_bytes = text[np.minimum(starts, last)], text[np.maximum(ends - 1, 0)]
     odd |= (_IS_ODD_FIRST[first_bytes] | (last_bytes == _SPACE)) & (ends > starts)

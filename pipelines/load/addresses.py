@@ -25,6 +25,7 @@ def order_of(moves: Iterable[AddressMove], unmoved: Collection[str] = ()) -> Add
     """The order of these moves. Leads in `unmoved` are left alone in this run, so nobody waits for them."""
     moving = [move for move in moves if move.key not in unmoved]
     holders = {move.held: move for move in moving if move.held is not None}
+    # Only of those that move: an address that its lead keeps is refused by Kartra, and told with its owner.
     takes = {move.key: holders[move.wanted] for move in moving if move.wanted in holders}
     circles: dict[str, str] = {}
     for move in moving:
@@ -80,6 +81,7 @@ class Turns:
 
     def settled(self, key: str) -> list[Task]:
         """The tasks that waited for this lead."""
+        # However it ended: if the address was not given up, Kartra refuses it and says so.
         self._settled.add(key)
         return self._waiting.pop(key, [])
 

@@ -182,6 +182,7 @@ def _without_profile(task: Task, read: ProfileRead, now: Now, rules: Rules) -> N
     if task.stage in _LEFT:
         if is_open and read.type != LEAD_DELETED:
             return ReadBack(task, task.left_s(now))
+        # Kept for this run: should the lead show up after all, its second creation must not give twice.
         given_up_at = task.intended_at if task.change.create else None
         return Settle(_unproven(task), Outcome("recovered", read.type), given_up_at=given_up_at)
     if task.stage is Stage.ADOPTING and rules.sync_mode == "update_only" and read.type != LEAD_DELETED:

@@ -79,6 +79,7 @@ def _first(run: RunContext, load: LoadConfig, plan: Plan, count: int, others: Ot
     for one in _changes(run, load, plan, others):
         if one.key not in waiting:
             sample.see(one.key, one.change, count)
+    # Gone through twice: the changes of a million leads are not held, and these few are wanted whole.
     chosen = frozenset(sample.chosen(count))
     wanted = (one for one in _changes(run, load, plan, others) if one.key in chosen)
     return {one.key: one for one in islice(wanted, len(chosen))}
@@ -92,6 +93,7 @@ def _changes(run: RunContext, load: LoadConfig, plan: Plan, others: Others) -> I
 def _looked_at(run: RunContext, sent: Mapping[str, Planned], choices: Mapping[str, bool]) -> Found:
     """What differs still once every effect had time to show ("in a few moments", §3.4)."""
     until = run.clock.monotonic() + run.config.kartra.settle_s
+    # Only those that differ are read again; most leads cost one read.
     found = _read(run, list(sent.values()), choices)
     while found and run.clock.monotonic() < until and not run.stopping():
         run.clock.sleep(LOOK_AGAIN_S)

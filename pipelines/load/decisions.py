@@ -92,6 +92,7 @@ def planned_withdrawals(
     """
     if not withdrawn or load.sync_mode == "create_only":
         return
+    # Two entries of one lead would be two calls, and the second by a snapshot that no longer holds.
     going = {key for key, _, _ in planned_removals(store, load, unknown)}
     for key, snapshot in store.given.without_record(has_known=store.staging.has_known):
         change = removal(snapshot, (), withdrawn)

@@ -126,6 +126,7 @@ class Delivery:
         What is held back is tried once more at the end, because a probe may have shown that it works again;
         else it is parked.
         """
+        # A new order each time: those of the canary have gone, and nobody waits for them.
         self._turns = Turns(order)
         self._workers.expect(total)
         firsts = first_creations(self._store.outbox, self.rules, self._turns)
@@ -181,6 +182,7 @@ class Delivery:
 
     def _leaving(self, task: Task, inventory: Inventory) -> Iterator[tuple[Task, Job]]:
         """The job of a task, whose intent goes into the store; none if the task needs no call now."""
+        # Decided only now: while it waited, a breaker may have opened or its lead been read.
         step = next_call(task, self._held(task), is_last_pass=self._last_pass)
         if isinstance(step, ReadBack):
             mode = self._run.config.kartra.mode
@@ -194,6 +196,7 @@ class Delivery:
         try:
             call = compile_change(task.change, task.snapshot, inventory)
             self._run.client.refuse_secrets(call)
+        # One lead's value, no fault of the run: the others go on.
         except (KeyError, ValueError) as error:
             self._do(not_compiled(task, error))
             return
@@ -233,6 +236,7 @@ class Delivery:
             return
         if task.stage not in _LEFT_BEHIND:  # by the clock of another process nothing can be corrected
             task = task.on_kartras_clock(self._run.client.clock.offset)
+        # Before anything is decided: an answer that nobody can use may be the one too many.
         self._patience.hear(answer)
         if self._patience.is_exhausted:
             # The task stays unknown, and the next run reads it back.

@@ -115,6 +115,7 @@ def make_plan(
             plan.addresses = order_of(store.staging.address_moves(), unknown)
     decided = decided_differences(store, load, unknown, plan.addresses.circles, withdrawn)
     _plan_differences(store, plan, decided, shortfall, summary, run_id, between)
+    # After the differences: a limit on the run counts removals last.
     removed = choice.of_removals(planned_removals(store, load, unknown), plan.changes)
     for removals in summary.timings.stage_of_each("removed", batches(removed, BATCH)):
         _plan_removals(plan, [change for _, _, change in removals])
@@ -123,6 +124,7 @@ def make_plan(
     plan.withdrawing = withdrawn if is_whole else frozenset()
     without_record = planned_withdrawals(store, load, unknown, plan.withdrawing)
     _plan_withdrawals(store, plan, choice.of_removals(without_record, plan.changes), run_id)
+    # Last, because every decision above may have found another name missing.
     plan.missing, plan.new_fields = shortfall.leads, shortfall.new_fields
     if plan.new_fields:
         plan.actions["create_custom_field"] = len(plan.new_fields)
@@ -147,6 +149,7 @@ def _plan_differences(
                 summary.counts.leads[decision.outcome] += 1
                 same += _without_a_call(store, difference, decision, run_id)
                 continue
+            # What others gave and the record wants gone may be misspelt: no list of ours knows it.
             gone = theirs(difference.desired, difference.snapshot)
             _count(plan, decision, gone)
             is_ours = difference.origin in ("created", "adopted") and not difference.was_removed
@@ -208,6 +211,7 @@ def _plan_new(store: Store, load: LoadConfig, plan: Plan, shortfall: Shortfall) 
         fields = decision.change.custom_fields
         by_value = {name for name in fields if shortfall.depends_on_value(name)}
         checked |= by_value
+        # A shape has one value for all its leads; where the value decides, each is asked for below.
         others = {name: value for name, value in fields.items() if name not in by_value}
         shortfall.check(replace(decision.change, custom_fields=others), gone, leads=leads)
     for name in sorted(checked):

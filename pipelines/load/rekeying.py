@@ -16,6 +16,7 @@ class Rekeying:
         self._store, self._source = store, source
         self._now = sync_key_of(load)
         kept = store.keys.sync_key()
+        # Early versions kept no name of a column: any column may be the one that they meant.
         is_other = kept is not None and kept != self._now and not (kept == "" and load.key.column)
         self.former = kept if is_other else None
         """The key that has changed; None where it has not, or nothing is known."""
@@ -39,6 +40,7 @@ class Rekeying:
                 return [
                     f"{counted(count, 'lead')} of the former key in the source again, found by their address"
                 ]
+            # Everybody of the former key is found by now.
             keys.end()
         keys.keep(self._now)
         return []
@@ -51,6 +53,7 @@ class Rekeying:
         if doubt := self._doubt(paired, was, now):
             keys.end()
             raise GuardError(f"{found}, and {doubt}")
+        # Under the same numbering whoever is not in the source keeps a key that still says who they are.
         keys.move(self._now, rest=not paired.is_same_numbering)
         rest = f"; {paired.leads:,} are not in the source" if paired.leads else ""
         return [f"{found}, with all that was done{rest}"]

@@ -208,6 +208,7 @@ def begin(entry: Entry, rules: Rules) -> Task:
     known = entry.snapshot if entry.origin != "skipped" else None
     task = owing(Task(entry, known, entry.origin if known else None, Change()), rules)
     may_be_there = entry.origin == "skipped" or rules.sync_mode == "update_only"
+    # An undo knows its lead from the journal, or has none.
     may_be_there = may_be_there and entry.undoes is None
     if entry.kind == "load" and known is None and may_be_there:
         return replace(task, stage=Stage.ADOPTING)

@@ -113,6 +113,10 @@ class Sent:
 Came = Checked | Ended | Sent | Judged | NewRefunds | SyncError
 
 
+# Like those of `load.steps` in shape alone: they carry an attempt or a task, which share no field,
+# and a step for both would have to be opened up again wherever it arrives.
+
+
 @dataclass(frozen=True, slots=True)
 class Go:
     """Make its next call after a delay; the stage says which."""

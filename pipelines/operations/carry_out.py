@@ -107,6 +107,7 @@ class Operations:
         """
         self._held = set(self._journal.held_places())
         asked = [row for row in rows if row.is_open]
+        # Noted in the rows, so that those that wait are neither checked nor counted as money to move.
         for row in asked:
             self._is_held(row)
         return check_rows(self._run, self._checks, asked, self._failure_guard())
@@ -116,6 +117,7 @@ class Operations:
         groups: dict[str, list[Open]] = {}
         for one in opened:
             lead = one.checked.lead
+            # One lead at a time: its score and its refunds before a call are what proves that call.
             groups.setdefault(f"{lead.id} {lead.email}", []).append(one)
         self._workers.expect(len(opened))
         self._workers.work(self._queues(groups.values()))
@@ -259,6 +261,7 @@ class Operations:
             case Go(attempt, delay_s):
                 self._workers.again(replace(queue, attempt=attempt), delay_s)
             case ReadBack(attempt, delay_s):
+                # Before the read: another row for this place must not go while nobody knows.
                 self._held.add(place)
                 if row is not None:
                     row.note("unknown", "no answer came: the next run reads back what became of it")
@@ -315,6 +318,7 @@ class Operations:
 
     def _end(self, asked: Operation, ended: Ended, row: Row) -> None:
         """Writes the outcome and its reject in one transaction."""
+        # A copy: the row itself changes only once its outcome is written.
         ending = replace(row, record=row.record if self._keep_records else None)
         ending.end(ended)
         self._journal.settle(asked, ended, row=row.number, run_id=self._run.run_id, reject=ending.reject)

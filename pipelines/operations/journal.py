@@ -122,6 +122,7 @@ class OperationStore:
 
         Account, name or mode may have changed: the same key for the same thing is one operation.
         """
+        # The read is by key; whether it is the same operation shows only beside what is asked for.
         wanted = {one.key: one for one in asked}
         rows = self._queries.recorded_elsewhere(scope_id=self._scope.scope_id, keys=json.dumps(list(wanted)))
         found = {row["key"]: _recorded(row) for row in rows}
@@ -133,6 +134,7 @@ class OperationStore:
     def held_places(self) -> frozenset[str]:
         """The places (`Operation.place`) of parked and unknown operations."""
         rows = self._queries.held(scope_id=self._scope.scope_id)
+        # Of the place and not of the key: a second refund of a sale waits as well, whatever its key.
         return frozenset(place_of(row["lead"], row["target"]) for row in rows)
 
     def claimed(self, refund_ids: Sequence[str]) -> frozenset[str]:
@@ -153,6 +155,7 @@ class OperationStore:
         """Commit the intent. Only after this may the call leave. Raises StateError for a key that is done."""
         intent = {
             **operation.to_json(),
+            # As the call names its lead: the row may say another address when this is read back.
             "known_as": {"id": lead.id, "email": lead.email},
             "before": dict(before),
             "amount": None if amount is None else money_text(amount),
@@ -293,6 +296,7 @@ def _unsettled(row: Mapping[str, Any]) -> Unsettled:
 
 def _is_of(known: Recorded, asked: Operation) -> bool:
     """Whether the record is of this operation and not of another one with the same key."""
+    # A sale or subscription names itself in every account; a tag on an address may be another person's.
     is_same_place = (known.do, known.target) == (asked.do, asked.target)
     return known.digest == asked.digest or (
         is_same_place and (asked.transaction is not None or asked.subscription is not None)

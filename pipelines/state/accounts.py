@@ -114,6 +114,7 @@ class Accounts:
         with self._database.transaction(alone=True):
             said = None if keys is None else json.dumps(sorted(keys))
             handed = [row["key"] for row in self._queries.leads_handed(scope_id=scope_id, keys=said)]
+            # Hashes and looks first: they name leads of this scope, which have left it a line later.
             these = json.dumps(handed)
             self._queries.forget_hashes(scope_id=scope_id, keys=these)
             self._queries.forget_looks(scope_id=scope_id, keys=these)

@@ -198,6 +198,7 @@ class Outbox:
                 done=outcome.done,
                 now=self._database.timestamp(),
             )
+            # What an undo could not take back is told by the undo, and is no reject of the source.
             if entry.undoes is not None:
                 return
             if outcome.name in ("rejected", "parked") and entry.row is not None:
@@ -206,6 +207,7 @@ class Outbox:
                 self._refusals.keep(
                     entry.key, entry.digest, outcome.type, outcome.reason or "", cause=outcome.cause
                 )
+            # Only a wish that is met in full clears it: a part may be what was refused.
             elif acknowledged is not None and acknowledged.digest:
                 self._refusals.drop(entry.key)
 

@@ -217,6 +217,11 @@ class Runs:
         """The last runs, newest first; of all pipelines if none is named."""
         return [Run(**row) for row in self._queries.last(pipeline=pipeline, count=count)]
 
+    def get(self, run_id: str) -> Run | None:
+        """One run; None for an attempt that could not begin."""
+        row = self._queries.get(run_id=run_id)
+        return None if row is None else Run(**row)
+
     def waiting(self, pipeline: str) -> Waiting:
         return Waiting(**self._queries.waiting(pipeline=pipeline))
 

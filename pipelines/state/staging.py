@@ -130,6 +130,7 @@ class Staging:
 
     def _original_of(self, row: int) -> str | None:
         """The text of a staged record, from the packed originals."""
+        # Rejects come in the order of the source, so that a part is unpacked once and used up.
         if row not in self._unpacked:
             packed = self._queries.originals_of(row=row)
             self._unpacked = {} if packed is None else self._unpack(packed)

@@ -111,6 +111,7 @@ def check_drift(
         return found
     caller = Caller(stopping=stopping, progress=progress)
     with Store(config.state) as store:
+        # Who only compares shall not clear up whose account it is; a run does that, and tells.
         account = find(config, store, ask=False).account
         with leased(config, store, account, caller) as run:
             try:
@@ -127,6 +128,7 @@ def check_drift(
 def _compare(run: RunContext, found: DriftFound, compared_before: datetime, max_calls: int) -> None:
     check = DriftCheck(run.config, run.store)
     heart = Heartbeat(run.beat, run.clock)
+    # An upper bound: how many wait shows only as they are read, a page at a time.
     total = min(run.store.leads.count(), max_calls)
     waiting = _waiting(run.store, check.settled_before, compared_before)
     wanted = takewhile(lambda _: not run.stopping(), islice(waiting, max_calls))

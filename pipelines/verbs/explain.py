@@ -85,6 +85,7 @@ def explain_key(config: PipelineConfig, key: str, *, show: bool) -> Explained:
     key = normal_key(key, by_address=load.key.column is None)
     found = _in_source(load, key)
     with store_of(config) as store:
+        # The state knows who was forgotten; the source still has their row.
         winner = found.winner and _judged(found.winner, key, load, store.forgetting.forgotten())
         refusals = tuple(store.refusals.of_key(config.pipeline, key))
         journal = store.outbox.journal(config.pipeline, key)

@@ -275,6 +275,7 @@ def _placed(
     of_account = [scope for scope in scopes if scope.account == standing.account and scope.is_used]
     mode = config.kartra.mode
     here = [scope for scope in of_account if scope.pipeline == config.pipeline]
+    # The names of the file come first: nothing is looked for where they are known.
     if any(scope.mode == mode for scope in here):
         return standing
     if here:
@@ -298,6 +299,7 @@ def _in_mode(
     mode = config.kartra.mode
     stored = [address for _, address in _witnesses(store, client, scope) if address is not None]
     as_test = sum(address.rpartition("@")[2] == TEST_DOMAIN for address in stored)
+    # Nobody is left to show it; the first lead of this mode will.
     if not stored:
         return standing
     if (as_test * 2 > len(stored)) == (mode == "test"):
@@ -328,9 +330,11 @@ def _evidence(store: Store, client: "_LazyClient", scope: KnownScope) -> Evidenc
     """What Kartra has of a scope: of its leads and transactions, or of its names where there are neither."""
     matched = differing = absent = 0
     for email, stored in _witnesses(store, client, scope):
+        # An address that somebody changed in Kartra is no other account: hence three counts and a vote.
         matched += stored is not None and same_address(email, stored)
         differing += stored is not None and not same_address(email, stored)
         absent += stored is None
+    # A state that only refunds knows no leads; sales have numbers of the account as well.
     if not matched:
         for number in store.accounts.known_transactions(scope, WITNESSES):
             call = Call((get_transaction_details(number),))

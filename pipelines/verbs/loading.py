@@ -70,6 +70,7 @@ def load_contacts(work: Work, extract: Extract, choices: Choices, terms: Terms =
         delivery.recover()
     if delivery.failure is not None:
         return delivery.failure
+    # Until the plan is agreed to, Kartra is only asked.
     ready = _ready(work, extract, inventory, choices, terms, withdrawal)
     plan = ready.plan
     refuse_missing(plan)
@@ -83,6 +84,7 @@ def load_contacts(work: Work, extract: Extract, choices: Choices, terms: Terms =
     terms.begin(run)
     if plan.new_fields:
         _create_fields(run, plan, inventory)
+    # Noted before anybody gets it: a run that dies on the way must still find whom it gave what.
     withdrawal.begin()
     _keep_hashes(run)
     difference = _deliver(work, load, ready, delivery, inventory, terms) if plan.changes else None
@@ -139,6 +141,7 @@ def _ready(
     )
     refuse_shared(run.config, run.store, choices)
     run.summary.notes += [*rekeying.move(), *withdrawal.notes()]
+    # What recovery could not read either; those leads wait, and all others go on.
     unknown = frozenset(entry.key for entry in run.store.outbox.unsettled())
     choice = terms.choice.normal(load)
     missing, note = missing_keys(run.store, choice)

@@ -116,6 +116,7 @@ def open_plan(
         extract, digest = None, b""
         if source is not None:
             extract = extract_of(source, config.needs_load(), store, summary)
+            # A plan that is kept is applied to the state as it then is: its moves have to stay.
             moved_in = None if to_keep else opened
             result, digest = _plan_load(config, extract, store, account, summary, moved_in, world)
         store.check_is_whole()

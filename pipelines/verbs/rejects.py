@@ -127,6 +127,7 @@ def rejects_of(
         history = store.outcomes.history(config.pipeline, run_id)
         for row in store.rejects.of_run(run_id):
             word = _KIND[row.kind]
+            # A bad row may have no key; it is known again by its text.
             past = history.get((row.key or row.record or "", _GROUP.get(row.kind, row.kind)))
             if kind not in (None, word) or (new_only and past is not None):
                 continue

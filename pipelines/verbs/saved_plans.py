@@ -117,6 +117,7 @@ def apply_plan(
         raise ConfigError(f"no plan was saved for {config.path.name}")
     with caller.world.open_store(config.state) as store:
         saved = _found(config, store, plan_id)
+        # What shows without the source first: a wrong plan must not cost the reading of a million rows.
         _refuse_moved(config, store, saved, caller, max_age)
         standing = enter(config, store, stopping=caller.stopping, world=caller.world)
         summary.account = standing.to_json()
@@ -130,6 +131,7 @@ def apply_plan(
             work.between()
         left = store.outbox.outcomes(work.context.run_id)
         is_whole = not any(left.get((kind, "deferred")) for kind in ("load", "removal"))
+        # A plan that was cut short stays open, so that applying it once more sends the rest.
         if work.status in ("succeeded", "partial") and is_whole:
             store.plans.finish(saved.plan_id)
     return RunResult(work.context.run_id, config.pipeline, work.status, summary, work.error)
@@ -219,6 +221,7 @@ class _Applying:
         for batch in batches(changes, BATCH):
             keys = [one.key for one in batch]
             saved = store.plans.changes_of(plan_id, keys)
+            # A batch at a time: neither the plan nor the changes of a million leads are held.
             tried = store.plans.tried(plan_id, keys)
             for one in batch:
                 planned = saved.get(one.key)
@@ -226,6 +229,7 @@ class _Applying:
                     continue
                 untried += 1
                 others += planned is None or not one.saved().is_as(planned)
+        # Leads of the plan that no change came up for: they are as wished by now, so somebody was faster.
         gone = max(0, store.plans.count_untried(plan_id) - (untried - others))
         if not others and not gone:
             return None

@@ -42,7 +42,7 @@ def report_of(config: PipelineConfig, name: str | None, *, show: bool) -> RunRep
     """Of the last run, or of the one whose number begins with `name`. Raises ConfigError without one."""
     with store_of(config) as store:
         run_id = run_named(store, config, name)
-        run = _run(store, config, run_id) if run_id else None
+        run = store.runs.get(run_id) if run_id else None
         if run is None:
             raise ConfigError(f"{config.path.name} has not been run yet")
         return _report(config, store, run, show=show)
@@ -52,10 +52,6 @@ def write_page(report: RunReport, path: Path | None) -> None:
     """As HTML, readable by its owner alone. Raises ConfigError."""
     with open_private(path, "utf-8") as handle:
         handle.write(run_page(report))
-
-
-def _run(store: Store, config: PipelineConfig, run_id: str) -> Run | None:
-    return next((run for run in store.runs.last(config.pipeline, 10_000) if run.run_id == run_id), None)
 
 
 def _report(config: PipelineConfig, store: Store, run: Run, *, show: bool) -> RunReport:

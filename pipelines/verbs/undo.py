@@ -162,6 +162,7 @@ def _take_back(work: Work, run: RunToUndo, asked: Asked) -> UndoPlan:
         on_gone="report",
     )
     delivery = Delivery(context, inventory, rules)
+    # An undo is a run as well: what it finds open is settled before anything is compared.
     delivery.recover()
     context.store.staging.begin()  # an empty one: the wishes stand in the outbox
     planner = _Planner(context, run, asked, keep=True)
@@ -171,6 +172,7 @@ def _take_back(work: Work, run: RunToUndo, asked: Asked) -> UndoPlan:
     planner.plan_all(work.between)
     plan, counts = planner.plan, context.summary.counts
     counts.read = plan.leads
+    # Asked only now: the leads had to be read to know what can be taken back at all.
     if plan.leads and not asked.agreed(plan):
         raise GuardError("nobody agreed to it: nothing was sent. --yes answers beforehand")
     if plan.leads:

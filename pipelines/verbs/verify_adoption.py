@@ -20,6 +20,7 @@ from pipelines.verbs.read_leads import read_leads
 from pipelines.verbs.work import Work
 
 
+# As in `verbs.drift` a lead and what was found of it: but by the row that a person looks up, and not kept.
 @dataclass(frozen=True, slots=True)
 class Differing:
     """A lead that is not in Kartra as its record says; `row` is that of the source."""

@@ -53,6 +53,8 @@ WHERE json_extract(change, '$.email') IN (SELECT value FROM json_each(:names))
 
 -- name: keys_of(names)
 -- The keys that have one of the given addresses (a JSON array) in this file, in any pipeline. One row each.
+-- The addresses are those of `addresses_of`, asked the other way round; a view for both would be a part of the
+-- schema, which changes by a migration alone.
 SELECT key AS name FROM leads
 WHERE json_extract(snapshot, '$.email') IN (SELECT value FROM json_each(:names))
 UNION

@@ -71,6 +71,13 @@ FROM (
 ORDER BY started_at DESC, place DESC
 LIMIT :count;
 
+-- name: get(run_id)^
+-- One run that could begin.
+SELECT runs.run_id, runs.pipeline, runs.started_at, runs.finished_at, runs.status, runs.message, runs.summary,
+       scopes.mode
+FROM runs JOIN scopes USING (scope_id)
+WHERE runs.run_id = :run_id;
+
 -- name: attempt(run_id, pipeline, mode, now, status, message)!
 -- An attempt that ended before its run could begin.
 INSERT INTO attempts (run_id, pipeline, mode, started_at, status, message)

@@ -48,6 +48,7 @@ def open_excel(
         chosen = _chosen(book, sheet, path.name)
         rows = book.rows(chosen)
         first = list(islice((_record(row) for row in rows), max(NOTED_ROWS, header_row or 0)))
+        # Whoever names a sheet has chosen; only a silent choice has to say what else there was.
         others = _with_addresses(book, chosen) if sheet is None else []
         hidden = book.hidden_rows(chosen)
     if not first and header is None:
@@ -108,6 +109,7 @@ def _refuse_other_kinds(file: WatchedFile) -> None:
     except OSError as error:
         raise file.unreadable(error) from error
     name = file.path.name
+    # Word, PowerPoint and Excel 97 share these four bytes, and so does what is encrypted.
     if start.startswith(b"\xd0\xcf\x11\xe0"):
         if _PASSWORD in start:
             raise SourceError(f"{name} is protected by a password; save it without one")
