@@ -1,6 +1,7 @@
 """The verb `sandbox`: an emulated Kartra account on this machine."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,17 @@ from pipelines.cli.output import print_json
 @click.option("--seed", default=0, show_default=True, type=int, help="Of the faults.")
 @click.option("--as", "report", type=FILE, help="Behave as the account of a report: doctor FILE --report.")
 @click.option("--account", "account_file", type=FILE, help="A YAML file with the account to start from.")
+@click.option(
+    "--for",
+    "fleet_file",
+    type=FILE,
+    metavar="FLEET",
+    help="The accounts of a fleet, with the tags, lists and fields that its pipelines ask for.",
+)
+@click.option("--target", metavar="NAME", help="With --for: an environment of the fleet.")
+@click.option(
+    "--keep", type=FILE, metavar="FILE", help="With --for: remember the accounts until the next time."
+)
 @common
 def sandbox(
     *,
@@ -62,29 +74,76 @@ def sandbox(
     seed: int,
     account_file: Path | None,
     report: Path | None,
+    fleet_file: Path | None,
+    target: str | None,
+    keep: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Serve an emulated Kartra account on this machine, to rehearse on. Ctrl-C ends it."""
+    """Serve an emulated Kartra account on this machine, to rehearse on. Ctrl-C ends it.
+
+    With --for it holds all accounts of a fleet under their App, which has one limit.
+    """
+    if fleet_file is None and (target or keep):
+        raise click.UsageError("--target and --keep go with --for")
+    if fleet_file is not None and account_file is not None:
+        raise click.UsageError("either --for or --account")
     served = SandboxOptions(
         **options,
         latency_s=latency_ms / 1000,
         effect_delay_s=effect_delay_ms / 1000,
         faults=_faults(shares, seed),
     )
-    account = demo_account() if account_file is None else _account(account_file)
-    if report is not None:
-        as_found = _played(report)
+    as_found = _played(report) if report is not None else None
+    if as_found is not None:
         served = as_found.options(served)
+    if fleet_file is not None:
+        _serve_fleet(served, fleet_file, target, keep, as_json=as_json)
+        return
+    account = demo_account() if account_file is None else _account(account_file)
+    if as_found is not None:
         as_found.narrow(account)
+    _serve(served, [account], _environment, as_json=as_json)
+
+
+def _serve_fleet(
+    served: SandboxOptions, file: Path, target: str | None, keep: Path | None, *, as_json: bool
+) -> None:
+    # pandas and more: a sandbox of one account starts without
+    from pipelines.fleet.rehearsal import ADDRESS, rehearsal_of
+    from pipelines.fleet.rehearsal import keep as keep_accounts
+
+    rehearsed = rehearsal_of(file, os.environ, target, keep)
+
+    def environment(sandbox: Sandbox) -> dict[str, str]:
+        return {ADDRESS: sandbox.url, **rehearsed.made_up}
+
+    try:
+        _serve(served, list(rehearsed.accounts.values()), environment, as_json=as_json)
+    finally:
+        if keep is not None:
+            keep_accounts(rehearsed.accounts, keep)
+
+
+def _serve(
+    served: SandboxOptions,
+    accounts: Sequence[Account],
+    environment: Callable[[Sandbox], dict[str, str]],
+    *,
+    as_json: bool,
+) -> None:
+    first, *others = accounts
     try:
         with rehearsal.begun() as begin:
 
             def announce(sandbox: Sandbox) -> None:
                 begin(sandbox.url)
-                (_announce_json if as_json else _announce)(sandbox)
+                if as_json:
+                    print_json({"url": sandbox.url, "environment": environment(sandbox)})
+                else:
+                    _announce(sandbox, environment(sandbox))
 
-            serve_forever(served, account, announce)
+            serve_forever(served, first, announce, others)
     except OSError as error:
         raise ConfigError(f"port {served.port} cannot be used: {error.strerror}") from error
 
@@ -118,14 +177,12 @@ def _account(file: Path) -> Account:
         raise click.BadParameter(f"--account {file}: {error}") from None
 
 
-def _announce(served: Sandbox) -> None:
-    click.echo(f"A sandbox account at {served.url} (Ctrl-C ends it). For a pipeline that uses it:")
-    for name, value in _environment(served).items():
+def _announce(served: Sandbox, environment: dict[str, str]) -> None:
+    count = len(served.accounts)
+    what = "A sandbox account" if count == 1 else f"A sandbox of {count:,} accounts"
+    click.echo(f"{what} at {served.url} (Ctrl-C ends it). For a pipeline that uses it:")
+    for name, value in environment.items():
         click.echo(f"  export {name}={value}")
-
-
-def _announce_json(served: Sandbox) -> None:
-    print_json({"url": served.url, "environment": _environment(served)})
 
 
 def _environment(served: Sandbox) -> dict[str, str]:

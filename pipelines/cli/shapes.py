@@ -598,11 +598,29 @@ class Supported(TypedDict):
     bytes: int
 
 
+class Disconnected(TypedDict):
+    account: str
+    place: str
+    status: Literal["removed"]
+
+
+class Connected(TypedDict):
+    """`references`: what a pipeline or a fleet writes to use what is kept; `lists` null: not to be listed."""
+
+    account: str
+    place: str
+    status: Literal["kept"]
+    fingerprint: str
+    lists: list[str] | None
+    references: dict[str, str]
+
+
 SHAPES: Mapping[str, tuple[int, Any]] = {
     "adopt": (1, Adopt | NotAdopted),
     "apply": (1, Applied),
     "call": (1, Called | Commands),
     "check": (2, Check),
+    "connect": (1, Connected | Disconnected),
     "demo": (2, Demo),
     "doctor": (1, Doctor),
     "drift": (1, Drift),

@@ -37,6 +37,7 @@ GROUPS: Mapping[str, tuple[Verb, ...]] = {
         Verb("demo", "Play the whole job on a built-in sandbox, without an account"),
         Verb("init", "Write a first pipeline file for a source of contacts"),
         Verb("inspect", "Show the columns of a source of contacts, and its bad rows"),
+        Verb("connect", "Try an account's key and password, and keep them"),
         Verb("check", "Check pipeline files: syntax, columns, rows, names in Kartra"),
         Verb("schema", "Print the JSON Schema of a pipeline file, for editors"),
     ),

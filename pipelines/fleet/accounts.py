@@ -49,7 +49,7 @@ class FleetAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """An account as it stands in its table; `where` says in which line."""
 
     name: str
@@ -62,7 +62,7 @@ class _Row:
 
 def accounts_of(fleet: FleetFile) -> list[FleetAccount]:
     """All accounts of a fleet, in the order of its table. Raises ConfigError where the table is unusable."""
-    rows = list(_rows(fleet))
+    rows = list(rows_of(fleet))
     if not rows:
         raise ConfigError(f"{shown_path(fleet.path)}: there is no account in {_table(fleet)}")
     times = Counter(row.name for row in rows)
@@ -76,7 +76,7 @@ def accounts_of(fleet: FleetFile) -> list[FleetAccount]:
 
 def names_of(fleet: FleetFile) -> dict[str, float]:
     """The names and shares of the accounts, without their secrets. Raises ConfigError."""
-    return {row.name: _share(row)[0] for row in _rows(fleet)}
+    return {row.name: _share(row)[0] for row in rows_of(fleet)}
 
 
 def choose(accounts: list[FleetAccount], names: Iterable[str]) -> list[FleetAccount]:
@@ -95,7 +95,8 @@ def _table(fleet: FleetFile) -> str:
     return accounts.name if isinstance(accounts, Path) else "its accounts"
 
 
-def _rows(fleet: FleetFile) -> Iterator[_Row]:
+def rows_of(fleet: FleetFile) -> Iterator[Row]:
+    """The accounts as they stand in their table. Raises ConfigError."""
     accounts = fleet.shared.accounts
     if isinstance(accounts, Path):
         yield from _rows_of_csv(accounts)
@@ -105,13 +106,13 @@ def _rows(fleet: FleetFile) -> Iterator[_Row]:
         yield from (_row_of_options(account) for account in accounts)
 
 
-def _row_of_options(account: AccountOptions) -> _Row:
+def _row_of_options(account: AccountOptions) -> Row:
     extra = {name: "" if value is None else str(value) for name, value in (account.model_extra or {}).items()}
     secrets = {"api_key": account.api_key or "", "api_password": account.api_password or ""}
-    return _Row(account.name, account.name, str(account.share), secrets, extra)
+    return Row(account.name, account.name, str(account.share), secrets, extra)
 
 
-def _rows_of_csv(path: Path) -> Iterator[_Row]:
+def _rows_of_csv(path: Path) -> Iterator[Row]:
     shown = shown_path(path)
     try:
         file = read_small(path, at_most=MAX_BYTES)
@@ -180,26 +181,26 @@ def _check_columns(columns: list[str], shown: str) -> None:
             )
 
 
-def _rows_of_query(query: AccountsQuery) -> Iterator[_Row]:
+def _rows_of_query(query: AccountsQuery) -> Iterator[Row]:
     # pandas and SQLAlchemy, which a table of accounts in a file does without
-    from pipelines.fleet.accounts_query import rows_of
+    from pipelines.fleet.accounts_query import rows_of_database
 
-    for number, cells in enumerate(rows_of(query), start=1):
+    for number, cells in enumerate(rows_of_database(query), start=1):
         yield _row_of_cells(cells, f"row {number} of the query")
 
 
-def _row_of_cells(cells: Mapping[str, str], where: str) -> _Row:
+def _row_of_cells(cells: Mapping[str, str], where: str) -> Row:
     name = cells.get("name", "")
     secrets = {key: cells.get(key, "") for key in ("api_key", "api_password")}
     variables = {column: cell for column, cell in cells.items() if column not in OF_ACCOUNT}
     if not NAME.fullmatch(name):
         near = "".join(letter if letter.isalnum() else "-" for letter in name.lower()).strip("-")
         hint = f'; write "{near}"' if NAME.fullmatch(near) else ""
-        return _Row(name or where, where, "1", secrets, variables, (f"the name: {NAME_EXPECTED}{hint}",))
-    return _Row(name, where, cells.get("share", ""), secrets, variables)
+        return Row(name or where, where, "1", secrets, variables, (f"the name: {NAME_EXPECTED}{hint}",))
+    return Row(name, where, cells.get("share", ""), secrets, variables)
 
 
-def _account(fleet: FleetFile, row: _Row, *, twice: bool) -> FleetAccount:
+def _account(fleet: FleetFile, row: Row, *, twice: bool) -> FleetAccount:
     faults, places = list(row.faults), set[str]()
     if twice:
         faults.append("the name stands twice in the accounts: each would write into the state of the other")
@@ -218,7 +219,7 @@ def _account(fleet: FleetFile, row: _Row, *, twice: bool) -> FleetAccount:
     return FleetAccount(row.name, share, credentials, variables, tuple(faults), frozenset(places))
 
 
-def _share(row: _Row) -> tuple[float, str]:
+def _share(row: Row) -> tuple[float, str]:
     """The share and "", or 1 and what is wrong with it."""
     try:
         share = float(row.share or 1)
@@ -227,9 +228,9 @@ def _share(row: _Row) -> tuple[float, str]:
     return (share, "") if 0 < share <= 1000 else (1.0, "share: a number from 0.001 to 1000 is expected")
 
 
-def _secret(fleet: FleetFile, row: _Row, key: str, places: set[str]) -> str:
+def _secret(fleet: FleetFile, row: Row, key: str, places: set[str]) -> str:
     """Raises UnreadableSecretError."""
-    written = row.secrets.get(key) or _named(getattr(fleet.shared, key) or "", row.name)
+    written = secret_as_written(fleet, row, key)
     if not written:
         raise UnreadableSecretError("missing")
     reference = SECRET_VARIABLE.fullmatch(written)
@@ -245,6 +246,11 @@ def _secret(fleet: FleetFile, row: _Row, key: str, places: set[str]) -> str:
         raise UnreadableSecretError(fleet.variables.not_set(name))
     places.add(fleet.variables.place_of(name))
     return value
+
+
+def secret_as_written(fleet: FleetFile, row: Row, key: str) -> str:
+    """A secret of an account, or where it is kept; "" where nobody says."""
+    return row.secrets.get(key) or _named(getattr(fleet.shared, key) or "", row.name)
 
 
 def _named(written: str, account: str) -> str:

@@ -8,7 +8,7 @@ from pipelines.config.sources import SourceConfig
 from pipelines.extract.sources import open_source
 
 
-def rows_of(query: AccountsQuery) -> Iterator[dict[str, str]]:
+def rows_of_database(query: AccountsQuery) -> Iterator[dict[str, str]]:
     """The cells of each account by column. Raises ConfigError where the database does not give them."""
     try:
         source = open_source(SourceConfig(kind="sql", options=query.sql))

@@ -75,7 +75,11 @@ def open_fleet(
     path: Path, environ: Mapping[str, str], *, target: str | None = None, names: Iterable[str] = ()
 ) -> Fleet:
     """Everything that a verb needs of a fleet. Raises ConfigError for what concerns it as a whole."""
-    file = read_fleet(path, environ, target)
+    return open_fleet_file(read_fleet(path, environ, target), environ, names)
+
+
+def open_fleet_file(file: FleetFile, environ: Mapping[str, str], names: Iterable[str] = ()) -> Fleet:
+    """Of a fleet file that was read. Raises ConfigError for what concerns it as a whole."""
     accounts = accounts_of(file)
     reserved = frozenset(name for account in accounts for name in account.variables)
     members = [_member(file, account, environ, reserved) for account in accounts]

@@ -28,9 +28,12 @@ def account_of(config: PipelineConfig) -> str:
 
     It is how an account is reached, not what it is: `verbs.identity` says which account that is.
     """
-    credentials = require_credentials(config)
-    named = f"{_canonical(config.kartra.url)}\n{credentials.api_key}"
-    return blake2b(named.encode(), digest_size=16).hexdigest()
+    return fingerprint_of(config.kartra.url, require_credentials(config).api_key)
+
+
+def fingerprint_of(url: str, api_key: str) -> str:
+    """The hash by which the state tells how an account is reached."""
+    return blake2b(f"{_canonical(url)}\n{api_key}".encode(), digest_size=16).hexdigest()
 
 
 def _canonical(url: str) -> str:

@@ -15,7 +15,11 @@ from tests.conftest import Project
 from tests.importing import import_into
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
-EXAMPLES = sorted(path for path in CONFIGS.rglob("*.yaml") if "schedules" not in path.parts)
+ELSEWHERE = {"schedules", "fleet"}
+"""Examples that run in their guide, or are no pipelines."""
+EXAMPLES = sorted(
+    path for path in CONFIGS.rglob("*.yaml") if path.relative_to(CONFIGS).parts[0] not in ELSEWHERE
+)
 LOADS = [path for path in EXAMPLES if path.stem in ("cleaning", "crm", "demo", "newsletter", "preferences")]
 
 
@@ -62,6 +66,15 @@ def test_the_schema_is_valid_and_accepts_every_example(project: Project) -> None
     example = yaml.safe_load(EXAMPLES[0].read_text("utf-8"))
     assert not validator.is_valid({**example, "lode": {}})
     assert not validator.is_valid({key: value for key, value in example.items() if key != "load"})
+
+
+def test_the_schema_of_a_fleet_accepts_the_example_and_no_unknown_key(project: Project) -> None:
+    done = project.command("schema", "--fleet")
+    Draft202012Validator.check_schema(done.json)
+    validator = Draft202012Validator(done.json)
+    example = yaml.safe_load((CONFIGS / "fleet" / "agency.yaml").read_text("utf-8"))
+    assert [error.message for error in validator.iter_errors(example)] == []
+    assert not validator.is_valid({**example, "acounts": []})
 
 
 @pytest.fixture

@@ -4,11 +4,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from connectors.kartra.sandbox import Sandbox, demo_account
+from pipelines.fleet.rehearsal import rehearsal_of
 from tests.conftest import Project, Result
 from tests.documents.guides import REPOSITORY, fences, guides, typed
 from tests.documents.reference import CONFIGS
@@ -23,8 +26,7 @@ def test_a_guide_does_what_it_says(guide: Path, project: Project) -> None:
         shutil.copytree(CONFIGS / "newsletter", reader.folder)
     if guide.parent not in (REPOSITORY, CONFIGS):
         shutil.copytree(guide.parent, reader.folder, dirs_exist_ok=True)
-    with Sandbox(demo_account()) as sandbox:
-        reader.aim(sandbox)
+    with _served(reader):
         for fence in fences(guide):
             if fence.kind == "sh" and SETS_UP not in fence.body:
                 for each in typed(fence):
@@ -32,6 +34,22 @@ def test_a_guide_does_what_it_says(guide: Path, project: Project) -> None:
                     assert done.code == each.code, f"{each.line}\n{done.stdout}{done.stderr}"
             elif fence.name:
                 (reader.folder / fence.name).write_text(fence.body, encoding="utf-8")
+
+
+@contextmanager
+def _served(reader: Project) -> Iterator[Sandbox]:
+    """The account of a guide; for a fleet the accounts that `sandbox --for` would serve."""
+    fleet = reader.folder / "agency.yaml"
+    if not fleet.exists():
+        with Sandbox(demo_account()) as sandbox:
+            reader.aim(sandbox)
+            yield sandbox
+        return
+    rehearsal = rehearsal_of(fleet, {})
+    first, *others = rehearsal.accounts.values()
+    with Sandbox(first, others=others) as sandbox:
+        reader.environ |= {"KARTRA_URL": sandbox.url, **rehearsal.made_up}
+        yield sandbox
 
 
 def types(line: str, reader: Project) -> Result:

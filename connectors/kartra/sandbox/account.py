@@ -187,6 +187,7 @@ class Account:
     api_key: str = "SANDBOXK"
     api_password: str = "SANDBOXPASSW"  # noqa: S105 - opens nothing but a sandbox
     user_active: bool = True  # 204
+    silent: bool = False  # its calls get no answer, and do nothing
     developer_active: bool = True  # 240
     allowed_commands: set[str] | None = None  # None: all; get_lead counts as one. 262
     allowed_ips: set[str] | None = None  # None: all. 242

@@ -138,7 +138,8 @@ class Emulator:
             received.error_type = refused.type
             return Answer(_php_json(access_error(refused.type, self.options)))
         received.account = self.accounts[place]
-        fault = self._draw.draw(received.number, received.commands)
+        is_silent = self.accounts[place].silent
+        fault = "silence" if is_silent else self._draw.draw(received.number, received.commands)
         limit = self.options.calls_per_second
         # §2.1: the limit counts calls of an App, whatever they ask for; a refused call is not carried out.
         if fault == "throttle" or not self._limit.admits(received.app_id, received.at, limit):

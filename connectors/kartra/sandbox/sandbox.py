@@ -158,7 +158,10 @@ class Sandbox:
 
 
 def serve_forever(
-    options: SandboxOptions, account: Account | None, announce: Callable[[Sandbox], None]
+    options: SandboxOptions,
+    account: Account | None,
+    announce: Callable[[Sandbox], None],
+    others: Sequence[Account] = (),
 ) -> None:
     """Serve in the main thread until SIGINT or SIGTERM; `announce` is called once it listens."""
     stop = threading.Event()
@@ -166,7 +169,7 @@ def serve_forever(
         number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        with Sandbox(account, options) as sandbox:
+        with Sandbox(account, options, others=others) as sandbox:
             announce(sandbox)
             stop.wait()
     finally:
