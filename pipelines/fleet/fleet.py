@@ -1,7 +1,5 @@
 """A fleet, read: each account with its pipelines, or with what is wrong; and the states that nobody has."""
 
-import glob
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,13 +9,11 @@ from pydantic import SecretStr
 
 from connectors.errors import ConfigError, Lines, lines_of
 from pipelines.config.file import Within, read_pipeline
-from pipelines.config.fleet import NAME, FleetPipeline
+from pipelines.config.fleet import FleetPipeline
 from pipelines.config.fleet_file import FleetFile, read_fleet
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.config.yaml_text import shown_path
-from pipelines.errors import GuardError, StateError
 from pipelines.fleet.accounts import FleetAccount, accounts_of, choose
-from pipelines.state.overview import owner_of
+from pipelines.fleet.left import Left, left_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +32,6 @@ class Member:
     @property
     def error(self) -> ConfigError | None:
         return ConfigError(Lines(self.faults)) if self.faults else None
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A state in the folder of the fleet that belongs to none of its accounts."""
-
-    name: str
-    state: Path
-
-    @property
-    def error(self) -> GuardError:
-        return GuardError(
-            f"{shown_path(self.state)} is the state of an account that is not in the fleet any more: put"
-            f" {self.name} back into the accounts, rename the state where the account was renamed, or move it"
-            " away"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,29 +174,3 @@ def shared_contacts(fleet: Fleet) -> list[str]:
                 " person goes into each of them. If that is not meant: ${account}.csv as its source"
             )
     return notes
-
-
-def left_states(file: FleetFile, names: Iterable[str]) -> Iterator[Left]:
-    """The states whose account is not in the table any more: it was removed or renamed, or the table is not
-    whole."""
-    mark = "\0"
-    template = file.state_of(mark)
-    if "://" in template:
-        return
-    known = set(names)
-    first, *rest = (re.escape(part) for part in template.split(mark))
-    named = re.compile(f"{first}(?P<name>{NAME.pattern})" + "(?P=name)".join(rest))
-    pattern = "*".join(glob.escape(part) for part in template.split(mark))
-    for found in sorted(glob.glob(pattern)):  # noqa: PTH207 - the name may be of a folder
-        match = named.fullmatch(found)
-        if match and match["name"] not in known and _was_account(Path(found), match["name"]):
-            yield Left(match["name"], Path(found))
-
-
-def _was_account(state: Path, name: str) -> bool:
-    """Whether something was done for an account of that name: other pipelines may keep their states there."""
-    try:
-        owner = owner_of(state)
-    except StateError:
-        return False
-    return owner.is_used and name in owner.names

@@ -13,7 +13,7 @@ from pipelines.config.fleet_file import FleetFile
 from pipelines.config.yaml_text import compose, shown_path
 from pipelines.errors import StateError
 from pipelines.fleet.accounts import names_of
-from pipelines.fleet.fleet import left_states
+from pipelines.fleet.left import left_states
 from pipelines.state.clock import CLOCKS_DIFFER
 from pipelines.state.overview import Overview, overview_of
 from pipelines.state.place import is_there

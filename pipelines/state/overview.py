@@ -18,7 +18,6 @@ from pipelines.state.lease import Holder
 from pipelines.state.place import open_database
 from pipelines.state.runs import Run, Runs, Waiting
 from pipelines.state.scope import Scope
-from pipelines.state.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,10 @@ def overview_of(state: StatePlace, pipelines: Iterable[str]) -> dict[str, Overvi
     with _opened(state) as database:
         if database.is_of_this_version:
             return _read(Runs(database, Scope(database)), pipelines)
-    with Store(state) as store:  # an older one is migrated on the way
+    # The whole store, for which a glance has no time: an older state is migrated on the way.
+    from pipelines.state.store import Store
+
+    with Store(state) as store:
         return _read(store.runs, pipelines)
 
 

@@ -18,7 +18,18 @@ from rich.table import Table
 
 from tests.campaigns.tally import Tally
 
-CAMPAIGNS = ("crash", "faults", "refusals", "limiter", "model", "pulls", "operations", "undo", "server")
+CAMPAIGNS = (
+    "crash",
+    "faults",
+    "refusals",
+    "limiter",
+    "model",
+    "pulls",
+    "operations",
+    "undo",
+    "server",
+    "fleet",
+)
 COLUMNS = {
     "campaign": "campaign",
     "faults": "faults injected",
