@@ -3,10 +3,12 @@
 import errno
 import gc
 import logging
+import os
 import resource
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import click
 
@@ -24,12 +26,19 @@ from pipelines.cli.exits import (
     output_lost,
 )
 from pipelines.cli.log import asked_for_json, is_json, start_log
-from pipelines.cli.output import print_error, print_json
+from pipelines.cli.output import print_error, print_json, print_lines
 from pipelines.cli.streams import LostOutputError
 from pipelines.cli.verbs import LazyVerbs
 from pipelines.errors import SurroundingsError
 
 log = logging.getLogger("kartra_sync")
+
+ASKED_BY_SHELL = "_KARTRA_SYNC_COMPLETE"
+"""The variable by which a shell asks click for the rest of a word."""
+COMPLETION = f"""\b
+Completion, in ~/.bashrc or ~/.zshrc:
+  eval "$({ASKED_BY_SHELL}=bash_source kartra-sync)"
+  eval "$({ASKED_BY_SHELL}=zsh_source kartra-sync)\""""
 
 GARBAGE_AFTER = 10_000
 """How many new objects Python waits for before it searches for cycles of garbage. With its own number, 700, a
@@ -39,19 +48,26 @@ quarter of a run over a million records goes into that search, and records are n
 @click.group(  # color: click takes nothing out of what others wrote, the stream writes it by number
     cls=LazyVerbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "color": True},
-    epilog=f"Exit: {MEANINGS}\n\nExample:  kartra-sync demo",
+    epilog="\n\n".join((f"Exit: {MEANINGS}", COMPLETION, "Example:  kartra-sync demo")),
+    invoke_without_command=True,
 )
 @click.version_option(package_name="kartra-sync")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Keep a Kartra account in step with your own contact data.
 
     Only what changed is sent, at 20 calls a second at most, and nothing twice.
     """
+    if context.invoked_subcommand is None:
+        from pipelines.cli.begin import begin_lines  # what reads a pipeline file, which help does without
+
+        print_lines(begin_lines(Path.cwd()))
 
 
 def main() -> None:
     _leave_no_core_file()
-    streams.prepare()
+    if ASKED_BY_SHELL not in os.environ:  # the shell reads lines of click's, and they are all of them ours
+        streams.prepare()
     gc.set_threshold(GARBAGE_AFTER)
     if asked_for_json(sys.argv):  # also where the options cannot be read
         start_log(0, "json")

@@ -36,7 +36,7 @@ def status(file: Path | None, *, max_age: timedelta | None, notify: bool, as_jso
         print_json({"pipelines": [pipeline.to_json() for pipeline in found]})
     else:
         for pipeline in found:
-            print_lines(_lines(pipeline))
+            print_lines(status_lines(pipeline))
     if notify and max_age is not None:
         from pipelines.verbs.notify import tell_of_late  # requests and pandas, which no other status needs
 
@@ -45,7 +45,7 @@ def status(file: Path | None, *, max_age: timedelta | None, notify: bool, as_jso
     leave(FAILED if late else DONE)
 
 
-def _lines(pipeline: PipelineStatus) -> Iterator[str]:
+def status_lines(pipeline: PipelineStatus) -> Iterator[str]:
     last, waiting = pipeline.last_run, pipeline.waiting
     ended = f"last run {last.started_at[:16].replace('T', ' ')} UTC, {last.status}" if last else "never run"
     yield f"{pipeline.pipeline}: {counted(waiting.leads, 'lead')} in Kartra, {ended}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from pipelines.cli.signals import stop_on_signals
 
@@ -96,6 +97,13 @@ class LazyVerbs(click.Group):
         if verb.settles:  # from now on: its imports are slow, and a signal may come while they go on
             ctx.obj = ctx.with_resource(stop_on_signals())
         return verb.load()
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """From the table: click would import every verb for its help."""
+        verbs = [verb for verb in VERBS.values() if verb.name.startswith(incomplete)]
+        if verbs or not incomplete.startswith("-"):
+            return [CompletionItem(verb.name, help=verb.summary) for verb in verbs]
+        return super(click.Group, self).shell_complete(ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, VERBS))

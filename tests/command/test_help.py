@@ -80,6 +80,7 @@ def test_every_verb_is_one_line_of_a_terminal_under_a_title() -> None:
         "Options",
         "Start here",
         "Every night",
+        "Many accounts",
         "When something is wrong",
         "Tables",
         "Rehearse",

@@ -59,8 +59,8 @@ ALONE = ("drift", "undo")
 """They take the lease, and so come one after the other."""
 OF_NO_WIDTH = ("help", "reports", "report-unknown", "init", "errors", "typo")
 """Words alone: how they are wrapped is seen at the narrowest."""
-OF_THIS_MACHINE = ("plans", "state-verify", "drift")
-"""They name its host or its folder, or follow its clock: that nothing is cut in them is all that is held."""
+OF_THIS_MACHINE = ("plans", "state-verify", "drift", "help")
+"""They name its host or folder, follow its clock, or list every verb: only that nothing is cut is held."""
 
 _VARYING = (
     (re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}"), "20270116T030000-abcdef"),
