@@ -259,11 +259,14 @@ def _own_words() -> frozenset[str]:
 
 
 def _words_of(file: Path) -> Iterator[str]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    raised = [node for node in ast.walk(tree) if isinstance(node, ast.Raise | ast.Return | ast.Call)]
-    for node in raised:
+    """Of the sentences in calls, errors and results: a table of names of people or countries is none."""
+    outside: list[ast.AST] = [ast.parse(file.read_text(encoding="utf-8"))]
+    while outside:
+        node = outside.pop()
+        if not isinstance(node, ast.Raise | ast.Return | ast.Yield | ast.Call):
+            outside.extend(ast.iter_child_nodes(node))
+            continue
         for inner in ast.walk(node):
-            # Sentences alone: a table of names of people or countries is none.
             if isinstance(inner, ast.Constant) and isinstance(inner.value, str) and " " in inner.value:
                 yield from (word.lower() for word in _WORD.findall(inner.value))
 

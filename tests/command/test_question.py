@@ -101,3 +101,19 @@ def test_nobody_is_asked_where_there_is_nothing_to_send_or_a_yes(project: Projec
             assert terminal.ended() == 0
             assert "Send this?" not in terminal.shown
     assert len(stored(sandbox)) == 1
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\x04"])
+def test_a_doctor_says_what_it_makes_and_leaves_behind_and_asks_first(
+    answer: str, project: Project, sandbox: Sandbox
+) -> None:
+    project.pipeline(LOAD, kartra="account: Acme")
+    words = ("doctor", "p.yaml", "--address", "me+1@own.example", "--list", "News")
+    with on_terminal(project, *words) as terminal:
+        wait_for(lambda: terminal.shows("Examine this account?"))
+        for told in ("Acme", "m***@o***.example", 'the list "News"', "mail as well", "about 75, 160 at most"):
+            assert told in terminal.shown
+        assert "the empty lead: Kartra's API deletes none" in terminal.shown
+        terminal.types(answer)
+        assert terminal.ended() == 4
+    assert sandbox.calls == []

@@ -510,6 +510,23 @@ def test_the_first_look_comes_soon_and_the_next_one_once_every_effect_has_to_sho
     assert second.delay_s == SETTLE_S - FIRST_READ_S
 
 
+def test_a_chain_that_is_known_to_stop_is_not_waited_for_where_sending_again_does_no_harm() -> None:
+    """What a doctor found may be out of date: what counts each time still waits until it had to show."""
+    known = replace(RULES, is_chain_known=True)
+    for tags, sequences, waits in ((("VIP", "Blog"), (), False), (("VIP",), (("Onboarding", "1"),), True)):
+        wish = replace(WISH, fields={}, lists=(), tags=tags, sequences=sequences)
+        change = diff_lead(wish, replace(CREATED, tags=frozenset(), lists=frozenset(), sequences=frozenset()))
+        task = sent(change)
+        failed = replace(wrote(change, "271", Effect.UNKNOWN), type="271")
+        assert len(change.commands) == 2
+        step = next_step(task, failed, now(), known)
+        assert isinstance(step, ReadBack)
+        assert step.task.is_window_open(now(FIRST_READ_S)) is waits
+        usual = next_step(task, failed, now(), RULES)
+        assert isinstance(usual, ReadBack)
+        assert usual.task.is_window_open(now(FIRST_READ_S))
+
+
 def test_a_creation_that_shows_only_now_gets_the_whole_time_for_its_other_effects() -> None:
     step = next_step(unknown(CREATE), profile(CREATED_ONLY), now(SETTLE_S - 1), RULES)
     assert isinstance(step, ReadBack)
