@@ -39,6 +39,10 @@ KILLED = (
     ("reconcile", "p.yaml", "sales.csv"),
     ("drift", "p.yaml"),
     ("rejects", "p.yaml", "--csv", "rejects.csv"),
+    ("plan", "p.yaml", "--save"),
+    ("retry", "p.yaml", "again.csv"),
+    ("show", "p.yaml", "--html", "run.html"),
+    ("outcomes", "p.yaml", "--csv", "outcomes.csv"),
 )
 
 
@@ -53,6 +57,7 @@ def test_p1_a_verb_that_is_killed_leaves_a_whole_state_and_nothing_is_given_twic
     (project.folder / "sales.csv").write_text(EXPORT, encoding="utf-8")
     project.contacts([contact(number) for number in range(6)])
     assert project.run().code == 0
+    project.contacts([contact(number) for number in (6, 7)], name="again.csv")
     draw = random.Random("".join(verb))
     began = time.monotonic()
     project.command(*verb)
