@@ -14,6 +14,7 @@ from pipelines.errors import WrongModeError
 from pipelines.extract.incremental import extract_of
 from pipelines.extract.stage import check_columns
 from pipelines.extract.transform import open_records
+from pipelines.load.rekeying import refuse_other_key
 from pipelines.operations.job import check_operation_columns, run_operations
 from pipelines.pull.job import pull_tables
 from pipelines.summary import Progress, Summary
@@ -92,6 +93,8 @@ def run_pipeline(
         summary.notes += [note] if (note := note_of_twin(store, config)) else []
         standing = enter(config, store, choices=choices, stopping=stopping, world=world)
         summary.account = standing.to_json()
+        if kind:  # a part of the contacts cannot tell who of the others was known under another key
+            refuse_other_key(store, config.needs_load())
         with work_on(config, store, standing.account, caller, kind=kind, summary=summary) as work:
             _carry_out(work, source, choices, terms, full=full, world=world)
         run_id = work.context.run_id

@@ -162,6 +162,32 @@ def test_p8_who_was_not_in_the_source_when_the_key_changed_is_found_again_later(
     assert told.given == AS_THEY_WERE
 
 
+@SCENES.add
+def retried(
+    project: Project, sandbox: Sandbox
+) -> tuple[Result, list[Seen], list[tuple[str, int, int, bool]]]:
+    """A few rows are retried before a run has found the others under the new key; then an address changes."""
+    project.pipeline(EMAIL + LOAD)
+    project.contacts(ALL)
+    assert project.run().code == 0
+    project.pipeline(ID + LOAD)
+    project.contacts(ALL[:1], name="again.csv")
+    retried = project.command("retry", "p.yaml", "again.csv")
+    project.contacts(ALL)
+    seen = [run_seen(project, sandbox)]
+    project.contacts([*ALL[:3], row(4, Email="dee2@example.org")])
+    return retried, [*seen, run_seen(project, sandbox)], given(sandbox)
+
+
+def test_p8_a_few_rows_alone_do_not_stand_for_all_when_the_key_changes(scenes: Scenes) -> None:
+    retried, (moved, edited), now = scenes["retried"]
+    assert retried.code == 4
+    assert "run first" in retried.stderr
+    assert moved.leads == {"unchanged": 4}
+    assert edited.leads == {"edited": 1, "unchanged": 3}
+    assert now == sorted([*AS_THEY_WERE[:3], ("dee2@example.org", 10, 1, True)])
+
+
 @pytest.mark.parametrize("name", ["two leads share the new key", "one lead has two new keys"])
 def test_p8_what_cannot_be_paired_surely_stops_and_names_the_rows(scenes: Scenes, name: str) -> None:
     told: Told = scenes[name]

@@ -114,6 +114,7 @@ class Life:
         self.key = self.account.api_key
         self._numbers = 0
         self._saved = self._written = ""
+        self.is_by_number = plan.by_number
         self._is_meanwhile = False
         self._is_in_step = False
         self._goes_on = False
@@ -295,6 +296,10 @@ class Life:
             met["a newer copy is put in the place of an older one"] += 1
             self._put(self.folder / "newest", self.folder)
             self._goes_on = True  # it was seen since how far the older one came
+        if result.status in ("succeeded", "partial") and process.verb in ("", "canary"):
+            self.people.by_number = self.is_by_number  # from now on an address may change
+        elif (result.message or "").startswith("the key was") and not self.people.by_number:
+            self.is_by_number = False
         if "add up" in (result.message or ""):
             self._violated(f"the counters do not add up: {result.message}")
         if result.status == "failed" and "own" in (result.message or "")[:40]:
@@ -336,6 +341,9 @@ class Life:
                 if not self.plan.locks:
                     (self.folder / f"state.db-{self.name}.lock").mkdir(exist_ok=True)
                 self.hub.met["the pipeline is renamed"] += 1
+            case "change the key" if self.bank is None and not self.is_by_number:
+                self.is_by_number = True
+                self.hub.met["the sync key becomes the number"] += 1
             case "go live" if self.people.test_mode:
                 self.people.go_live()
                 self._is_in_step = False
@@ -375,7 +383,7 @@ class Life:
         more += "  points: {column: Points}\n" if plan.scoring else ""
         more += "  calendars: [{name: Webinar, class: Tuesday}]\n" if plan.booking else ""
         more += "  on_removed: [untag, unsubscribe]\n" if plan.removing else ""
-        return head + LOAD.format(key="{column: Id}" if plan.by_number else "email", more=more)
+        return head + LOAD.format(key="{column: Id}" if self.is_by_number else "email", more=more)
 
     def _write(self) -> None:
         if self.bank is not None:

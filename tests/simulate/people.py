@@ -181,7 +181,7 @@ def problems(people: People, account: Account, plan: Plan) -> Iterator[str]:
     """Where the account is not as the source wishes it, once nothing is owed any more."""
     for person in people.people.values():
         lead = people.lead_of(account, person)
-        if person.row["Id" if people.by_number else "Email"] in people.taken_back:
+        if people.taken_back & {person.row["Id"], person.row["Email"]}:
             continue
         if not person.consents:
             if lead is not None and lead.source == "api":

@@ -147,7 +147,10 @@ def _day(chance: Random, number: int) -> Day:
         day = replace(day, jump_s=chance.choice((-7200.0, -400.0, 400.0, 7200.0, 34_560_000.0)))
     if number and chance.random() < 0.15:
         day = replace(
-            day, before=chance.choice(("back up", "restore", "rotate the key", "rename", "respell"))
+            day,
+            before=chance.choice(
+                ("back up", "restore", "rotate the key", "rename", "respell", "change the key")
+            ),
         )
     return day
 

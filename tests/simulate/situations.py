@@ -36,6 +36,7 @@ SITUATIONS = (
     "the key is renewed",
     "the pipeline is renamed",
     "the URL is spelled otherwise",
+    "the sync key becomes the number",
     "a person says that the account is the same",
     "the App goes live",
     "somebody makes a lead that the source has, too",
