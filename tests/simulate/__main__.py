@@ -19,6 +19,7 @@ from itertools import count
 
 from tests.simulate.life import Lived, live, room
 from tests.simulate.plan import plan_of
+from tests.simulate.scenes import SCENES, met_in
 from tests.simulate.shrink import shrunk
 from tests.simulate.situations import SITUATIONS, never_met
 
@@ -41,6 +42,8 @@ class Tally:
     calls: int = 0
     hours: float = 0.0
     met: Counter[str] = field(default_factory=Counter)
+    scenes: Counter[str] = field(default_factory=Counter)
+    """In how many lives each scene was met."""
     failed: dict[int, list[str]] = field(default_factory=dict)
 
     def add(self, lived: Lived) -> None:
@@ -53,6 +56,7 @@ class Tally:
         self.calls += lived.calls
         self.hours += lived.hours
         self.met.update(lived.met)
+        self.scenes.update(met_in(lived.met))
         if lived.violations:
             self.failed[lived.plan.seed] = lived.violations
 
@@ -60,6 +64,7 @@ class Tally:
         for name in ("lives", "runs", "leads", "kills", "faults", "events", "calls", "hours"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.met.update(other.met)
+        self.scenes.update(other.scenes)
         self.failed |= other.failed
 
 
@@ -171,12 +176,13 @@ def _figures(tally: Tally, took: float, seed: int) -> dict[str, object]:
         "runs_per_second": round(tally.runs / took, 1),
         "met": {name: tally.met[name] for name in SITUATIONS},
         "never_met": list(never_met(tally.met)),
+        "scenes": {number: tally.scenes[number] for number, scene in SCENES.items() if scene.met_by},
     }
 
 
 def _print(tally: Tally, took: float, seed: int) -> None:
     for name, value in _figures(tally, took, seed).items():
-        if name not in ("met", "never_met", "first"):
+        if name not in ("met", "never_met", "first", "scenes"):
             print(
                 f"{name.replace('_', ' '):>18}  {value:,}"
                 if isinstance(value, int)
@@ -187,6 +193,8 @@ def _print(tally: Tally, took: float, seed: int) -> None:
         print(f"{tally.met[name]:>12,}  {name}")
     if missing := list(never_met(tally.met)):
         print(f"\nnever met: {'; '.join(missing)}")
+    told = (f"{number} ({tally.scenes[number]:,})" for number, scene in SCENES.items() if scene.met_by)
+    print(f"\nscenes met, and in how many lives: {', '.join(told)}")
     for life, violations in sorted(tally.failed.items())[:SHOWN]:
         print(f"\nlife {life}: {'; '.join(violations[:3])}")
         print(f"  python -m tests.simulate --seed {seed} --replay {life % 1_000_000} --small")

@@ -125,6 +125,7 @@ class Life:
 
     def play(self) -> Lived:
         lived = self.lived
+        self.hub.met["a life of money"] += self.bank is not None
         try:
             if self.bank is None:
                 self.people.put_before(self.account, self.plan.known_before)
@@ -579,7 +580,7 @@ class Life:
         for sentence in found:
             self._violated(sentence)
         if self.plan.pulling:
-            self.hub.met["tables are pulled and compared with the account"] += 1
+            self.hub.met["tables are pulled"] += 1
             for sentence in tables.problems(self.folder / "tables.db", self.account):
                 self._violated(sentence)
 

@@ -53,7 +53,9 @@ SITUATIONS = (
     "a plan is saved",
     "a saved plan is applied once more",
     "a run is taken back",
-    "tables are pulled and compared with the account",
+    "tables are pulled",
+    "a life of money",
+    "a run is succeeded",
 )
 
 

@@ -4,6 +4,7 @@
 """
 
 import re
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -13,10 +14,12 @@ from tests.simulate.hub import Hub
 from tests.simulate.life import live
 from tests.simulate.network import FATES
 from tests.simulate.plan import Plan, plan_of
+from tests.simulate.scenes import SCENES, table
 from tests.simulate.shrink import kind_of, shrunk
 from tests.simulate.situations import SITUATIONS, never_met
 
 LIVES = 4
+ROOT = Path(__file__).parents[2]
 
 
 def test_nothing_is_violated_in_lives_of_any_kind() -> None:
@@ -72,3 +75,15 @@ def test_every_situation_has_one_name() -> None:
     assert len(set(SITUATIONS)) == len(SITUATIONS)
     assert {f"fate: {fate}" for fate in FATES} <= set(SITUATIONS)
     assert next(never_met(live(plan_of(0)).met)) in SITUATIONS
+
+
+def test_every_scene_is_met_by_situations_or_says_why_not_and_has_its_test() -> None:
+    assert len(SCENES) == 48
+    for scene in SCENES.values():
+        assert bool(scene.met_by) != bool(scene.why_not)
+        assert set(scene.met_by) <= set(SITUATIONS)
+        assert (ROOT / scene.held_by).is_file()
+
+
+def test_the_table_of_scenes_stands_in_the_record() -> None:
+    assert table() in (ROOT / "tests" / "campaigns" / "README.md").read_text(encoding="utf-8")
