@@ -123,7 +123,7 @@ class People:
                 self.touch(person)
         some = self.present()
         for person in self.chance.sample(some, min(len(some), self.chance.choice((1, 3, 6)))):
-            if self.chance.random() < 0.15 and len(self.present()) > 2:
+            if self.chance.random() < (0.5 if person.left else 0.15) and len(self.present()) > 2:
                 person.is_away = True
             elif self.by_number and self.chance.random() < 0.25 and not self._is_strange(account, person):
                 email = f"lead{person.number}.{next(self._aliases)}@example.org"
@@ -163,8 +163,12 @@ class People:
         lead = account.add_lead(email, first_name="Known", company="Own")
         if joined is not None:
             lead.date_joined = joined
-        lead.tags.add("Old")
-        person.own_tags.add("Old")
+        own = {"Old", *TAGS[: person.number % 3]}
+        lead.tags |= own
+        person.own_tags |= own
+        if person.number % 4 == 1:
+            lead.lists["Partners"] = True
+            person.own_lists.add("Partners")
         return lead
 
     def lead_of(self, account: Account, person: Person) -> SandboxLead | None:
@@ -211,6 +215,8 @@ def _as_wished(person: Person, lead: SandboxLead, scoring: bool, booking: bool) 
     if size not in (SIZES[row["Size"]], [SIZES[row["Size"]]]):
         yield f"{who}: size is {size!r} instead of {row['Size']}"
     tags = {"Imported", *row["Tags"].split(";")}
+    if person.own_tags - lead.tags - person.unclear:
+        yield f"{who}: has lost {sorted(person.own_tags - lead.tags)} of its own"
     if not tags <= lead.tags or lead.tags - tags - person.own_tags - person.unclear:
         yield f"{who}: tags {sorted(lead.tags)} instead of {sorted(tags | person.own_tags)}"
     wanted = {"News", *row["Lists"].split(";")}
@@ -233,6 +239,8 @@ def _as_wished(person: Person, lead: SandboxLead, scoring: bool, booking: bool) 
 
 
 def _bare(person: Person, lead: SandboxLead) -> Iterator[str]:
+    if person.own_tags - lead.tags - person.unclear:
+        yield f"{lead.email} (gone): has lost {sorted(person.own_tags - lead.tags)} of its own"
     if lead.tags - person.own_tags - person.unclear:
         yield f"{lead.email} (gone): tags {sorted(lead.tags)}"
     active = (
