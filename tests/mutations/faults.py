@@ -165,9 +165,9 @@ FAULTS = (
     ),
     Fault(
         "rows without consent are sent",
-        "pipelines/contacts/mapping.py",
-        "            blocked=standing.blocked,\n",
-        "            blocked=None,\n",
+        "pipelines/contacts/opt_outs.py",
+        "            return Standing(blocked=refused)\n",
+        "            return Standing()\n",
     ),
     # --- what changed
     Fault(
