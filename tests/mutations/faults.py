@@ -72,8 +72,8 @@ FAULTS = (
     Fault(
         "what may have landed is sent again without a look",
         NEXT,
-        "            replace(task, change=change, one_by_one=one_by_one, stage=Stage.UNKNOWN), FIRST_READ_S\n",  # noqa: E501
-        "            replace(task, change=change, one_by_one=one_by_one, stage=Stage.DUE), FIRST_READ_S\n",
+        "        task = replace(task, change=change, one_by_one=one_by_one, stage=Stage.UNKNOWN)\n",
+        "        task = replace(task, change=change, one_by_one=one_by_one, stage=Stage.DUE)\n",
     ),
     Fault(
         "effects get no time to show",

@@ -18,3 +18,10 @@ def test_a_fault_can_be_put_into_the_program(fault: Fault) -> None:
     text = (ROOT / fault.file).read_text(encoding="utf-8")
     assert text.count(fault.old) == 1
     assert fault.new != fault.old
+
+
+def test_the_table_has_a_line_for_each_fault() -> None:
+    lines = (ROOT / "tests" / "mutations" / "README.md").read_text(encoding="utf-8").splitlines()
+    told = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
+    assert told[0] == "fault"
+    assert told[1:] == [fault.name for fault in FAULTS]
