@@ -245,8 +245,8 @@ FAULTS = (
     Fault(
         "a URL of another spelling is another account",
         "pipelines/verbs/account.py",
-        '    named = f"{_canonical(config.kartra.url)}\\n{credentials.api_key}"\n',
-        '    named = f"{config.kartra.url}\\n{credentials.api_key}"\n',
+        '    return blake2b(f"{_canonical(url)}\\n{api_key}".encode()',
+        '    return blake2b(f"{url}\\n{api_key}".encode()',
         found_by="tests/promises/test_p8_what_was_done_stays_done.py",
     ),
     Fault(
