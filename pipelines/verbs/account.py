@@ -10,7 +10,7 @@ from connectors.kartra.hosts_limiter import HostsLimiter
 from connectors.kartra.limiter import limiter_for, name_of
 from connectors.kartra.sender import Sender
 from connectors.kartra.shares import Limiter
-from connectors.kartra.transport import KARTRA_URL, secure_url
+from connectors.kartra.transport import KARTRA_URL, Endpoint, secure_url
 from connectors.kartra.wire import Credentials, bare_secret
 from pipelines.config.document import SECRETS
 from pipelines.config.dotenv import Variables, read_dotenv, refuse_address_of_another
@@ -46,12 +46,27 @@ def _canonical(url: str) -> str:
     return f"{parts.scheme.lower()}://{host}{port}{parts.path.rstrip('/')}"
 
 
-def open_client(config: PipelineConfig, stopping: Callable[[], bool] = lambda: False) -> Sender:
-    """Raises ConfigError where credentials are missing."""
+def open_client(
+    config: PipelineConfig,
+    stopping: Callable[[], bool] = lambda: False,
+    *,
+    endpoint: Endpoint | None = None,
+) -> Sender:
+    """`endpoint`: calls go to it instead of the URL of the file, within the same rate.
+
+    Raises ConfigError where credentials are missing.
+    """
     credentials = require_credentials(config)
     kartra = config.kartra
     limiter = limiter_of(config, credentials.app_id)
-    return Sender(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=stopping)
+    return Sender(
+        kartra.url,
+        credentials,
+        limiter,
+        timeout_s=kartra.timeout_s,
+        given_up=stopping,
+        endpoint=endpoint,
+    )
 
 
 def limiter_of(config: PipelineConfig, app_id: str) -> Limiter:

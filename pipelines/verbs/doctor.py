@@ -13,7 +13,6 @@ from connectors.kartra import commands
 from connectors.kartra.answers import Effect
 from connectors.kartra.commands import Call, Lead, get_lead
 from connectors.kartra.error_types import LEAD_DELETED, LEAD_EXISTS, NO_LEAD_READ, NOT_PERMITTED, error_type
-from connectors.kartra.limiter import limiter_for
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import Sender, profile_of
 from connectors.kartra.transport import Transport
@@ -30,7 +29,7 @@ from pipelines.state.clock import new_run_id
 from pipelines.state.lease import this_process
 from pipelines.state.store import Store
 from pipelines.verbs import probes
-from pipelines.verbs.account import account_of
+from pipelines.verbs.account import account_of, open_client
 from pipelines.verbs.bench import Bench, TimedEndpoint
 from pipelines.verbs.identity import Standing, find
 from pipelines.verbs.probes import Chosen, Draft
@@ -99,15 +98,8 @@ def examine(config: PipelineConfig, asked: Asked) -> Examination:
         endpoint = TimedEndpoint(
             Transport(config.kartra.url, timeout_s=config.kartra.timeout_s, connections=CONNECTIONS)
         )
-        with closing(_client(config, endpoint)) as client:
+        with closing(open_client(config, endpoint=endpoint)) as client:
             return _examined(config, store, standing, asked, email, client, endpoint)
-
-
-def _client(config: PipelineConfig, endpoint: TimedEndpoint) -> Sender:
-    """The limiter is that of all runs: together they stay within the rate of the App."""
-    credentials, kartra = require_credentials(config), config.kartra
-    limiter = limiter_for(kartra.url, credentials.app_id, calls_per_second=kartra.calls_per_second)
-    return Sender(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, endpoint=endpoint)
 
 
 def _own_address(config: PipelineConfig, given: str) -> str:
