@@ -110,6 +110,7 @@ _ABOUT_MAIL_HEADER = re.compile(rf"(?<!\w)(?:{_pattern(phrases(words.ABOUT_MAIL)
 _NOT_A_WISH = words.NO_CONSENT | words.NO_STATUS | (words.WHEN_OR_HOW - words.BEHIND - {"via", "frequency"})
 _DENIES_HEADER = re.compile(
     r"(?<!\w)(?:do not|don t|dont|never|stop|block\w*)(?: \w+){0,2} (?:(?:e ?)?mails?|contact|process)(?!\w)"
+    r"|(?<!\w)(?:e ?)?mails? (?:\w+ ){0,2}(?:do not|don t|dont)(?!\w)"
 )
 _NOTES_HEADER = re.compile(rf"(?<!\w)(?:{_pattern(phrases(NOTES))})(?!\w)")
 _FORBIDS = re.compile(r"(?:please )?(?:do not|don t|dont|never|stop)(?!\w)")

@@ -234,7 +234,7 @@ ABOUT_MAIL = """email*|mail*|newsletter*|news|marketing|promo*|offers|updates|up
         |werb*|publicit*|pubblicit*|publicid*|offres|ofertas|offerte|aanbiedingen|novedades|novidades
         |novita
         |posted|hear from|informed|notifications
-        |nouvelles|contact us|contact you|contact me"""
+        |nouvelles|contact frequency|contact us|contact you|contact me"""
 """Headers with one of these are about mail, unless it is somebody's address, or what was done with a mail."""
 NO_CONSENT = frozenset(
     phrases(
@@ -288,7 +288,8 @@ NEGATIVE = """email disabled|mail disabled|marketing disabled|disable email*|dis
         |opt in pending|pending opt in|pending confirmation|confirmation pending|awaiting confirmation
         |unconfirmed|not confirmed|unverified|zustellfehler*|delivery fail*|delivery error*|non deliver*
         |*mail error*
-        |erreur de distribution|reason for leaving|leaving reason"""
+        |erreur de distribution|*mail en erreur|*mail fehler*|correo erroneo|email errata
+        |reason for leaving|leaving reason"""
 CANCELLATION = """cancellazion*|cancelamento*|cancelacion*|rezygnacj*"""
 """Of a subscription where nothing says that it is of something else; a date or a reason is an opting out."""
 LAWS = frozenset(("gdpr", "dsgvo", "rgpd", "avg", "rodo", "lgpd", "ccpa"))

@@ -21,20 +21,22 @@ OF = frozenset(("of", "de", "di", "do", "da", "von"))
 REFUSES = """refus*|rifiut*|rechaz*|recus*|weiger*|odmaw*|odmow*|odrzuc*|reject*|declin*|verweiger*|ablehn*
     |abgelehnt|lehnt|deny|denies|denied|avoid*|remov*|exclu*|esclus*|ausgeschlossen|uitgesloten|wyklucz*|revo*
     |withdr*|widerruf*|entzogen|ritirat*|retire|retiree|retirad*|ingetrokken|cofn*|wycof*|gestoppt|stopped
-    |gestopt|untersagt|prohib*|forbid*|verboten|interdit*|deaktiviert|disabled|desactiv*|disattivat*|wylaczon*
+    |gestopt|untersagt|zuruckgezogen|zurueckgezogen|prohib*|forbid*|verboten|interdit*|deaktiviert|disabled
+    |desactiv*|disattivat*|wylaczon*
     |block*|bloque*|bloccat*|gesperrt|geblokkeerd|zablokowan*|bezwaar|sprzeciw*|opposition|opposizione
     |oposicion
     |unwanted|ungewollt"""
 """Words of refusing and taking back: beside mail, a list or consent a header of them says no."""
-SENDING = """hear|receive|contacted|mailed|mailing*|empfang|versand|zusendung|envoi*|envio*|invio
+SENDING = """hear|receive|contacted|mailed|mailing*|empfang|versand|zusendung|envoi*|envio*|invio|invii
     |verzending|wysylk*
     |kontaktu"""
 """Words that stand for mail in a header."""
 CONSENT = """consent*|consens*|einwilligung*|zustimmung*|toestemming*|zgod*|permission*|permiso*|autorizza*
     |autoriza*|akkoord|accord"""
-PERMITS = (
-    """allow*|permit*|permet*|permess*|erlaubt|gestattet|autoriz*|autorizz*|autorise*|toegestaan|zezwal*"""
-)
+PERMITS = """allow*|permit*|permet*|permess*|erlaubt|gestattet|autoriz*|autorizz*|autorise*|toegestaan|zezwal*
+    |want*|wish*|souhait*|veut|desea*|quier*|vuole|desidera*|deseja*|quer*|wil|wenst|chce*|zyczy*|mochte*
+    |moechte*
+    |wunscht*|wuenscht*"""
 WISH = """want*|wish*|like|anymore|more|longer|further|again|mochte*|moechte*|will|wollen|wunscht*
     |wuenscht*
     |mehr|weitere*|veut|veulent|souhait*|desir*|davantage|plus|quier*|desea*|mas|vuole|vogliono|desidera*
