@@ -11,9 +11,9 @@ from rich.table import Table
 from connectors.privacy import mask_address
 from pipelines.cli.files import read_file, target_of
 from pipelines.cli.options import EXACT, FILE, REPLACE, common
-from pipelines.cli.output import print_json, print_json_rows, tell
+from pipelines.cli.output import print_json, print_json_rows, print_lines, tell
 from pipelines.cli.screens import print_table
-from pipelines.verbs.outcomes import Outcome, outcomes_of, write_outcomes
+from pipelines.verbs.outcomes import Outcome, outcomes_of, unchanged_in, write_outcomes
 from pipelines.words.numbers import counted
 from pipelines.words.outcomes import OUTCOMES, in_words
 
@@ -47,8 +47,8 @@ def outcomes(
 ) -> None:
     """What became of each lead of a run: outcome, what was sent by names, type and reason.
 
-    Leads that were as wished are counted by `run` and not listed. Outcomes are kept as long as `keep` says,
-    90 days when left out; duplicate and blocked rows for five runs.
+    Leads that were as wished already have no row: they are counted, and `explain` follows one.
+    Outcomes are kept as long as `keep` says, 90 days when left out; duplicate and blocked rows for five runs.
     """
     config = read_file(file)
     found = outcomes_of(config, run, kind.replace(" ", "_") if kind else None, key)
@@ -62,20 +62,22 @@ def outcomes(
             tell(f"{counted(count, 'outcome')} written")
         return
     masked = (_masked(one, show=show) for one in found)
+    of_a_run = key is None and kind in (None, "unchanged")
+    unchanged = unchanged_in(config, run) if of_a_run else 0
     if as_json:
-        print_json_rows("outcomes", map(asdict, masked))
+        print_json_rows("outcomes", map(asdict, masked), {"unchanged": unchanged} if of_a_run else None)
     else:
-        _print(masked)
+        _print(masked, unchanged)
 
 
 def _masked(one: Outcome, *, show: bool) -> Outcome:
     return one if show or one.key is None else replace(one, key=mask_address(one.key))
 
 
-def _print(found: Iterable[Outcome]) -> None:
+def _print(found: Iterable[Outcome], unchanged: int) -> None:
     left = iter(found)
     page = list(islice(left, ROWS_OF_A_TABLE))
-    if not page:
+    if not page and not unchanged:
         click.echo("none")
     while page:
         table = Table("row", "key", "outcome", "sent", "type", "why")
@@ -90,3 +92,5 @@ def _print(found: Iterable[Outcome]) -> None:
             )
         print_table(table)
         page = list(islice(left, ROWS_OF_A_TABLE))
+    if unchanged:
+        print_lines([f"{counted(unchanged, 'lead')} as wished already: nothing was sent, and no row is kept"])

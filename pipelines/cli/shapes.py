@@ -253,6 +253,9 @@ class Rejects(TypedDict):
 
 
 class Outcomes(TypedDict):
+    """`unchanged` counts the leads of a run that were as wished already: they have no row."""
+
+    unchanged: NotRequired[int]
     outcomes: list[Outcome]
 
 

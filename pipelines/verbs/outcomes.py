@@ -1,5 +1,6 @@
 """The verb `outcomes`: what became of each lead of a run, what was sent of it, and why the rest was not."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipelines.tables.spreadsheets import CsvForPeople
 from pipelines.verbs.reading import store_of
 from pipelines.words.outcomes import word_of
 
+MOST_RUNS = 10_000
 COLUMNS = ("run_id", "row", "key", "outcome", "sent", "type", "reason", "at")
 
 
@@ -53,6 +55,18 @@ def outcomes_of(
         for outcome in map(outcome_in_words, found):
             if kind in (None, outcome.outcome) and run_id in (None, outcome.run_id):
                 yield outcome
+
+
+def unchanged_in(config: PipelineConfig, run: str | None) -> int:
+    """How many leads of a run, or of the last one, were as wished already.
+
+    They have no row of their own: a night that changes nothing of a million leads would write a million.
+    """
+    with store_of(config) as store:
+        run_id = run_named(store, config, run)
+        runs = store.runs.last(config.pipeline, MOST_RUNS) if run_id else []
+        summary = next((one.summary for one in runs if one.run_id == run_id), None)
+    return int(json.loads(summary).get("leads", {}).get("unchanged", 0)) if summary else 0
 
 
 def run_named(store: Store, config: PipelineConfig, name: str | None) -> str | None:

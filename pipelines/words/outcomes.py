@@ -21,7 +21,7 @@ OUTCOMES = (
     "duplicate",
     "blocked",
 )
-"""What can become of a lead or record in a run. Leads that nothing was sent to are counted, not listed."""
+"""What can become of a lead or record in a run. Unchanged leads are counted, not listed."""
 
 
 def word_of(kept: str) -> str:

@@ -213,3 +213,17 @@ def test_a_run_that_is_not_there_is_told(project: Project, nights: list[Result])
     assert done.code == 2
     assert "no run begins with 2001" in done.stderr
     assert Path(project.state).exists()
+
+
+def test_leads_that_were_as_wished_are_counted_and_not_listed(project: Project, nights: list[Result]) -> None:
+    last = nights[-1].json["leads"]["unchanged"]
+    assert last > 0
+    found = project.command("outcomes", "p.yaml", "--json").json
+    assert (found["unchanged"], "unchanged" in {one["outcome"] for one in found["outcomes"]}) == (last, False)
+    said = project.command("outcomes", "p.yaml").stdout.splitlines()[-1]
+    assert said.startswith(f"{last} lead")
+    only = project.command("outcomes", "p.yaml", "--kind", "unchanged", "--json").json
+    assert only == {"unchanged": last, "outcomes": []}
+    assert "unchanged" not in project.command("outcomes", "p.yaml", "--kind", "invalid", "--json").json
+    first = project.command("outcomes", "p.yaml", "--run", nights[0].json["run_id"], "--json").json
+    assert first["unchanged"] == nights[0].json["leads"]["unchanged"]
