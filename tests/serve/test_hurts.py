@@ -39,6 +39,7 @@ def test_a_file_that_has_changed_since_the_server_began_is_not_sent(project: Pro
         assert len(sandbox.account.leads) == before
 
 
+@pytest.mark.full
 def test_a_file_that_cannot_be_read_any_more_is_told(project: Project) -> None:
     with sandboxed(project):
         plan = eventful(project)
@@ -102,6 +103,7 @@ def test_a_server_that_is_ended_settles_its_calls_and_the_command_goes_on(projec
         assert (len(created), len(sandbox.account.leads)) == (40, 40)
 
 
+@pytest.mark.full
 def test_a_damaged_state_is_told_and_another_pipeline_goes_on(project: Project) -> None:
     with sandboxed(project):
         eventful(project)
@@ -141,6 +143,7 @@ def test_other_addresses_of_this_machine_are_not_listened_to(project: Project) -
         socket.create_connection(("127.0.0.2", int(site.host.rpartition(":")[2])), timeout=10)
 
 
+@pytest.mark.full
 def test_the_end_is_the_signals_and_a_port_in_use_is_told(project: Project) -> None:
     project.environ["KARTRA_URL"] = "http://127.0.0.1:9/api"
     project.pipeline(LOAD)

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from connectors.kartra.sandbox import Sandbox
+from connectors.kartra.sandbox import Account, Sandbox
+from pipelines.tables.warehouse import open_warehouse
 from tests.conftest import Project
+from tests.pull.accounts import write_pull
 from tests.serve.browser import AXE, CHROMIUM, Browser, browser
 from tests.serve.served import HOSTILE, Served, eventful, sandboxed, served
+from tests.tables.shop import fill
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
 PHONE, DESK = 360, 1280
@@ -117,6 +120,32 @@ def test_by_the_keyboard_a_plan_is_read_unmasked_and_approved(
 
     asyncio.run(work())
     assert len(sandbox.account.leads) == 3
+
+
+def test_the_charts_of_the_reports_are_drawn_as_their_own_page_says(project: Project, tmp_path: Path) -> None:
+    with sandboxed(project):
+        write_pull(project, Account())
+        with open_warehouse(project.folder / "tables.db") as tables:
+            fill(tables)
+        with served(project) as site:
+
+            async def look() -> None:
+                async with browser(tmp_path) as shown:
+                    await shown.go(site.link)
+                    await shown.value("document.querySelector('tbody a').focus(), 0")
+                    await shown.press("Enter", loads=True)
+                    await shown.tab_to("Charts of revenue, churn and lists")
+                    await shown.press("Enter", loads=True)
+                    assert "EUR" in await shown.text()
+                    assert await shown.value("document.querySelectorAll('svg').length > 3")
+                    weight = (
+                        "getComputedStyle(document.querySelector('.tiles, caption, h2') || document.body)"
+                    )
+                    assert await shown.value(f"{weight}.fontFamily") == "system-ui, sans-serif"
+                    await shown.keep(tmp_path / "charts.png")
+                    stayed_here(shown, site)
+
+            asyncio.run(look())
 
 
 def test_without_javascript_everything_works(scene: tuple[Served, Sandbox, str], tmp_path: Path) -> None:
