@@ -57,6 +57,7 @@ from pipelines.load.steps import (
 from pipelines.load.task import WRITES, Now, Rules, Stage, Task, begin, begin_recovery
 from pipelines.state.leads import Acknowledged
 from pipelines.state.outbox import Before
+from pipelines.state.refusals import Refusals
 
 log = logging.getLogger("kartra_sync.deliver")
 
@@ -347,7 +348,7 @@ class Delivery:
         )
         self._workers.settle()
         self._is_through(task)
-        self._give_up_address(task)
+        _give_up_address(self._store.refusals, task)
         # Leads that wait for this one's address can go on, however it ended.
         for waiting in self._turns.settled(task.entry.key):
             self._workers.again(waiting)
@@ -366,11 +367,12 @@ class Delivery:
         except GuardError as error:
             self._workers.fail(error)
 
-    def _give_up_address(self, task: Task) -> None:
-        """Lets leads be sent again that were refused because this lead had their address."""
-        before, now = task.entry.snapshot, task.snapshot
-        if before is not None and now is not None and before.email != now.email:
-            self._store.refusals.drop_by_cause(address_cause(before.email))
+
+def _give_up_address(refusals: Refusals, task: Task) -> None:
+    """Lets leads be sent again that were refused because this lead had their address."""
+    before, now = task.entry.snapshot, task.snapshot
+    if before is not None and now is not None and before.email != now.email:
+        refusals.drop_by_cause(address_cause(before.email))
 
 
 def _acknowledged(task: Task, *, complete: bool = False) -> Acknowledged | None:

@@ -167,7 +167,7 @@ def _plan_load(
     What has to move in the state before it is compared moves within `opened`, and nothing of it stays; None:
     it is a plan that is kept, and it stays.
     """
-    source, load = extract.source, extract.load
+    load = extract.load
     unchecked: list[str] = []
     client = world.open_client(config, lambda: False)
     try:
@@ -175,20 +175,8 @@ def _plan_load(
             KeptLists(store, account, keep=False, clock=world.clock), client, load, pool=world.pool
         )
         known = _Lenient(inventory, unchecked)
-        withdrawal, rekeying = Withdrawal(store, load), Rekeying(store, load, source)
-        digest = stage(
-            source,
-            load,
-            store,
-            summary,
-            run_id=None,
-            skip_known=may_skip(config),
-            withdrawn=withdrawal.names,
-            former_key=rekeying.former,
-        )
-        with summary.timings.stage("check state"):
-            store.check_is_whole()
-        refuse_shared(config, store, Choices())
+        withdrawal, rekeying = Withdrawal(store, load), Rekeying(store, load, extract.source)
+        digest = _staged(config, extract, store, summary, withdrawal, rekeying)
         shortfall = Shortfall(
             known.current, known.asked, creatable_fields(load), fields_of_now=known.with_fields_of_now
         )
@@ -219,6 +207,31 @@ def _plan_load(
         client.close()
     log.info("%s took %s", config.pipeline, summary.timings.describe())
     return result, digest
+
+
+def _staged(
+    config: PipelineConfig,
+    extract: Extract,
+    store: Store,
+    summary: Summary,
+    withdrawal: Withdrawal,
+    rekeying: Rekeying,
+) -> bytes:
+    digest = stage(
+        extract.source,
+        extract.load,
+        store,
+        summary,
+        run_id=None,
+        skip_known=may_skip(config),
+        withdrawn=withdrawal.names,
+        former_key=rekeying.former,
+    )
+    # While the source was read the check went on beside; from here on the state is compared.
+    with summary.timings.stage("check state"):
+        store.check_is_whole()
+    refuse_shared(config, store, Choices())
+    return digest
 
 
 def _result(
