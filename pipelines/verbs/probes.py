@@ -199,7 +199,8 @@ def delays(bench: Bench, draft: Draft, chosen: Chosen) -> None:
 def chain(bench: Bench, draft: Draft, chosen: Chosen) -> None:
     """A chain in which the middle is refused: what of it is done, and how it is answered."""
     failing = commands.assign_tag(ABSENT)
-    slowest_s = max((shown or 0.0 for shown in draft.shows.values()), default=0.0)
+    # By points or a tag it is seen what was done; a list may be much later than either.
+    slowest_s = max(draft.shows.get(name) or 0.0 for name in ("points", "tags"))
     patience_s = max(UNDONE_WITHIN_S, 2 * slowest_s)
     if bench.may("give_points_to_lead") and bench.may("assign_tag"):
         before = _score(bench)
