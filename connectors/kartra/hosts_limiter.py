@@ -70,8 +70,14 @@ class HostsLimiter:
         try:
             while not given_up() and time.monotonic() < deadline:
                 moment = self._moment()
-                if moment and self._reached(moment, given_up):
-                    return self._with_host(moment, given_up)
+                if not moment or not self._reached(moment, given_up):
+                    continue
+                # The window of the host is free as a rule; where it is not, the moment may pass.
+                permit = self._host.acquire(given_up=given_up)
+                if permit and time.monotonic() - moment <= LATE_S:
+                    with self._lock:
+                        self._taken[permit] = moment
+                    return permit
             return 0.0
         finally:
             with self._lock:
@@ -84,12 +90,16 @@ class HostsLimiter:
             while self._moments:
                 if (moment := self._moments.popleft()) > now - LATE_S:
                     return moment
+            asked_at = time.monotonic()
             try:
                 given = self._window.reserve(min(self._waiting, MOST_AT_ONCE), self._gap_s)
             except WindowLostError:
                 pass
             else:
-                first = time.monotonic() + given.wait_s
+                # The database answered about halfway between question and answer. A moment that passed on
+                # the way was free: nobody else is waiting, and the call leaves now.
+                now = time.monotonic()
+                first = max(now, (asked_at + now) / 2 + given.wait_s)
                 self._moments.extend(first + place * given.gap_s for place in range(given.count))
                 return self._moments.popleft()
         time.sleep(AGAIN_S)
@@ -100,12 +110,6 @@ class HostsLimiter:
         while (left_s := moment - time.monotonic()) > 0 and not given_up():
             time.sleep(min(left_s, 1.0))
         return 0 <= time.monotonic() - moment <= LATE_S
-
-    def _with_host(self, moment: float, given_up: Callable[[], bool]) -> float:
-        permit = self._host.acquire(given_up=given_up)
-        with self._lock:
-            self._taken[permit] = moment
-        return permit
 
     def sent(self, permit: float) -> None:
         """Notes when the call left: on a busy machine that can be long after its moment."""

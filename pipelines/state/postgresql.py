@@ -53,6 +53,7 @@ WHERE current_setting('synchronous_commit') IN ('off', 'local');
 """
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('kartra-sync ' || current_schema, 0))"
 _FENCE = "SELECT 1 FROM leases WHERE pipeline = %(pipeline)s AND fence = %(fence)s FOR SHARE"
+_SESSION_ID = "SELECT pg_backend_pid()"
 _CLOCK = "SELECT clock_timestamp()"
 _AT_ONCE = 200
 """Statements that are sent together."""
@@ -76,6 +77,7 @@ class PostgresDatabase(Database):
         self._cursors = 0
         self._connection = self._connected()
         self._ask_time()
+        self._refuse_changing_sessions()
 
     def close(self) -> None:
         with suppress(psycopg.Error):
@@ -108,6 +110,28 @@ class PostgresDatabase(Database):
             self._connection = patient(connect, self.place)
         except psycopg.Error as again:
             raise self._failed(again) from None
+
+    def _refuse_changing_sessions(self) -> None:
+        """Raises StateError behind a pooler that gives each transaction another session.
+
+        Its settings and temporary tables would be another's. Such a pooler gives a second connection the
+        session that the first one has just used, while it is in a transaction.
+        """
+        mine = self.rows(_SESSION_ID)[0][0]
+        if mine == self._connection.info.backend_pid:
+            return
+        try:
+            with connect(self.place) as second, second.transaction():
+                row = second.execute(_SESSION_ID).fetchone()
+                is_kept = row is not None and row[0] != mine and self.rows(_SESSION_ID)[0][0] == mine
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+        if not is_kept:
+            self.close()
+            raise StateError(
+                f"{self.place}: a pooler gives each transaction another session of the server (transaction"
+                " mode): let it keep sessions (session mode), or connect past it"
+            )
 
     def _ask_time(self) -> None:
         """The time by the clock of the server, kept with the moment at which it was so."""

@@ -15,17 +15,21 @@ from pipelines.fleet.rehearsal import rehearsal_of
 from tests.conftest import Project, Result
 from tests.documents.guides import REPOSITORY, fences, guides, typed
 from tests.documents.reference import CONFIGS
+from tests.server_state import environ_of
+from tests.state.places import new_schema
 
 SETS_UP = ".venv/bin/pip install"  # the README's two commands: `.ci/run` types them in a fresh clone
 
 
 @pytest.mark.parametrize("guide", guides(), ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_a_guide_does_what_it_says(guide: Path, project: Project) -> None:
+def test_a_guide_does_what_it_says(guide: Path, project: Project, request: pytest.FixtureRequest) -> None:
     reader = Project(project.folder / "folder", {"COLUMNS": "80"})
     if not list(guide.parent.glob("*.yaml")):  # then it is about the usual case
         shutil.copytree(CONFIGS / "newsletter", reader.folder)
     if guide.parent not in (REPOSITORY, CONFIGS):
         shutil.copytree(guide.parent, reader.folder, dirs_exist_ok=True)
+    if guide.parent.name == "servers":
+        reader.environ |= environ_of(new_schema(request.getfixturevalue("postgresql_server")))
     with _served(reader):
         for fence in fences(guide):
             if fence.kind == "sh" and SETS_UP not in fence.body:

@@ -1,8 +1,8 @@
 """Ends the process with SIGKILL at a chosen moment; Python imports it by its name, from PYTHONPATH.
 
 `KARTRA_SYNC_KILL` is JSON: `module` and `function` (its qualified name), `event` (call or return), `nth`,
-and `after`, a function whose first return starts the counting. Watching begins when the state file is
-opened, so that imports stay fast. The moment is written to `KARTRA_SYNC_KILL_REPORT` first.
+and `after`, a function whose first return starts the counting. Watching begins when the state is
+about to be opened, so that imports stay fast. The moment is written to `KARTRA_SYNC_KILL_REPORT` first.
 """
 
 import json
@@ -12,6 +12,9 @@ import sys
 import threading
 from types import FrameType
 from typing import Any
+
+_SERVER = "pipelines.state.postgresql"
+"""Imported when the state is on a server; its driver tells nobody of its connections."""
 
 
 class Watch:
@@ -53,9 +56,10 @@ def _place(frame: FrameType) -> tuple[str, str]:
 def _watch_from_the_first_connection(watch: Watch) -> None:
     started = False
 
-    def audit(event: str, _: tuple[Any, ...]) -> None:
+    def audit(event: str, about: tuple[Any, ...]) -> None:
         nonlocal started
-        if event == "sqlite3.connect" and not started:
+        is_opening = event == "sqlite3.connect" or (event == "import" and about[0] == _SERVER)
+        if is_opening and not started:
             started = True
             threading.setprofile(watch)
             sys.setprofile(watch)
