@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from connectors.kartra.limiter import CallLimiter
 
 MARGIN_S = 0.028
 """Added to the second, because calls leave and arrive with jitter: 97.3 % of the rate are left."""
-LATE_S = 0.020
+LATE_S = 0.012
 """How late a call may leave at most; what is left of the margin is for its way."""
 MOST_AT_ONCE = 4
 """Moments that are asked for at a time. A host that is cut off has no more than these to use up."""
@@ -116,21 +117,21 @@ class HostsLimiter:
         self._host.sent(permit)
         with self._lock:
             moment = self._taken.pop(permit, 0.0)
-        if moment and time.monotonic() - moment > LATE_S:
-            try:
-                self._window.skip(self._gap_s)
-            except WindowLostError:
-                return  # nobody gets a moment now
+            if not moment or time.monotonic() - moment <= LATE_S:
+                return
+            if self._moments:  # one call less of ours in the second that follows
+                self._moments.popleft()
+                return
+        with suppress(WindowLostError):  # then nobody gets a moment now
+            self._window.skip(self._gap_s)
 
     def answered(self, took_s: float) -> None:
         self._host.answered(took_s)
 
     def throttled(self) -> None:
         self._host.throttled()
-        try:
+        with suppress(WindowLostError):
             self._window.throttled(self._host.spread_s)
-        except WindowLostError:
-            return
 
     def close(self) -> None:
         self._host.close()
