@@ -1,8 +1,9 @@
 """One App's permits among accounts that wait at the same time: by their share, and nobody waits long.
 
-Whose turn it is goes by a clock of each account that a permit moves on by 1/share (start-time fair queueing):
-the account whose clock is furthest behind is next. Who comes back after a pause starts at the clock of now,
-so that nobody saves up permits. The permits themselves are the limiter's, which knows nothing of accounts.
+Whose turn it is goes by a clock of each account that a permit moves on by 1/share, and by a common one that
+all permits move on (worst-case fair weighted queueing, WF2Q+): who is ahead of that waits. Who comes back
+after a pause starts at the clock of now, so that nobody saves up permits. The permits themselves are the
+limiter's, which knows nothing of accounts.
 """
 
 import math
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 GIVEN_UP_ASKED_S = 0.5
+ROUNDING = 1e-9
+"""Clocks are sums of fractions."""
 
 
 class Limiter(Protocol):
@@ -56,13 +59,20 @@ class Turns:
         self._waiting.remove(party)
 
     def next(self) -> Party | None:
-        """The party whose turn it is; of equals the one that came first."""
-        return min(self._waiting, key=lambda party: party.clock, default=None)
+        """The party whose turn it is; of equals the one that came first.
+
+        Of those that are not ahead of the common clock the one whose own would be furthest behind after the
+        permit: so one with a large share need not wait for each of many small ones, nor they for it.
+        """
+        now = max(self._now, min((party.clock for party in self._waiting), default=0.0))
+        due = [party for party in self._waiting if party.clock <= now + ROUNDING]
+        return min(due, key=lambda party: party.clock + 1 / party.share, default=None)
 
     def served(self, party: Party) -> None:
-        """A party has got a permit."""
-        self._now = max(self._now, party.clock)
-        party.clock = max(party.clock, self._now) + 1 / party.share
+        """A party has got a permit, and waits on or has left."""
+        at_it = self._waiting if party in self._waiting else [*self._waiting, party]
+        self._now = max(self._now, min(each.clock for each in at_it)) + 1 / sum(each.share for each in at_it)
+        party.clock += 1 / party.share
 
 
 class SharedLimiter:
