@@ -26,7 +26,7 @@ from pipelines.cli.exits import (
     output_lost,
 )
 from pipelines.cli.log import asked_for_json, is_json, start_log
-from pipelines.cli.output import print_error, print_json, print_lines
+from pipelines.cli.output import print_error, print_json, tell
 from pipelines.cli.streams import LostOutputError
 from pipelines.cli.verbs import LazyVerbs
 from pipelines.errors import SurroundingsError
@@ -61,7 +61,9 @@ def cli(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         from pipelines.cli.begin import begin_lines  # what reads a pipeline file, which help does without
 
-        print_lines(begin_lines(Path.cwd()))
+        for line in begin_lines(Path.cwd()):
+            tell(line)
+        leave(USAGE)  # a script that forgot its verb has done nothing
 
 
 def main() -> None:

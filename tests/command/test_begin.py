@@ -12,10 +12,10 @@ from tests.conftest import LOAD, Project, contact
 
 def test_an_empty_folder_is_shown_the_demo(project: Project) -> None:
     said = project.command()
-    assert said.code == 0
-    assert "kartra-sync demo" in said.stdout
-    assert "kartra-sync init contacts.csv" in said.stdout
-    assert "kartra-sync --help" in said.stdout
+    assert (said.code, said.stdout) == (2, "")
+    assert "kartra-sync demo" in said.stderr
+    assert "kartra-sync init contacts.csv" in said.stderr
+    assert "kartra-sync --help" in said.stderr
     assert list(project.folder.iterdir()) == []
 
 
@@ -23,25 +23,25 @@ def test_contacts_without_a_pipeline_are_shown_init(project: Project) -> None:
     project.contacts([contact(0)], name="My Contacts.csv")
     (project.folder / "notes.yaml").write_text("hello: world\n", encoding="utf-8")
     said = project.command()
-    assert "My Contacts.csv is here, and no pipeline file yet." in said.stdout
-    assert "kartra-sync init 'My Contacts.csv'" in said.stdout
+    assert "My Contacts.csv is here, and no pipeline file yet." in said.stderr
+    assert "kartra-sync init 'My Contacts.csv'" in said.stderr
 
 
 def test_a_pipeline_is_shown_its_next_step(project: Project, sandbox: Sandbox) -> None:
     project.contacts([contact(0), contact(1, Email="nobody")])
     project.pipeline(LOAD)
     fresh = project.command()
-    assert "p.yaml: a pipeline that has not run yet." in fresh.stdout
-    assert "kartra-sync plan p.yaml" in fresh.stdout
+    assert "p.yaml: a pipeline that has not run yet." in fresh.stderr
+    assert "kartra-sync plan p.yaml" in fresh.stderr
     assert not project.state.exists()
     assert project.run().code == 3
     after = project.command()
-    assert "newsletter: 1 lead in Kartra" in after.stdout
-    assert "kartra-sync rejects p.yaml" in after.stdout
+    assert "newsletter: 1 lead in Kartra" in after.stderr
+    assert "kartra-sync rejects p.yaml" in after.stderr
     del project.environ["KARTRA_URL"]
     broken = project.command()
-    assert (broken.code, broken.stderr) == (0, "")
-    assert "kartra-sync check p.yaml" in broken.stdout
+    assert (broken.code, broken.stdout) == (2, "")
+    assert "kartra-sync check p.yaml" in broken.stderr
 
 
 @pytest.mark.parametrize(
