@@ -137,7 +137,7 @@ def guess_page(tokens: Iterable[bytes]) -> Guess | None:
         return Guess(page.name, is_enough, None)
     rivals = {rival.name for _, rival in others} & EASTERN
     if len(different) <= 2 and _is_any_word(joined, page):
-        named = (rival.name for _, rival in others if rival.name in rivals)
+        named = (rival.name for _, rival in others if page.name in EASTERN and rival.name in rivals)
         return Guess(page.name, False, next(named, others[0][1].name))
     needed = (1.3 + 1.3 / len(different)) * (RARE_PAGES_NEED if page.is_rare else 1.0)
     is_clear = score >= needed * others[0][0] and (len(different) > 2 or not page.is_rare)
