@@ -581,7 +581,8 @@ class Life:
             self._violated(sentence)
         if self.plan.pulling:
             self.hub.met["tables are pulled"] += 1
-            for sentence in tables.problems(self.folder / "tables.db", self.account):
+            present = {person.row["Email"] for person in self.people.present()}
+            for sentence in tables.problems(self.folder / "tables.db", self.account, present):
                 self._violated(sentence)
 
     def _work_done(self) -> tuple[int, ...]:

@@ -84,7 +84,9 @@ def plan_of(seed: int) -> Plan:
     test_mode = chance.random() < 0.15
     if test_mode and chance.random() < 0.5:
         place = chance.randrange(1, len(days))
-        days = (*days[:place], replace(days[place], before="go live"), *days[place + 1 :])
+        calm = Day(hands=days[place].hands, gap_s=days[place].gap_s, before="go live")
+        # A creation that gets lost on that very day is known and open: see tests/campaigns/README.md.
+        days = (*days[:place], calm, *days[place + 1 :])
     days = _rarely_met(chance, days)
     days = tuple(_by_a_verb(chance, day) for day in days)
     return Plan(

@@ -20,14 +20,14 @@ def section(*, of_money: bool) -> str:
     return SECTION.format(roster="csv: operations.csv, email: Email" if of_money else "state: true")
 
 
-def problems(file: Path, account: Account) -> Iterator[str]:
-    """Once a run after the last change has pulled."""
+def problems(file: Path, account: Account, present: set[str]) -> Iterator[str]:
+    """`present` are the addresses that the source has: who has gone is on no roster of ours. Once a run after the last change has pulled."""
     with closing(sqlite3.connect(file)) as connection:
-        yield from _leads(connection, account)
+        yield from _leads(connection, account, present)
         yield from _money(connection, account)
 
 
-def _leads(connection: sqlite3.Connection, account: Account) -> Iterator[str]:
+def _leads(connection: sqlite3.Connection, account: Account, present: set[str]) -> Iterator[str]:
     pulled = connection.execute("SELECT id, email, first_name FROM leads WHERE gone_at IS NULL").fetchall()
     tags, lists = _names(connection, "lead_tags", "tag_name"), _names(connection, "lead_lists", "list_name")
     for lead_id, email, first_name in pulled:
@@ -38,7 +38,7 @@ def _leads(connection: sqlite3.Connection, account: Account) -> Iterator[str]:
             yield f"{lead.email}: the tables have {shown}"
     known = {lead_id for lead_id, *_ in pulled}
     for lead in account.leads.values():
-        if lead.source == "api" and not lead.email.endswith("@kartra.com") and lead.id not in known:
+        if lead.source == "api" and lead.email in present and lead.id not in known:
             yield f"{lead.email}: is not in the tables"
 
 
