@@ -21,7 +21,8 @@ def section(*, of_money: bool) -> str:
 
 
 def problems(file: Path, account: Account, present: set[str]) -> Iterator[str]:
-    """`present` are the addresses that the source has: who has gone is on no roster of ours. Once a run after the last change has pulled."""
+    """Once a run after the last change has pulled. `present` are the addresses that the source has: who has
+    gone is on no roster of ours."""
     with closing(sqlite3.connect(file)) as connection:
         yield from _leads(connection, account, present)
         yield from _money(connection, account)
