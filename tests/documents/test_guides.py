@@ -18,13 +18,14 @@ from tests.documents.reference import CONFIGS
 from tests.server_state import environ_of
 from tests.state.places import new_schema
 
+ABOUT_THE_USUAL_CASE = {"python", "schedules"}  # guides of these folders, too, use the newsletter
 SETS_UP = ".venv/bin/pip install"  # the README's two commands: `.ci/run` types them in a fresh clone
 
 
 @pytest.mark.parametrize("guide", guides(), ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_a_guide_does_what_it_says(guide: Path, project: Project, request: pytest.FixtureRequest) -> None:
     reader = Project(project.folder / "folder", {"COLUMNS": "80"})
-    if not list(guide.parent.glob("*.yaml")):  # then it is about the usual case
+    if guide.parent in (REPOSITORY, CONFIGS) or ABOUT_THE_USUAL_CASE & set(guide.parts):
         shutil.copytree(CONFIGS / "newsletter", reader.folder)
     if guide.parent not in (REPOSITORY, CONFIGS):
         shutil.copytree(guide.parent, reader.folder, dirs_exist_ok=True)
