@@ -19,8 +19,15 @@ from pipelines.cli.call import call
 COMMANDS = ("get_lead", *REPEAT)
 ROOT = Path(__file__).parents[1]
 COLUMNS = ("client method", "sandbox", "load, pull, operations", "call", "tests")
-BY_HAND = ("call", "call_arguments", "call_answer")
-"""Modules of the command line that serve `call`, which has a column of its own."""
+ELSEWHERE = (
+    "cli.call",
+    "cli.call_arguments",
+    "cli.call_answer",
+    "verbs.bench",
+    "verbs.doctor",
+    "verbs.probes",
+)
+"""Modules that serve `call`, which has a column of its own, or the doctor, who tries every command it can."""
 
 REASONS: Mapping[str, Mapping[str, str]] = {
     "load, pull, operations": {
@@ -78,12 +85,8 @@ def _served() -> dict[str, str]:
 
 def _used() -> dict[str, set[str]]:
     """Modules of `pipelines/` that build a command: `commands.x`, an imported builder, `Call(get_lead=…)`."""
-    modules = [
-        path
-        for path in sorted((ROOT / "pipelines").rglob("*.py"))
-        if path.parent.name != "cli" or path.stem not in BY_HAND
-    ]
-    built = {f"{path.parent.name}.{path.stem}": set(_built(_tree(path))) for path in modules}
+    modules = {f"{path.parent.name}.{path.stem}": path for path in sorted((ROOT / "pipelines").rglob("*.py"))}
+    built = {name: set(_built(_tree(path))) for name, path in modules.items() if name not in ELSEWHERE}
     return {cmd: {module for module, cmds in built.items() if cmd in cmds} for cmd in COMMANDS}
 
 
