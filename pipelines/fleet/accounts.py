@@ -116,6 +116,7 @@ def _rows_of_csv(path: Path) -> Iterator[Row]:
     shown = shown_path(path)
     try:
         file = read_small(path, at_most=MAX_BYTES)
+        # Excel puts a mark of its own before UTF-8, which would become part of the first column's name.
         text = file.content.decode("utf-8-sig")
     except OtherThanSmallFileError as error:
         raise ConfigError(f"{shown}: {error}: a CSV with the accounts is expected") from None
@@ -147,6 +148,7 @@ def _table_of(text: str, shown: str) -> Iterator[tuple[int, dict[str, str]]]:
         raise ConfigError(f"{shown}: has NUL characters: it was not written to its end")
     header = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=header.count)
+    # Strict: else a quote that is never closed swallows the accounts after it without an error.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         columns = [cell.strip() for cell in next(reader, [])]
@@ -213,6 +215,7 @@ def _account(fleet: FleetFile, row: Row, *, twice: bool) -> FleetAccount:
         except UnreadableSecretError as error:
             faults.append(f"{key}: {error}")
     variables = {name: str(value) for name, value in fleet.shared.variables.items()}
+    # An empty cell leaves what the fleet file says for all.
     variables |= {name: value for name, value in row.variables.items() if value}
     credentials = None if faults else Credentials(**secrets)
     variables["account"] = row.name

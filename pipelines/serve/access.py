@@ -24,6 +24,7 @@ class OneTimeLinks:
 
     def make(self, purpose: str, lifetime_s: float = LINK_S) -> str:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
+        # The oldest gives way: whoever is in may make links without end, and nobody has to use them.
         while len(self._open) >= MOST_LINKS:
             del self._open[next(iter(self._open))]
         self._open[_digest(token)] = purpose, self._now() + lifetime_s
@@ -32,6 +33,7 @@ class OneTimeLinks:
     def take(self, token: str, purpose: str) -> bool:
         """Whether the token was open for this, which it then no longer is."""
         found = self._open.get(_digest(token))
+        # A link for something else stays open for that: it was only shown at the wrong door.
         if found is None or found[0] != purpose:
             return False
         del self._open[_digest(token)]
@@ -48,6 +50,8 @@ class Session:
     """By pipeline: until when people's data is shown."""
 
     def is_form_ours(self, token: str) -> bool:
+        # As bytes, for a form may send any text and compare_digest takes only ASCII ones; in constant time,
+        # so that no guess learns how far it was right.
         return hmac.compare_digest(token.encode(), self.csrf.encode())
 
 
@@ -87,4 +91,5 @@ class Sessions:
 
 
 def _digest(token: str) -> bytes:
+    # A cookie may hold bytes that are not UTF-8: then it is an unknown one, and no error.
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

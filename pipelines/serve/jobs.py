@@ -48,6 +48,7 @@ class Jobs:
     def apply(self, name: str, config: PipelineConfig, plan_id: str, who: str, *, approved: bool) -> None:
         """Begin to apply a saved plan of the pipeline `name`. Raises LockedError while another one is."""
         before = self.last(name)
+        # No lock: views call this in the event loop, and nothing is awaited before the job is kept.
         if before is not None and before.is_running:
             raise LockedError(f"the plan {before.plan_id} of {name} is being applied already")
         job = Job(plan_id, who)
@@ -55,6 +56,7 @@ class Jobs:
         job.thread = threading.Thread(
             target=_carry_out, args=(job, lambda: apply_plan(config, plan_id, caller, by=who)), name="apply"
         )
+        # Kept before it begins, for the page that the person is sent to next looks for it.
         self._last[name] = job
         job.thread.start()
 

@@ -17,7 +17,7 @@ def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=StrictUndefined,  # a misspelt name fails in a test, and is no empty place on a page
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -35,6 +35,7 @@ async def _serve(
     stopping: Callable[[], bool], port: int, make_site: Callable[[int], Site], begun: Callable[[Site], None]
 ) -> None:
     listening = _listen(port)
+    # Bound first: with port 0 only the socket knows the port, which is part of the origin.
     site = make_site(listening.getsockname()[1])
     # No log of each request, and none of requests that are none: whoever reaches the port would fill it.
     runner = web.AppRunner(app_of(site), access_log=None, handle_signals=False, logger=_unheard())
@@ -45,6 +46,7 @@ async def _serve(
         while not stopping():
             await asyncio.sleep(LOOKS_S)
     finally:
+        # First no more requests, then the jobs: else another plan could be approved while they end.
         await runner.cleanup()
         await asyncio.to_thread(site.jobs.end)
 
@@ -58,7 +60,10 @@ def _unheard() -> logging.Logger:
 def _listen(port: int) -> socket.socket:
     listening = socket.socket()
     try:
+        # A server that is begun again gets its port back at once, while old connections still fade.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # No option for another address: without TLS a cookie could be read on its way. That is a proxy's
+        # part.
         listening.bind(("127.0.0.1", port))
     except OSError as error:
         listening.close()

@@ -48,7 +48,7 @@ class Site:
     problems: Mapping[str, str] = field(default_factory=dict)
     is_behind_proxy: bool = False
     user_header: str = ""
-    now: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.monotonic  # a clock that is set back lengthens no link or session
     links: OneTimeLinks = field(init=False)
     sessions: Sessions = field(init=False)
     jobs: Jobs = field(default_factory=Jobs)
@@ -71,6 +71,8 @@ class Site:
     def cookie(self) -> str:
         """Its name. Cookies know no ports: another server of this machine gets one of its own."""
         if self.is_behind_proxy:
+            # Browsers take this prefix only for one host and with Secure, which plain http here cannot
+            # have.
             return "__Host-kartra-sync"
         return f"kartra-sync-{urlsplit(self.origin).port}"
 
@@ -83,6 +85,7 @@ class Site:
         if not self.user_header:
             return f"{who()}, on the page"
         named = request.headers.getall(self.user_header, [])
+        # Two values come from a proxy that adds its header to one that its users wrote themselves.
         name = named[0].strip() if len(named) == 1 else ""
         return name if name.isprintable() and len(name) <= LONGEST_NAME else ""
 
@@ -94,6 +97,7 @@ def public_origin(url: str) -> str:
     """The origin of a proxy's address. Raises ConfigError for anything else."""
     parts = urlsplit(url)
     plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
+    # Over http the cookie, which is Secure behind a proxy, would never come back.
     if parts.scheme != "https" or not parts.hostname or not plain:
         raise ConfigError(
             f"--behind-proxy {url}: write the address that browsers use, as https://sync.example.org"
