@@ -21,6 +21,7 @@ MEANINGS = (
 
 
 def code_of(error: SyncError) -> int:
+    # Refused credentials are for a person to mend, like a wrong file: another try changes nothing.
     if isinstance(error, ConfigError | AccessRefusedError):
         return USAGE
     if isinstance(error, GuardError):

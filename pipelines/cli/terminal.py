@@ -18,6 +18,7 @@ _HANGING = re.compile(r" +(?:[a-z][\w ()]{0,24}?:?  +|note: )?(?:[\d,.]+ (?:× )
 """What stands before the words of a line of ours: a label, a number. The other words hang below them."""
 _COMMAND = re.compile(r"kartra-sync [a-z].*?(?=[;,)]|: | and |$)")
 """A command that a reader copies stays in one piece."""
+# No line that was defused holds it, and `textwrap` does not break there.
 _KEPT = "\x00"
 
 _COLOURS = (
@@ -77,7 +78,7 @@ def wrapped(line: str, width: int) -> list[str]:
         width,
         subsequent_indent=" " * (hanging if hanging < width // 2 else 4),
         break_long_words=False,
-        break_on_hyphens=False,
+        break_on_hyphens=False,  # an option such as --max-age stays whole
         drop_whitespace=True,
         replace_whitespace=False,
     )

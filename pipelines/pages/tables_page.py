@@ -1,7 +1,8 @@
 """The page of the tables: revenue, products, refunds, what recurs, what ends, how lists grow.
 
 Each section is what one report says, as a chart and the table beside it. No amount is added to one of another
-currency: each currency has a chart and rows of its own. Months and weeks are those of `pull.zone`.
+currency: each currency has a chart and rows of its own. Months and weeks are those of `pull.zone`. Over 400
+lines, because it is one page: a table of its sections, and what makes their rows cells, tiles and charts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -313,6 +314,7 @@ def _tiles(rows: Mapping[str, Sequence[Row]]) -> Iterable[Tile]:
     dated = [row for row in rows["revenue_by_month"] if row["month"]]
     if dated:
         last = max(str(row["month"]) for row in dated)
+        # Months sort as texts: the twelve of a year are those after the same month of the year before.
         begin = f"{int(last[:4]) - 1:04}{last[4:]}"
         year = [row for row in dated if str(row["month"]) > begin]
         yield Tile(f"net revenue, twelve months to {last}", _in_each_currency(year, "net"))

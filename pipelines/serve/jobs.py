@@ -66,6 +66,7 @@ class Jobs:
 
     def end(self) -> None:
         """Let what runs settle its calls, and wait for that."""
+        # All are asked before any is waited for, so that they end side by side.
         for job in self._last.values():
             job.stop.set()
         for job in self._last.values():

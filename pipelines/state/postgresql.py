@@ -7,7 +7,8 @@ over from. Times are by the clock of the server.
 A connection that is lost is opened anew where nothing depended on it. Within a transaction, and once a source
 was staged (its tables live and die with the connection), the work stops: what it had sent is settled by the
 next run, as after any crash. Parameters are put into the statement by the driver, so that a pooler needs to
-keep nothing of a session but the staging tables.
+keep nothing of a session but the staging tables. Over 400 lines, because what may be repeated after a lost
+connection depends on the transaction, the lease, staging tables and cursors together, which one class knows.
 """
 
 import logging

@@ -44,6 +44,7 @@ class TimedEndpoint:
     def post(self, request: requests.PreparedRequest, has_left: Callable[[], None]) -> Reply:
         started = self._clock.monotonic()
         reply = self._inner.post(request, has_left)
+        # Refused for the rate, a call was not worked on: its time would make Kartra look fast.
         if reply.status != 429:
             self.seconds.append(self._clock.monotonic() - started)
         return reply
@@ -56,7 +57,7 @@ class TimedEndpoint:
             return {}
         figures = {
             "median": statistics.median(self.seconds),
-            "most": statistics.quantiles(self.seconds, n=20)[-1],
+            "most": statistics.quantiles(self.seconds, n=20)[-1],  # 95 of 100 took no longer
             "longest": max(self.seconds),
         }
         return {name: round(1000 * figure) for name, figure in figures.items()}
@@ -83,6 +84,7 @@ class Seen:
             else "other"
             for number, said in self.messages.items()
         }
+        # The strangest counts: one message in unknown words is news, however many are known.
         return next((kind for kind in ("other", "older", "current") if kind in words), None)
 
     @property

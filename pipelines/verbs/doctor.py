@@ -162,10 +162,13 @@ def _examined(
     error: SyncError | None = None
     is_stopped = False
     try:
+        # The lists come first: a name that the account lacks is told before a lead is made that nobody can
+        # delete.
         probes.account_lists(bench, draft)
         _refuse_unknown_names(draft, asked.chosen)
         profile, is_new = _lead(bench, email, examined.marker)
         bench.lead_id = profile.id
+        # Noted before anything is given: after a kill the next doctor knows what it has to take back.
         store.examinations.give(standing.account, given)
         _probe(bench, draft, asked.chosen, email, profile, is_new=is_new)
     except StoppedError:
@@ -173,6 +176,7 @@ def _examined(
     except SyncError as caught:
         error = caught
     left = _cleaned(bench, draft, given, error)
+    # Else it stays noted, and the next doctor tries to take it off once more.
     if left is not None and not {probes.ITS_TAG, probes.ITS_LIST}.intersection(left):
         store.examinations.give(standing.account, {})
     counts = client.counts
@@ -180,6 +184,7 @@ def _examined(
     result = _examination(config, standing, behaviour, None)
     result.error, result.is_stopped = error, is_stopped
     result.left = _left_words(bench, email, left)
+    # Half an examination would overwrite what an earlier whole one has found out.
     if result.is_whole:
         result.found_at = _keep(store, standing.account, behaviour)
     return result
@@ -230,6 +235,7 @@ def _lead(bench: Bench, email: str, marker: str) -> tuple[LeadProfile, bool]:
         )
     is_new = there is None
     if there is None:
+        # Before the call: where its answer is lost the lead may be there, and the person is told so.
         bench.is_made = True
         made = bench.send(_creation(email, marker))
         if made.effect is Effect.REFUSED:
@@ -300,11 +306,13 @@ def _probe(
     probes.who_it_is(bench, draft, email, profile, is_new=is_new)
     probes.creation_again(bench, draft, email)
     probes.permissions(bench, draft)
+    # Before the others that wait for effects: they wait by how long these took to show.
     probes.delays(bench, draft, chosen)
     probes.chain(bench, draft, chosen)
     if bench.may("edit_lead"):
         probes.lengths(bench, draft)
         probes.characters(bench, draft)
+        # Last of the three: it empties a city that the two before it have filled.
         probes.blanks(bench, draft)
     probes.capitals(bench, draft)
 
@@ -315,6 +323,7 @@ def _cleaned(
     """What stays in its lead; None where it could not be emptied. A stop does not keep it from this."""
     if not bench.lead_id:
         return []
+    # What refuses access to the account refuses to have the lead emptied, too.
     if isinstance(error, AccessRefusedError):
         return None
     try:

@@ -76,8 +76,10 @@ def tell(
                 _note_attempt(store, config, attempt, now)
             if config.notify is not None:
                 _tell_people(config.notify, store, attempt, now)
+            # Late is what a check has found, and no run: the figures of the last one stay as they are.
             if config.metrics is not None and attempt.status != "late":
                 write_metrics(config, config.metrics, attempt.status, summary, store)
+    # Refused leads are no outage: a heartbeat is about whether runs take place and end.
     ended = {"succeeded": "", "partial": "", "failed": "/fail", "refused": "/fail"}
     if attempt.status in ended:
         ping(config, ended[attempt.status])
@@ -157,6 +159,7 @@ def _send(notify: NotifyConfig, notice: Notice) -> bool:
         return False
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its lines may hold addresses with secrets
     taken: list[bool] = []
+    # A daemon: a mail server that never answers must not keep the process from ending.
     sending = threading.Thread(target=_send_each, args=(apprise, notify, notice, taken), daemon=True)
     sending.start()
     sending.join(CHANNELS_WAIT_S)

@@ -280,6 +280,7 @@ class _Lenient:
         return self._try(self._inventory.asked)
 
     def _try(self, ask: Callable[[], Inventory]) -> Inventory:
+        # After the first failure nothing more is asked: each of the others would be waited for as long.
         if not self._unchecked:
             try:
                 return ask()
