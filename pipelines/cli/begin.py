@@ -71,6 +71,8 @@ def _next(status: PipelineStatus, name: str) -> Iterator[str]:
 def _is_pipeline(path: Path) -> bool:
     try:
         with path.open(encoding="utf-8", errors="replace") as handle:
+            # As text: a folder may hold YAML of other programs, which is nobody's business here, broken or
+            # not.
             return bool(_PIPELINE.search(handle.read(_MOST_BYTES)))
     except OSError:
         return False

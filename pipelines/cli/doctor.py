@@ -64,6 +64,7 @@ def doctor(
     killed is repeated with the same address.
     """
     config = read_file(file)
+    # Before the first call: an examination must not end with a report that cannot be written.
     if report is not None:
         refuse_target(report, config, replace=replace)
     if last:
@@ -88,6 +89,8 @@ def doctor(
 
 def _left_open(found: Examination) -> list[Finding]:
     """What an examination of this kind should have found out and has not."""
+    # Not every account lets them be found: they need a name to try, a lead made just now, an address that
+    # shows it.
     optional = ("capitals in names", "Kartra's times", "mode of the App")
     return [row for row in found.rows if row.verdict is Verdict.OPEN and row.what not in optional]
 

@@ -57,7 +57,7 @@ def common(command: Command) -> Command:
             default="text",
             show_default=True,
             expose_value=False,
-            is_eager=True,
+            is_eager=True,  # `--verbose` starts the log and has to know its format
             callback=_note_format,
             help="Lines on stderr for people, or an object of JSON each.",
         ),

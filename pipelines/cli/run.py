@@ -70,6 +70,7 @@ def run(
     """
     codes, printed = [], []
     terms = terms_of(**chosen)
+    # All are read before the first one runs: a typo in the last is told now, and not after hours.
     configs = [read_file(file) for file in files]
     refuse_twins(configs)
     for config in configs:

@@ -45,6 +45,7 @@ def columns_of(stream: TextIO) -> int | None:
         columns = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         return None
+    # A terminal that does not know its width says 0.
     return max(columns or 80, FEWEST_COLUMNS)
 
 

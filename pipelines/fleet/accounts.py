@@ -257,6 +257,7 @@ def secret_as_written(fleet: FleetFile, row: Row, key: str) -> str:
 
 
 def _named(written: str, account: str) -> str:
+    # In capitals it is part of the name of a variable, and those have no hyphens.
     return written.replace(ACCOUNT, account).replace(ACCOUNT_IN_CAPITALS, account.upper().replace("-", "_"))
 
 

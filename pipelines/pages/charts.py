@@ -78,6 +78,7 @@ def chart(title: str, gained: Sequence[Value], lost: Sequence[Value] = ()) -> Ch
         )
         for value, number in (*up, *down)
     )
+    # The scale is labelled in the words of the report: made anew, a figure could be rounded otherwise.
     ends = {number: value.text for value, number in (*up, *down)}
     return Chart(
         title=title,
@@ -91,6 +92,7 @@ def chart(title: str, gained: Sequence[Value], lost: Sequence[Value] = ()) -> Ch
 
 
 def _periods(found: list[str]) -> list[str]:
+    # From the end, so that a date far away costs no more steps than the chart has places.
     every = [found[-1]]
     while every[0] > found[0] and len(every) <= MOST_PERIODS:
         every.insert(0, _before(every[0]))

@@ -79,6 +79,7 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
     except OSError:
         return
     for entry in entries:
+        # Links are not followed: they may lead out of these folders, or in a circle.
         if entry.is_file(follow_symlinks=False):
             yield Path(entry.path)
         elif depth and entry.is_dir(follow_symlinks=False) and entry.name not in _NOT_OURS:
