@@ -72,6 +72,7 @@ def _tell_once(text: str) -> None:
 def chain_of(error: BaseException) -> Iterator[BaseException]:
     """The error and all that it wraps, as requests and urllib3 wrap: by cause, context, `reason`, `args`."""
     waiting: list[object] = [error]
+    # An error is often its wrapper's cause and argument at once, and the links may lead in a circle.
     seen: set[int] = set()
     while waiting:
         one = waiting.pop(0)

@@ -12,6 +12,7 @@ _OTHERS = stat.S_IRWXO
 
 def make_folder(path: Path) -> None:
     """The folder and those above it that are missing, each closed to everybody else. Raises OSError."""
+    # Not mkdir(parents=True), which gives its mode to the last folder alone.
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)

@@ -32,6 +32,7 @@ def masked_message(error: object, statement: str, dialect: str, shown: Iterable[
 def _is_raised(error: object) -> bool:
     """Whether a function of the database wrote the text (RAISE, SIGNAL): it may name people."""
     arguments = getattr(error, "args", ()) or (None,)
+    # The code of PostgreSQL's RAISE, the number of MySQL's SIGNAL.
     return getattr(error, "sqlstate", None) == "P0001" or arguments[0] == 1644
 
 

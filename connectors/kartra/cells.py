@@ -17,6 +17,7 @@ TableRow: TypeAlias = dict[str, Any]
 
 SCALE, MOST = Decimal("0.0001"), Decimal(10**15)
 """The precision and the bound of the money columns: decimal(19, 4), the least that all databases share."""
+# Eighteen digits always fit a signed 64-bit integer; nineteen may not.
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -68,6 +69,8 @@ def exact_amount(text: str) -> Decimal | None:
     """An amount as Kartra writes it: a point, no thousands separator. None where it is something else."""
     try:
         amount = Decimal(text.strip())
+        # An amount with more decimals than the column has would be rounded without a word: it stays in the
+        # rest as it came.
         fits = amount.is_finite() and abs(amount) < MOST and amount == amount.quantize(SCALE)
         return amount if fits else None
     except InvalidOperation:

@@ -65,8 +65,10 @@ class KartraClient(SalesClient):
         https nor on this machine.
         """
         credentials = Credentials(app_id, api_key, api_password)
+        # Asked of the cleaned ones: a secret of blanks or a line end is an empty one.
         if not (credentials.app_id and credentials.api_key and credentials.api_password):
             raise ValueError("app_id, api_key and api_password are needed, and must not be empty")
+        # Kartra counts 20 a second for each App (§2.1): a higher figure would only earn 429s.
         if not 0 < calls_per_second <= 20:
             raise ValueError("calls_per_second: more than 0, and 20 at most for one App")
         limiter = limiter_for(url, credentials.app_id, calls_per_second=calls_per_second)
@@ -105,6 +107,8 @@ class KartraClient(SalesClient):
         """
         answer = self._act(lead, commands.create_lead)
         if answer.lead_id is None:
+            # Kartra said that it was done, so the lead is there: a second try would only be refused with 244
+            # (§5.1).
             where = SHOWN_BY["create_lead"]
             raise UnknownOutcomeError(
                 f"created, but the answer has no id. Read back: {where}", read_back=where

@@ -53,6 +53,7 @@ SPREAD_FACTOR = 1.1
 """Learned is a little more than what was seen, because it begins to fade at once."""
 SPREAD_MAX_S = 0.15
 """Answers that are further apart show how uneven Kartra's work is, and not the way to it."""
+# Less than a millionth of it is left by then.
 _FORGOTTEN_S = 20 * LEARNED_HALF_LIFE_S
 THROTTLED_PAUSE_S = 1.05
 """Kartra asks for a wait of one second after a 429 (§2.1)."""
@@ -70,6 +71,7 @@ LOCKED_WARNED_S = 10.0
 it."""
 ALONE_FACTOR = 2.0
 """The slowdown of a process that cannot share the window: two of them stay within the limit together."""
+# As many as the highest rate looks back on (§2.1).
 STAMPS = 20
 _LAYOUT = struct.Struct(f"<4s{STAMPS + 3}d")
 _MAGIC = b"ksw1"
@@ -100,6 +102,7 @@ class Window:
         window_s = seconds + MARGIN_S + learned_s
         # CLOCK_MONOTONIC begins anew with each boot: a stamp of the boot before lies in the future.
         past = [stamp for stamp in self.stamps if 0 < stamp <= now]
+        # No pause ends later than that: one that does is of the boot before, too.
         free_at = self.paused_until if self.paused_until <= now + THROTTLED_PAUSE_S else 0.0
         if past:
             free_at = max(free_at, past[-1] + (GAP_SHARE * seconds + learned_s) / permits)
@@ -112,6 +115,8 @@ class Window:
 
     def sent(self, permit: float, now: float) -> "Window":
         """Moves the stamp of a permit to the moment at which its call left."""
+        # Sorted, because `wait` counts from the end, and a call that left late may belong behind later
+        # permits.
         return replace(self, stamps=tuple(sorted(now if at == permit else at for at in self.stamps)))
 
     def throttled(self, now: float, spread_s: float = 0.0) -> "Window":
@@ -289,8 +294,11 @@ class CallLimiter:
     """
 
     def __init__(self, path: Path, *, calls_per_second: float) -> None:
+        # What is left of a fraction goes into the length of the window: 2.5 a second are 2 in 0.8 s.
         permits = max(1, int(calls_per_second))
         self._bucket = HostBucket(path, permits=permits, seconds=permits / calls_per_second)
+        # Without its leaking thread, for which there is nothing to do here, and without its 50 ms on top of
+        # each wait: the bucket knows exactly when the next permit is free.
         self._limiter = Limiter(SingleBucketFactory(self._bucket, schedule_leak=False), buffer_ms=0)
         # One thread waits for the permit and the others for their turn: no thread is overtaken for ever.
         self._spread = Spread()
@@ -356,6 +364,8 @@ def limiter_for(url: str, app_id: str, *, calls_per_second: float) -> CallLimite
 def name_of(url: str, app_id: str) -> str:
     """By which an App at an endpoint is known, in files and tables: a hash."""
     parts = urlsplit(url)
+    # A port that is spelt out is the same endpoint: with a window for each spelling one App would get twice
+    # its rate.
     port = parts.port or {"https": 443}.get(parts.scheme, 80)
     return blake2b(f"{parts.hostname}:{port}\n{app_id}".encode(), digest_size=12).hexdigest()
 

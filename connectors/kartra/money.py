@@ -52,6 +52,7 @@ def net_of(kind: str | None, amount: Decimal | None) -> Decimal | None:
     None for an unknown type, or where money moved and the amount is unknown.
     """
     sign = SIGNS.get(type_of(kind) or "")
+    # Before the amount is looked at: a failed payment may show one, and none of it moved.
     if sign == 0:
         return Decimal(0)
     if sign is None or amount is None:

@@ -26,6 +26,7 @@ SHOWN_BY: dict[str, str] = {
     "create_custom_field": "retrieve_custom_fields",
     "calendar_subscribe": "no command shows it: look at the lead's calendar in Kartra",
     "calendar_cancel": "no command shows it: look at the lead's calendar in Kartra",
+    # Only the answer names the new row (§5.6). Where it was lost, the list before and after is all there is.
     "refund_transaction": "retrieve_transactions_from_lead of its buyer: a refund that was not there before",
     "cancel_transaction": "get_subscription_details: the status",
     "modify_subscription_status": "get_subscription_details: the status",
@@ -86,6 +87,7 @@ def read_back(call: Call, answer: Answer) -> str:
 def again(call: Call, answer: Answer) -> str:
     """What repeating the most dangerous of the unknown actions would do."""
     repeats = {one.repeat for one in _unknown(call, answer)}
+    # `Repeat` is declared from the harmless to the dangerous.
     return _AGAIN[max(repeats, key=list(Repeat).index)]
 
 

@@ -155,6 +155,8 @@ def parse_subscription_list(body: Mapping[str, Any]) -> tuple[LeadSubscription, 
             text_in(row, "lead_email"),
             text_in(row, "subscription_status"),
         )
+        # Its plural is Kartra's own, beside `transaction_list`; `subscription_list` was in an older answer
+        # (§5.8).
         for row in maps_of(found(body, "subscriptions_list"))
         if (subscription_id := text_in(row, "subscription_id"))
     )

@@ -57,6 +57,7 @@ def is_loopback(url: str) -> bool:
 def _proxy(address: str | None) -> str:
     if not address:
         return ""
+    # Found by its value, because which variable wins is for requests to say.
     variable = next((name for name in PROXY_VARIABLES if os.environ.get(name) == address), "")
     named = variable or "the proxy settings of this system"
     try:
@@ -111,6 +112,7 @@ def why_not_sent(error: BaseException, route: Route, *, is_tunnelled: bool, with
             return f"{hop} refused the connection"
         if isinstance(one, TimeoutError):
             return f"{hop} took no connection within {within_s:g} s"
+        # The two exceptions are a connection that was closed, whatever TLS calls it.
         if isinstance(one, ssl.SSLError) and not isinstance(one, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             return f"{hop} speaks no TLS that can be used ({one.reason or type(one).__name__})"
         if isinstance(one, ConnectionError | http.client.HTTPException | ssl.SSLError):

@@ -70,6 +70,8 @@ class Turns:
 
     def served(self, party: Party) -> None:
         """A party has got a permit, and waits on or has left."""
+        # An account whose last thread was elected has left the line already; its share counts for this permit
+        # all the same.
         at_it = self._waiting if party in self._waiting else [*self._waiting, party]
         self._now = max(self._now, min(each.clock for each in at_it)) + 1 / sum(each.share for each in at_it)
         party.clock += 1 / party.share
@@ -151,6 +153,8 @@ class AccountLimiter:
             permit = self._limiter.acquire(timeout_s=left_s, given_up=given_up)
             return permit
         finally:
+            # Whatever happened: a ticket that stayed in the line would be elected one day, and all would wait
+            # for it.
             self._shared.leave(self._party, ticket, is_served=bool(permit))
 
     def sent(self, permit: float) -> None:

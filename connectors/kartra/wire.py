@@ -86,6 +86,7 @@ def _pairs_of(call: Call) -> list[tuple[str, str]]:
         form["lead"] = _lead(call.lead)
     if call.get_lead is not None:
         form["get_lead"] = _lead(call.get_lead)
+    # Nothing of it is sent for get_lead, which has to stand alone (§4.8): an empty list has no fields.
     form["actions"] = [{"cmd": action.cmd, **action.params} for action in call.actions]
     return list(_pairs("", form))
 

@@ -59,6 +59,7 @@ def found_again(desired: DesiredLead, known: Snapshot, profile: LeadProfile, exi
         is_unread = wish.collection in profile.unread
         ours = frozenset(name for name in wish.given(known) if is_unread or wish.shows(profile, name))
         parts[wish.collection] = ours
+        # `adopt` takes whatever is there for somebody else's; what we gave is ours to take back.
         kept -= {(wish.collection, name) for name in ours}
     for wish in ONCE_ONLY:
         parts[wish.collection] = (

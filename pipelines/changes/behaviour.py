@@ -101,6 +101,8 @@ class Behaviour:
 
     def settle_s(self, configured: float) -> float:
         """How long to wait for effects: only ever longer than the file says, because days differ."""
+        # 600 is as high as settle_s may be set in a file: one bad measurement must not make runs wait for
+        # hours.
         return max(configured, min(600.0, round(SETTLE_TIMES * self.slowest_s, 1)))
 
 

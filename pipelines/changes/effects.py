@@ -27,6 +27,7 @@ def effects_of(was: Snapshot | None, became: Snapshot) -> Iterator[str]:
         yield from (f'{wish.one} "{name}"' for name in sorted(wish.given(became) - wish.given(before)))
         gone = wish.given(before) - wish.given(became)
         if was is not None:
+            # What others gave was in no snapshot of ours: that it is gone shows here alone.
             anew = became.unwanted - was.unwanted
             gone |= {name for kind, name in anew if kind == wish.collection}
         yield from (f'no {wish.one} "{name}"' for name in sorted(gone))

@@ -49,6 +49,7 @@ class Evidence:
             return Verdict.SAME if self.matched >= self.differing else Verdict.UNSURE
         if self.differing + self.absent >= ENOUGH_TO_REFUTE:
             return Verdict.OTHER
+        # That names match proves nothing; that not one of them is there does.
         if len(self.names_known) >= ENOUGH_TO_REFUTE and not self.names_shared:
             return Verdict.OTHER
         return Verdict.UNSURE

@@ -256,6 +256,7 @@ def _names(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
     )
 
 
+# The two minutes from which a run warns of the clock, too.
 CLOCK_OFF_S = 120.0
 MUCH_REFUSED = 0.05
 """The share of calls refused for their rate from which on somebody else must be at it."""
@@ -274,6 +275,7 @@ def _clock(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
     if found.zone_hours is None:
         yield _open("Kartra's times", "UTC-5")
     else:
+        # In winter New York has it as well: only a day of summer tells the two apart (§8.5).
         is_usual = found.zone_hours == -5
         yield Finding(
             "Kartra's times",
@@ -287,6 +289,7 @@ def _clock(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
 def _speed(found: Behaviour, kartra: KartraConfig) -> Iterator[Finding]:
     if found.latency_ms:
         median, most = found.latency_ms["median"], found.latency_ms["most"]
+        # More than half of it: milliseconds are compared with seconds.
         slow = found.latency_ms["longest"] > kartra.timeout_s * 500
         yield Finding(
             "time of an answer",

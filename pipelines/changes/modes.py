@@ -14,6 +14,7 @@ from pipelines.errors import WrongModeError
 def shown_mode(sent: str, stored: str) -> Mode | None:
     """The mode in which an address that we sent was stored; None where that does not tell."""
     sent, stored = sent.lower(), stored.lower()
+    # Such an address looks the same in both modes.
     if sent.rpartition("@")[2] == TEST_DOMAIN:
         return None
     if stored == test_address(sent):

@@ -158,6 +158,7 @@ def _found_in(text: str) -> _Found:
     """The possible addresses of a text in lower case."""
     text = _QUERY.sub(r"\1", without_unseen(text).translate(_FULL_WIDTH))
     if "&" in text:
+        # In small letters again: an entity or a percent sign may have hidden a capital.
         text = unescape(text).lower()
     if "%" in text:
         text = unquote(text).lower()
@@ -194,6 +195,7 @@ def _validated(text: str) -> str:
     local, at, domain = text.rpartition("@")
     if at and not domain.isascii():
         text = f"{local}@{_ascii_domain(domain)}"
+    # Measured in ASCII, as it will be sent: a domain of other letters is longer there.
     if len(text) > MAX_ADDRESS:
         raise InvalidAddressError("e-mail address too long")
     try:

@@ -70,6 +70,7 @@ def _sequences(load: LoadConfig, columns: tuple[str, ...]) -> Callable[[Record],
         started: dict[str, str] = {}
         for names, steps, said in readers:
             for step in steps(record):
+                # Kartra would answer 229 to it (§5.2), when the actions before it may have been carried out.
                 if not re.fullmatch(r"[A-Za-z0-9]+", step):
                     raise UnusableError(f"the sequence step {_describe(said)} is not a number")
                 for name in names(record):

@@ -162,6 +162,8 @@ def _number_or_date(cell: str) -> float:
     try:
         return float(cell)
     except ValueError:
+        # dateutil fills what a cell leaves out with today: the same file would rank its records otherwise
+        # each day.
         midnight = datetime(1970, 1, 1)  # noqa: DTZ001 - a cell without a zone has none
         moment: datetime = date_parser.parse(cell, default=midnight, tzinfos=numeric_offset_s)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -175,6 +175,7 @@ def header_of(name: str) -> Header:
     """What a column is about, by its name."""
     text = _COMPOUND_STATUS.sub(r"\1 status", _parted(folded(name)))
     said = frozenset(text.split())
+    # First, because `SMS opt-out` has all the words of an opting out and says nothing of mail.
     if said & words.OTHER_CHANNELS and not said & words.MAIL:
         return Header(Kind.SILENT)
     if text in words.NAMES:
@@ -247,6 +248,7 @@ def verdict(header: Header, cell: str) -> Verdict:
         case Kind.GONE:
             is_no = text in words.TRUE or is_moment(text) or bool(_YES_SIGNS & set(cell)) or _begins(text)
         case Kind.POSITIVE:
+            # `None` is an answer to a question of consent; `n/a` and `unknown` are not.
             refused = text in words.FALSE and text not in words.UNKNOWN - {"none"}
             first, _, rest = text.partition(" ")
             is_denied = first in words.NEGATORS or (first == "0" and rest.isalpha())
@@ -293,6 +295,7 @@ def _status(header: Header, text: str, cell: str) -> Verdict:
         return Verdict.NO if _NO_SIGNS & set(cell) else Verdict.NOTHING
     if text in words.UNKNOWN:
         return Verdict.NOTHING
+    # The no first: `active, unsubscribed` has words of both.
     if _says_no(text) or _is_no_of_status(header, text):
         return Verdict.NO
     if _IS_ALLOWED.match(text) or _HOLDS_ONE.search(text):  # the latter negated: "not bounced"
@@ -343,6 +346,7 @@ def _is_filled(text: str, cell: str) -> bool:
     """Whether something stands there that is neither a no, nor the opposite, nor an address of a page."""
     if not text:
         return bool((_YES_SIGNS | _FORBIDDEN_SIGNS) & set(cell))
+    # Under such a header an export may give everybody the link by which they could opt out.
     if text in words.FALSE or _NO_MOMENT.match(text) or "://" in cell:
         return False
     if text.replace(" ", "").strip("0") == "":

@@ -120,13 +120,17 @@ def _judges(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[tuple[str, J
     names = {value.column for name, value in load.fields.items() if name != "email"}
     for column in unique_names(columns):
         header = header_of(column)
+        # What is mapped to a field is a name, a street, a firm, and those may begin with any word.
         if column in names and header.kind is Kind.OTHER:
             header = Header(Kind.BUSINESS)
+        # Words beside an address are judged apart; the others are ours, where a file of rejects is loaded again.
         if column in (load.fields["email"].column, REASON_COLUMN, KEY_COLUMN):
             continue
         if column in declared:
             if declared[column].allowed != "any":
                 yield column, Judge(_declared(column, header, declared[column]), is_scanned=False)
+        # Whether it consents is said by the accepted words; here it counts only what is plainly an opting
+        # out.
         elif column == load.consent.column:
             yield column, Judge(partial(_said, column, Header(Kind.OTHER)), is_scanned=False)
         elif header.kind is not Kind.SILENT:

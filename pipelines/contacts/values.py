@@ -80,6 +80,7 @@ def listed(cell: str) -> list[str] | None:
     if not (cell.startswith("[") and cell.endswith("]")):
         return None
     try:
+        # Numbers stay as they are written: a version 1.10 is not the number 1.1.
         several = json.loads(cell, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         return None
@@ -222,6 +223,7 @@ def _title_word(word: str) -> str:
 
 
 def _replaced(text: str, replacements: Mapping[str, str]) -> str:
+    # In the order of the file: a later one sees what an earlier one has made.
     for old, new in replacements.items():
         text = text.replace(old, new)
     return text

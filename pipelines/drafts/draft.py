@@ -104,6 +104,7 @@ def _map_columns(draft: Draft, profile: Profile, source: Source) -> None:
         lead_field = next((_FIELD_BY_KEY[one] for one in keys_of(column.name) if one in _FIELD_BY_KEY), None)
         if source.columns.count(column.name) > 1:
             draft.left_out[column.name] = "its name stands in the header more than once"
+        # Before any mapping: card numbers are left out even where the column is called `phone`.
         elif column.is_secret:
             draft.left_out[column.name] = "may hold card numbers or secrets: it is never read further"
         elif not column.filled:
@@ -119,9 +120,12 @@ def _map_columns(draft: Draft, profile: Profile, source: Source) -> None:
             draft.tags = column.name
         else:
             draft.custom[column.name] = _filled(column, profile.rows)
+    # Only where no column has the parts, because taking a name apart is a guess.
     if draft.fields.keys().isdisjoint(("first_name", "last_name")):
         _take_apart_names(draft)
     if "country" in draft.fields:
+        # Whether Kartra wants names or codes is not documented (§5.1.1); the only country that its pages show
+        # in a profile is a name.
         draft.steps["country"] = "{country: name, else: keep}"
     if _TIME_ZONE in draft.fields:
         draft.steps[_TIME_ZONE] = "time_zone"

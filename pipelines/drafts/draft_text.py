@@ -102,6 +102,7 @@ def _custom_lines(draft: Draft) -> Iterator[str]:
 
 
 def _identifier(column: str, taken: set[str]) -> str:
+    # Kartra takes letters, digits, dashes and underscores alone (263, §5.4).
     base = re.sub(r"[^a-z0-9]+", "_", _without_accents(column).lower()).strip("_") or "field"
     identifier, number = base, 1
     while identifier in taken:
@@ -126,6 +127,7 @@ def _tags(draft: Draft, column: str) -> str:
 
 def _consent_lines(draft: Draft, attested: str | None) -> Iterator[str]:
     if draft.status is not None:
+        # Quoted as in JSON: bare, yes and no would be true and false to YAML.
         accepted = ", ".join(json.dumps(word, ensure_ascii=False) for word in draft.accepted)
         yield from _word_lines(draft)
         value = f"{{column: {yaml_scalar(draft.status)}, accepted: [{accepted}]}}"
@@ -148,6 +150,7 @@ def _consent_lines(draft: Draft, attested: str | None) -> Iterator[str]:
 
 def _word_lines(draft: Draft) -> Iterator[str]:
     """The words of the column of consent, so that a person sees what else may mean consent there."""
+    # An address or five digits may be a person's, and the file is to hold nothing of people.
     words = {word: count for word, count in draft.words.items() if not re.search(r"@|(?:\d\W?){5}", word)}
     if not words:
         return

@@ -75,12 +75,14 @@ class ColumnProfile:
         self.filled += 1
         self.longest = max(self.longest, len(value))
         if len(self.values) < COUNTED:
+            # Hashes: only their number is wanted, and the values are people's.
             self.values.add(blake2b(value.encode(), digest_size=8).digest())
         kind = kind_of(value)
         self.looks[kind] += 1
         self.odd.update(suspicions(cell.strip()))
         self._count_word(value)
         if len(self.samples) < SAMPLES:
+            # A card number is never shown, even to whoever asks for samples.
             sample = " ".join(value.split()) if self.shows and kind != "card" else _masked(value, kind)
             if sample not in self.samples:
                 self.samples.append(sample)
@@ -118,6 +120,7 @@ def profile_of(source: Source, *, rows: int | None = None, shows: bool = False) 
     """The profile of a source, or of its first `rows`; `shows`: samples unmasked. Raises SourceError."""
     _refuse_people(source.columns)
     profile = Profile([], notes=(*source.notes, *words_notes(source)))
+    # As it was before its cells were cleaned: afterwards little would be odd.
     as_it_stands = source.source if isinstance(source, Cleaned) else source
     for chunk in as_it_stands.chunks():
         if not profile.columns:

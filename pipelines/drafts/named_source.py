@@ -61,6 +61,7 @@ class NamedFile:
         if self.path.suffix.lower() != ".zip" or not self.path.is_file():
             return [self]
         names = dict.fromkeys(Path(name).name for name in member_names(self.path))
+        # `member:` is a pattern, and a name may hold brackets or stars of its own.
         return [replace(self, member=escape(name)) for name in names] if len(names) > 1 else [self]
 
     def opted_out(self) -> list["NamedFile"]:

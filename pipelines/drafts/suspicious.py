@@ -14,10 +14,13 @@ MARKERS = frozenset(
 _ENTITY = re.compile(
     r"&(?:#\d+|#x[0-9a-f]+|[a-z]+(?:uml|acute|grave|circ|lig|tilde)|[lg]t|amp|quot|apos|nbsp);", re.I
 )
+# UTF-8 that was read as cp1252: `Ã¼` for an ü, `â€™` for an apostrophe.
 _MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf\u0152-\u017e\u2013-\u2122]|\u00e2\u20ac|\u00e2\u0080")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# `M?ller`: a letter that the file's encoding had no room for. In a URL a ? is meant.
 _LOST = re.compile(r"[^/:]*[^\W\d_]\?[^\W\d_]")
+# `4.91702E+11`: a long number as Excel shows it, and then saves it.
 _CUT = re.compile(r"[+-]?\d(?:[.,]\d+)?e\+?\d+", re.IGNORECASE)
 _ERROR = re.compile(r"#[A-ZÄÖÜ]{3,}(?:/0)?[!?]|#DIV/0!?|#NULL")
 _FORMULA = re.compile(r"[=@](?:\w+\(.*|\w+!.*|[A-Z]+\d+.*)", re.DOTALL)

@@ -102,6 +102,7 @@ def _keys(config: PipelineConfig) -> Iterator[tuple[str, str]]:
     """What decides of a load; the account is told by what it is, not by how it is reached."""
     folder = config.path.absolute().parent
     for name, value in config.kartra:
+        # The mode is asked apart, and told in words of its own (`Part.MODE`).
         if name not in _SECRET and name != "mode":
             yield f"kartra.{name}", _hash_of(value, folder)
     load: LoadConfig = config.needs_load()
@@ -128,6 +129,7 @@ def _plain(value: object, folder: Path) -> Any:
         case Mapping():
             return {str(name): _plain(one, folder) for name, one in value.items()}
         case frozenset() | set():
+            # A set has another order in each process, and its hash must not.
             return sorted(json.dumps(_plain(one, folder), sort_keys=True) for one in value)
         case list() | tuple():
             return [_plain(one, folder) for one in value]

@@ -77,6 +77,7 @@ def _others(
         if decision.change
     )
     taken = 0
+    # In the order of the source, so that a limit means its first rows, new or known.
     for row, key in merge(store.new_leads.places(), known):
         if choice.has(key, taken):
             taken += 1

@@ -55,6 +55,7 @@ def _giving(run: RunContext, rules: Rules) -> Iterator[Task]:
 def _gives_again(run: RunContext, rules: Rules, task: Task) -> bool:
     """Whether a lead that is new to the state is in Kartra, and would be given what it does not show."""
     desired = task.entry.desired
+    # Under these settings a lead that is there already is given nothing.
     if desired is None or rules.sync_mode == "create_only" or rules.existing == "skip":
         return False
     profile = profile_of(run.client.read(get_lead(email=desired.email))).profile

@@ -32,6 +32,8 @@ def check_before(
     that get the same thing, by words such as `tag "VIP"`; `approved` says that a person agreed to their
     number.
     """
+    # First of all: a source that was cut short also makes leads seem to be gone, and that would be told
+    # instead.
     if rows < guards.min_rows:
         raise GuardError(
             f"the source has {counted(rows, 'row')}, guards.min_rows asks for {guards.min_rows:,}:"

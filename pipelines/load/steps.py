@@ -102,6 +102,7 @@ def anew(task: Task, rules: Rules) -> BeginAnew:
     """The step that sends it as a new lead."""
     gone_id = task.snapshot.lead_id if task.snapshot else None
     kept = task.snapshot.kept if task.snapshot else frozenset()
+    # All else is dropped; but who left a list stays off it, whatever number they have now.
     left = frozenset((kind, name) for kind, name in kept if kind in WISH and WISH[kind].can_be_left)
     entry = replace(task.entry, snapshot=None, origin=None)
     task = replace(
@@ -122,6 +123,7 @@ def settled(task: Task) -> Settle | ReadBack:
     """
     if task.refused.get(("edit_lead", "")) == LEAD_EXISTS:
         return ReadBack(replace(task, stage=Stage.TAKEN))
+    # Deferred and not rejected: it is the account that lacks something, not the record.
     no_such_name = next((number for number in task.refused.values() if number in NO_SUCH_NAME), None)
     if no_such_name is not None:
         return Settle(task, Outcome("deferred", no_such_name, error_type(no_such_name).explanation))

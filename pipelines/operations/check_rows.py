@@ -37,6 +37,8 @@ def check_rows(run: RunContext, checks: Checks, rows: Iterable[Row], guard: Fail
     found, failure = _found(run, checks, rows)
     opened = []
     left: dict[str, Decimal] = {}
+    # In the order of the source and not of the answers: of what is left of a sale the earlier row has its
+    # share first.
     for row in rows:
         checked = found.get(row.number)
         if isinstance(checked, Checked) and checked.rest is not None and row.operation is not None:
@@ -67,6 +69,7 @@ def _found(run: RunContext, checks: Checks, rows: list[Row]) -> tuple[dict[int, 
         run,
         lambda batch: [(one, partial(checks.check, one[1])) for one in batch],
         take,
+        # If the credentials are refused, that costs one call and not one for each worker.
         first_alone=True,
     )
     workers.work((row, row.operation) for row in rows if row.is_open and row.operation)

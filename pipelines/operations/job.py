@@ -108,6 +108,7 @@ def plan_operations(run: RunContext) -> OperationsPlan:
         plan.bill = bill_of(plan.rows)
         plan.opened = Counter(one.asked.do for one in opened)
         plan.repeated = _repeated(run, opened)
+        # Points cost a second call: without the score before it nothing could prove them.
         plan.calls = len(opened) + plan.opened[Do.GIVE_POINTS] + plan.opened[Do.REMOVE_POINTS]
         _guard(run.config, plan.bill, plan.repeated, approved=False)
     except GuardError as error:
@@ -128,6 +129,8 @@ def run_operations(run: RunContext) -> None:
     bill = bill_of(rows)
     is_agreed = False
     try:
+        # Before the source is read: what an earlier run left open may be one of its rows, and must not be
+        # sent twice.
         work.recover()
         _raise(work)
         rows = _read(run)
@@ -137,6 +140,8 @@ def run_operations(run: RunContext) -> None:
         _guard(run.config, bill, _repeated(run, opened), approved=run.approved)
         _refuse_done_again(run, opened)
         if operations.results is not None:
+            # Before money moves: afterwards it would be too late to learn that nobody can write down what was
+            # paid.
             refuse_unwritable(operations.results)
             refuse_foreign(operations.results)
         is_agreed = True

@@ -25,6 +25,7 @@ from pipelines.contacts.values import UnusableError, reader
 
 FULL = "full"
 """The amount that refunds everything that is left. A blank does not mean that, because it may be a slip."""
+# No comma: 1,250 may be a thousand, or one and a quarter.
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 _MOMENTS = ("next_payment_at", "starting_at")
 
@@ -141,6 +142,7 @@ def operation_reader(operations: OperationsConfig, columns: tuple[str, ...]) -> 
             given = {name: text for name, take in parameters.items() if (text := str(take(record)))}
             values = _values(do, given, from_columns, asks_amount="amount" in parameters)
             operation = Operation(key, do, lead, values)
+            # Built and dropped: what breaks a rule of Kartra's is found now, and not when its turn has come.
             _ = operation.action
         except (InvalidAddressError, UnusableError) as error:
             return Invalid(str(error), key)
@@ -222,6 +224,7 @@ def _in_one_form(do: Do, name: str, text: str) -> str:
         case _:
             if not re.fullmatch(r"[0-9]{1,18}", text):
                 raise UnusableError(f"{name} is not a whole number")
+            # 007 and 7 are one transaction: as two, neither refund would know of the other.
             return text.lstrip("0") or "0"
 
 
@@ -230,6 +233,7 @@ def _moment(name: str, text: str) -> str:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
+    # A zone is refused and not converted: what Kartra's EST is in summer nobody knows (§8.5).
     if moment is None or moment.tzinfo is not None:
         raise UnusableError(f"{name} is not a date and time; write it in Kartra's time as 2027-01-16 18:00")
     return moment.isoformat(" ", "minutes")
@@ -243,6 +247,7 @@ def _refund(asked: Operation) -> Action:
 
 
 def _cancel(asked: Operation) -> Action:
+    # Two families of ids (§8.4): each has the command that is documented for it.
     if "subscription" in asked.values:
         return commands.modify_subscription_status(asked.values["subscription"], "cancel")
     return commands.cancel_transaction(

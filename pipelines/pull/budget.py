@@ -33,6 +33,7 @@ class PullCalls:
 
     def read_each(self, actions: Sequence[Action], lead: Lead | None) -> list[ActionAnswer]:
         """The answer of each action from one call; missing ones are read by single calls."""
+        # A chain need only be answered: what of it is unclear is asked for singly below.
         usable = is_answered if len(actions) > 1 else is_clear
         answer = self.read(Call(tuple(actions), lead), usable=usable)
         return [

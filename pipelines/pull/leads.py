@@ -112,6 +112,7 @@ class LeadReads:
             rows = lead_rows(found(answer.body, "lead_details") or {}, self._order.zone)
         except ValueError as error:
             raise RetryableApiError("Kartra gave a profile without an id") from error
+        # A lead that is asked for by its number shows only now whose it is.
         if self._is_forgotten(rows.lead["email"] or ""):
             return Brought(PulledProfile(task.lookup, None, "forgotten"))
         profile = parse_profile(answer.body)
@@ -119,6 +120,7 @@ class LeadReads:
 
     def _sales(self, task: LeadTask) -> Brought:
         order = self._order
+        # Both in one call, because a chain counts as one against the rate (§2.1).
         actions = [commands.retrieve_transactions_from_lead()] if order.transactions else []
         actions += [commands.retrieve_subscriptions_from_lead()] if order.subscriptions else []
         answers = self._calls.read_each(actions, task.lead)

@@ -116,6 +116,7 @@ class Pull:
                 now = self._run.clock.now()
                 self._leads.work(lead_task(entry, order, now) for entry in entries)
                 self._go_on_unless(self._leads.failure)
+                # A chain that is not full waits for the sales of the next page: it would cost a whole call.
                 self._pull_details(whole_chains_only=True)
             self._pull_details()
         except PullStoppedError:
@@ -174,6 +175,7 @@ class Pull:
     def _stale(self) -> list[RosterEntry]:
         """The next stale leads, without those that failed in this pull."""
         order, failed = self._order, self._failures.names
+        # Those that failed are still the stalest: without the surplus they would fill the page.
         entries = self._warehouse.stale(
             order.before, PAGE + len(failed), profiles=order.profiles, sales=order.sales
         )

@@ -64,6 +64,7 @@ def create_lead(call: Call, _action: Form) -> Entry:
     email = call.stored_address(text(call.lead_form, "email"))
     taken = call.account.lead(email)
     if taken is not None:
+        # That a deleted address is not revived is a guess: the page of the command lists 245 (§10.9).
         raise Refused("245" if taken.deleted else "244")
     values = custom_fields.checked_values(call)
     lead = call.account.add_lead(email, **{key: value for key, value in _standard_fields(call) if value})
@@ -109,6 +110,7 @@ def _standard_fields(call: Call) -> list[tuple[str, str]]:
 
 def get_lead(call: Call, form: Form) -> Entry:
     """`lead_details`, in the shape of §6.3."""
+    # For the same fact get_lead has a number of its own; commands say 243 (§9).
     lead = call.find(form, unknown="234")
     lead = call.late.shown(lead, call.at)
     return {
@@ -151,6 +153,7 @@ def assign_tag(call: Call, action: Form) -> None:
 def unassign_tag(call: Call, action: Form) -> None:
     lead = call.lead()
     name = call.name(action, "tag_name", call.account.tags, empty="213", unknown="214")
+    # A tag that the lead does not have is no error: the command is ignored (§5.2).
     if name in lead.tags:
         call.lead_for_effect()
         lead.tags.discard(name)
@@ -180,6 +183,7 @@ def subscribe_lead_to_sequence_at_step(call: Call, action: Form) -> None:
     if step not in call.account.sequences[name]:
         raise Refused("230")
     lead = call.lead_for_late_effect()
+    # Again it starts over, or moves the lead: of what may happen (§5.2) the worst is played.
     lead.sequences[name] = SequenceEntry(step)
     lead.sequence_starts.append((name, step))
 
@@ -212,6 +216,7 @@ def _points(action: Form, *, empty: str, no_number: str) -> int:
         raise Refused(empty)
     if not _NUMBER.fullmatch(given):
         raise Refused(no_number)
+    # What becomes of decimals and of negative points is not documented (§5.2).
     return int(Decimal(given))
 
 
@@ -251,6 +256,7 @@ def calendar_cancel(call: Call, action: Form) -> None:
 def _calendar_and_class(call: Call, action: Form) -> tuple[str, str]:
     if text(action, "calendar_name") and not text(action, "class_name"):
         raise Refused("256")
+    # One whose setup was never finished answers as if it were not there (§5.5).
     completed = [name for name, calendar in call.account.calendars.items() if calendar.completed]
     calendar = call.name(action, "calendar_name", completed, empty="255", unknown="257")
     classes = call.account.calendars[calendar].classes

@@ -44,6 +44,7 @@ def retrieve_transactions_from_lead(call: Call, _action: Form) -> Entry:
             {
                 "transaction_id": transaction.id,
                 "lead_id": lead.id,
+                # As it was at the purchase, whatever address the lead has by now (§8.1).
                 "lead_email": transaction.buyer.get("email", ""),
                 "transaction_type": transaction.type,
             }
@@ -85,6 +86,7 @@ def refund_transaction(call: Call, action: Form) -> Entry:
 def cancel_transaction(call: Call, action: Form) -> Entry:
     """Cancels the subscription behind a transaction, or the one named by its internal id."""
     if text(action, "transaction_id"):
+        # Here a transaction that is not there is 248; everywhere else it is 247 (§5.6).
         transaction = _transaction(call, action, unknown="248")
         if transaction.type not in ("sale", "rebill") or transaction.test:
             raise Refused("253")
@@ -131,6 +133,7 @@ def _refund_amount(action: Form, rest: Decimal) -> Decimal:
     if not given:
         return rest
     amount = money(given)
+    # Which number stands for more than is left nobody has shown; 268 is the only one about the amount (§5.6).
     if amount is None or not 0 < amount <= rest:
         raise Refused("268")
     return amount
@@ -266,6 +269,7 @@ def modify_subscription_status(call: Call, action: Form) -> None:
         raise Refused("275")
     if wish == "cancel":
         _cancel(call, subscription)
+    # PayPal's can be cancelled and nothing else (§5.7).
     elif subscription.paypal:
         raise Refused("284")
     else:

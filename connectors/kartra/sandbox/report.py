@@ -123,6 +123,7 @@ def _effects(found: _Found) -> dict[str, Any]:
     if found.clock_s is not None:
         switches["clock_offset_s"] = found.clock_s
     if found.zone_hours is not None:
+        # In winter both are at −5, and the report of such a day cannot tell them apart (§8.5).
         switches["est"] = "fixed" if found.zone_hours == -5 else "new_york"
     return switches
 

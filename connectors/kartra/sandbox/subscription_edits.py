@@ -26,9 +26,12 @@ def edit_subscription(call: Call, action: Form) -> None:
     if subscription.paypal:
         raise Refused("284")
     sent = {key for key, value in action.items() if key in _EDITABLE and value != ""}
+    # Nothing sent at all is met by this as well: the empty set is a part of any, and one parameter is needed
+    # (§5.7).
     if sent <= subscription.locked_parameters:
         raise Refused("285")
     changes: dict[str, str] = {}
+    # In a fixed order, so that a call with several faults always meets the same one.
     for key in sorted(sent - subscription.locked_parameters):
         changes |= _EDITABLE[key](call, subscription, action)
     for name, value in changes.items():

@@ -49,6 +49,7 @@ def table_names(place: str | Path) -> str:
 def _found(connection: Connection, typed: str, dialect: str) -> Name:
     tables = _tables(connection)
     if not (matching := _matching(typed, tables, dialect)):
+        # Only now, because each schema of the server costs queries of its own.
         tables += _tables_of_schemas(connection)
         matching = _matching(typed, tables, dialect)
     if len(matching) == 1:
@@ -102,6 +103,7 @@ def _names_in(connection: Connection, schema: str | None) -> Iterator[str]:
     catalogue = inspect(connection)
     yield from catalogue.get_table_names(schema)
     yield from catalogue.get_view_names(schema)
+    # Materialized views, which SQLAlchemy counts neither among tables nor among views.
     if connection.dialect.name == "postgresql":
         yield from catalogue.get_materialized_view_names(schema)
 

@@ -170,6 +170,7 @@ class SqlQuery:
 
     def _wrapped(self, connection: Connection, since: Since) -> tuple[str, dict[str, Any]]:
         """The statement and the values for its parameters."""
+        # With text() the colon of a cast or of a time would begin a parameter.
         inner = self._query if self._parameters else self._query.replace(":", r"\:")
         column = quoted_name(connection, since.column)
         condition = "1 = 0" if since is _NO_ROW else f"{column} >= :the_watermark OR {column} IS NULL"
@@ -177,6 +178,7 @@ class SqlQuery:
             # MySQL's dates of zeros say as little as NULL.
             condition += f" OR {column} < '1000-01-01'"
         values = {} if since is _NO_ROW else {"the_watermark": since.lowest}
+        # On lines of its own: a query that ends in a comment would swallow the bracket behind it.
         return (
             f"SELECT * FROM (\n{inner}\n) AS all_of_them WHERE {condition}",  # noqa: S608 - of the file
             {**self._parameters, **values},

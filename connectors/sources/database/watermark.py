@@ -21,6 +21,7 @@ def to_json(value: Any) -> str:
             return json.dumps({"time": value.isoformat()})
         case date():
             return json.dumps({"date": value.isoformat()})
+        # A bool is an int to Python, and has no order that a table could grow by.
         case bool():
             pass
         case int() | Decimal():
@@ -108,6 +109,7 @@ def lowered(value: Any, by: Overlap) -> Any:
     try:
         if isinstance(value, str):
             return _lowered_text(value, by)
+        # Rounded up to whole days: an overlap of two hours reads the day before again, and not nothing.
         if isinstance(value, date) and not isinstance(value, datetime):
             assert isinstance(by, timedelta)  # noqa: S101 - it was compared above
             return value - timedelta(days=-(-by // timedelta(days=1)))

@@ -85,6 +85,7 @@ def _announced(path: Path) -> tuple[int, int]:
     """Members, and bytes of their directory, as the end of the archive says; zeros where it has none."""
     with path.open("rb") as handle:
         size = handle.seek(0, 2)
+        # The end of an archive may be followed by a comment of 65,535 bytes at most.
         start = handle.seek(max(0, size - _END.size - 65_535))
         tail = handle.read()
         at = tail.rfind(b"PK\5\6")
@@ -112,6 +113,7 @@ class _Expansion:
     def take(self, size: int) -> None:
         """Raises SourceError."""
         self._unpacked += size
+        # A small file of one repeated line shrinks far more, and does no harm.
         if self._unpacked > max(UNSUSPICIOUS_BYTES, MAX_RATIO * self._packed):
             raise SourceError(
                 f"{self._name} unpacks to more than {MAX_RATIO} times its size, as no list of contacts does:"

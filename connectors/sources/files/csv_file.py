@@ -136,6 +136,7 @@ class _CsvText:
                     if len(first) == wanted or record.row >= wanted:
                         break
             except SourceError:
+                # What is wrong below the header is met again when the records are read, and told then.
                 if not first:
                     raise
         return header_of(first, self.file.path.name, names, row)

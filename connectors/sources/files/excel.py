@@ -24,6 +24,7 @@ from connectors.sources.records import RawRecord, chunks_of, with_nul_faults
 
 _KIND = "an Excel workbook"
 _OTHERS = {".ods": "an OpenDocument sheet", ".xlsb": "a binary workbook"}
+# The container of an encrypted workbook holds the names of its parts in UTF-16.
 _PASSWORD = "EncryptedPackage".encode("utf-16-le")
 _START_BYTES = 1024 * 1024
 NOTED_ROWS = 1_000

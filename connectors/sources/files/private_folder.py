@@ -15,6 +15,7 @@ class PrivateFolder:
     @property
     def path(self) -> Path:
         if self._path is None:
+            # mkdtemp closes it to all others, whatever the umask says.
             self._path = Path(tempfile.mkdtemp(prefix="kartra-sync-"))
             weakref.finalize(self, shutil.rmtree, self._path, ignore_errors=True)
         return self._path

@@ -77,6 +77,7 @@ class _Fetching:
         self._done = threading.Event()
 
     def run(self) -> None:
+        # A daemon: what never answers must not keep the program alive at its end.
         threading.Thread(target=self._work, name="fetch", daemon=True).start()
         started = since = time.monotonic()
         before = 0

@@ -154,6 +154,7 @@ class Workbook:
 def read_workbook(archive: zipfile.ZipFile) -> Workbook:
     """The workbook in an archive. Raises KeyError if it is none, expat.ExpatError if it is damaged."""
     book = Workbook(archive)
+    # Without case, as the standard compares them: some programs write a link otherwise than the part.
     book._parts = {name.lower().lstrip("/"): name for name in archive.namelist()}
     root = next(
         (
@@ -179,8 +180,10 @@ def _relations(book: Workbook, part: str, folder: str) -> dict[str, tuple[str, s
     found: dict[str, tuple[str, str]] = {}
 
     def start(name: str, attributes: Attributes) -> None:
+        # A link to something outside of the workbook is not followed.
         if name == "Relationship" and attributes.get("TargetMode") != "External":
             kind = attributes.get("Type", "").rpartition("/")[2].lower()
+            # From the root of the archive, because a target may be absolute, or climb with ..
             target = posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", ""))).lstrip("/")
             found[attributes.get("Id", "")] = kind, target
 
@@ -194,6 +197,8 @@ def _read_sheets(book: Workbook, part: str, relations: dict[str, tuple[str, str]
 
     def start(name: str, attributes: Attributes) -> None:
         if name == "workbookPr":
+            # Excel for the Mac once counted its days from 1904; read from 1900 each date would be four years
+            # off.
             book.is_from_1904 = attributes.get("date1904") in ("1", "true")
         elif name == "calcPr":
             book.is_uncalculated = attributes.get("fullCalcOnLoad") in ("1", "true")

@@ -23,7 +23,9 @@ _LABEL = re.compile(r"(?:[^\W\d_]+\b[.\s]*)+(?:[.:]\s*|\s)(?=[+(0-9])")
 _REMARK = re.compile(r"\s*[\s(]\(?[^\W\d_][^\d]*$")
 """Words behind a number, as `(Ann)`."""
 _DIGITS_ALONE = re.compile(r"[\d\s()+./\u00ad\u2010-\u2015-]*")
+# A column of numbers with a gap in it is one of doubles to most programs: 491701234567.0.
 _WHOLE_DOUBLE = re.compile(r"(\+?\d{5,})\.0+")
+# Its eight digits are a valid number in Germany, Sweden or Denmark.
 _DATE = re.compile(r"(?:(?:19|20)\d\d([-/.])\d\d\1\d\d|\d\d([-/.])\d\d\2(?:19|20)\d\d)(?:[ T].*)?")
 
 
@@ -104,6 +106,7 @@ def _bare(text: str) -> str:
 
 def _is_spelt(number: str) -> bool:
     """Whether its letters are keys of a telephone, as in 1-800-FLOWERS."""
+    # In capitals alone: in small letters it is a word beside the number.
     return number.isupper() and phonenumbers.is_alpha_number(number)
 
 

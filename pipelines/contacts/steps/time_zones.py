@@ -24,5 +24,6 @@ def _zones() -> dict[str, str]:
     windows = get_global("windows_zone_mapping")
     return {
         **{name.casefold().replace(" ", "_"): zone for name, zone in windows.items()},
+        # Behind those of Windows, which has a UTC of its own: a name of the database stays as it is.
         **{name.casefold(): name for name in available_timezones()},
     }
