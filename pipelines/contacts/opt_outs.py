@@ -123,7 +123,7 @@ def _judges(load: LoadConfig, columns: tuple[str, ...]) -> Iterator[tuple[str, J
         # What is mapped to a field is a name, a street, a firm, and those may begin with any word.
         if column in names and header.kind is Kind.OTHER:
             header = Header(Kind.BUSINESS)
-        # Words beside an address are judged apart; the others are ours, where a file of rejects is loaded again.
+        # Words beside an address are judged apart; the others are our own, in a file of rejects.
         if column in (load.fields["email"].column, REASON_COLUMN, KEY_COLUMN):
             continue
         if column in declared:

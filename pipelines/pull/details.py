@@ -127,7 +127,7 @@ class Details:
         named = {name: inner for inner in answer.actions if (name := _named_in(inner)) in by_name}
         if self._chains.works() is None:
             # 247 and 248 are answers to an entry: Kartra understood the chain.
-            # One entry alone proves nothing: where chains do not work, the first may be answered all the same.
+            # One entry alone proves nothing: where chains do not work, the first may still be answered.
             self._chains.learn(len(named) > 1 or answer.type in NO_SUCH_SALE)
         nested = [inner for inner in answer.actions if inner.effect is Effect.REFUSED]
         if len(named) + len(nested) == len(batch):  # complete, so refusals are in their places
