@@ -191,7 +191,7 @@ def _delays(found: Behaviour, kartra: KartraConfig) -> Iterator[Finding]:
             meaning = "it never showed while the doctor waited: what is sent cannot be proven"
             yield Finding(what, "not in time", assumed, Verdict.MATTERS, meaning)
             continue
-        # The slowest alone decides how long runs wait; said for each, it would read like as many causes.
+        # Only the slowest decides how long runs wait; saying so for each would suggest several causes.
         is_late = found.settle_s(kartra.settle_s) > kartra.settle_s and shown_s == found.slowest_s
         meaning = f"runs wait {found.settle_s(kartra.settle_s):g} s from now on" if is_late else ""
         verdict = Verdict.HANDLED if is_late else Verdict.AS_ASSUMED

@@ -228,7 +228,7 @@ def _one_of(words: Sequence[str], text: str) -> str:
 
 
 def _whole(text: str) -> int:
-    # `int` would take blanks, underscores and the digits of other scripts as well.
+    # `int` would also accept blanks, underscores and the digits of other scripts.
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
         raise ValueError
     return int(text)

@@ -77,7 +77,7 @@ class Played:
         first = self.first.summary.counts
         delivered = first.leads["created"] + first.leads["edited"]
         return {
-            # Partial, for some of its contacts are ugly on purpose.
+            # Partial, because some of its contacts are ugly on purpose.
             "first run delivered every good row": self.first.status == "partial"
             and not first.leads["deferred"],
             "second run made 0 calls": self.again.summary.counts.sent == 0,

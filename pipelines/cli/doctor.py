@@ -89,8 +89,8 @@ def doctor(
 
 def _left_open(found: Examination) -> list[Finding]:
     """What an examination of this kind should have found out and has not."""
-    # Not every account lets them be found: they need a name to try, a lead made just now, an address that
-    # shows it.
+    # Not every account can show these: they need a name to try, a lead made just now, an address that tells
+    # the mode.
     optional = ("capitals in names", "Kartra's times", "mode of the App")
     return [row for row in found.rows if row.verdict is Verdict.OPEN and row.what not in optional]
 

@@ -21,7 +21,7 @@ MEANINGS = (
 
 
 def code_of(error: SyncError) -> int:
-    # Refused credentials are for a person to mend, like a wrong file: another try changes nothing.
+    # Refused credentials need a person, as a wrong file does: trying again changes nothing.
     if isinstance(error, ConfigError | AccessRefusedError):
         return USAGE
     if isinstance(error, GuardError):

@@ -13,7 +13,7 @@ from pipelines.private_file import refuse_existing
 
 def read_file(file: Path) -> PipelineConfig:
     """A pipeline file; or FLEET@ACCOUNT/PIPELINE, the pipeline of a fleet as it is for one account."""
-    # A file that is there is meant, even where its name has an @.
+    # An existing file wins, even if its name has an @ in it.
     if "@" in str(file) and not file.exists():
         from pipelines.fleet.one import read_one_of_fleet  # most commands are about no fleet
 

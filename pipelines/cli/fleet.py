@@ -30,7 +30,7 @@ from pipelines.fleet.status import MemberStatus, status_of_fleet
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# Not by number: what waits for a person comes before what the next run may mend by itself.
+# Not by number: what needs a person comes before what the next run may put right by itself.
 WORST_FIRST = (BUG, USAGE, GUARDED, FAILED, LOCKED, PARTIAL, DONE)
 """The exit code of a fleet is that of its worst account, in this order."""
 RULE = "Exit: that of the worst account, in the order 70, 2, 4, 1, 5, 3, 0; after a signal 130 or 143."

@@ -56,14 +56,14 @@ class Screen:
 
     def code(self, outcome: Outcome) -> int:
         """The exit code that this outcome would have by itself."""
-        # By its name: its module brings pandas, which `fleet status` does without.
+        # By its name: importing its module would bring in pandas, which `fleet status` does without.
         if outcome.error is not None and type(outcome.error).__name__ == "ProgramError":
             return BUG
         if (error := outcome.stopped_by) is not None:
             return code_of(error)
         ended = {"succeeded": DONE, "partial": PARTIAL, "interrupted": SIGNALLED + SIGINT}
         status = outcome.result.status if outcome.result else "failed"
-        # The code of the signal is the command's own, and has no place in the order of `worst`.
+        # A signal's own code is for the whole command, and has no place in the order of `worst`.
         return FAILED if status == "interrupted" else ended.get(status, FAILED)
 
     def after(self, outcome: Outcome) -> str:

@@ -16,7 +16,7 @@ RUNS = "kartra_sync.runs"
 """Begin and end of each run: with JSON they are always there."""
 PROGRESS = "kartra_sync.progress"
 """A line a minute where there is no terminal, in either format."""
-# What a record has beside these was given by `extra`.
+# Anything else on a record came in through `extra`.
 _OWN = frozenset(logging.makeLogRecord({}).__dict__)
 
 

@@ -85,7 +85,7 @@ def _leave_no_core_file() -> None:
 def _carry_out(*, as_json: bool) -> int:
     """Carry out the verb that was asked for; gives the exit code."""
     try:
-        # Standalone, click would print errors in its own way and choose the exit code.
+        # In standalone mode click prints errors its own way and picks the exit code.
         return cli.main(prog_name="kartra-sync", standalone_mode=False) or DONE
     except click.Abort:
         leave(SIGNALLED + signal.SIGINT, at_once=True)

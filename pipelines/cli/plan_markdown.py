@@ -31,8 +31,8 @@ class Largest:
 
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
     _leads: list[tuple[int, int, ShownChange]] = field(default_factory=list)
-    # Falling, so that of leads with as many changes the heap keeps the first, and never compares two
-    # changes.
+    # Counts down, so that among leads with equally many changes the heap keeps the first, and never
+    # compares the changes themselves.
     _number: Iterator[int] = field(default_factory=lambda: count(0, -1))
 
     def see(self, change: ShownChange) -> None:

@@ -65,7 +65,7 @@ class Lines:
         self._thread = threading.Thread(target=self._tell, name="progress", daemon=True)
 
     def __call__(self, progress: Progress) -> None:
-        # The thread that tells is in no run: it speaks in the context of the one that moved.
+        # The logging thread belongs to no run, so it borrows the context of the one that moved last.
         self._latest = progress, copy_context()
 
     def paused(self) -> AbstractContextManager[None]:

@@ -22,7 +22,7 @@ Pause = Callable[[], AbstractContextManager[None]]
 
 def asker(stop: Stop, paused: Pause) -> Callable[[Question], bool] | None:
     """None where nobody sits in front of it. `paused`: meanwhile nothing else is drawn."""
-    # Not stdout: results may go into a file while the question stands on stderr.
+    # Not stdout: results may go into a file while the question appears on stderr.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
 

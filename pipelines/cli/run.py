@@ -70,7 +70,7 @@ def run(
     """
     codes, printed = [], []
     terms = terms_of(**chosen)
-    # All are read before the first one runs: a typo in the last is told now, and not after hours.
+    # All are read before the first one runs: a typo in the last shows up now, not hours later.
     configs = [read_file(file) for file in files]
     refuse_twins(configs)
     for config in configs:

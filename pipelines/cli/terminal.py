@@ -18,7 +18,7 @@ _HANGING = re.compile(r" +(?:[a-z][\w ()]{0,24}?:?  +|note: )?(?:[\d,.]+ (?:× )
 """What stands before the words of a line of ours: a label, a number. The other words hang below them."""
 _COMMAND = re.compile(r"kartra-sync [a-z].*?(?=[;,)]|: | and |$)")
 """A command that a reader copies stays in one piece."""
-# No line that was defused holds it, and `textwrap` does not break there.
+# Defused lines never contain it, and `textwrap` does not break at it.
 _KEPT = "\x00"
 
 _COLOURS = (
@@ -45,7 +45,7 @@ def columns_of(stream: TextIO) -> int | None:
         columns = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         return None
-    # A terminal that does not know its width says 0.
+    # A terminal that does not know its width reports 0.
     return max(columns or 80, FEWEST_COLUMNS)
 
 

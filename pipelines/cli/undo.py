@@ -137,7 +137,7 @@ def _code(result: UndoResult) -> int:
 
 def _result_lines(config: PipelineConfig, result: UndoResult, *, plan_shown: bool) -> Iterator[str]:
     plan, summary = result.plan, result.summary
-    # Who was asked has just seen the plan.
+    # Whoever was asked has just seen the plan.
     if not plan_shown or not plan.leads or not sys.stdin.isatty():
         yield from plan_lines(config, plan)
     if result.status == "planned":

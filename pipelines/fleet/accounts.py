@@ -116,7 +116,8 @@ def _rows_of_csv(path: Path) -> Iterator[Row]:
     shown = shown_path(path)
     try:
         file = read_small(path, at_most=MAX_BYTES)
-        # Excel puts a mark of its own before UTF-8, which would become part of the first column's name.
+        # Excel starts a UTF-8 file with a byte order mark, which would become part of the first column's
+        # name.
         text = file.content.decode("utf-8-sig")
     except OtherThanSmallFileError as error:
         raise ConfigError(f"{shown}: {error}: a CSV with the accounts is expected") from None
@@ -148,7 +149,7 @@ def _table_of(text: str, shown: str) -> Iterator[tuple[int, dict[str, str]]]:
         raise ConfigError(f"{shown}: has NUL characters: it was not written to its end")
     header = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=header.count)
-    # Strict: else a quote that is never closed swallows the accounts after it without an error.
+    # Strict: otherwise a quote that is never closed silently swallows the accounts after it.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         columns = [cell.strip() for cell in next(reader, [])]
@@ -215,7 +216,7 @@ def _account(fleet: FleetFile, row: Row, *, twice: bool) -> FleetAccount:
         except UnreadableSecretError as error:
             faults.append(f"{key}: {error}")
     variables = {name: str(value) for name, value in fleet.shared.variables.items()}
-    # An empty cell leaves what the fleet file says for all.
+    # An empty cell keeps the value that the fleet file gives to all.
     variables |= {name: value for name, value in row.variables.items() if value}
     credentials = None if faults else Credentials(**secrets)
     variables["account"] = row.name
@@ -257,7 +258,7 @@ def secret_as_written(fleet: FleetFile, row: Row, key: str) -> str:
 
 
 def _named(written: str, account: str) -> str:
-    # In capitals it is part of the name of a variable, and those have no hyphens.
+    # The capitals are for names of variables, which cannot have hyphens.
     return written.replace(ACCOUNT, account).replace(ACCOUNT_IN_CAPITALS, account.upper().replace("-", "_"))
 
 

@@ -61,10 +61,11 @@ def open_fleet(
 def open_fleet_file(file: FleetFile, environ: Mapping[str, str], names: Iterable[str] = ()) -> Fleet:
     """Of a fleet file that was read. Raises ConfigError for what concerns it as a whole."""
     accounts = accounts_of(file)
-    # Names that no account may find in the environment: who lacks a cell would get another one's value.
+    # No account may find these in the environment: one with an empty cell would pick up a value that was
+    # meant for another.
     reserved = frozenset(name for account in accounts for name in account.variables)
     members = [_member(file, account, environ, reserved) for account in accounts]
-    # Before anybody is left out: with --account a clash with another account is as bad.
+    # Before accounts are left out: a clash is just as bad if only one of the two is run now.
     members = list(_apart(file, members))
     chosen = {account.name for account in choose(accounts, names)}
     return Fleet(
@@ -131,7 +132,7 @@ def _apart(file: FleetFile, members: list[Member]) -> Iterator[Member]:
                 continue
             same = readers[config.path, _contacts(config)]
             others = [name for name in same if name != member.name]
-            # Where all read the same it may well be meant, and is a note (`shared_contacts`).
+            # If all read the same, that may well be intended: then it is only a note (`shared_contacts`).
             if others and len(same) < sum(member.pipelines != () for member in members):
                 faults.append(
                     f"{config.path.name}: reads the same contacts as {_few(others)}, and others have their"

@@ -32,14 +32,14 @@ class Left:
 def left_states(file: FleetFile, names: Iterable[str]) -> Iterator[Left]:
     """The states whose account is not in the table any more: it was removed or renamed, or the table is not
     whole."""
-    # No path can hold this character: it keeps the place of the name in the template.
+    # No path can contain this character, so it can hold the place of the name in the template.
     mark = "\0"
     template = file.state_of(mark)
     if "://" in template:
         return
     known = set(names)
     first, *rest = (re.escape(part) for part in template.split(mark))
-    # A template may have ${account} twice, as folder and file: both have to be the same name.
+    # A template may use ${account} twice, for folder and file: both must be the same name.
     named = re.compile(f"{first}(?P<name>{NAME.pattern})" + "(?P=name)".join(rest))
     pattern = "*".join(glob.escape(part) for part in template.split(mark))
     for found in sorted(glob.glob(pattern)):  # noqa: PTH207 - the name may be of a folder

@@ -30,7 +30,7 @@ def refuse_mixed_up(
                 f"the key of {name} opens the account that the state of {other} knows: nothing was sent. Were"
                 f" the keys of the two mixed up? If {other} is called {name} now, rename its state"
             )
-        # Nothing was ever done here, so there are no leads by which the account could be told.
+        # Nothing was ever done here, so there are no leads to recognise the account by.
         if not any(scope.is_used for scope in store.accounts.scopes()):
             if fleet.left:
                 left = fleet.left[0]

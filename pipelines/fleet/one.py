@@ -32,7 +32,7 @@ def read_one_of_fleet(named: str, environ: Mapping[str, str]) -> PipelineConfig:
 def _target(file: str) -> tuple[Path, str | None]:
     path = Path(file)
     before, colon, target = file.rpartition(":")
-    # A file that is there is meant, even where its name has a colon.
+    # An existing file wins, even if its name has a colon in it.
     return (Path(before), target) if colon and not path.exists() else (path, None)
 
 

@@ -41,7 +41,7 @@ def rehearsal_of(
     path: Path, environ: Mapping[str, str], target: str | None = None, kept: Path | None = None
 ) -> Rehearsal:
     """`kept`: a file of an earlier rehearsal, which the accounts go on with. Raises ConfigError."""
-    # Read twice: which variables are to be made up stands in the file itself.
+    # Read twice: which variables have to be made up is only known from the file itself.
     made_up = _made_up(read_fleet(path, _with_address(environ), target))
     file = read_fleet(path, _with_address({**environ, **made_up}), target)
     fleet = open_fleet_file(file, _with_address({**environ, **made_up}))

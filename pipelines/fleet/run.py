@@ -94,7 +94,8 @@ def each_member(
     at_once: int = ACCOUNTS_AT_ONCE,
 ) -> Iterator[tuple[str, list[Found]]]:
     """What `do` gives for each account, in the order in which they end; small ones begin first."""
-    # Of equal shares the small ones first: they are done within minutes, and wait for no account of hours.
+    # Among equal shares the small ones go first: they take minutes, and should not wait behind hours of
+    # work.
     ordered = sorted(members, key=lambda member: (-member.account.share, size_of(member), member.name))
     with ThreadPoolExecutor(at_once, thread_name_prefix="account") as pool:
         left = {pool.submit(do, member): member for member in ordered}
@@ -212,7 +213,7 @@ def turn_to_read(turns: threading.BoundedSemaphore) -> Iterator[Callable[[], Non
     is_held = [True]
 
     def give_up() -> None:
-        # Called before each call of the account; only the first one gives the turn up.
+        # This runs before every call of the account; only the first gives up the turn.
         if is_held:
             is_held.clear()
             turns.release()

@@ -78,7 +78,7 @@ def chart(title: str, gained: Sequence[Value], lost: Sequence[Value] = ()) -> Ch
         )
         for value, number in (*up, *down)
     )
-    # The scale is labelled in the words of the report: made anew, a figure could be rounded otherwise.
+    # The scale is labelled in the report's own words: a figure made here could be rounded differently.
     ends = {number: value.text for value, number in (*up, *down)}
     return Chart(
         title=title,

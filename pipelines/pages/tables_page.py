@@ -314,7 +314,7 @@ def _tiles(rows: Mapping[str, Sequence[Row]]) -> Iterable[Tile]:
     dated = [row for row in rows["revenue_by_month"] if row["month"]]
     if dated:
         last = max(str(row["month"]) for row in dated)
-        # Months sort as texts: the twelve of a year are those after the same month of the year before.
+        # Months compare as text: a year's twelve are those after the same month of the year before.
         begin = f"{int(last[:4]) - 1:04}{last[4:]}"
         year = [row for row in dated if str(row["month"]) > begin]
         yield Tile(f"net revenue, twelve months to {last}", _in_each_currency(year, "net"))

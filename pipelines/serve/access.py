@@ -24,7 +24,7 @@ class OneTimeLinks:
 
     def make(self, purpose: str, lifetime_s: float = LINK_S) -> str:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        # The oldest gives way: whoever is in may make links without end, and nobody has to use them.
+        # The oldest gives way: anyone who is in can make links endlessly and never use them.
         while len(self._open) >= MOST_LINKS:
             del self._open[next(iter(self._open))]
         self._open[_digest(token)] = purpose, self._now() + lifetime_s
@@ -50,8 +50,8 @@ class Session:
     """By pipeline: until when people's data is shown."""
 
     def is_form_ours(self, token: str) -> bool:
-        # As bytes, for a form may send any text and compare_digest takes only ASCII ones; in constant time,
-        # so that no guess learns how far it was right.
+        # As bytes, because a form may send any text and compare_digest only takes ASCII strings; in
+        # constant time, so that a guess does not learn how close it came.
         return hmac.compare_digest(token.encode(), self.csrf.encode())
 
 
@@ -91,5 +91,5 @@ class Sessions:
 
 
 def _digest(token: str) -> bytes:
-    # A cookie may hold bytes that are not UTF-8: then it is an unknown one, and no error.
+    # A cookie may hold bytes that are not UTF-8: it is then simply unknown, not an error.
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

@@ -30,8 +30,8 @@ def write_down(config: PipelineConfig, who: str, what: str) -> None:
     line = json.dumps(asdict(Asked(datetime.now(UTC).isoformat(timespec="seconds"), who, what)))
     try:
         make_folder(path.parent)
-        # Appending keeps the lines of two servers apart; a symbolic link in this place would have them
-        # written into another file.
+        # O_APPEND keeps the lines of two servers apart; O_NOFOLLOW keeps a planted symbolic link from
+        # sending them into another file.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, PRIVATE_FILE)
         with os.fdopen(descriptor, "a", encoding="utf-8") as handle:
             handle.write(f"{line}\n")

@@ -22,21 +22,21 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SESSION = web.RequestKey("session", Session)
 CHANGES = "POST"
-# Nothing inline is allowed: a name from a source that got past the escaping would still run no script.
+# Nothing inline: even if a name from a source got past the escaping, it would run no script.
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action"
     " 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": CSP,
-    "Cache-Control": "no-store",  # names that were shown must not stay in the cache of a browser
+    "Cache-Control": "no-store",  # names that were shown must not linger in a browser's cache
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",  # with no-referrer browsers hide the origin of our own forms
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-    "Server": "kartra-sync",  # else aiohttp tells its own version and Python's
+    "Server": "kartra-sync",  # otherwise aiohttp names its version and Python's
 }
 OPEN_TO_ALL = frozenset({"/enter", "/style.css"})
 """What is answered without a session: the way in, and what its page looks like."""
@@ -59,7 +59,7 @@ async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         log.exception("a bug in kartra-sync; please report it with this traceback")
         response = problem_page(HTTPStatus.INTERNAL_SERVER_ERROR, "")
     for name, value in HEADERS.items():
-        # A view may bring a policy of its own, as the page of charts does.
+        # A view may set its own policy, as the charts do.
         if name not in response.headers or name == "Server":
             response.headers[name] = value
     return response
@@ -68,7 +68,7 @@ async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _status_of(error: SyncError) -> HTTPStatus:
     if isinstance(error, LockedError | StalePlanError):
         return HTTPStatus.CONFLICT
-    # Views raise ConfigError mostly where the address names a run or a plan that is not there.
+    # From a view, ConfigError mostly means an address that names a run or a plan that does not exist.
     return HTTPStatus.NOT_FOUND if isinstance(error, ConfigError) else HTTPStatus.SERVICE_UNAVAILABLE
 
 
@@ -76,7 +76,7 @@ def _status_of(error: SyncError) -> HTTPStatus:
 async def known_host(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse requests under another name, as those of a page whose name was bent to this address."""
     site = request.app[SITE]
-    # Compared as lists: of two Host headers one could be ours, and nobody knows which one counts.
+    # As lists: with two Host headers one could be ours, and there is no telling which one counts.
     if request.headers.getall("Host", []) not in [[host] for host in site.hosts]:
         return problem_page(
             HTTPStatus.MISDIRECTED_REQUEST, f"this server is {site.origin}, and answers to no other name"
@@ -104,18 +104,18 @@ async def known_browser(request: web.Request, handler: Handler) -> web.StreamRes
 
 async def _is_ours(request: web.Request, site: Site, session: Session) -> bool:
     origin = request.headers.get("Origin")
-    # Not every browser sends it with a form; where it is missing the token below has to do.
+    # Not every browser sends it with a form; if it is missing, the token below has to suffice.
     if origin is not None and origin != site.origin_of(request.headers["Host"]):
         return False
-    # "same-site" is not enough: another port of this machine is of the same site.
+    # "same-site" is not enough: another port of this machine counts as the same site.
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         return False
-    # The only type that our forms have. Of a multipart body aiohttp would write files to the disk first.
+    # The only type our forms use; aiohttp would write the files of a multipart body to disk first.
     if request.content_type != "application/x-www-form-urlencoded":
         return False
     token = (await request.post()).get("csrf", "")
     return isinstance(token, str) and session.is_form_ours(token)
 
 
-# From the outside in: `answer` comes first, so that what the others refuse gets its headers, too.
+# Outermost first: `answer` puts its headers on whatever the others refuse, too.
 GUARDS = (answer, known_host, known_browser)

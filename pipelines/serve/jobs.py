@@ -56,7 +56,7 @@ class Jobs:
         job.thread = threading.Thread(
             target=_carry_out, args=(job, lambda: apply_plan(config, plan_id, caller, by=who)), name="apply"
         )
-        # Kept before it begins, for the page that the person is sent to next looks for it.
+        # Kept before it starts: the page the person lands on next looks for it.
         self._last[name] = job
         job.thread.start()
 

@@ -17,7 +17,7 @@ def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
-        undefined=StrictUndefined,  # a misspelt name fails in a test, and is no empty place on a page
+        undefined=StrictUndefined,  # a misspelt name should fail in a test, not leave a gap on a page
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -108,7 +108,7 @@ def plan(
 
 def _part(rows: Iterable[_T], number: int) -> Part[_T]:
     first = (number - 1) * AT_ONCE
-    # One more than is shown says whether there is a next page, without a count of all.
+    # One more than is shown: it tells whether there is a next page without counting them all.
     found = list(islice(rows, first, first + AT_ONCE + 1))
     return Part(found[:AT_ONCE], number, len(found) > AT_ONCE)
 

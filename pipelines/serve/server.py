@@ -46,7 +46,7 @@ async def _serve(
         while not stopping():
             await asyncio.sleep(LOOKS_S)
     finally:
-        # First no more requests, then the jobs: else another plan could be approved while they end.
+        # Requests end before jobs: otherwise another plan could be approved while these wind down.
         await runner.cleanup()
         await asyncio.to_thread(site.jobs.end)
 
@@ -60,10 +60,10 @@ def _unheard() -> logging.Logger:
 def _listen(port: int) -> socket.socket:
     listening = socket.socket()
     try:
-        # A server that is begun again gets its port back at once, while old connections still fade.
+        # A restarted server gets its port back at once, even while old connections linger.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # No option for another address: without TLS a cookie could be read on its way. That is a proxy's
-        # part.
+        # No option for another address: without TLS the cookie could be read on its way. That is a proxy's
+        # job.
         listening.bind(("127.0.0.1", port))
     except OSError as error:
         listening.close()

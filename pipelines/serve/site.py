@@ -48,7 +48,7 @@ class Site:
     problems: Mapping[str, str] = field(default_factory=dict)
     is_behind_proxy: bool = False
     user_header: str = ""
-    now: Callable[[], float] = time.monotonic  # a clock that is set back lengthens no link or session
+    now: Callable[[], float] = time.monotonic  # setting the clock back must not prolong a link
     links: OneTimeLinks = field(init=False)
     sessions: Sessions = field(init=False)
     jobs: Jobs = field(default_factory=Jobs)
@@ -71,8 +71,7 @@ class Site:
     def cookie(self) -> str:
         """Its name. Cookies know no ports: another server of this machine gets one of its own."""
         if self.is_behind_proxy:
-            # Browsers take this prefix only for one host and with Secure, which plain http here cannot
-            # have.
+            # Browsers accept this prefix only with Secure, which plain http on this machine cannot have.
             return "__Host-kartra-sync"
         return f"kartra-sync-{urlsplit(self.origin).port}"
 
@@ -85,7 +84,7 @@ class Site:
         if not self.user_header:
             return f"{who()}, on the page"
         named = request.headers.getall(self.user_header, [])
-        # Two values come from a proxy that adds its header to one that its users wrote themselves.
+        # Two values mean that the proxy added its header to one that the user had sent.
         name = named[0].strip() if len(named) == 1 else ""
         return name if name.isprintable() and len(name) <= LONGEST_NAME else ""
 

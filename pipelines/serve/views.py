@@ -178,15 +178,15 @@ async def approve(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     if _text(form, "agreed") != "yes":
         raise web.HTTPBadRequest
-    # A plan of another pipeline ends here, before anything is written down about it.
+    # A plan of another pipeline fails here, before anything is written down.
     saved, _ = await asyncio.to_thread(reading.plan, config, plan_id, number=1, show=False)
-    # `apply_plan` refuses it as well, but in the background, where the person would have to look for it.
+    # `apply_plan` refuses it as well, but in the background, where nobody may be watching.
     if saved.state == "applied":
         raise web.HTTPConflict
     person = site.person(request)
     await asyncio.to_thread(write_down, config, person, f"approved the plan {plan_id}")
-    # The server may have begun weeks ago. A plan is compared with the file as it is today, so that one that
-    # was edited since makes it stale.
+    # The server may have started weeks ago: the plan is checked against today's file, so that an edit since
+    # then makes it stale.
     now = await asyncio.to_thread(_entry(request).read)
     site.jobs.apply(_entry(request).name, now, plan_id, person, approved=_text(form, "many") == "yes")
     raise web.HTTPSeeOther(f"/p/{_entry(request).name}/progress")
@@ -226,7 +226,7 @@ async def charts(request: web.Request) -> web.StreamResponse:
     name = _entry(request).name
     back = f'<nav><p><a href="/p/{name}">{name}</a></p></nav>'
     response = web.Response(text=text.replace("<body>", f"<body>{back}", 1), content_type="text/html")
-    # The page is one file with its style in it: its hash lets in this style, and no other inline one.
+    # The page carries its style inline: the hash allows this one and no other.
     styles = " ".join(f"'sha256-{_digest(style)}'" for style in _STYLE.findall(text))
     response.headers["Content-Security-Policy"] = CSP.replace("style-src 'self'", f"style-src {styles}")
     return response
@@ -265,7 +265,7 @@ def _text(form: Mapping[str, Any], name: str) -> str:
 
 async def _back(request: web.Request) -> str:
     to = _text(await request.post(), "to")
-    # `to` comes with the form: it must not lead anybody to a page that is not ours.
+    # `to` comes from the form, so it must not lead to a page that is not ours.
     return f"/p/{_entry(request).name}{to if _WHERE_TO.fullmatch(to) else ''}"
 
 
@@ -283,7 +283,7 @@ def _page(request: web.Request, name: str, **values: Any) -> web.Response:
     )
 
 
-# No HEAD: at /enter a preview of the link, as chats and mail make them, would use it up.
+# No HEAD: a chat or mail program that checks the link to /enter that way would use it up.
 ROUTES = (
     web.get("/enter", enter, allow_head=False),
     web.get("/style.css", style, allow_head=False),

@@ -44,7 +44,7 @@ class TimedEndpoint:
     def post(self, request: requests.PreparedRequest, has_left: Callable[[], None]) -> Reply:
         started = self._clock.monotonic()
         reply = self._inner.post(request, has_left)
-        # Refused for the rate, a call was not worked on: its time would make Kartra look fast.
+        # A 429 comes back before any work is done: counting it would make Kartra look fast.
         if reply.status != 429:
             self.seconds.append(self._clock.monotonic() - started)
         return reply
@@ -84,7 +84,7 @@ class Seen:
             else "other"
             for number, said in self.messages.items()
         }
-        # The strangest counts: one message in unknown words is news, however many are known.
+        # The strangest wording counts: one message in unknown words is news, however many are known.
         return next((kind for kind in ("other", "older", "current") if kind in words), None)
 
     @property

@@ -162,7 +162,7 @@ def _examined(
     error: SyncError | None = None
     is_stopped = False
     try:
-        # The lists come first: a name that the account lacks is told before a lead is made that nobody can
+        # The lists come first: a name the account lacks is reported before a lead is made that nobody can
         # delete.
         probes.account_lists(bench, draft)
         _refuse_unknown_names(draft, asked.chosen)
@@ -176,7 +176,7 @@ def _examined(
     except SyncError as caught:
         error = caught
     left = _cleaned(bench, draft, given, error)
-    # Else it stays noted, and the next doctor tries to take it off once more.
+    # Otherwise it stays noted, and the next doctor tries to take it off again.
     if left is not None and not {probes.ITS_TAG, probes.ITS_LIST}.intersection(left):
         store.examinations.give(standing.account, {})
     counts = client.counts
@@ -235,7 +235,7 @@ def _lead(bench: Bench, email: str, marker: str) -> tuple[LeadProfile, bool]:
         )
     is_new = there is None
     if there is None:
-        # Before the call: where its answer is lost the lead may be there, and the person is told so.
+        # Before the call: if its answer is lost, the lead may exist, and the person is told so.
         bench.is_made = True
         made = bench.send(_creation(email, marker))
         if made.effect is Effect.REFUSED:
@@ -323,7 +323,7 @@ def _cleaned(
     """What stays in its lead; None where it could not be emptied. A stop does not keep it from this."""
     if not bench.lead_id:
         return []
-    # What refuses access to the account refuses to have the lead emptied, too.
+    # Without access to the account the lead cannot be emptied either.
     if isinstance(error, AccessRefusedError):
         return None
     try:

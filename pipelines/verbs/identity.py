@@ -302,7 +302,7 @@ def _in_mode(
     # Nobody is left to show it; the first lead of this mode will.
     if not stored:
         return standing
-    # By majority: somebody may have changed the address of one or another lead in Kartra.
+    # By majority: somebody may have changed the address of a lead or two in Kartra.
     if (as_test * 2 > len(stored)) == (mode == "test"):
         note = f"mode: {mode} is what Kartra stores of the known leads: going on with what is known"
         move = _mover(scope, config.pipeline, mode)

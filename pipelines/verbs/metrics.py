@@ -97,7 +97,7 @@ def _send_otlp(address: str, config: PipelineConfig, figures: list[Figure]) -> N
     exporters = importlib.import_module("opentelemetry.exporter.otlp.proto.http.metric_exporter")
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # its lines hold the address
     exporter = exporters.OTLPMetricExporter(endpoint=address, timeout=OTLP_WAIT_S)
-    # Never by its own clock: the one export is that of `force_flush`, once all figures are set.
+    # Never on its own clock: the one export is that of `force_flush`, once all figures are set.
     reader = export.PeriodicExportingMetricReader(exporter, export_interval_millis=float("inf"))
     provider = metrics.MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
     meter = provider.get_meter("kartra-sync")

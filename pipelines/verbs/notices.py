@@ -66,7 +66,7 @@ def next_notice(
         return replace(before, attempts=before.attempts + 1), None
     health = Health(state, now.isoformat(), 1, before.unsent if before else None)
     if state == "ok":
-        # A first run that ends well is none: nobody has heard of trouble.
+        # Not news on a first run: nobody has heard of any trouble yet.
         is_news = before is not None and "recovered" in on
         return health, _notice("recovered", attempt, before) if is_news else None
     return health, _notice(state, attempt, before) if state in on else None

@@ -76,10 +76,10 @@ def tell(
                 _note_attempt(store, config, attempt, now)
             if config.notify is not None:
                 _tell_people(config.notify, store, attempt, now)
-            # Late is what a check has found, and no run: the figures of the last one stay as they are.
+            # Lateness is found by a check, not by a run: the last run's figures stay as they are.
             if config.metrics is not None and attempt.status != "late":
                 write_metrics(config, config.metrics, attempt.status, summary, store)
-    # Refused leads are no outage: a heartbeat is about whether runs take place and end.
+    # Refused leads are not an outage: a heartbeat is about whether runs take place and finish.
     ended = {"succeeded": "", "partial": "", "failed": "/fail", "refused": "/fail"}
     if attempt.status in ended:
         ping(config, ended[attempt.status])

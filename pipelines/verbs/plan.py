@@ -280,7 +280,7 @@ class _Lenient:
         return self._try(self._inventory.asked)
 
     def _try(self, ask: Callable[[], Inventory]) -> Inventory:
-        # After the first failure nothing more is asked: each of the others would be waited for as long.
+        # After the first failure nothing else is asked: every further list would take just as long to fail.
         if not self._unchecked:
             try:
                 return ask()

@@ -36,7 +36,7 @@ ABSENT = "kartra-sync doctor: no such name"
 MARKED = "company"
 """The field of the lead that holds the doctor's mark."""
 LONG_FIELDS = ("first_name", "middle_name", "last_name", "address", "city", "state", "website")
-LENGTHS = (2000, 255, 50)  # the longest first: a shorter one is tried where Kartra refuses the edit
+LENGTHS = (2000, 255, 50)  # the longest first: a shorter one is tried if Kartra refuses the edit
 TEXT_TYPES = ("input_field", "text_area")
 ITS_TAG, ITS_LIST = "its tag", "its list"
 UNDONE_WITHIN_S = 1.0
@@ -130,7 +130,7 @@ def who_it_is(bench: Bench, draft: Draft, email: str, profile: LeadProfile, *, i
     draft.found["clock_s"] = None if offset is None else round(offset.total_seconds(), 1)
     if is_new and profile.joined is not None:  # by Kartra's wall clock, which names no zone
         off = profile.joined - (utc_now() + (offset or timedelta())).replace(tzinfo=None)
-        # To half hours, for there are such zones, and what the calls took must not count.
+        # To half hours, because such zones exist; the seconds that the calls took drop out.
         draft.found["zone_hours"] = round(off.total_seconds() / 1800) / 2
 
 
@@ -158,8 +158,8 @@ def _harmless() -> Iterator[Action]:
     yield commands.unsubscribe_lead_from_list(ABSENT)
     yield commands.subscribe_lead_to_sequence_at_step(ABSENT, 1)
     yield commands.unsubscribe_lead_from_sequence(ABSENT)
-    # The builders make no such call: without a number nothing is given, and Kartra still says whether it
-    # may be.
+    # No builder allows this: without a number nothing is given, yet Kartra still says whether it is
+    # permitted.
     yield Action("give_points_to_lead", {"points": ""})
     yield Action("remove_points_from_lead", {"points": ""})
     yield commands.calendar_subscribe(ABSENT, ABSENT)
@@ -208,7 +208,7 @@ def chain(bench: Bench, draft: Draft, chosen: Chosen) -> None:
     patience_s = max(UNDONE_WITHIN_S, 2 * slowest_s)
     if bench.may("give_points_to_lead") and bench.may("assign_tag"):
         before = _score(bench)
-        # 1 and 2, so that the sum says which of the two was carried out.
+        # 1 and 2, so that the sum tells which of the two was carried out.
         answer = bench.act(commands.give_points_to_lead(1), failing, commands.give_points_to_lead(2))
         # Refused as a whole, or not refused at all: neither says what becomes of the rest of a chain.
         if answer.type == NOT_PERMITTED or answer.effect is Effect.DONE:
@@ -348,7 +348,7 @@ def capitals(bench: Bench, draft: Draft) -> None:
     for kind, build, unknown in wishes:
         names = draft.names.get(kind, ())
         name = next((one for one in names if one.isascii() and one.swapcase() not in names), None)
-        # Only where the right spelling is accepted does a refusal of the other one say something.
+        # Only if the right spelling is accepted does a refusal of the other one mean anything.
         if name is None or bench.act(build(name)).effect is not Effect.DONE:
             continue
         answer = bench.act(build(name.swapcase()))
@@ -372,10 +372,10 @@ def take_back(bench: Bench, draft: Draft, given: Mapping[str, list[str]]) -> lis
         ITS_LIST for name in lists if not _is_done(bench.act(commands.unsubscribe_lead_from_list(name)))
     ]
     score = profile.score or 0
-    # All of them: points that a doctor left who was killed are among them.
+    # All of them: they may include points left by a doctor that was killed.
     if score > 0 and not _is_done(bench.act(commands.remove_points_from_lead(score))):
         stays.append("its points")
-    # Where an empty text changes nothing, a dash is the least that takes the place of what was tried.
+    # If an empty text changes nothing, a dash is the least that can replace what was tried.
     blank = "-" if draft.found.get("blank_clears") is False else ""
     texts = {**dict.fromkeys(LONG_FIELDS, blank), "first_name": "kartra-sync", "last_name": "doctor"}
     custom = tuple(CustomFieldValue(name, blank) for name in draft.text_fields.values())

@@ -60,7 +60,7 @@ def save_plan(
         return None
     basis = basis_of(config, result.summary.counts, opened.source, store.forgetting.forgotten())
     plan = SavedPlan(
-        plan_id=f"{now:%Y%m%d}-{secrets.token_hex(3)}",  # a day to remember it by, and chance for the rest
+        plan_id=f"{now:%Y%m%d}-{secrets.token_hex(3)}",  # the day is for people, the rest is random
         pipeline=config.pipeline,
         account=opened.account,
         mode=config.kartra.mode,
@@ -113,7 +113,7 @@ def apply_plan(
     """
     summary = Summary()
     source = contacts_of(config, summary)
-    # Opening the state would make an empty one, only to find no plan in it.
+    # Opening the state would create an empty one, only to find no plan in it.
     if source is None or not is_there(config.state):
         raise ConfigError(f"no plan was saved for {config.path.name}")
     with caller.world.open_store(config.state) as store:
@@ -208,7 +208,7 @@ class _Applying:
         if plan.missing:
             names = ", ".join(str(thing) for thing in list(plan.missing)[:5])
             raise _stale(self._saved, Part.ACCOUNT, f"it has no more {names}")
-        # Once it was begun, the fields that it creates may be there already.
+        # Once the plan was begun, the fields it creates may exist already.
         if self._saved.state == "saved" and _new_fields(plan) != self._saved.basis["new_fields"]:
             raise _stale(self._saved, Part.ACCOUNT, "its custom fields are others")
 

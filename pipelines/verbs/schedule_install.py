@@ -28,7 +28,7 @@ def install_cron(job: Job, *, replace: bool) -> None:
 def install_systemd(job: Job, folder: Path, *, of_system: bool, replace: bool) -> list[Path]:
     """The files that were written, and their timer started. Raises ConfigError, SyncError."""
     units = {folder / name: text for name, text in systemd_units(job).items()}
-    # Both are looked at before either is written: a service without its timer helps nobody.
+    # Both are checked before either is written: a service without its timer helps nobody.
     for path in units:
         _refuse_other(path, units[path], job, replace=replace)
     try:

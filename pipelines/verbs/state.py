@@ -125,7 +125,7 @@ def verify(config: PipelineConfig) -> Verified:
             ]
             if restored := store.generation.restored():
                 notes.append(restored.describe())
-    # No damage: what could not be reached was not looked at.
+    # Out of reach is not damaged: nothing was looked at.
     except StateOutOfReachError:
         raise
     except StateError as error:

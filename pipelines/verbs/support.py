@@ -55,7 +55,7 @@ def of_program(problem: str = "") -> dict[str, Any]:
         "program": _version("kartra-sync"),
         "machine": _machine(),
         "libraries": _libraries(),
-        # By name alone: the address of a proxy may hold a password.
+        # Names only: the address of a proxy may contain a password.
         "environment": sorted(name for name in _VARIABLES if environ.get(name)),
         **({"problem": redacted(problem)} if problem else {}),
     }
@@ -134,7 +134,7 @@ def _shape(value: Any, known: frozenset[str]) -> Any:
         )
     if isinstance(value, Mapping):
         named = {str(name): _shape(inner, known) for name, inner in value.items() if name in _NAMES}
-        # Without their names, which somebody chose: columns of a source, or custom fields.
+        # Without their keys, which somebody made up: columns of a source, or custom fields.
         others = [_shape(inner, known) for name, inner in value.items() if name not in _NAMES]
         return named | ({"others": others} if others else {})
     if isinstance(value, tuple | list | set | frozenset):

@@ -117,7 +117,7 @@ def plan_undo(config: PipelineConfig, asked: Asked, caller: Caller) -> UndoResul
         account = find(config, store).account
         run = _run_named(config, store, asked.run)
         _refuse_open(store, run)
-        # Nothing is sent, but a run beside it would change what is being compared.
+        # Nothing is sent, but a run at the same time would change what is being compared.
         with leased(config, store, account, caller) as context:
             planner = _Planner(context, run, asked, keep=False)
             planner.plan_all()
@@ -146,7 +146,7 @@ def send_again(config: PipelineConfig, run: str) -> int:
     with Store(config.state) as store:
         find(config, store, ask=False)
         named = _named(config, store, run)
-        # `runs` lists the undo as well as the run: either number is understood.
+        # `runs` lists undos beside runs, so either number is understood.
         return store.refusals.let_go(named.undoes or named.run_id)
 
 

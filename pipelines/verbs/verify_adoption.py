@@ -77,7 +77,7 @@ def verify(verified: Verified, work: Work, count: int, seed: int) -> None:
     run = work.context
     total = run.store.adoption.count()
     wanted = min(count, total)
-    # In order, for the leads are gone through once and none of them is held.
+    # In order: the leads stream past once, and none of them is kept.
     places = sorted(Random(seed).sample(range(total), wanted))  # noqa: S311 - a sample, not a secret
     leads = _at(places, run.store.adoption.adopted())
     asked = ((key, row, _snapshot(run.store, key)) for key, row in leads)

@@ -241,8 +241,8 @@ def leased(
     has_lock = store.runs.is_locked(config.pipeline)
 
     def given_up() -> bool:
-        # Where no lock keeps the lease, another process may have taken it from one that was silent for so
-        # long, asleep perhaps: that one must send nothing more.
+        # Without a lock, another process may have taken the lease over from one that fell silent, perhaps
+        # asleep: such a process must not send anything more.
         return caller.stopping() or halted.is_set() or (not has_lock and pulse.is_silent)
 
     try:
