@@ -114,6 +114,7 @@ def adopt(
 
 
 def _code(adoption: Adoption) -> int:
+    # Leads without a usable answer may give one next time, so it is 1, safe to repeat, and not 3.
     if adoption.verified is not None and adoption.verified.failed:
         return FAILED
     return DONE if adoption.status == "succeeded" else PARTIAL

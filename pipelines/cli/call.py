@@ -150,6 +150,7 @@ def _carried_out(asked: Call, file: Path | None, *, confirmed: bool, show: bool,
 
     if not confirmed and (unanswered := _confirm(asked, file)) is not None:
         return report(*unanswered)
+    # Only from here on: a question before it simply ends with Ctrl-C.
     with stop_on_signals() as stop:
         client = _open(file, stop.asked)
         try:

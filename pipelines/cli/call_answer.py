@@ -102,6 +102,8 @@ def _masked_map(values: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _is_plain(name: str) -> bool:
+    # A prefix alone proves nothing: `transaction_affiliate` is a person's user name, `gdpr_lead_status_ip`
+    # an address.
     is_known = name in _PLAIN or name.startswith(_PLAIN_PREFIXES)
     return is_known and not any(word in name for word in _PERSONAL)
 

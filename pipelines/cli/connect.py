@@ -71,6 +71,7 @@ def _connect(name: str, keeper: Keeper, place: str, *, yes: bool, as_json: bool)
     typed |= {key: _ask(key) for key in KEPT}
     secrets = Credentials(**({"app_id": app_id} | typed))
     seen = try_credentials(url, secrets)
+    # A renewed key has to open the same account, so the kept one is tried, too.
     before = seen_before(url, secrets.app_id, keeper.read(name))
     if before is not None and is_other(before, seen) and not yes:
         raise ConfigError(

@@ -98,6 +98,8 @@ class Screen:
         if last is None:
             return self.again(each.account)
         if each.has_failed:
+            # What was refused needs a person, and its message says what; anything else is worth another
+            # run.
             return _short(last.message or "") if last.status == "refused" else self.again(each.account)
         if waiting.parked:
             return f"kartra-sync parked {named}"

@@ -69,6 +69,7 @@ def plan(
     code = _complain(opened.result)
     if save and saved is None and code == DONE:
         tell("nothing is to be sent: no plan was saved")
+    # A refusal outranks pending changes: a script must not go on to a run that a guard would stop.
     return PENDING if code == DONE and detailed_exitcode and opened.result.is_pending else code
 
 

@@ -68,6 +68,7 @@ def rejects(
         _write(config, found, csv_file, exact=exact, replace=replace, as_json=as_json)
         return DONE
     shown = (_shown(row.reject, show=show) for row in found())
+    # Looked at before the rest, which is a stream: the exit code depends on whether there is any.
     first = next(shown, None)
     rows = shown if first is None else chain([first], shown)
     if as_json:

@@ -95,6 +95,7 @@ def run(
                     ),
                 )
         except SyncError as error:
+            # Alone it is the error of the command; among several, the others still get their run.
             if len(configs) == 1:
                 raise
             codes.append(code_of(error))

@@ -68,6 +68,7 @@ def serve(
         if as_json:
             print_json({"url": link})
             return
+        # Alone on stdout, for a script that opens it; what people should know goes to stderr.
         click.echo(link)
         sys.stdout.flush()
         tell("open it in a browser; it works once, for a day. Ctrl-C ends the server")

@@ -131,6 +131,7 @@ def _rows_of_csv(path: Path) -> Iterator[Row]:
         )
     table = list(_table_of(text, shown))
     rows = [_row_of_cells(cells, f"{shown}:{line}") for line, cells in table]
+    # A table that only names where its secrets are kept may be read by everybody.
     is_open = file.others_may_read and any(
         _is_literal(cells.get(key, "")) for _, cells in table for key in SECRETS
     )

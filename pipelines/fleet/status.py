@@ -116,6 +116,7 @@ def _of_account(
     except StateError as error:
         problem = str(error)
     for path, pipeline, late_after in pipelines:
+        # Without a state nothing has run yet, which is known; of an unreadable one nothing is.
         nothing = None if problem else Overview(None, None, Waiting(0, 0, 0, 0), None)
         yield MemberStatus(name, pipeline, path, seen.get(pipeline, nothing), late_after, problem)
 

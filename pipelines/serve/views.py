@@ -253,6 +253,7 @@ def _shows(request: web.Request) -> bool:
 
 def _number(request: web.Request) -> int:
     text = request.query.get("page", "1")
+    # Not any number: the rows before a page are read, only to be skipped.
     if not re.fullmatch(r"[1-9][0-9]{0,5}", text):
         raise web.HTTPNotFound
     return int(text)

@@ -28,6 +28,7 @@ def account_of(config: PipelineConfig) -> str:
 
     It is how an account is reached, not what it is: `verbs.identity` says which account that is.
     """
+    # The App id is left out: all accounts of an App share it.
     return fingerprint_of(config.kartra.url, require_credentials(config).api_key)
 
 
@@ -75,6 +76,8 @@ def limiter_of(config: PipelineConfig, app_id: str) -> Limiter:
     host = limiter_for(kartra.url, app_id, calls_per_second=kartra.calls_per_second)
     if not isinstance(config.state, ServerState):
         return host
+    # There is none before the first run, and a plan must not make one: this host's own limit then has to
+    # do.
     window = window_of(config.state, name_of(kartra.url, app_id))
     return HostsLimiter(window, host, calls_per_second=kartra.calls_per_second) if window else host
 
@@ -88,6 +91,7 @@ def open_client_of_environment(
     What the environment lacks is taken from the .env. Raises ConfigError where something is missing or wrong.
     """
     given = {name: bare_secret(value) for name, value in environ.items()}
+    # An empty variable counts as not set, so that the .env can still supply it.
     from_where = Variables(
         {name: value for name, value in given.items() if value}, read_dotenv(dotenv), dotenv
     )
@@ -98,6 +102,8 @@ def open_client_of_environment(
             f"{', '.join(missing)} not set, neither in the environment nor in a .env of this folder;"
             " or name a pipeline file with --file"
         )
+    # Whoever leaves a .env with an address in a folder must not be sent the credentials of those who work
+    # there.
     refuse_address_of_another(
         from_where,
         "KARTRA_URL",

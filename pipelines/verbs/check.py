@@ -138,6 +138,7 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
             checked.held_back[record.blocked] += 1
         else:
             checked.unclear.update(record.unclear)
+            # Compared with nothing, so that every name and value the record asks for is looked at.
             change = diff_lead(record.lead, None)
             if checked.names_checked:
                 shortfall.check(change, record.lead.unwanted)

@@ -54,6 +54,7 @@ def try_credentials(
     url: str, credentials: Credentials, *, calls_per_second: float = CALLS_PER_SECOND
 ) -> Seen:
     """One call, which changes nothing. Raises AccessRefusedError, RetryableApiError."""
+    # This one call counts as well: a run of the same App may be at its limit.
     limiter = limiter_for(url, credentials.app_id, calls_per_second=calls_per_second)
     with closing(Sender(url, credentials, limiter)) as sender:
         names = read_inventory(sender, "lists")

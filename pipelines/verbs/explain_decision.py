@@ -95,6 +95,7 @@ def first_decision(load: LoadConfig, winner: Mapped | None, refusals: Collection
 
 def next_decision(standing: Standing) -> str:
     """Of a lead that is known."""
+    # Before anything else, as in a run: whatever is decided depends on how that call ended.
     if standing.journal and standing.journal[0].state == "sent":
         return "read back first: a call for it has no outcome yet"
     wish, state = standing.wish, standing.state

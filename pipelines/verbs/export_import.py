@@ -227,6 +227,8 @@ def _write(written: ImportFiles, work: Work, aside: Path, *, everything: bool, e
     run, load = work.context, work.context.config.needs_load()
     imports = run.store.imports
     judge = _judged(columns_of(load), exact=exact)
+    # The leads are gone through twice: the header comes first, and which columns stay empty shows at the
+    # end.
     columns = _used(columns_of(load), map(judge, imports.importable(everything=everything)))
     written.columns = tuple(column.header for column in columns)
     # Noted beside the list of the last export, which `keep` replaces as a whole: a kill mixes no two of them.

@@ -59,6 +59,7 @@ def cron_lines(job: Job) -> list[str]:
 
     Cron makes a line end of a bare %, whatever the quotes around it.
     """
+    # Cron would mail the output, which on most machines reaches nobody.
     log = job.file.with_name(f"{job.file.stem}.log")
     command = f"cd {shlex.quote(str(job.file.parent))} && {shlex.join(job.words)} >> {shlex.quote(str(log))}"
     when = f"{job.at.minute} {job.at.hour} * * *"
@@ -70,6 +71,8 @@ def systemd_units(job: Job) -> dict[str, str]:
     folder = str(job.file.parent)
     if folder.endswith("\\"):
         raise ConfigError(f"{folder}: a folder whose name ends in a backslash cannot be given to systemd")
+    # KillMode=mixed: SIGTERM goes to the run alone, which settles its calls; what is left at the end is
+    # killed.
     service = f"""\
 {job.mark}
 [Unit]

@@ -63,6 +63,7 @@ def _report(config: PipelineConfig, store: Store, run: Run, *, show: bool) -> Ru
         sent.update(outcome.sent)
         if outcome.outcome in DID_NOT_GET_THROUGH:
             reasons[mask_text(outcome.reason or "")] += 1
+            # All of them are counted, but a page of a million rows would open in no browser.
             if len(shown) < REFUSED_SHOWN:
                 shown.append(_not_sent(outcome, show=show))
     account: Mapping[str, Any] = summary.get("account") or {}

@@ -14,6 +14,7 @@ def twin_of(config: PipelineConfig, others: Iterable[PipelineConfig]) -> Pipelin
     """Another file for the same pipeline in the same state."""
     for other in others:
         is_one = (other.pipeline, _where(other)) == (config.pipeline, _where(config))
+        # Resolved, because a link to the same file is not a twin.
         if is_one and other.path.resolve() != config.path.resolve():
             return other
     return None
