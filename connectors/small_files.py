@@ -54,6 +54,7 @@ def read_small(path: Path, *, at_most: int) -> SmallFile:
             kind = next((words for is_it, words in _KINDS if is_it(found.st_mode)), "something else")
             raise OtherThanSmallFileError(f"{kind}, not a file")
         with os.fdopen(descriptor, "rb", closefd=False) as handle:
+            # One byte more than is allowed shows that it is too large, even if it is growing just now.
             content = handle.read(at_most + 1)
     finally:
         os.close(descriptor)

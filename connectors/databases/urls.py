@@ -107,6 +107,7 @@ def _with_encoded_password(rest: str) -> str:
 
 
 def _encoded(text: str) -> str:
+    # What is encoded already stays: a second time its % would become %25.
     return text if _IS_ENCODED.fullmatch(text) else quote(text, safe="")
 
 

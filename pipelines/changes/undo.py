@@ -243,6 +243,7 @@ def _begun(
         else:
             stays.append(Stays("sequences", name, "begun"))
     if done.was is not None:
+        # Not begun again: a sequence could mail its steps a second time.
         stopped = {name for kind, name in done.became.unwanted - was.unwanted if kind == "sequences"}
         stays += [Stays("sequences", name, "stopped") for name in sorted(stopped)]
     stays += [Stays("calendars", name, "booked") for name in sorted(done.became.calendars - was.calendars)]
@@ -255,6 +256,7 @@ def _points(done: Undone, choice: Choice, stays: list[Stays]) -> Points | None:
     given = done.became.points - _before(done).points + done.taken_back
     if not given or any(kind == "points" for kind, _ in done.now.unproven):
         return None
+    # On expiry Kartra takes off exactly these itself (§5.2): taken back as well, the lead would lose others.
     if given > 0 and choice.points_expired:
         stays.append(Stays("points", f"{given:+d}", "expired"))
         return None

@@ -55,6 +55,7 @@ def denies_mail(header: str) -> bool:
     said = header.split()
     mail = [*_places(_MAIL, said), *_places(_SENDING, said)]
     denied = [at for at in _places(_DENIAL, said) if said[at + 1 : at + 2] not in _NUMBERS]
+    # Folded, "can't" is two words.
     denied += [at + 1 for at in range(len(said) - 1) if f"{said[at]} {said[at + 1]}" == "can t"]
     return any(0 < at - no < DENIED for no in denied for at in mail)
 

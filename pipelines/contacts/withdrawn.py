@@ -65,6 +65,7 @@ def _constant(element: object) -> tuple[str, ...]:
 def withdrawn_of(load: LoadConfig, known: frozenset[Unwanted]) -> Withdrawn:
     """`known`: what files gave to all before, as `given_to_all` has it."""
     now = given_to_all(load)
+    # `tags: []` and no `tags:` at all are two things: the one takes back, the other says nothing.
     mentioned = {wish.collection for wish in KEPT_UP if wish.collection in load.model_fields_set}
     mapped = {kind for kind, _ in known if WISH[kind] in KEPT_UP}
     gone = known - now

@@ -45,6 +45,7 @@ class Preset:
 
 
 PRESETS = (
+    # Its tags stand in their cell as a CSV of their own, quotes and all.
     Preset("Mailchimp", "A", ("leid", "euid"), split="csv", newest="LAST_CHANGED", status_in_name=True),
     Preset("Kajabi", "A", ("member id",), ("phone number (phone_number)", "email (email)", "products")),
     Preset("Zoho", "C", ("record id", "email opt out"), ("contact owner", "lead owner", "account name")),
@@ -64,6 +65,7 @@ PRESETS = (
         "Brevo",
         "C",
         ("email", "email_blacklisted"),
+        # A consent turned round: who is not blacklisted may be mailed.
         status="EMAIL_BLACKLISTED",
         accepted=("false", "no", "0"),
     ),

@@ -60,6 +60,7 @@ def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
         task = replace(task, reads=task.reads + 1)
         if task.reads < MAX_TRIES and not now.is_halted:
             return ReadBack(task, pause_s(task.reads))
+        # Its creation was acknowledged, whatever nobody could read afterwards.
         return settled(task) if task.stage is Stage.STORED else Leave(task)
     read = profile_of(answer)
     if task.stage is Stage.STORED:
@@ -133,6 +134,7 @@ def _found(task: Task, profile: LeadProfile, rules: Rules) -> Send | Settle | Be
     """Another lead has the address of one whose number is gone: it stands in its place."""
     known, desired = task.snapshot, task.entry.desired
     assert known is not None and desired is not None  # noqa: S101, PT018 - only of a lead that is known
+    # The very number that was said to be gone, or none: nobody stands in its place.
     if not profile.id or profile.id == known.lead_id:
         return gone(task, rules)
     task = replace(task, snapshot=found_again(desired, known, profile, rules.existing), gone=None)
@@ -271,6 +273,7 @@ def _compare(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> NextSt
 def _compare_removal(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> NextStep:
     if task.snapshot is None:
         return Settle(task, Outcome("recovered"))
+    # What cannot be proven is taken once more: that does no harm (§5.2).
     gone = [bool(flag) for flag in landed(task.change, profile)]
     found = replace(task, snapshot=apply_change(task.snapshot, task.change, gone))
     return _after_comparison(task, found, profile, now, rules)

@@ -97,6 +97,7 @@ def _looked_at(run: RunContext, sent: Mapping[str, Planned], choices: Mapping[st
     found = _read(run, list(sent.values()), choices)
     while found and run.clock.monotonic() < until and not run.stopping():
         run.clock.sleep(LOOK_AGAIN_S)
+        # A run that only waits must not look dead, or another one would take its place.
         run.beat()
         found = _read(run, [sent[key] for key in found], choices)
     return found

@@ -112,6 +112,7 @@ def create_fields(
         else:
             raise refusal("create_custom_field", answer.type)
     deadline = clock.monotonic() + settle_s
+    # A lead that is sent before Kartra knows the field loses its value without a word (§7.3).
     while missing := _not_listed((*made, *there), known := listed()):
         if clock.monotonic() > deadline:
             raise _never_listed(missing[0], is_made=missing[0] in made)

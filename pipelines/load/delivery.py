@@ -327,6 +327,7 @@ class Delivery:
     def _are_there_after_all(self, task: Task) -> bool:
         """Whether the account lists what Kartra has just called missing: asked once for each name."""
         missing = names_missing(task)
+        # After one more try it is over: a name that is listed and still refused will be refused again.
         if self._workers.is_halted or task.tries > 1 or not missing:
             return False
         is_known = missing <= self._asked_for

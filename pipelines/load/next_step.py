@@ -230,6 +230,7 @@ def _after_actions(
 ) -> Send | ReadBack | Settle:
     if any(action.effect is Effect.UNKNOWN for action in answer.actions):
         refused = [action.effect is Effect.REFUSED for action in answer.actions]
+        # Of a creation nothing counts as done before the lead itself has shown.
         proven = map(operator.or_, result.done, refused) if task.snapshot else [False, *refused[1:]]
         change = remaining(task.change, list(proven))
         one_by_one = task.one_by_one or answer.type is not None

@@ -80,6 +80,7 @@ def planned_changes(
         if decision.change:
             taken += 1
             yield _planned(difference, decision)
+    # Behind the records, as in `make_plan`: a limit counts them last.
     for key, snapshot, change in choice.of_removals(planned_removals(store, load, unknown), taken):
         taken += 1
         yield Planned(key, "removal", None, None, b"", "removed", change, snapshot, None)

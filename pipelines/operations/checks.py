@@ -118,6 +118,8 @@ class Checks:
         read = self._profile(asked.lead)
         if read.profile is None:
             return ended_by(asked, read.type or "")
+        # Test mode stores another address than the one that is given (§2.2): its number finds the lead in
+        # both modes.
         lead = Lead(id=read.profile.id) if read.profile.id else asked.lead
         return Checked(lead, None, {"score": read.profile.score} if is_scored else {})
 
@@ -173,6 +175,8 @@ class Checks:
         sale = self._transaction(asked.transaction or "")
         if not self._belongs(asked, sale.lead_id, sale.lead_email):
             return Ended("refused", reason=f"the transaction {ANOTHERS}")
+        # The list of its lead is where a refund without an answer is looked for: without one nothing could be
+        # proven.
         if not sale.lead_id:
             return Ended("refused", reason="Kartra does not say whose transaction it is: not sent")
         if (whole := paid(sale)) is None:

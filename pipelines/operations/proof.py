@@ -11,7 +11,9 @@ from connectors.kartra.profile import LeadProfile
 from pipelines.config.operations import Do
 from pipelines.operations.operation import Operation
 
+# No chargeback: that is the bank's doing, and proves no refund of ours.
 REFUNDS = ("refund", "partial_refund")
+# Quantity, tax and the second period stand in no answer (§8.4): nothing could prove them.
 SHOWN = ("product_id", "price_point", "next_payment_at", "amount", "installments_left", "recurring_period_1")
 WISHED_STATUS = {Do.CANCEL: "Cancelled", Do.PAUSE: "Paused", Do.UNPAUSE: "Active"}
 
@@ -61,6 +63,7 @@ def shown_by(subscription: Subscription) -> dict[str, str]:
 
 
 def status_of(subscription: Subscription) -> str:
+    # Kartra's words for a status come in both cases (§10.14).
     return (subscription.subscription_status or "").capitalize()
 
 

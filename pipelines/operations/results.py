@@ -34,6 +34,7 @@ def refuse_foreign(path: Path) -> None:
         return
     except (OSError, UnicodeDecodeError, csv.Error):
         header = []
+    # An empty file is nobody's work: it may be written over.
     if header is not None and tuple(header[:_OLDEST]) != RESULT_COLUMNS[:_OLDEST]:
         raise ConfigError(
             f"operations.results: {path.name} is there already and holds no results: name another file"
@@ -54,6 +55,7 @@ def write_results(rows: list[Row], path: Path, *, exact: bool = False) -> None:
                     row.key or "",
                     str(asked.do) if asked else "",
                     asked.target if asked else "",
+                    # To whoever reads the file it is refused, whenever that was: `run_id` and `at` say it.
                     "refused" if row.outcome == "refused before" else row.outcome,
                     row.type or "",
                     row.reason or "",

@@ -42,9 +42,11 @@ def pull_tables(run: RunContext, see: Callable[[LeadProfile, datetime], None]) -
     def is_forgotten(name: str) -> bool:
         return forgotten is not None and forgotten.holds(name.lower())
 
+    # Before the tables are opened: a roster without its column leaves no failed pull in them.
     lookups = roster(pull.leads, store, account)
     with Warehouse(pull.into, zone=zone_of(pull.zone), now=run.clock.now) as warehouse:
         started = run.clock.now()
+        # The client counts for the whole run, and a load may have been before.
         sent_before = run.client.counts.sent
         order = order_of(pull, started - pull.refresh_after)
         warehouse.begin_pull(
@@ -111,6 +113,7 @@ def estimate_pull(
     except TablesError:  # a file that does not exist yet
         new = len(set(lookups))
     calls = names + waiting.profiles + waiting.sales + new * (order.profiles + order.sales)
+    # As if chains worked: where an account does not take them, each detail is a call of its own (§4.7).
     calls += math.ceil(waiting.details / CHAINED)
     return PullEstimate(waiting.leads + new, waiting.details, min(calls, pull.max_calls))
 

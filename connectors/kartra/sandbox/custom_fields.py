@@ -27,6 +27,7 @@ def create_custom_field(call: Call, action: Form) -> None:
         raise Refused("265")
     if not _IDENTIFIER.fullmatch(identifier):
         raise Refused("263")
+    # That capitals do not make another name of it is a guess, and the stricter one.
     if identifier.lower() in _RESERVED | {known.identifier.lower() for known in account.custom_fields}:
         raise Refused("264")
     new = CustomField(
@@ -101,6 +102,7 @@ def definitions(account: Account) -> list[Entry]:
 
 def _definition(known: CustomField) -> Entry:
     entry: Entry = {"field_id": known.id, "field_identifier": known.identifier, "field_type": known.type}
+    # Among the definitions a text has no such key at all (§7.1).
     if known.type in FIELD_TYPES_WITH_OPTIONS:
         entry["field_value"] = _shown_options(known, list(known.options))
     return entry

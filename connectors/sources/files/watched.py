@@ -82,4 +82,5 @@ def _near_names(path: Path) -> list[str]:
 
 def _version(path: Path) -> tuple[int, ...]:
     stat = path.stat()
+    # Size and seconds alone would miss a file that is replaced by its corrected copy within the same second.
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
