@@ -64,6 +64,7 @@ class Answer:
 
 MAX_DEPTH = 64
 """Far deeper than any answer; what is deeper cannot be walked through."""
+# The worst speaks for its chain: what nobody knows outranks a refusal, because it has to be read back.
 _PRECEDENCE = (Effect.FATAL, Effect.RETRY_LATER, Effect.UNKNOWN, Effect.REFUSED, Effect.DONE)
 _EFFECTS = {
     ErrorClass.FATAL: Effect.FATAL,

@@ -259,6 +259,7 @@ def unsubscribe_lead_from_sequence(sequence_name: str) -> Action:
 
 def give_points_to_lead(points: int, *, expiration_days: int | None = None) -> Action:
     """After `expiration_days` exactly these points are taken off again; None or 0: never."""
+    # What Kartra makes of nought or of negative points is not documented (§5.2).
     params = {"points": _between("points", points, 1)}
     if expiration_days is not None:
         params["expiration"] = _between("expiration_days", expiration_days, 0)
@@ -437,6 +438,7 @@ def edit_subscription(
 
     Which price point types allow which change only Kartra knows: 281, 282, 284, 285. §5.7.1."""
     changes: dict[str, WireValue] = {}
+    # Either of them alone is most likely answered by 283 (§5.7.1).
     if (product_id is None) != (price_point is None):
         raise ValueError("product_id and price_point go together")
     if product_id is not None and price_point is not None:
@@ -444,6 +446,7 @@ def edit_subscription(
         changes["subscription_price_point"] = _between("price_point", price_point, 1)
     if next_payment_at is not None:
         at = _kartra_time("next_payment_at", next_payment_at)
+        # Without seconds, as its rule has it; the page's own example has them (§5.7.1).
         changes["subscription_next_payment_date"] = f"{at:%Y-%m-%d %H:%M}"
     if amount is not None:
         changes["subscription_amount"] = _within("amount", amount, Decimal("1.00"), Decimal("9999.99"))
@@ -465,6 +468,7 @@ def edit_subscription(
 def _recurrence(period_1: str | None, period_2: str | None) -> dict[str, str]:
     if period_2 is not None and period_2 not in PERIODS_2:
         raise ValueError(f"recurring_period_2 is one of {', '.join(PERIODS_2)}")
+    # A second period is one of recurring instalments, and those take fewer of the first (§5.7.1).
     allowed = PERIODS_1 if period_2 is None else INSTALLMENT_PERIODS
     if period_1 is not None and period_1 not in allowed:
         raise ValueError(f"recurring_period_1 is one of {', '.join(allowed)}")
@@ -485,6 +489,7 @@ def _id(name: str, value: str | int) -> dict[str, str]:
 
 
 def _between(name: str, value: int, low: int, high: int | None = None) -> int:
+    # A bool is an int to Python: True would become one point.
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"{name} has to be a whole number")
     if value < low or (high is not None and value > high):

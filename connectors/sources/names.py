@@ -24,6 +24,7 @@ def unique_names(columns: Sequence[str]) -> list[str]:
     seen: set[str] = set()
     for column in columns:
         name, number = column, 1
+        # A column may be called `name (2)` of its own: it keeps that, and the second `name` goes on to (3).
         while name in seen or (number > 1 and name in taken):
             number += 1
             name = f"{column} ({number})"

@@ -179,6 +179,7 @@ def remaining(change: Change, proven: Sequence[bool]) -> Change:
     """The change without the actions that are proven; one flag per command."""
     flags = list(proven)
     if change.writes_profile and flags.pop(0):
+        # The lead is there then: whatever is left is an edit of it.
         change = replace(change, create=False, email=None, fields={}, custom_fields={})
     steps = tuple(step for step, is_proven in zip(change.steps, flags, strict=True) if not is_proven)
     return replace(change, steps=steps)

@@ -225,6 +225,7 @@ def _left(desired: DesiredLead, profile: LeadProfile) -> frozenset[tuple[str, st
 
 
 def _profile_landed(change: Change, profile: LeadProfile) -> bool:
+    # A creation was looked up by its address: no more is asked of that.
     return (
         (change.create or change.email is None or same_address(change.email, profile.email))
         and all(value == profile.fields.get(name, "") for name, value in change.fields.items())

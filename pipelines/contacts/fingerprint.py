@@ -32,6 +32,7 @@ from pipelines.contacts.mapping import read_columns
 
 VERSION = b"kartra-sync raw1"
 HASH_BYTES = 16
+# With it a record has more NULs than stand between its cells, so that no other one is like it.
 _MARK = b"\0\0"
 
 NOT_MAPPED = frozenset(
@@ -76,6 +77,7 @@ class Gathered:
 
     def add(self, hashes: bytes) -> None:
         """Of 16 bytes each, one behind the other."""
+        # A sum and not an XOR, in which two equal records would cancel each other out.
         with np.errstate(over="ignore"):
             self._sum += np.frombuffer(hashes, dtype="<u8").reshape(-1, 2).sum(axis=0, dtype="<u8")
 

@@ -64,6 +64,7 @@ class FieldDraft:
         self.lead_count += leads
         labels = value if isinstance(value, tuple) else (value,) if value else ()
         self._is_long = self._is_long or any(len(text) > LONGEST_LINE or "\n" in text for text in labels)
+        # One more than the most is enough to know that they are too many.
         if self._asked.options == "from_source" and len(self._options) <= MOST_OPTIONS:
             for label in labels:
                 self._options.setdefault(label.casefold(), label)
