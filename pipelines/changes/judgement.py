@@ -269,6 +269,8 @@ def _clock(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
         off = abs(found.clock_s)
         verdict = Verdict.HANDLED if off > CLOCK_OFF_S else Verdict.AS_ASSUMED
         side = "ahead of ours" if found.clock_s > 0 else "behind ours"
+        # An answer names its time in whole seconds and took a while to come: a second or two is no
+        # difference.
         said = f"{off:,.0f} s {side}" if off > 2 else "as ours"
         meaning = "times are compared by Kartra's; set the clock of this machine" if off > CLOCK_OFF_S else ""
         yield Finding("Kartra's clock", said, "as ours", verdict, meaning)
@@ -290,7 +292,7 @@ def _speed(found: Behaviour, kartra: KartraConfig) -> Iterator[Finding]:
     if found.latency_ms:
         median, most = found.latency_ms["median"], found.latency_ms["most"]
         # More than half of it: milliseconds are compared with seconds.
-        slow = found.latency_ms["longest"] > kartra.timeout_s * 500
+        slow = found.latency_ms["longest"] > kartra.timeout_s * 500  # half of timeout_s, in milliseconds
         yield Finding(
             "time of an answer",
             f"{median:,} ms, 95 of 100 in {most:,} ms",

@@ -255,6 +255,8 @@ def report_table(found: ReportRows) -> Table:
     table = Table()
     for place, column in enumerate(found.columns):
         values = [row[place] for row in found.rows]
+        # A text of digits without a point is often the number of a thing, a transaction for one, and not an
+        # amount.
         is_number = all(isinstance(value, int) or _is_amount(value) for value in values if value is not None)
         table.add_column(column.replace("_", " "), justify="right" if is_number and values else "left")
     for row in found.rows:

@@ -132,6 +132,8 @@ class _Limiters:
     def of(self, config: PipelineConfig, app_id: str) -> SharedLimiter:
         kartra = config.kartra
         server = config.state.dsn if isinstance(config.state, ServerState) else ""
+        # Files that name another rate or server get a limiter of their own; the window of the App on this
+        # host still counts the calls of all.
         key = (kartra.url, app_id, kartra.calls_per_second, server)
         with self._lock:
             if key not in self._shared:

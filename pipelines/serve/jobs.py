@@ -79,6 +79,7 @@ def _carry_out(job: Job, apply: Callable[[], RunResult]) -> None:
         job.result = apply()
     except SyncError as error:
         job.error = str(error)
+    # Otherwise the thread ends in silence, and the page shows a job that never does.
     except Exception:
         log.exception("a bug in kartra-sync; please report it with this traceback")
         job.error = "a bug in kartra-sync: the log of the server has it"

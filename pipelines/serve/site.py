@@ -101,4 +101,5 @@ def public_origin(url: str) -> str:
         raise ConfigError(
             f"--behind-proxy {url}: write the address that browsers use, as https://sync.example.org"
         )
+    # Browsers send the name of a host in small letters, and it is compared as it comes.
     return f"https://{parts.netloc.lower()}"

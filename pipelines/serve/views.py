@@ -33,6 +33,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
     site = request.app[SITE]
     if not site.links.take(request.query.get("link", ""), COME_IN):
         raise web.HTTPUnauthorized
+    # On to another address: a reload of this one would show a link that is used up.
     there = web.HTTPSeeOther("/")
     there.set_cookie(
         site.cookie,

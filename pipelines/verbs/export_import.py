@@ -218,6 +218,7 @@ def export_import(
             work.is_partial = bool(written.misfits)
     written.status = work.status
     work.raise_error()
+    # Nothing was put in its place: what was written aside is gone with its folder.
     if work.status == "interrupted":
         written.files, written.left_out = [], None
     return written

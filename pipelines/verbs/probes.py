@@ -325,6 +325,8 @@ def blanks(bench: Bench, draft: Draft) -> None:
 
 def _after_edit(bench: Bench, draft: Draft, has_changed: Callable[[LeadProfile], bool]) -> LeadProfile:
     """The profile once an edit shows, or once it had time to."""
+    # Twice what an edit took before, because this one may be slower; an edit that changes nothing costs all
+    # of it.
     patience_s = max(UNDONE_WITHIN_S, 2 * (draft.shows.get("fields") or 0.0))
     shown: list[LeadProfile] = []
 

@@ -65,6 +65,7 @@ def _resolve_operation(
     with Store(config.state) as store:
         find(config, store, ask=False)
         operations = OperationStore(store)
+        # What Test mode or another account has left under this key holds the operation back here as well.
         recorded = operations.recorded([key]).get(key) or operations.left_elsewhere(key)
         if recorded is None and config.load is not None:
             return None
