@@ -33,6 +33,7 @@ log = logging.getLogger("kartra_sync.fleet")
 
 ACCOUNTS_AT_ONCE = 64
 """More wait until one of these has ended."""
+# Two, not one: while one of them waits for its database, the other can use the processor.
 READING_AT_ONCE = 2
 """How many accounts read and compare contacts at a time: that is what takes memory and the processor."""
 CHECKED_EVERY_S = 0.5
@@ -201,6 +202,8 @@ class _Work:
         given_up: Callable[[], bool],
     ) -> Sender:
         credentials, kartra = require_credentials(config), config.kartra
+        # Every account is a party of the App's one limiter, because a share only means something among
+        # those that wait.
         limiter = self.limiters.of(config, credentials.app_id).account(share, before_call)
         return Sender(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=given_up)
 

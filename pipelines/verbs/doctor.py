@@ -112,6 +112,7 @@ def _own_address(config: PipelineConfig, given: str) -> str:
         forgotten = store.forgetting.forgotten()
         if forgotten is not None and forgotten.holds(email):
             raise ConfigError("--address: this person was forgotten and is not made a lead again")
+        # It may be known by either: in Test mode Kartra stores a lead under an address of its own.
         if any(store.examinations.knows(one) for one in (email, test_address(email))):
             raise ConfigError(
                 f"--address: {mask_address(email)} is a lead of this state: take one that nobody has, such as"

@@ -284,6 +284,7 @@ class _Planner:
             now=lead.now,
             is_ours=lead.origin == "created",
             met=lead.met,
+            # Undos are not among them: the points that they took off or gave are counted apart, below.
             since=[(past.was, past.became) for past in lead.others if past.is_later and past.undoes is None],
             taken_back=sum(
                 past.became.points - (past.was.points if past.was else 0)
