@@ -4,8 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
+
 from connectors.errors import SyncError
+from pipelines.cli.exits import USAGE, leave
 from pipelines.cli.files import read_file
+from pipelines.cli.output import tell
 from pipelines.cli.status import status_lines
 from pipelines.verbs.status import PipelineStatus, status_of
 
@@ -14,6 +18,14 @@ _PIPELINE = re.compile(r"^pipeline\s*:", re.MULTILINE)
 _CONTACTS = (".csv", ".tsv", ".xlsx", ".parquet", ".jsonl")
 _MOST_BYTES = 1_000_000
 """Of a YAML file: no pipeline file is longer."""
+
+
+@click.command()
+def begin() -> None:
+    """Say where to begin in this folder."""
+    for line in begin_lines(Path.cwd()):
+        tell(line)
+    leave(USAGE)  # a script that forgot its verb has done nothing
 
 
 def begin_lines(folder: Path) -> Iterator[str]:

@@ -8,7 +8,6 @@ import resource
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import click
 
@@ -26,9 +25,9 @@ from pipelines.cli.exits import (
     output_lost,
 )
 from pipelines.cli.log import asked_for_json, is_json, start_log
-from pipelines.cli.output import print_error, print_json, tell
+from pipelines.cli.output import print_error, print_json
 from pipelines.cli.streams import LostOutputError
-from pipelines.cli.verbs import LazyVerbs
+from pipelines.cli.verbs import BEGIN, GROUPS, LazyVerbs
 from pipelines.errors import SurroundingsError
 
 log = logging.getLogger("kartra_sync")
@@ -47,6 +46,7 @@ quarter of a run over a million records goes into that search, and records are n
 
 @click.group(  # color: click takes nothing out of what others wrote, the stream writes it by number
     cls=LazyVerbs,
+    verbs=GROUPS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "color": True},
     epilog="\n\n".join((f"Exit: {MEANINGS}", COMPLETION, "Example:  kartra-sync demo")),
     invoke_without_command=True,
@@ -59,11 +59,7 @@ def cli(context: click.Context) -> None:
     Only what changed is sent, at 20 calls a second at most, and nothing twice.
     """
     if context.invoked_subcommand is None:
-        from pipelines.cli.begin import begin_lines  # what reads a pipeline file, which help does without
-
-        for line in begin_lines(Path.cwd()):
-            tell(line)
-        leave(USAGE)  # a script that forgot its verb has done nothing
+        context.invoke(BEGIN.load())
 
 
 def main() -> None:

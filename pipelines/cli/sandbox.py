@@ -110,8 +110,7 @@ def _serve_fleet(
     served: SandboxOptions, file: Path, target: str | None, keep: Path | None, *, as_json: bool
 ) -> None:
     # pandas and more: a sandbox of one account starts without
-    from pipelines.fleet.rehearsal import ADDRESS, rehearsal_of
-    from pipelines.fleet.rehearsal import keep as keep_accounts
+    from pipelines.fleet.rehearsal import ADDRESS, keep_accounts, rehearsal_of
 
     rehearsed = rehearsal_of(file, os.environ, target, keep)
 

@@ -1,12 +1,14 @@
 """The verbs: a row for each, and the group that imports a verb's module when that verb is asked for.
 
 A new verb is one row here and one module beside this one, named after the verb, which holds its command under
-the same name. Help lists the rows, so it imports no module of a verb.
+the same name. Help lists the rows, so it imports no module of a verb. `fleet`, which has verbs of its own, is
+such a group with such a table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -21,14 +23,16 @@ class Verb:
     name: str
     summary: str
     settles: bool = False
+    module: str = ""
+    """Its module in this package, where that is not named after the verb."""
 
     @property
     def symbol(self) -> str:
-        """Of its module in this package, and of the command in that module."""
+        """Of the command in its module, and of the module unless that has a name of its own."""
         return self.name.replace("-", "_")
 
     def load(self) -> click.Command:
-        command = getattr(import_module(f"pipelines.cli.{self.symbol}"), self.symbol)
+        command = getattr(import_module(f"pipelines.cli.{self.module or self.symbol}"), self.symbol)
         assert isinstance(command, click.Command)  # noqa: S101 - a test asks each row
         return command
 
@@ -82,16 +86,23 @@ GROUPS: Mapping[str, tuple[Verb, ...]] = {
     ),
 }
 VERBS: Mapping[str, Verb] = {verb.name: verb for verbs in GROUPS.values() for verb in verbs}
+BEGIN = Verb("begin", "Say where to begin in this folder")
+"""What answers where no verb was typed; nobody types it, so it stands in no group."""
 
 
 class LazyVerbs(click.Group):
-    """Looks a verb up in the table."""
+    """Looks a verb up in its table, which has groups of verbs by title."""
+
+    def __init__(self, *, verbs: Mapping[str, Sequence[Verb]], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._groups = verbs
+        self._verbs = {verb.name: verb for group in verbs.values() for verb in group}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return list(self._verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        verb = VERBS.get(cmd_name)
+        verb = self._verbs.get(cmd_name)
         if verb is None:
             return None
         if verb.settles:  # from now on: its imports are slow, and a signal may come while they go on
@@ -100,13 +111,13 @@ class LazyVerbs(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """From the table: click would import every verb for its help."""
-        verbs = [verb for verb in VERBS.values() if verb.name.startswith(incomplete)]
+        verbs = [verb for verb in self._verbs.values() if verb.name.startswith(incomplete)]
         if verbs or not incomplete.startswith("-"):
             return [CompletionItem(verb.name, help=verb.summary) for verb in verbs]
         return super(click.Group, self).shell_complete(ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = max(map(len, VERBS))
-        for title, verbs in GROUPS.items():
+        width = max(map(len, self._verbs))
+        for title, verbs in self._groups.items():
             with formatter.section(title):
                 formatter.write_dl([(f"{verb.name:<{width}}", verb.summary) for verb in verbs])

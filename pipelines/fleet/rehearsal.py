@@ -61,7 +61,7 @@ def rehearsal_of(
     return Rehearsal(accounts, made_up)
 
 
-def keep(accounts: Mapping[str, Account], path: Path) -> None:
+def keep_accounts(accounts: Mapping[str, Account], path: Path) -> None:
     """Everything of the accounts but their credentials. Raises ConfigError where it cannot be written."""
     whole = {
         name: _ACCOUNT.dump_python(account, mode="json", exclude=set(SECRETS))

@@ -15,6 +15,7 @@ from pipelines.errors import StateOutOfReachError
 from pipelines.state.accounts import Accounts
 from pipelines.state.database import Database
 from pipelines.state.lease import Holder
+from pipelines.state.migrating import migrate_checked
 from pipelines.state.place import open_database
 from pipelines.state.runs import Run, Runs, Waiting
 from pipelines.state.scope import Scope
@@ -35,11 +36,10 @@ def overview_of(state: StatePlace, pipelines: Iterable[str]) -> dict[str, Overvi
     with _opened(state) as database:
         if database.is_of_this_version:
             return _read(Runs(database, Scope(database)), pipelines)
-    # The whole store, for which a glance has no time: an older state is migrated on the way.
-    from pipelines.state.store import Store
-
-    with Store(state) as store:
-        return _read(store.runs, pipelines)
+    # Not through what is opened to be read only: an older state is migrated on the way.
+    with closing(open_database(state)) as database:
+        migrate_checked(database)
+        return _read(Runs(database, Scope(database)), pipelines)
 
 
 def _read(runs: Runs, pipelines: Iterable[str]) -> dict[str, Overview]:

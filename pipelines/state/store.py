@@ -4,10 +4,7 @@ A method of a part that changes something is one transaction, unless it says tha
 One store belongs to one thread.
 """
 
-import logging
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 
 from pipelines.contacts.lead import UnreadableTextError
 from pipelines.errors import StateError
@@ -17,7 +14,6 @@ from pipelines.state.check import StateCheck
 from pipelines.state.database import Database
 from pipelines.state.doctor import Examinations
 from pipelines.state.drift import Drift
-from pipelines.state.file import copy_state
 from pipelines.state.forgetting import Forgetting
 from pipelines.state.generation import Generation
 from pipelines.state.given import Given
@@ -27,6 +23,7 @@ from pipelines.state.integrity import Integrity
 from pipelines.state.inventories import Inventories
 from pipelines.state.keys import Keys
 from pipelines.state.leads import Leads
+from pipelines.state.migrating import migrate
 from pipelines.state.new_leads import NewLeads
 from pipelines.state.outbox import Outbox
 from pipelines.state.outcomes import Outcomes
@@ -39,8 +36,6 @@ from pipelines.state.scope import Scope
 from pipelines.state.staging import Staging
 from pipelines.state.undoing import Undoing
 from pipelines.state.watermarks import Watermarks
-
-log = logging.getLogger("kartra_sync.state")
 
 
 class Store:
@@ -66,7 +61,7 @@ class Store:
                 self._check = StateCheck(path)
             if not check_beside or not database.is_of_this_version:
                 self.check_is_whole()
-            database.migrate(partial(_keep_copy, path))
+            migrate(database)
         except BaseException:
             database.close()
             raise
@@ -121,10 +116,3 @@ class Store:
                 )
         finally:
             self.close()
-
-
-def _keep_copy(path: Path | None, version: int) -> None:
-    """Of a file of an older schema, as it is."""
-    assert path is not None  # noqa: S101 - a store in memory is never of an older schema
-    backup = copy_state(path, path.with_name(f"{path.name}.schema-{version}.backup"), numbered=True)
-    log.info("%s has an older schema (%d); a copy of it was made first: %s", path, version, backup)

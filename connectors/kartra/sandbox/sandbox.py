@@ -14,6 +14,7 @@ from connectors.kartra.sandbox.emulator import Emulator, ReceivedCall
 from connectors.kartra.sandbox.limit import most_in_a_second
 from connectors.kartra.sandbox.options import Faults, SandboxOptions
 from connectors.kartra.sandbox.seed import demo_account
+from connectors.kartra.sandbox.server import Endpoint
 
 _START_WITHIN_S = 10.0
 
@@ -141,9 +142,6 @@ class Sandbox:
 
     async def _serve(self, listening: "Future[int]") -> None:
         try:
-            # aiohttp takes a third of a second to import: only a sandbox that starts pays for it
-            from connectors.kartra.sandbox.server import Endpoint
-
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
             endpoint = Endpoint(self._emulator)
             try:

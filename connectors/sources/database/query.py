@@ -17,7 +17,7 @@ from connectors.errors import ConfigError, SourceError
 from connectors.small_files import OtherThanSmallFileError, read_small
 from connectors.sources import Chunk
 from connectors.sources.database.new_rows import NewRows, Since
-from connectors.sources.database.session import reading, source_url, text_as_bytes
+from connectors.sources.database.session import of_driver, reading, source_url, text_as_bytes
 from connectors.sources.database.watermark import Overlap
 from connectors.sources.records import rows_that_fit
 from connectors.sources.text_columns import chunk_of, chunk_of_columns
@@ -120,10 +120,7 @@ class SqlQuery:
                 row += len(rows)
 
     def _copied(self, connection: Connection) -> Iterator[Chunk]:
-        # psycopg takes 0.1 s to import, and sources in any other database need none of it.
-        from connectors.sources.database.postgresql_copy import open_copy
-
-        with open_copy(connection, self._query) as copied:
+        with of_driver("postgresql_copy").open_copy(connection, self._query) as copied:
             if copied is None:
                 yield from (chunk for _, chunk in self._rows(connection, None))
                 return

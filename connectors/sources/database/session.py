@@ -105,13 +105,13 @@ def _options(url: URL, timeout_s: int) -> dict[str, Any]:
     if backend in MYSQL:
         waits: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "read_timeout": timeout_s}
         if url.get_driver_name() == "pymysql":
-            waits["conv"] = _of_driver("mysql").conversions_of_values()
+            waits["conv"] = of_driver("mysql").conversions_of_values()
         return {"connect_args": waits}
     return {}
 
 
-def _of_driver(module: str) -> Any:
-    """The module beside this one that imports the driver of one database."""
+def of_driver(module: str) -> Any:
+    """A module beside this one that imports the driver of one database."""
     # Only once a URL asks for it: a driver that nobody needs may not be there, and takes 0.1 s where it is.
     return import_module(f"connectors.sources.database.{module}")
 
@@ -120,7 +120,7 @@ def _begin(connection: Connection, timeout_s: int) -> None:
     dialect = connection.dialect
     if dialect.name == "postgresql":
         if dialect.driver == "psycopg":
-            _of_driver("postgresql").load_every_value(connection.connection.driver_connection)
+            of_driver("postgresql").load_every_value(connection.connection.driver_connection)
         # One snapshot: the source is read twice, for its columns and for its rows.
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_s * 1000}")

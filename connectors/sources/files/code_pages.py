@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import chardet
+
 MAX_BAD_SHARE = 0.1
 """The share of misspelt words above which a page is ruled out."""
 RARE_PAGES_NEED = 1.3
@@ -170,9 +172,6 @@ def _has_only_signs(text: bytes) -> bool:
 
 def _likeness(text: bytes) -> dict[str, float]:
     """By code page, how much the pairs of letters look like a language."""
-    # Its models take a moment to load, and nearly all files are UTF-8.
-    import chardet
-
     found = chardet.detect_all(text, ignore_threshold=True)
     return {_canonical(one["encoding"]): float(one["confidence"]) for one in found if one["encoding"]}
 
