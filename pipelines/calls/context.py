@@ -67,6 +67,8 @@ class RunContext:
         """
         with self.store.database.together():
             yield
+            # Asked last: what was done within may have taken long enough to lose the lease, and is then
+            # rolled back.
             if self.run_id:
                 self.store.runs.check_lease(self.run_id)
 

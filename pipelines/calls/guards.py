@@ -35,6 +35,8 @@ class Breakers:
             return None
         if now < self._probe_at[cause]:
             return number
+        # Put off before the probe has an answer: otherwise all leads that wait would pass as probes
+        # meanwhile.
         self._probe_at[cause] = now + PROBE_AFTER_S
         return None
 
@@ -52,6 +54,7 @@ class Breakers:
 
     def done(self, cause: Cause) -> bool:
         """Notes a success; true if that closes the cause."""
+        # Only refusals without a success between them count: single ones are faults of their leads.
         self._refusals.pop(cause, None)
         return self._open.pop(cause, None) is not None
 
@@ -70,6 +73,7 @@ class FailureGuard:
         self._settled += 1
         self._failed += failed
         self._in_a_row = self._in_a_row + 1 if failed else 0
+        # Beside the share, which says nothing of a run of a few dozen leads.
         if self._in_a_row >= FAILED_IN_A_ROW:
             raise GuardError(
                 f"{FAILED_IN_A_ROW} {self._each} in a row were refused or held back: stopped, the rest waits."
@@ -77,6 +81,8 @@ class FailureGuard:
             )
         if (
             failed
+            # Of the first ten leads one refusal would be 10 %: a share is asked for only once it says
+            # something. A fixed number always does.
             and (self._max_failed.count is not None or self._settled >= SHARE_COUNTS_FROM)
             and self._max_failed.exceeded(self._failed, self._settled)
         ):

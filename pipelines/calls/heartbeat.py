@@ -20,6 +20,7 @@ class Heartbeat:
 
     def beat_when_due(self) -> None:
         if self._clock.monotonic() - self._beaten_at > HEARTBEAT_S:
+            # A beat is a commit, and the loop asks several times a second.
             self._beat()
             self._beaten_at = self._clock.monotonic()
 

@@ -23,6 +23,7 @@ LONGEST_PAUSE_S = 8.0
 
 def pause_s(tries: int) -> float:
     """The pause after so many tries in a row; it doubles each time."""
+    # The exponent is bounded, too: after a thousand tries the power alone would overflow.
     return min(LONGEST_PAUSE_S, 0.5 * 2.0 ** min(tries, 4))
 
 
@@ -64,6 +65,7 @@ class Patience:
 
     def count(self, *, is_usable: bool) -> None:
         """Counts a piece of work of one call or several."""
+        # A refusal is an answer: Kartra is there, and other leads may get through.
         self.without_answer = 0 if is_usable else self.without_answer + 1
 
     def hear_write(self, answer: Answer) -> None:

@@ -45,6 +45,8 @@ class Threads:
         self._finished: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
 
     def submit(self, job: Callable[[], Any]) -> Future[Any]:
+        # A thread begins without the context of who asked, and the log would not say of which pipeline it
+        # speaks.
         future = self._executor.submit(copy_context().run, job)
         future.add_done_callback(self._finished.put)
         return future
@@ -53,9 +55,12 @@ class Threads:
         ended: list[Future[Any]] = []
         with suppress(queue.Empty):
             ended.append(self._finished.get(timeout=timeout_s))
+            # All that ended meanwhile, so that one transaction commits the results together.
             while True:
                 ended.append(self._finished.get_nowait())
         return ended
 
     def close(self) -> None:
+        # Not waited for: after a stop a call may hang for as long as its time limit, and its intent is open
+        # anyway.
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -36,6 +36,8 @@ def width_of(kartra: KartraConfig, client: Sender) -> int:
     """The number of calls in flight: rate times latency, and a few that wait for a permit."""
     if kartra.workers != "auto":
         return kartra.workers
+    # Little's law: with fewer, the permits of a second would not be used up; with many more, calls would only
+    # wait inside the client, their intents open.
     return min(MAX_WORKERS, math.ceil(kartra.calls_per_second * client.counts.latency_s) + 4)
 
 
@@ -77,6 +79,7 @@ class Workers(Generic[Task, Given]):
 
     def fail(self, error: SyncError) -> None:
         """Stops: no further call leaves. The first error is kept."""
+        # Those that follow are mostly the same trouble, met by calls that were under way.
         self.failure = self.failure or error
         self._run.halt()
 
@@ -137,6 +140,7 @@ class Workers(Generic[Task, Given]):
     def _room(self) -> int:
         """How many more jobs may be in flight."""
         if self._is_first_alone:
+            # Per client, not per loop: a run has several loops, and its credentials are tried once.
             self._is_first_alone = not self._run.client.counts.sent
         width = 1 if self._is_first_alone else width_of(self._run.config.kartra, self._run.client)
         return width - len(self._flying)
@@ -145,6 +149,8 @@ class Workers(Generic[Task, Given]):
         """The next `count` tasks at most; tasks that were put back come first."""
         batch: list[Task] = []
         while len(batch) < count:
+            # What was begun comes first: a chain of calls is finished before further leads are opened, so
+            # that a stop leaves few of them half-way.
             if self._ready:
                 batch.append(self._ready.popleft())
                 continue
@@ -161,6 +167,7 @@ class Workers(Generic[Task, Given]):
         if self._flying:
             ended = pool.finished(timeout_s)
         else:
+            # Nothing is under way and something is delayed: the pool would have nothing to wait for.
             self._run.clock.sleep(timeout_s)
             ended = []
         if ended:

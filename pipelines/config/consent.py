@@ -87,6 +87,8 @@ def _declares_something(opt_outs: object) -> Iterator[Fault]:
         both = _words(blocked) & _words(allowed)
         if both:
             yield (place, "allowed"), wrong("a word stands in blocked, too")
+        # Two entries of one column could contradict each other, and who may be mailed is not left to their
+        # order.
         column = str(one.get("column"))
         if column in seen:
             yield (place, "column"), wrong("listed twice")

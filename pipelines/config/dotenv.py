@@ -48,6 +48,8 @@ class Variables:
         value = self.given.get(name, self.beside.get(name))
         if value:
             return value
+        # As containers mount secrets: the variable names a file, so that the secret itself is not in the
+        # environment.
         named = self.given.get(f"{name}_FILE") or self.beside.get(f"{name}_FILE")
         if not named:
             return value

@@ -48,6 +48,8 @@ class FleetFile:
         if ACCOUNT in named:
             return named.replace(ACCOUNT, word)
         parts = urlsplit(named)
+        # Accounts that share a schema would write into one state: where the URL names no account, the schema
+        # does.
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         options["schema"] = f"{options.get('schema', DEFAULT_SCHEMA)}_{word}"
         return urlunsplit(parts._replace(query=urlencode(options)))
@@ -85,6 +87,7 @@ def read_fleet(path: Path, environ: Mapping[str, str], target: str | None = None
         expected=EXPECTED,
     )
     errors: list[ErrorDetails] = []
+    # The model takes the path from us under this name, and would accept one that stands in the file.
     if "path" in document.data:
         errors.append(ErrorDetails(type="extra_forbidden", loc=("path",), msg="", input=None))
     here = path.absolute()

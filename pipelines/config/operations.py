@@ -156,6 +156,7 @@ class LeadColumn(Section):
 
 def _names_lead(lead: object) -> Iterator[Fault]:
     if isinstance(lead, Mapping) and lead.keys() <= {"email", "id"}:
+        # Both would leave open whom the money belongs to where the two disagree.
         given = [key for key in ("email", "id") if lead.get(key) is not None]
         if len(given) != 1:
             yield (), wrong("either email or id is needed: the column that names the lead")
@@ -172,6 +173,7 @@ def _do(value: object, info: ValidationInfo) -> Value:
 
 
 def _key(value: object) -> str:
+    # As everywhere else in the file, where a column may be written as a map.
     if isinstance(value, Mapping) and set(value) == {"column"}:
         value = value["column"]
     return plain_text(value)
@@ -181,6 +183,7 @@ def _total(value: object) -> Decimal:
     try:
         total = Decimal(str(value))
     except InvalidOperation:
+        # Refused below like the NaN that somebody may have written: Decimal reads that word as a number.
         total = Decimal("NaN")
     if not total.is_finite() or total < 0:
         raise wrong("an amount such as 5000 or 49.90 is expected")
@@ -257,6 +260,7 @@ class OperationsConfig(Section):
 
 def _misfit(operations: OperationsConfig) -> str:
     """The parameter that the operation of all rows lacks or does not take, as a message."""
+    # Each row names its own operation then, and the parameters are checked row by row.
     if operations.word is None:
         return ""
     takes, given = TAKES[operations.word], operations.parameters.given.keys()
@@ -276,6 +280,7 @@ def _overwrites(operations: OperationsConfig) -> str:
     path = getattr(operations.source.options, "path", None)
     if operations.results is None or not isinstance(path, Path):
         return ""
+    # Also by a glob, as in/*.csv: it takes in a file that is written there.
     if fnmatch(str(operations.results), str(path)):
         return "results: this file is read as the source; write them into another folder"
     return ""

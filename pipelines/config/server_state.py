@@ -41,6 +41,7 @@ def server_state(text: str) -> ServerState | None:
     if parts.scheme.lower() not in SCHEMES:
         return None
     try:
+        # A port that is no number is noticed only by who asks for it.
         _ = parts.port
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
@@ -49,6 +50,7 @@ def server_state(text: str) -> ServerState | None:
             " other characters than letters and digits are written as %40"
         ) from None
     schema, role = options.get("schema", DEFAULT_SCHEMA), options.get("role")
+    # A server cuts names after 63 bytes without an error: two accounts could then share one schema.
     for name in (schema, role):
         if name is not None and (not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]{0,62}", name)):
             raise ValueError("schema and role are names of letters, digits and _")

@@ -97,6 +97,7 @@ def cleaned(chunks: Iterable[Chunk], blanks: Sequence[str] = ()) -> Iterator[Chu
             # Assigned at once: for each single column pandas would copy all others.
             chunk = replace(chunk, frame=chunk.frame.assign(**changed))
         blank = {(row, name) for name, cells in changed.items() for row in cells.index[cells == ""]}
+        # A pipeline file may declare such a cell a word for blank: then no value was lost there.
         faults = [fault for fault in faults if (fault.row, fault.column) not in blank]
         yield replace(chunk, faults=(*chunk.faults, *faults)) if faults else chunk
 

@@ -70,6 +70,8 @@ class HookFile:
             )
         if not self.is_new:
             return
+        # Only where somebody is there to look, and where the look can be remembered: a nightly run on a new
+        # machine would otherwise stop for good.
         if _is_at_terminal() and _can_keep():
             raise ConfigError(
                 f"load.transform: {name} never ran here, and it runs as you:"
@@ -170,6 +172,8 @@ def _keep(path: Path, digest: str) -> bool:
         return False
     try:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Appended in one write, so that two runs at a time leave whole lines; neither through a link nor into
+        # a pipe that somebody has put in its place.
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(place, flags, 0o600)
         try:

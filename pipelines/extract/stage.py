@@ -79,6 +79,7 @@ def stage(
         _settle(load, store, summary, run_id)
     if known is not None and known.seen_count:
         summary.counts.leads["unchanged"] = known.seen_count
+        # Only then does anybody ask who is missing, and in a large state these are many hashes to write.
         if load.on_removed or withdrawn:
             store.staging.note_unseen(known.unseen())
     return suppressed.digest() + staging.gathered.digest()
@@ -109,6 +110,7 @@ def _note_shared_keys(store: Store, summary: Summary) -> None:
     groups: list[str] = []
     count = 0
     for group in store.staging.duplicate_groups():
+        # Several rows of one address are one person and no cause for doubt.
         if len({json.loads(record.wish)["email"] for record in group}) > 1:
             count += 1
             if len(groups) < SHOWN_GROUPS:
@@ -123,9 +125,12 @@ def _note_shared_keys(store: Store, summary: Summary) -> None:
 def _known_records(load: LoadConfig, store: Store) -> KnownRecords | None:
     """The known records; None if unchanged records may have to be stopped and their address is not their
     key."""
+    # By its hash alone nobody can tell which address a record has, and whether that was suppressed since.
     if load.suppress and load.key.column is not None:
         return None
     known = KnownRecords(store.leads.raw_hashes())
+    # These look unchanged, and yet have to be staged: one was suppressed meanwhile, the other holds a name
+    # that was withdrawn.
     known.leave_out(store.leads.raw_hashes_of_suppressed())
     known.leave_out(store.given.raw_hashes_of_holders())
     return known
@@ -157,6 +162,7 @@ class _Staging:
         """Reads the source once. Afterwards known records with a duplicate are marked as shared."""
         self.gathered = Gathered()
         self._summary.counts.read = self._summary.counts.invalid = self._summary.counts.not_chosen = 0
+        # The source may be read a second time, and what it holds is counted once.
         self._summary.counts.held_back.clear()
         self._summary.counts.unclear.clear()
         with one_ahead(self._chunks()) as chunks, one_ahead(self._mapped(chunks, known)) as mapped:

@@ -44,6 +44,8 @@ class Adoption:
         while (until := self._queries.range(after=after, count=ADOPTED_AT_ONCE)) is not None:
             keys = {"scope_id": self._scope.scope_id, "after": after, "until": until}
             owes = {f"owes_{kind}": kind in owed for kind in get_args(OnceOnly)}
+            # A step at a time: one transaction over a million leads would keep every other pipeline of the
+            # file waiting.
             with self._database.transaction():
                 count = self._queries.take_over(**keys, **owes, now=self._database.timestamp())
                 self._queries.drop_refusals(**keys)

@@ -19,4 +19,5 @@ def is_fresh(at: datetime | None, since: datetime, now: datetime) -> bool:
 
 def new_run_id(now: datetime) -> str:
     """An id that sorts by time: 20261123T101500-3f2a9c."""
+    # The random end tells apart runs of several pipelines that one timer starts in the same second.
     return f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"

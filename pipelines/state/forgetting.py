@@ -38,6 +38,7 @@ class Forgetting:
         LockedError while a pipeline of this file is being run: the run would write the person back.
         """
         self._database.erase_what_is_deleted()
+        # Alone, as a lease is taken: no run may begin between the question who is running and the erasing.
         with self._database.transaction(alone=True):
             if running := self._runs.running():
                 pipeline, holder = running[0]
@@ -72,6 +73,7 @@ class Forgetting:
         return names
 
     def _forget_rejects(self, names: frozenset[str]) -> int:
+        # Read one by one: in which column of a refused record a person stands, no query can know.
         found = [
             {"reject_id": reject_id}
             for part in self._queries.records_cursor()

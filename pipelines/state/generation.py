@@ -51,6 +51,7 @@ class Generation:
 
         Within a transaction that is not committed yet nothing is done.
         """
+        # What is noted outside cannot be rolled back with it.
         if self._database.is_together:
             return
         with self._database.transaction():
@@ -64,6 +65,7 @@ class Generation:
 
     def go_on(self) -> None:
         """A person's word that this file is what counts from here on."""
+        # A new identity, so that what was seen of the state before this copy does not count against it.
         self._queries.go_on(state_id=secrets.token_hex(16))
 
     def leave(self) -> None:

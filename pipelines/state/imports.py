@@ -65,5 +65,7 @@ class Imports:
     def keep(self) -> None:
         """Replaces the content of the last files by what was added."""
         with self._database.transaction():
+            # In one transaction with what comes in its place: an `adopt` in between must not find that
+            # nothing was written.
             self._queries.clear(scope_id=self._scope.scope_id)
             self._queries.keep(scope_id=self._scope.scope_id)

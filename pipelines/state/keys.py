@@ -97,6 +97,8 @@ class Keys:
                 self._queries.pair_rest(prefix=FORMER)
             self._queries.forget_hashes(scope_id=scope_id)
             self._queries.forget_looks(scope_id=scope_id)
+            # In two steps, by way of keys that nobody has: two leads may change places, and no key may stand
+            # twice in between.
             self._queries.move_leads(scope_id=scope_id)
             self._queries.settle_leads(scope_id=scope_id)
             self._queries.move_refusals(scope_id=scope_id)

@@ -150,6 +150,7 @@ class Outbox:
                 was_id=before.snapshot.lead_id if before else None,
                 made="adopted" if before and before.adopted else None,
             )
+            # In the same transaction, because the next run would send at once what this one takes back.
             if entry.undoes is not None:
                 self._refusals.hold_taken_back(entry.key, entry.digest, entry.undoes)
             if acknowledged is not None:
@@ -167,6 +168,7 @@ class Outbox:
         """
         with self._database.transaction():
             self._queries.withdraw(entry_id=entry.entry_id)
+            # An undo must not give back to the new lead what the one had that is gone.
             self._queries.forget_was(entry_id=entry.entry_id)
             self._leads.drop(entry.key, gone_id)
 

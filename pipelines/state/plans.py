@@ -77,6 +77,7 @@ class Plans:
         """The whole plan or nothing of it; gives how many changes it has. Old plans go."""
         place = 0
         with self._database.transaction():
+            # A plan holds what would be sent of people: one that nobody applied does not stay for ever.
             self._queries.prune(before=(plan.made_at - KEPT).isoformat())
             self._queries.add(
                 plan_id=plan.plan_id,
@@ -166,6 +167,7 @@ class Plans:
     def begin(self, plan_id: str, run_id: str, who: str) -> None:
         """Before the first change is sent. Raises StalePlanError where it was applied meanwhile."""
         with self._database.transaction():
+            # Asked by the statement that changes it: the plan may have been applied since it was read.
             if not self._queries.begin(plan_id=plan_id, now=self._database.timestamp(), who=who):
                 raise StalePlanError(f"the plan {plan_id} was applied already: nothing was sent")
             self._queries.add_run(plan_id=plan_id, run_id=run_id)

@@ -45,6 +45,9 @@ _SETTINGS = {
     "tcp_user_timeout": "10000",
     "application_name": "kartra-sync",
 }
+# READ COMMITTED, whatever the server is set to: a transaction that has waited for a lock is to see what the
+# other one committed, its lease above all. A transaction that idles is ended before its process counts as
+# dead, so that nobody who takes the lease over waits for it.
 _SESSION = """\
 SET client_min_messages = error; SET timezone = 'UTC'; SET standard_conforming_strings = on;
 SET lock_timeout = '30s'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '100s';
@@ -52,10 +55,21 @@ SET default_transaction_isolation = 'read committed'; SET extra_float_digits = 1
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') IN ('off', 'local');
 """
+# Not the lock of a row: of what is decided alone, such as the first lease, there may be no row yet. It ends
+# with its transaction, so a process that dies leaves no lock behind.
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('kartra-sync ' || current_schema, 0))"
+# FOR SHARE: whoever takes the lease over has to change this row, and so waits for a transaction that is under
+# way; the next one of the former holder finds another number.
 _FENCE = "SELECT 1 FROM leases WHERE pipeline = %(pipeline)s AND fence = %(fence)s FOR SHARE"
 _SESSION_ID = "SELECT pg_backend_pid()"
 _CLOCK = "SELECT clock_timestamp()"
+_COLUMNS = """\
+SELECT column_name, data_type FROM information_schema.columns
+WHERE table_schema = current_schema AND table_name = %(table)s ORDER BY ordinal_position"""
+_NUMBERED = """\
+SELECT quote_ident(table_name), quote_ident(column_name),
+    pg_get_serial_sequence(quote_ident(table_name), column_name)
+FROM information_schema.columns WHERE table_schema = current_schema AND is_identity = 'YES'"""
 _AT_ONCE = 200
 """Statements that are sent together."""
 _WITH_VALUES = ("22", "23")
@@ -138,6 +152,8 @@ class PostgresDatabase(Database):
         """The time by the clock of the server, kept with the moment at which it was so."""
         before = self.clock.monotonic()
         row = self.rows(_CLOCK)[0]
+        # The server read its clock at some moment between the two: the middle is wrong by half the way at
+        # most.
         self._monotonic = (before + self.clock.monotonic()) / 2
         self._server_time: datetime = row[0].astimezone(UTC)
 
@@ -160,10 +176,7 @@ class PostgresDatabase(Database):
             if alone:
                 self.rows(_ALONE)
             if self._lease is not None and not self.rows(_FENCE, self._lease):
-                raise LeaseLostError(
-                    f"the run {self._lease['run_id']} has lost its lease to another one, which goes on where"
-                    " it stopped: this one sends nothing more"
-                )
+                raise _lost(self._lease["run_id"])
         except BaseException:
             self._roll_back()
             raise
@@ -248,6 +261,7 @@ class PostgresDatabase(Database):
     def stream(self, statement: str, parameters: Any = ()) -> Iterator[list[tuple[Any, ...]]]:
         self._cursors += 1
         name = f"kartra_sync_{self._cursors}"
+        # Outside of a transaction a statement is one by itself, and would take its cursor along as it ends.
         hold = "" if self._is_in_transaction else "WITH HOLD "
         self.rows(f"DECLARE {name} NO SCROLL CURSOR {hold}FOR {statement.rstrip(';')}", parameters)
         self._depends = True
@@ -298,6 +312,7 @@ class PostgresDatabase(Database):
             return
         self._make_schema()
         with self.transaction(alone=True):
+            # Asked again: another process may have migrated while this one waited for its turn.
             version = self._version()
             if version > newest():
                 raise StateError(
@@ -306,14 +321,18 @@ class PostgresDatabase(Database):
                 )
             for number, migration in migrations():
                 if number > version:
+                    # Doubled, because the driver takes a percent sign for the place of a parameter.
                     self.change(migration.read_text(encoding="utf-8").replace("%", "%%"))
                     self.change("UPDATE schema_version SET number = %(number)s", {"number": number})
 
     def _make_schema(self) -> None:
+        # Looked for first: who may use a schema need not have the right to make one, and IF NOT EXISTS asks
+        # for that right all the same.
         found = self.rows("SELECT 1 FROM pg_namespace WHERE nspname = %(name)s", {"name": self.place.schema})
         if not found:
             name = sql.Identifier(self.place.schema).as_string(self._connection)
             with self.transaction():
+                # IF NOT EXISTS does not help two processes that make it at one moment: the second one fails.
                 self.rows("SELECT pg_advisory_xact_lock(hashtextextended('kartra-sync schemas', 0))")
                 self.change(f"CREATE SCHEMA IF NOT EXISTS {name}")
 
@@ -324,21 +343,12 @@ class PostgresDatabase(Database):
         return int(self.rows("SELECT number FROM schema_version")[0][0])
 
     def columns(self, table: str) -> dict[str, str]:
-        found = self.rows(
-            "SELECT column_name, data_type FROM information_schema.columns"
-            " WHERE table_schema = current_schema AND table_name = %(table)s ORDER BY ordinal_position",
-            {"table": table},
-        )
-        return {row[0]: row[1] for row in found}
+        return {row[0]: row[1] for row in self.rows(_COLUMNS, {"table": table})}
 
     def go_on_numbering(self) -> None:
-        numbered = self.rows(
-            "SELECT quote_ident(table_name), quote_ident(column_name),"
-            " pg_get_serial_sequence(quote_ident(table_name), column_name)"
-            " FROM information_schema.columns WHERE table_schema = current_schema AND is_identity = 'YES'"
-        )
-        for row in numbered:
+        for row in self.rows(_NUMBERED):
             highest = f"(SELECT max({row[1]}) FROM {row[0]})"  # noqa: S608 - names of ours
+            # A column that numbers by itself does not notice rows that bring their numbers along.
             self.rows(f"SELECT setval(%(its)s, coalesce({highest}, 0) + 1, false)", {"its": row[2]})
 
     def damage(self) -> list[str]:
@@ -355,6 +365,8 @@ class PostgresDatabase(Database):
         """What was deleted leaves the tables; write-ahead log, replicas and backups are the server's."""
         tables = self.rows("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema")
         for table in tables:
+            # FULL writes the table anew. Without it the space of deleted rows is only marked as free, and
+            # their bytes stay until it is used again.
             self.change(f"VACUUM FULL {table[0]}")
 
     def empty_journal(self) -> bool:
@@ -368,8 +380,11 @@ def connect(place: ServerState) -> "psycopg.Connection[tuple[Any, ...]]":
     """A connection that looks into the schema of the state. Raises psycopg.Error."""
     connection = psycopg.connect(
         place.dsn,
+        # Transactions begin in `begin` alone: the driver would open one with the first reading, and leave it
+        # open.
         autocommit=True,
         cursor_factory=psycopg.ClientCursor,
+        # A prepared statement belongs to a session, and a pooler may hand that to somebody else.
         prepare_threshold=None,
         **_settings(place),
     )
@@ -385,12 +400,20 @@ def connect(place: ServerState) -> "psycopg.Connection[tuple[Any, ...]]":
     return connection
 
 
+def _lost(run_id: str) -> LeaseLostError:
+    return LeaseLostError(
+        f"the run {run_id} has lost its lease to another one, which goes on where it stopped: this one sends"
+        " nothing more"
+    )
+
+
 def _settings(place: ServerState) -> dict[str, Any]:
     return {name: value for name, value in _SETTINGS.items() if name not in place.options}
 
 
 def failure(place: ServerState, error: psycopg.Error) -> StateError:
     """An error of the server without statement and values, nor the password."""
+    # All three mean that somebody else was first. Nothing was committed, so it is no fault of the state.
     if isinstance(error, errors.LockNotAvailable | errors.DeadlockDetected | errors.SerializationFailure):
         return StateBusyError(
             f"{place}: another process is changing the state and does not end it: run again once that process"

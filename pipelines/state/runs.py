@@ -58,6 +58,7 @@ class Runs:
         lock = self._lock(pipeline)
         was_ours = lock.is_ours
         taken = lock.take()
+        # What this store held before is not compared any more: it may be what another one has taken since.
         self._database.hold(None)
         with self._database.transaction(alone=True):
             now = self._database.now()
@@ -65,9 +66,13 @@ class Runs:
             if taken is False:  # its holder has the lock and has not written its row yet
                 return current or replace(holder, run_id="of which nothing is known yet")
             if current and (was_ours if current.by_lock else current.is_alive(now)):
+                # Free, though its holder lives: that one holds no lock, on a file system without locks or as
+                # an older version. It keeps its lease, and the lock is no use to us.
                 if taken and not was_ours:
                     lock.release()
                 return current
+            # The number outlives the lease: were it counted in the row, a lease that was released and taken
+            # anew would have the number of the one before.
             self._queries.raise_fence(pipeline=pipeline)
             fence = self._queries.fence(pipeline=pipeline)
             self._queries.take_lease(
@@ -172,6 +177,8 @@ class Runs:
         """
         before = (self._database.clock.now() - keep).isoformat()
         with self._database.transaction():
+            # The lease is ours by now: a run of this pipeline that is still noted as running has no process
+            # any more.
             self._queries.abandon(pipeline=pipeline, now=self._database.timestamp())
             self._outbox.drop_planned()
             self._outbox.prune(pipeline, before)

@@ -145,8 +145,10 @@ class SqliteDatabase(Database):
                     f"{self.path}: written by a newer kartra-sync (schema {version}, this one knows"
                     f" {len(migrations)}): upgrade, or use the newer one"
                 )
+            # A new file has nothing that a copy could save.
             if 0 < version < len(migrations):
                 keep_copy(version)
+            # Statement by statement: `executescript` would commit first, and half a migration could stay.
             for number, migration in enumerate(migrations[version:], start=version + 1):
                 for statement in _statements(migration.read_text(encoding="utf-8")):
                     self.change(statement)
@@ -299,6 +301,7 @@ def copy_into(state: Path, part: Path, target: Path, *, at: str) -> None:
     """
     try:
         with closing(sqlite3.connect(state, timeout=BUSY_TIMEOUT_S)) as connection:
+            # Not a copy of the file: what is committed may still stand in the journal beside it.
             connection.execute("VACUUM INTO ?", (str(part),))
         with closing(sqlite3.connect(part)) as copy, copy:
             if copy.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'generation'").fetchone()[0]:

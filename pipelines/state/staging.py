@@ -91,6 +91,7 @@ class Staging:
             self._queries.clear_originals()
             self._queries.clear_present()
             self._queries.clear_former()
+            # Rejects are of the run and not temporary: the second reading would note each of them twice.
             self._rejects.take_back(run_id, kept=rejects)
 
     def suppress(self, addresses: Sequence[str], reason: str) -> None:
@@ -114,6 +115,7 @@ class Staging:
                 first, packed = originals
                 self._queries.add_originals(first=first, packed=packed)
             self._queries.add(records)
+            # A contact whose row is faulty has not left the source: its lead must not be taken for a removal.
             self._queries.add_present((reject.key,) for reject in rejects if reject.key is not None)
             if run_id is not None:
                 self._rejects.add(run_id, rejects)
@@ -140,6 +142,8 @@ class Staging:
         """Finds the losers, the records that do not count for their key; returns how many there are."""
         with self._database.transaction():
             self._queries.block_suppressed()
+            # Not made with the table: an index that is built over the filled table takes less time than one
+            # that grows with each row.
             self._queries.index_keys()
             self._queries.find_losers()
         return int(self._queries.count_losers())
@@ -185,6 +189,8 @@ class Staging:
         counted = self._queries.count_new()
         if counted["new"] == counted["not_blocked"]:
             return  # all are new leads, which were set apart
+        # Not one long cursor: entries are planned while the differences are read, and a place to go on from
+        # stands that.
         after = 0
         while rows := self._queries.differences(scope_id=self._scope.scope_id, after=after, count=BATCH):
             for row in rows:

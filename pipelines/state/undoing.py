@@ -70,6 +70,7 @@ class Undoing:
 
     def runs(self, pipeline: str, prefix: str) -> list[RunToUndo]:
         """Those whose number begins like this, the newest first; at most two."""
+        # The second one is there to say that the beginning of a number fits several.
         return [_run(row) for row in self._queries.runs(pipeline=pipeline, prefix=prefix)]
 
     def last(self) -> RunToUndo | None:
@@ -101,6 +102,7 @@ class Undoing:
             after = rows[-1]["entry_id"]
 
     def _changed(self, row: Mapping[str, Any]) -> ChangedLead:
+        # Nearly every lead has this entry alone, and asking for others costs a query each.
         others = row["entries"] > 1
         return ChangedLead(
             key=row["key"],

@@ -53,6 +53,8 @@ def _keep_subscription_stubs(keeping: Keeping, stubs: Sequence[TableRow]) -> Non
     for stub in stubs:
         row = known.get(stub["subscription_id"])
         status = stub["subscription_status"]
+        # What is over has no further payments; of anything else one may have come without a change of its
+        # status.
         is_owed = row is None or row.is_owed or row.subscription_status != status or status not in OVER
         stamps = {"listed_at": keeping.now, "status_seen_at": keeping.now, "is_owed": int(is_owed)}
         rows.append({**stub, **stamps})

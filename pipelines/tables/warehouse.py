@@ -111,6 +111,8 @@ class Warehouse:
             ahead = [row for row in every if _started(row) > latest]
             earlier = [row for row in every if _started(row) <= latest]
             last = (earlier or ahead)[-1:]
+            # By the last pull that is not dated ahead: after a wrong clock such a one would stay the last for
+            # years.
             if last and last[0].account != account and not other_account:
                 raise ConfigError(
                     f"{self.tables.name}: these tables hold another Kartra account (another API key or URL)."
@@ -217,6 +219,7 @@ class Warehouse:
             session.delete("leads", [{"id": lead_id} for lead_id in ids])
             for table in (*PART_TABLES, "lead_changes", "lead_roster"):
                 session.delete(table, keys)
+            # Also who was never found in Kartra: their address stands on the roster alone.
             session.delete("lead_roster", [{"lookup": f"email:{address}"} for address in addresses])
             named = [{"lead_email": address} for address in addresses]
             for table, columns in (("transactions", BUYER), ("subscriptions", ("lead_email",))):
