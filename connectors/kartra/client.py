@@ -65,7 +65,7 @@ class KartraClient(SalesClient):
         https nor on this machine.
         """
         credentials = Credentials(app_id, api_key, api_password)
-        # Asked of the cleaned ones: a secret of blanks or a line end is an empty one.
+        # Checked after they were cleaned: a secret of blanks or line ends is an empty one.
         if not (credentials.app_id and credentials.api_key and credentials.api_password):
             raise ValueError("app_id, api_key and api_password are needed, and must not be empty")
         # Kartra counts 20 a second for each App (§2.1): a higher figure would only earn 429s.

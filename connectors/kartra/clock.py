@@ -23,7 +23,7 @@ EST = timezone(timedelta(hours=-5), "EST")
 
 # A year that begins with a zero is Kartra's way of writing no date (§8).
 _ISO = re.compile(r"[12]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
-# An older page writes times so (§6.1). Its months are looked up here, because strptime takes those of the
+# Some older pages write times like this (§6.1). Months are looked up here, because strptime follows the
 # machine's locale.
 _NAMED = re.compile(r"(\d\d?) ([A-Za-z]{3}) ([12]\d{3}) (\d\d:\d\d:\d\d)", re.ASCII)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

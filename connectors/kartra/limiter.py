@@ -71,7 +71,7 @@ LOCKED_WARNED_S = 10.0
 it."""
 ALONE_FACTOR = 2.0
 """The slowdown of a process that cannot share the window: two of them stay within the limit together."""
-# As many as the highest rate looks back on (§2.1).
+# The highest rate looks back over so many (§2.1).
 STAMPS = 20
 _LAYOUT = struct.Struct(f"<4s{STAMPS + 3}d")
 _MAGIC = b"ksw1"

@@ -107,6 +107,7 @@ def _lists(value: object) -> dict[str, bool]:
 
 
 def _is_active(row: object) -> bool:
+    # Nothing says that the lead has left it: an inactive row would say so (§10.13).
     if not isinstance(row, Mapping) or "active" not in row:
         return True
     # Seen as true, 1, "1" and "active" (§6.2).

@@ -137,8 +137,7 @@ class Sender:
         retrying = Retrying(
             retry=retry_if_result(lambda answer: answer.effect is not Effect.FATAL and not is_usable(answer)),
             stop=stop_after_attempt(READ_ATTEMPTS),
-            # With jitter, because many threads meet the same trouble at the same moment and would all be back
-            # at the same one.
+            # With jitter: many threads meet the same trouble at once, and would all come back at once.
             wait=wait_exponential_jitter(multiplier=0.5, max=8, jitter=0.5),
             sleep=self._sleep,
         )

@@ -104,4 +104,5 @@ def _names(change: Change) -> Iterator[NameChange]:
 
 
 def _has_step(cmd: str, at: str | None) -> bool:
+    # Of sequences alone: a class stands in the same place, and so do the days of points.
     return at is not None and cmd.startswith("subscribe_lead_to_sequence")

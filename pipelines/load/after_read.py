@@ -60,7 +60,7 @@ def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
         task = replace(task, reads=task.reads + 1)
         if task.reads < MAX_TRIES and not now.is_halted:
             return ReadBack(task, pause_s(task.reads))
-        # Its creation was acknowledged, whatever nobody could read afterwards.
+        # Its creation was acknowledged; that it could not be read afterwards changes nothing.
         return settled(task) if task.stage is Stage.STORED else Leave(task)
     read = profile_of(answer)
     if task.stage is Stage.STORED:

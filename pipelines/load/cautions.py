@@ -31,6 +31,7 @@ class Caution:
 
 def cautions(plan: Plan, mode: Mode, file: str) -> Iterator[Caution]:
     """`file` is the pipeline file as it is typed."""
+    # Nothing that is written through the API can say that somebody agreed (§2.3).
     if plan.created:
         yield Caution(
             "no_gdpr_agreement",

@@ -41,6 +41,7 @@ class Withdrawal:
         """After a run that has read the whole source: what nobody has any more is no longer looked for."""
         gone = self._withdrawn
         empty = {(kind, "") for kind in gone.emptied} | {("sequences", name) for name in gone.begun}
+        # As long as anybody has something of it, each run says once more that it stays.
         unmapped = {(kind, "") for kind in gone.unmapped if not self._store.given.counts(kind)}
         self._store.given.settle(gone.names | empty)
         self._store.given.forget(unmapped)

@@ -247,7 +247,7 @@ def refund_of(answer: Answer) -> str | None:
 def _done(attempt: Attempt, sent: Sent) -> Ended:
     if attempt.asked.do is not Do.REFUND:
         return Ended("done")
-    # By the new row, where it could be read: by then less may have been left than when it was checked.
+    # The new row counts, where it could be read: less may have been left by then than at the check.
     amount = sent.amount or attempt.checked.amount
     return Ended("done", amount=amount, refund_id=refund_of(sent.answer))
 

@@ -175,7 +175,7 @@ class Checks:
         sale = self._transaction(asked.transaction or "")
         if not self._belongs(asked, sale.lead_id, sale.lead_email):
             return Ended("refused", reason=f"the transaction {ANOTHERS}")
-        # The list of its lead is where a refund without an answer is looked for: without one nothing could be
+        # A refund without an answer is looked for in the list of its lead: without one it could never be
         # proven.
         if not sale.lead_id:
             return Ended("refused", reason="Kartra does not say whose transaction it is: not sent")
@@ -210,8 +210,8 @@ class Checks:
             return Checked(lead)
         try:
             behind = self._subscription(number)
-        # Nothing documents that this number is the one the subscription commands take (§5.6).
-        except _RefusedError:  # whether the two families of numbers are one is not documented
+        # Nothing documents that this number is the one the subscription commands take (§8.4).
+        except _RefusedError:
             return Checked(lead)
         if status_of(behind) == WISHED_STATUS[Do.CANCEL]:
             return _is_so(asked)

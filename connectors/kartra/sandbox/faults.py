@@ -65,6 +65,7 @@ def spoiled_body(body: Entry, fault: FaultName | None) -> Entry:
         return body
     if fault == "missing_entry":
         return {**body, "actions": entries[:-1]}
+    # PHP writes a list whose keys have gaps as an object (§6.2).
     if fault == "object_actions":
         return {**body, "actions": {str(index): entry for index, entry in enumerate(entries)}}
     return body

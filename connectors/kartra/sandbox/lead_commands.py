@@ -110,7 +110,7 @@ def _standard_fields(call: Call) -> list[tuple[str, str]]:
 
 def get_lead(call: Call, form: Form) -> Entry:
     """`lead_details`, in the shape of §6.3."""
-    # For the same fact get_lead has a number of its own; commands say 243 (§9).
+    # get_lead has a number of its own for this; commands say 243 (§9).
     lead = call.find(form, unknown="234")
     lead = call.late.shown(lead, call.at)
     return {

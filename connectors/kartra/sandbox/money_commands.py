@@ -133,7 +133,7 @@ def _refund_amount(action: Form, rest: Decimal) -> Decimal:
     if not given:
         return rest
     amount = money(given)
-    # Which number stands for more than is left nobody has shown; 268 is the only one about the amount (§5.6).
+    # Nobody has shown what more than is left is answered; 268 is the only number about the amount (§5.6).
     if amount is None or not 0 < amount <= rest:
         raise Refused("268")
     return amount

@@ -69,6 +69,7 @@ class Played:
     def narrow(self, account: Account) -> None:
         """Takes from an account's App what that of the report could not call."""
         if self.forbidden:
+            # get_lead is no command, but an App may lack it like one (§1.4).
             account.allowed_commands = set(COMMANDS | {"get_lead"}) - self.forbidden
 
 

@@ -32,6 +32,7 @@ def demo_account() -> Account:
             "Affiliate",
             "Refunded",
             "Trial",
+            # Two names that a careless encoding would break on the wire (§1.3).
             "Workshop & Co",
             "Bücher",
         ],
@@ -40,6 +41,7 @@ def demo_account() -> Account:
         calendars={
             "Coaching": Calendar(["Discovery call", "Monthly review"]),
             "Group classes": Calendar(["Yoga", "Breathing"]),
+            # Answers 257, as one that is not there at all (§5.5).
             "Retreat": Calendar(["Weekend"], completed=False),
         },
         pages=["Home", "Opt-in", "Thank you", "Webinar registration"],
@@ -67,6 +69,7 @@ def _add_people(account: Account) -> tuple[SandboxLead, SandboxLead]:
     jo.lists |= {"News": True, "Old": False}
     jo.sequences["Onboarding"] = SequenceEntry("3")
     jo.custom_fields |= {"note": "two words", "size": ["612"], "fruits": ["1", "2"]}
+    # A level that was revoked stays among them (§6.2).
     jo.memberships = [Membership("Course", "Gold"), Membership("Course", "Silver", active=False)]
     jo.score = 30
     ana = account.add_lead(
@@ -78,6 +81,7 @@ def _add_people(account: Account) -> tuple[SandboxLead, SandboxLead]:
     lee = account.add_lead("lee@example.net", first_name="Lee", company="Lee & Sons")
     lee.lists["News"] = False
     gone = account.add_lead("gone@example.com", first_name="Gone")
+    # It answers 245, unlike an address that nobody ever had (§10.9).
     gone.deleted = True
     return jo, ana
 
@@ -112,6 +116,7 @@ def _add_subscriptions(account: Account, jo: SandboxLead, ana: SandboxLead) -> N
                 subscription_id=monthly.id,
             )
         )
+    # PayPal's has an id of PayPal's own, and can only be cancelled (§5.6, §5.7).
     paypal = account.add_subscription(
         Subscription(
             ana.id,

@@ -26,8 +26,7 @@ def edit_subscription(call: Call, action: Form) -> None:
     if subscription.paypal:
         raise Refused("284")
     sent = {key for key, value in action.items() if key in _EDITABLE and value != ""}
-    # Nothing sent at all is met by this as well: the empty set is a part of any, and one parameter is needed
-    # (§5.7).
+    # A call without any parameter ends here as well: an empty set is part of any, and one is needed (§5.7).
     if sent <= subscription.locked_parameters:
         raise Refused("285")
     changes: dict[str, str] = {}

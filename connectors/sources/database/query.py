@@ -167,7 +167,7 @@ class SqlQuery:
 
     def _wrapped(self, connection: Connection, since: Since) -> tuple[str, dict[str, Any]]:
         """The statement and the values for its parameters."""
-        # With text() the colon of a cast or of a time would begin a parameter.
+        # Escaped, because text() would take the colon of a cast or of a time for a parameter.
         inner = self._query if self._parameters else self._query.replace(":", r"\:")
         column = quoted_name(connection, since.column)
         condition = "1 = 0" if since is _NO_ROW else f"{column} >= :the_watermark OR {column} IS NULL"

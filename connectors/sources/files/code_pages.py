@@ -119,6 +119,7 @@ def guess_page(tokens: Iterable[bytes]) -> Guess | None:
     """The page of pieces of text that have bytes beyond ASCII and no blanks; None if none gives words."""
     different = list(dict.fromkeys(tokens))
     joined = b"\n".join(different)
+    # Signs tell no language; of the pages that have them this is by far the commonest.
     if _has_only_signs(joined):
         return Guess("cp1252", True, None)
     likeness = _likeness(joined)

@@ -118,6 +118,7 @@ def _found(path: Path | str, member: str | None) -> Places:
         for number, original in enumerate(originals)
         for file in unpacked(original.path, folder, str(number), member, room)
     ]
+    # What was unpacked is of one version only if its archive is still the same.
     for original in originals:
         original.refuse_change()
     is_archive = len(originals) == 1 and len(files) > 1
