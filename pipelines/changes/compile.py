@@ -69,7 +69,7 @@ def _change_of(stored: Mapping[str, Any]) -> Change:
         email=stored["email"],
         fields=stored["fields"],
         custom_fields={
-            # JSON knows no tuples, and a list would count as another value than the one that is wanted.
+            # JSON knows no tuples, and only a tuple counts as several options.
             name: tuple(value) if isinstance(value, list) else value
             for name, value in stored["custom_fields"].items()
         },
