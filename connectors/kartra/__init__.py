@@ -3,6 +3,7 @@
 Those programs need only the names in `__all__`: `from connectors.kartra import KartraClient, Lead`.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from connectors.errors import (
@@ -61,7 +62,5 @@ def __getattr__(name: str) -> Any:
     """`KartraClient`, imported when it is first asked for."""
     if name == "KartraClient":
         # It comes with all that HTTP takes, 0.2 s to import: who only reads a pipeline file does not wait.
-        from connectors.kartra.client import KartraClient
-
-        return KartraClient
+        return import_module("connectors.kartra.client").KartraClient
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

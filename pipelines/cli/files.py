@@ -8,7 +8,6 @@ from connectors.errors import ConfigError, Lines, lines_of
 from pipelines.config.file import read_pipeline
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.used_files import refuse_used
-from pipelines.fleet.one import read_one_of_fleet
 from pipelines.private_file import refuse_existing
 
 
@@ -16,6 +15,9 @@ def read_file(file: Path) -> PipelineConfig:
     """A pipeline file; or FLEET@ACCOUNT/PIPELINE, the pipeline of a fleet as it is for one account."""
     # An existing file wins, even if its name has an @ in it.
     if "@" in str(file) and not file.exists():
+        # Most commands are about no fleet, and `status` would begin later by all that one is read with.
+        from pipelines.fleet.one import read_one_of_fleet
+
         return read_one_of_fleet(str(file), os.environ)
     return read_pipeline(file, os.environ)
 
