@@ -17,6 +17,8 @@ from pipelines.contacts.wishes import KEPT_UP, ONCE_ONLY, WISH, WISHES, StepEffe
 CLOCKS_DIFFER = timedelta(minutes=5)
 CLOCKS_WRONG = timedelta(hours=26)
 """More than a wrong clock is off, its time zone included."""
+WHOLE_SECONDS = timedelta(seconds=2)
+"""What Kartra's times and its `Date` leave out."""
 JUST_NOW = timedelta(minutes=15)
 """Within this time nobody joins a list through us and leaves it again; later they may have."""
 
@@ -191,6 +193,13 @@ def joined_after(joined: datetime | None, sent_at: datetime) -> bool | None:
     if age < -CLOCKS_DIFFER:
         return False
     return None if CLOCKS_DIFFER < age < timedelta(hours=1) - CLOCKS_DIFFER else True
+
+
+def joined_since(joined: datetime | None, sent_at: datetime, *, is_clock_known: bool) -> bool:
+    """Whether a lead certainly joined after an intent; on Kartra's own clock minutes are no excuse."""
+    if joined is None or joined_after(joined, sent_at) is not True:
+        return False
+    return not is_clock_known or joined.replace(tzinfo=EST) >= sent_at - WHOLE_SECONDS
 
 
 def _is_same_time(joined: datetime | None, sent_at: datetime) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.kartra.answers import Answer, Effect
-from connectors.kartra.error_types import LEAD_DELETED, LEAD_EXISTS, NO_LEAD, error_type
+from connectors.kartra.error_types import LEAD_DELETED, LEAD_EXISTS, NO_LEAD, NO_LEAD_READ, error_type
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import ProfileRead, profile_of
 from connectors.privacy import mask_address
@@ -18,7 +18,14 @@ from pipelines.changes.before_call import (
 )
 from pipelines.changes.diff import apply_change, landed_commands
 from pipelines.changes.modes import other_mode, shown_mode, wrong_mode
-from pipelines.changes.readback import adopt, after_unknown, garbled_parts, joined_after, landed
+from pipelines.changes.readback import (
+    adopt,
+    after_unknown,
+    garbled_parts,
+    joined_after,
+    joined_since,
+    landed,
+)
 from pipelines.contacts.wishes import StepEffect
 from pipelines.errors import WrongModeError
 from pipelines.load.addresses import address_cause
@@ -65,6 +72,8 @@ def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
     read = profile_of(answer)
     if task.stage is Stage.STORED:
         return _stored(task, read.profile, now, rules)
+    if read.profile is not None and _is_from_test_mode(task, read.profile, now, rules):
+        read = ProfileRead(None, NO_LEAD_READ)
     task = replace(task, reads=0, score=read.profile.score if read.profile else None)
     if read.profile is None:
         return _without_profile(task, read, now, rules)
@@ -84,6 +93,21 @@ def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
     if task.stage is Stage.SEARCHING:
         return _found(task, read.profile, rules)
     return _compare(task, read.profile, now, rules)
+
+
+def _is_from_test_mode(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> bool:
+    """Whether a lead under its address of Test mode says nothing of a creation that has no outcome.
+
+    An App that went Live leaves such leads behind. Only one that joined after the intent tells that the App
+    is in Test mode. Where its clock leaves that open, the creation is sent again, and refused if the App is.
+    """
+    desired = task.entry.desired
+    if task.stage not in _COMPARED or not task.change.create or rules.mode != "live" or desired is None:
+        return False
+    if shown_mode(desired.email, profile.email) != "test":
+        return False
+    intended_at = task.intended_at or now.at
+    return not joined_since(profile.joined, intended_at, is_clock_known=not task.by_own_clock)
 
 
 def _in_other_mode(task: Task, profile: LeadProfile, rules: Rules) -> WrongModeError | None:

@@ -311,6 +311,7 @@ STORED = replace(
     task(), snapshot=CREATED, origin="created", stage=Stage.STORED, change=Change(), done=("create_lead",)
 )
 IN_TEST = replace(RULES, mode="test")
+A_MINUTE_AGO = AT - timedelta(minutes=1)
 ENDS = ("Stop", "WrongModeError")
 AFTER_READS = {
     "stored as it was sent": After(STORED, profile(CREATED), ("Settle", "created")),
@@ -337,6 +338,18 @@ AFTER_READS = {
     ),
     "an earlier run's creation landed as Test mode stores it": After(
         left(), profile(AS_TEST), (*ENDS, "Settle", "recovered")
+    ),
+    "a lead that Test mode left behind, and the creation may show yet": After(
+        unknown(CREATE), profile(AS_TEST, joined=A_MINUTE_AGO), ("ReadBack", "UNKNOWN")
+    ),
+    "a lead that Test mode left behind, and no creation": After(
+        unknown(CREATE), profile(AS_TEST, joined=A_MINUTE_AGO), ("Send", "FRESH"), LATE
+    ),
+    "a lead that Test mode left behind, and an earlier run's creation may show yet": After(
+        left(), profile(AS_TEST, joined=A_MINUTE_AGO), ("ReadBack", "LEFT")
+    ),
+    "a lead that Test mode left behind, and no creation of an earlier run": After(
+        left(), profile(AS_TEST, joined=A_MINUTE_AGO), ("Settle", "recovered"), LATE
     ),
     "a lead of Test mode stands under an address that is taken": After(
         ADOPTING, profile(AS_TEST, joined=OTHERS), (*ENDS, "Leave")

@@ -134,6 +134,32 @@ def test_p8_what_test_mode_stored_is_not_taken_for_done_once_the_app_is_live(sce
 
 
 @SCENES.add
+def its_first_creations_in_live_get_lost(
+    project: Project, sandbox: Sandbox
+) -> tuple[Result, Result, list[tuple[str, int, int]], Seen]:
+    """Everybody was sent in Test mode; App and file go Live, and at first no creation gets through."""
+    sandbox.set_options(mode="test")
+    project.pipeline(LOAD, kartra=f"{TEST}\nsettle_s: 1")
+    project.contacts(ROWS)
+    assert project.run().code == 0
+    sandbox.set_options(mode="live")
+    project.pipeline(LOAD, kartra="settle_s: 1")
+    sandbox.set_faults(Faults(cut_before=1.0, commands=frozenset({"create_lead"})))
+    lost = project.run()
+    sandbox.set_faults(Faults())
+    return lost, project.run(), given(sandbox), run_seen(project, sandbox)
+
+
+def test_p8_a_lead_that_test_mode_left_behind_says_nothing_of_a_creation_in_live(scenes: Scenes) -> None:
+    lost, last, leads, again = scenes["its_first_creations_in_live_get_lost"]
+    assert lost.code == 3, lost.stderr
+    assert "the App is in Test mode" not in lost.stderr
+    assert last.code == 0, last.stderr
+    assert leads == sorted([*each_once("kartra.com"), *each_once("example.org")])
+    assert again.calls == []
+
+
+@SCENES.add
 def where_the_mode_is_right(project: Project, sandbox: Sandbox) -> list[Seen]:
     project.pipeline(LOAD)
     project.contacts(ROWS[:3])
