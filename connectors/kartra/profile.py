@@ -71,7 +71,7 @@ def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
         details=details,
         left_sequences=frozenset(_left_sequences(details.get("sequences"))),
         unread=unread,
-        garbled=frozenset(part for part in unread if details.get(part) is not None),
+        garbled=frozenset(part for part in unread if details.get(part) not in (None, 0, False)),
     )
 
 

@@ -95,6 +95,7 @@ class Workers(Generic[Task, Given]):
             while not self.is_halted:
                 self._launch_some(pool, coming)
                 if not self._flying and (not self._waiting or self._is_used_up()):
+                    self._show()  # what came to its end without a call counts, too
                     break
                 self._collect(pool, self._until_next_s(pool.check_every_s))
             deadline = self._run.clock.monotonic() + STOP_WITHIN_S
@@ -173,6 +174,9 @@ class Workers(Generic[Task, Given]):
         if ended:
             self._take([(self._flying.pop(future), future) for future in ended])
         self._heart.beat_when_due()
+        self._show()
+
+    def _show(self) -> None:
         if self._total:
             self._run.show(self._settled, self._total)
 

@@ -70,7 +70,7 @@ ORDER BY settled_at, key;
 -- name: left_elsewhere(scope_id, key)
 -- What is open or parked under a key in Test mode or another account of this pipeline: no run looks at it
 -- there. A word said in Test mode does not reach what was done in Live.
-SELECT key, digest, run_id, do, target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
+SELECT key, digest, run_id, "do", target, state, attempts, sent_at, settled_at, outcome, type, reason, amount,
        refund_id
 FROM operations
 WHERE key = :key AND scope_id <> :scope_id AND (outcome IS NULL OR outcome = 'parked')

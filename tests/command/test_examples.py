@@ -27,7 +27,7 @@ def test_there_are_examples() -> None:
     assert {path.stem for path in EXAMPLES} == {
         *("cancelled_event", "cleaning", "crm", "crm_reporting", "demo", "new_account", "newsletter"),
         *("old_account", "preferences"),
-        *("reporting", "tables"),
+        *("reporting", "servers", "tables"),
     }
 
 
@@ -154,7 +154,7 @@ def test_the_reporting_extract_fills_tables_and_then_asks_for_names_alone(
     }
     tables = project.command("status", "reporting.yaml", "--json").json["pipelines"][0]["tables"]
     assert (tables["pulled"], tables["on_roster"], tables["waiting"]) == (3, 5, 0)
-    assert "tables: 3 leads of 5, last pulled 20" in project.command("status", "reporting.yaml").stdout
+    assert "tables: 3 of 5 leads, last pulled 20" in project.command("status", "reporting.yaml").stdout
     again = project.command("run", "reporting.yaml", "--json").json
     assert (again["calls"]["sent"], again["pulled"]["leads"]) == (5, 0)
 

@@ -487,7 +487,7 @@ def test_inspect_shows_every_file_of_an_archive(project: Project) -> None:
         "subscribed_members_export_1.csv": 1,
     }
     told = project.command("inspect", "audience.zip")
-    assert (told.code, "subscribed_members_export_1.csv: 1 rows" in told.stdout) == (0, True)
+    assert (told.code, "subscribed_members_export_1.csv: 1 row" in told.stdout) == (0, True)
 
 
 def test_a_sheet_of_a_workbook_is_chosen(project: Project, sandbox: Sandbox, account: Account) -> None:

@@ -108,7 +108,9 @@ def test_without_a_terminal_a_line_says_how_far_it_is(
         with progress_bar(every_s=0.02) as progress:
             config = read_pipeline(ready.folder / "p.yaml", os.environ)
             result = run_pipeline(config, approved=True, progress=progress)
-            while "4 of 4 settled" not in heard.getvalue():
+            for _ in range(3_000):
+                if "4 of 4 settled" in heard.getvalue():
+                    break
                 time.sleep(0.01)
     finally:
         logging.getLogger("kartra_sync").handlers[:] = before

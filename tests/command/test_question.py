@@ -5,6 +5,7 @@ import pty
 import select
 import signal
 import subprocess
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -51,6 +52,7 @@ def select_ready(descriptor: int) -> bool:
 @contextmanager
 def on_terminal(project: Project, *words: str) -> Iterator[Terminal]:
     master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 240))  # so wide that no line is wrapped
     environ = {**warm_start.base_environ(), **project.environ, "TERM": "dumb"}
     process = warm_start.start(
         words, environ=environ, cwd=project.folder, stdin=slave, stdout=slave, stderr=slave

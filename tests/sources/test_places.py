@@ -186,9 +186,11 @@ def test_a_url_that_cannot_be_fetched_is_told_without_its_secrets(served: str) -
 def test_text_of_an_archive_may_be_in_any_encoding(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb") as handle:
-        handle.write("Email;City\nann@example.org;Besançon\n".encode("cp1252"))
+        handle.write("Email;City\nann@example.org;Besançon, près d'Orléans\n".encode("cp1252"))
     (tmp_path / "a.csv.gz").write_bytes(buffer.getvalue())
-    assert records(KINDS["csv"].open(path=tmp_path / "a.csv.gz")) == [(2, "ann@example.org", "Besançon")]
+    assert records(KINDS["csv"].open(path=tmp_path / "a.csv.gz")) == [
+        (2, "ann@example.org", "Besançon, près d'Orléans")
+    ]
 
 
 def test_members_of_an_archive_are_chosen_by_their_names(tmp_path: Path) -> None:

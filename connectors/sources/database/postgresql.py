@@ -31,11 +31,12 @@ def load_every_value(connection: psycopg.Connection[Any]) -> None:
         if loader is not None:
             connection.adapters.register_loader(kind, _forgiving(loader))
     connection.adapters.register_loader("bit", _BitLoader)
+    # Before a word that begins the transaction: this query would otherwise be the first of the snapshot.
+    _load_arrays_of_own_kinds(connection)
     if connection.info.parameter_status("server_encoding") == "SQL_ASCII":  # it holds any bytes as text
         connection.execute("SET client_encoding TO 'SQL_ASCII'")  # psycopg then gives it as bytes
     for name in _RANGES:
         connection.adapters.register_loader(name, _TextLoader)
-    _load_arrays_of_own_kinds(connection)
 
 
 _OWN_KINDS = """
