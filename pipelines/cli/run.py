@@ -99,9 +99,7 @@ def run(
             if len(configs) == 1:
                 raise
             codes.append(code_of(error))
-            printed.append({"pipeline": config.pipeline, **failure_json(str(error), codes[-1])})
-            with may_be_lost():
-                print_error(config.pipeline, error)
+            printed.append(_print_failure(config, error, codes[-1]))
             continue
         codes.append(DONE if new_only and result.has_nothing_new else code_of_run(result))
         printed.append(run_json(result))
@@ -110,6 +108,13 @@ def run(
         with may_be_lost():
             print_json(printed[0] if len(configs) == 1 and printed else {"runs": printed})
     leave(stop.code(max(codes, default=DONE)), at_once=True)
+
+
+def _print_failure(config: PipelineConfig, error: SyncError, code: int) -> dict[str, Any]:
+    """Tells people of a run that failed, and gives what `--json` says of it."""
+    with may_be_lost():
+        print_error(config.pipeline, error)
+    return {"pipeline": config.pipeline, **failure_json(str(error), code)}
 
 
 def _print_result(config: PipelineConfig, result: RunResult, *, as_lines: bool) -> None:

@@ -208,8 +208,7 @@ class Delivery:
             _acknowledged(task),
             at=intended_at,
             by_own_clock=by_own_clock,
-            # Kept with the first intent, so that undo knows how the lead was.
-            before=_before(task),
+            before=_before(task),  # kept with the first intent, so that undo knows how the lead was
         )
         self.retried += task.tries > 0
         yield task.sent(intended_at, by_own_clock=by_own_clock), partial(self._run.client.send, call)
