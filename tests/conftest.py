@@ -145,8 +145,7 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
-@pytest.fixture
-def account() -> Account:
+def an_account() -> Account:
     """An account without leads."""
     return Account(
         tags=["Imported", "VIP", "Blog", "Customer"],
@@ -158,6 +157,11 @@ def account() -> Account:
             CustomField("3", "fruits", "checkbox", {"1": "apple", "2": "pear", "3": "plum"}),
         ],
     )
+
+
+@pytest.fixture
+def account() -> Account:
+    return an_account()
 
 
 @pytest.fixture

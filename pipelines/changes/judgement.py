@@ -291,7 +291,6 @@ def _clock(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
 def _speed(found: Behaviour, kartra: KartraConfig) -> Iterator[Finding]:
     if found.latency_ms:
         median, most = found.latency_ms["median"], found.latency_ms["most"]
-        # More than half of it: milliseconds are compared with seconds.
         slow = found.latency_ms["longest"] > kartra.timeout_s * 500  # half of timeout_s, in milliseconds
         yield Finding(
             "time of an answer",

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from connectors.kartra.sandbox import Account, CustomField, Faults, ReceivedCall, Sandbox
+from connectors.kartra.sandbox import Faults, ReceivedCall, Sandbox
 from connectors.kartra.sandbox.commands import COMMANDS
 from tests.command.several import ended, stored, wait_for
-from tests.conftest import LOAD, Project, Result, contact, kill
+from tests.conftest import LOAD, Project, Result, an_account, contact, kill
 
 ADDRESS = "me+kartra@own.example"
 ARGS = ("doctor", "p.yaml", "--address", ADDRESS, "--yes")
@@ -96,19 +96,6 @@ WAYS = {
         forbidden=frozenset({"calendar_subscribe", "give_points_to_lead", "retrieve_account_pages"}),
     ),
 }
-
-
-def an_account() -> Account:
-    return Account(
-        tags=["Imported", "VIP", "Blog", "Customer"],
-        lists=["News", "Customers"],
-        sequences={"Onboarding": ["1", "2", "3"]},
-        custom_fields=[
-            CustomField("1", "note", "input_field"),
-            CustomField("2", "size", "drop_down", {"610": "small", "611": "medium", "612": "large"}),
-            CustomField("3", "fruits", "checkbox", {"1": "apple", "2": "pear", "3": "plum"}),
-        ],
-    )
 
 
 @dataclass
