@@ -5,11 +5,11 @@ Statements are Jinja templates, so that one text serves SQLite, PostgreSQL, Mari
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
 # MySQL indexes no text without a length, and no more than 3,072 bytes of it: ids and names that stand in keys
 # are varchar there.
@@ -42,7 +42,13 @@ IS_THERE = (1060, 1061)
 
 def render(template: str, dialect: str, **more: object) -> str:
     """The statement for this database. Templates may use the types of `TYPES`, and `dialect`."""
-    return _templates().from_string(template).render(**TYPES[dialect], dialect=dialect, **more)
+    return _compiled(template).render(**TYPES[dialect], dialect=dialect, **more)
+
+
+@lru_cache(maxsize=256)
+def _compiled(template: str) -> "Template":
+    # Compiling takes a hundred times as long as rendering, and a process may open many tables.
+    return _templates().from_string(template)
 
 
 @cache

@@ -12,6 +12,7 @@ from pipelines.config.load import LoadConfig
 from pipelines.config.sources import IncrementalOptions, SqlOptions
 from pipelines.contacts.fingerprint import NOT_MAPPED, emptied
 from pipelines.extract.cells import Cleaned
+from pipelines.extract.read_ahead import Ahead, one_ahead
 from pipelines.extract.transform import Transformed
 from pipelines.state.store import Store
 from pipelines.summary import Summary
@@ -30,6 +31,7 @@ class Extract:
     _digest: bytes = b""
     is_whole: bool = True
     """Whether all of it is read."""
+    ahead: Ahead = one_ahead
 
     def settled(self, store: Store, summary: Summary) -> None:
         """Called after a run without an error: moves the watermark if no row has to be read again.
@@ -44,7 +46,13 @@ class Extract:
 
 
 def extract_of(
-    source: Source, load: LoadConfig, store: Store, summary: Summary, *, full: bool = False
+    source: Source,
+    load: LoadConfig,
+    store: Store,
+    summary: Summary,
+    *,
+    full: bool = False,
+    ahead: Ahead = one_ahead,
 ) -> Extract:
     """The extract of a run. The notes of `summary` say why everything is read without `full`.
 
@@ -52,7 +60,7 @@ def extract_of(
     """
     options = load.source.options
     if not isinstance(options, SqlOptions) or options.incremental is None:
-        return Extract(source, load)
+        return Extract(source, load, ahead=ahead)
     assert isinstance(source, Cleaned | Transformed)  # noqa: S101 - as `open_records` gives them
     query = source.source.source if isinstance(source, Transformed) else source.source
     assert isinstance(query, SqlQuery)  # noqa: S101 - the options are those of one
@@ -70,7 +78,7 @@ def extract_of(
     since = None if is_full or known is None else from_json(known.highest)
     new = query.since(incremental.column, since, incremental.overlap, now)
     read = source.over(new)
-    return Extract(read, load if is_full else _for_new_rows(load), new, digest, is_full)
+    return Extract(read, load if is_full else _for_new_rows(load), new, digest, is_full, ahead)
 
 
 def _what_changed(known: bytes, digest: bytes) -> str | None:

@@ -2,10 +2,16 @@
 
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol, TypeVar
 
 _T = TypeVar("_T")
+
+
+class Ahead(Protocol):
+    """How items are made that are used one after the other: `one_ahead`, or another way."""
+
+    def __call__(self, items: Generator[_T]) -> AbstractContextManager[Iterator[_T]]: ...
 
 
 @contextmanager

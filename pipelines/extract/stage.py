@@ -22,7 +22,7 @@ from pipelines.contacts.merge import merge_leads
 from pipelines.contacts.normalise import normal_cell
 from pipelines.contacts.originals import unpack
 from pipelines.errors import GuardError
-from pipelines.extract.read_ahead import one_ahead
+from pipelines.extract.read_ahead import Ahead, one_ahead
 from pipelines.extract.suppression import suppressed_addresses, suppressed_by
 from pipelines.extract.transform import source_columns
 from pipelines.state.store import Store
@@ -45,6 +45,7 @@ def stage(
     skip_known: bool = False,
     withdrawn: frozenset[Unwanted] = frozenset(),
     former_key: str | None = None,
+    ahead: Ahead = one_ahead,
 ) -> bytes:
     """Fill the staging table; one record per key is left in it. Counts rows in `summary`.
 
@@ -53,9 +54,13 @@ def stage(
     With `skip_known`, records that are as Kartra acknowledged them count as unchanged leads and are not
     staged; the result is the same otherwise. `between` is called after each chunk. `withdrawn` names have
     left the pipeline file: records of leads that hold one are staged. `former_key` is the sync key before
-    this one, if it has changed. Raises SourceError, ConfigError, and GuardError for `duplicates: error`.
+    this one, if it has changed; `ahead` reads and maps a chunk while another is used.
+
+    Raises SourceError, ConfigError, and GuardError for `duplicates: error`.
     """
-    staging = _Staging(source, load, store, summary, run_id, between, former_column(source, former_key))
+    staging = _Staging(
+        source, load, store, summary, run_id, between, former_column(source, former_key), ahead
+    )
     store.staging.begin(unpack)
     store.given.find_holders(withdrawn)
     suppressed = Gathered()
@@ -147,10 +152,11 @@ class _Staging:
         summary: Summary,
         run_id: str | None,
         between: Callable[[], None],
-        former: str | None = None,
+        former: str | None,
+        ahead: Ahead,
     ) -> None:
         """`former`: the column of the former sync key, where the source has it."""
-        self._former = former
+        self._former, self._ahead = former, ahead
         self._source, self._load, self._store, self._summary = source, load, store, summary
         self._run_id, self._between = run_id, between
         forgotten = store.forgetting.forgotten()
@@ -165,7 +171,7 @@ class _Staging:
         # The source may be read a second time, and what it holds is counted once.
         self._summary.counts.held_back.clear()
         self._summary.counts.unclear.clear()
-        with one_ahead(self._chunks()) as chunks, one_ahead(self._mapped(chunks, known)) as mapped:
+        with self._ahead(self._chunks()) as chunks, self._ahead(self._mapped(chunks, known)) as mapped:
             for one in mapped:
                 self._summary.counts.read += one.count
                 self._summary.counts.invalid += len(one.rejects)

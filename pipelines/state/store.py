@@ -5,6 +5,7 @@ One store belongs to one thread.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from pipelines.contacts.lead import UnreadableTextError
 from pipelines.errors import StateError
@@ -47,6 +48,7 @@ class Store:
         *,
         check_beside: bool = False,
         open_database: Callable[[Place | None], Database] = open_database,
+        check: Callable[[Path], StateCheck] = StateCheck,
     ) -> None:
         """`place` None is a store in memory, for looking without leaving a file. Raises StateError.
 
@@ -58,7 +60,7 @@ class Store:
         path = database.path
         try:
             if path is not None:
-                self._check = StateCheck(path)
+                self._check = check(path)
             if not check_beside or not database.is_of_this_version:
                 self.check_is_whole()
             migrate(database)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+from connectors.databases.dialects import TYPES
 from connectors.databases.tables import Tables
 from connectors.errors import ConfigError
 from connectors.kartra.money import money_text
@@ -64,19 +65,20 @@ def read_report(tables: Tables, name: str, zone: tzinfo = UTC) -> ReportRows:
 
 def create_views(tables: Tables, now: datetime, zone: tzinfo) -> None:
     """Creates the views `report_<name>`, or replaces those whose text or zone changed."""
-    texts = {f"report_{name}": _query(tables, name, zone) for name in report_names()}
-    digests = {name: blake2b(query.encode(), digest_size=16).hexdigest() for name, query in texts.items()}
+    reports = {f"report_{name}": name for name in report_names()}
+    digests = {view: _digest(tables, name, zone) for view, name in reports.items()}
     with opened(tables) as session:
         known = {row.name: row.digest for row in session.read("pulls/report_views")}
-    for name in sorted({*texts, *known}):
-        if digests.get(name) == known.get(name):
+    for view in sorted({*reports, *known}):
+        if digests.get(view) == known.get(view):
             continue
+        name = reports.get(view)
         with opened(tables) as session:
-            _replace(session, name, texts.get(name))
-            if name not in texts:
-                session.delete("report_views", [{"name": name}])
+            _replace(session, view, None if name is None else _query(tables, name, zone))
+            if name is None:
+                session.delete("report_views", [{"name": view}])
                 continue
-            session.upsert("report_views", [{"name": name, "digest": digests[name], "created_at": now}])
+            session.upsert("report_views", [{"name": view, "digest": digests[view], "created_at": now}])
 
 
 def _replace(session: Session, name: str, query: str | None) -> None:
@@ -104,12 +106,25 @@ def _replaced(session: Session, name: str, query: str) -> bool:
 
 
 def _query(tables: Tables, name: str, zone: tzinfo) -> str:
+    text = tables.render(_template(tables, name), shifts=_shifts(tables, zone))
+    return re.sub(r"^-- .*\n", "", text.strip(), flags=re.MULTILINE).strip()
+
+
+def _digest(tables: Tables, name: str, zone: tzinfo) -> str:
+    """Of all that the text of a view is made of: making the texts themselves takes a third of a second."""
+    made_of = (_template(tables, name), tables.dialect, TYPES[tables.dialect], _shifts(tables, zone))
+    return blake2b(repr(made_of).encode(), digest_size=16).hexdigest()
+
+
+def _template(tables: Tables, name: str) -> str:
     macros = _MACROS.get(tables.dialect, tables.dialect)
     parts = ("reports/macros/zone", f"reports/macros/{macros}", "reports/macros/common", f"reports/{name}")
+    return "\n".join(read_sql(part) for part in parts)
+
+
+def _shifts(tables: Tables, zone: tzinfo) -> list[tuple[str, int]]:
     form = f"'%Y-%m-%d %H:%M:%S{'+00' if tables.dialect == 'postgresql' else ''}'"
-    shifts = [(begins.strftime(form), seconds) for begins, seconds in shifts_of(zone)]
-    text = tables.render("\n".join(read_sql(part) for part in parts), shifts=shifts)
-    return re.sub(r"^-- .*\n", "", text.strip(), flags=re.MULTILINE).strip()
+    return [(begins.strftime(form), seconds) for begins, seconds in shifts_of(zone)]
 
 
 def _plain(value: Any) -> str | int | None:

@@ -138,6 +138,7 @@ def _ready(
         skip_known=may_skip(run.config),
         withdrawn=withdrawal.names,
         former_key=rekeying.former,
+        ahead=extract.ahead,
     )
     refuse_shared(run.config, run.store, choices)
     run.summary.notes += [*rekeying.move(), *withdrawal.notes()]

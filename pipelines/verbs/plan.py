@@ -94,7 +94,7 @@ def open_plan(
     """
     summary = Summary()
     with summary.timings.stage("open source"):
-        source = contacts_of(config, summary)
+        source = contacts_of(config, summary, world)
         if config.operations is not None:
             check_operation_columns(config)
     result = PlanResult(Plan(), summary, 0, 0.0, [], 0, None, None)
@@ -115,7 +115,7 @@ def open_plan(
             summary.notes.append(f"{restored.describe()}: {looks}")
         extract, digest = None, b""
         if source is not None:
-            extract = extract_of(source, config.needs_load(), store, summary)
+            extract = extract_of(source, config.needs_load(), store, summary, ahead=world.ahead)
             # A plan that is kept is applied to the state as it then is: its moves have to stay.
             moved_in = None if to_keep else opened
             result, digest = _plan_load(config, extract, store, account, summary, moved_in, world)
@@ -226,6 +226,7 @@ def _staged(
         skip_known=may_skip(config),
         withdrawn=withdrawal.names,
         former_key=rekeying.former,
+        ahead=extract.ahead,
     )
     # While the source was read the check went on beside; from here on the state is compared.
     with summary.timings.stage("check state"):

@@ -83,7 +83,7 @@ def run_pipeline(
     """
     summary = Summary()
     with summary.timings.stage("open source"):
-        source = contacts_of(config, summary)
+        source = contacts_of(config, summary, world)
         if config.operations is not None:
             check_operation_columns(config)
     with summary.timings.stage("open state"):
@@ -116,7 +116,7 @@ def _carry_out(
 ) -> None:
     """What a lead has shown of the mode of the App is kept, whichever part it has stopped."""
     try:
-        _carry_out_parts(work, source, choices, terms, full=full)
+        _carry_out_parts(work, source, choices, terms, full=full, world=world)
     except WrongModeError as error:
         work.fail(error)
     if isinstance(work.error, WrongModeError):
@@ -124,12 +124,14 @@ def _carry_out(
 
 
 def _carry_out_parts(
-    work: Work, source: Source | None, choices: Choices, terms: Terms, *, full: bool
+    work: Work, source: Source | None, choices: Choices, terms: Terms, *, full: bool, world: World
 ) -> None:
     """What stops the load stops operations, too; tables are pulled as long as calls may leave."""
     run = work.context
     if source is not None:
-        extract = extract_of(source, run.config.needs_load(), run.store, run.summary, full=full)
+        extract = extract_of(
+            source, run.config.needs_load(), run.store, run.summary, full=full, ahead=world.ahead
+        )
         if terms.choice.is_all:  # else its mark stays where it is: the others are to be read again
             work.extract = extract
         work.fail(load_contacts(work, extract, choices, terms))
@@ -152,11 +154,11 @@ def _ignore(profile: LeadProfile, asked_at: datetime) -> None:
     """Nothing was acknowledged that a profile could be compared with."""
 
 
-def contacts_of(config: PipelineConfig, summary: Summary) -> Source | None:
+def contacts_of(config: PipelineConfig, summary: Summary, world: World = THIS_WORLD) -> Source | None:
     """The contacts, if the pipeline loads any."""
     if config.load is None:
         return None
-    source = open_records(config.load)
+    source = (world.open_records or open_records)(config.load)
     summary.notes += check_columns(source, config, config.load)
     for note in source.notes:
         log.info("%s", note)

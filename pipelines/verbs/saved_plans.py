@@ -112,7 +112,7 @@ def apply_plan(
     Raises StalePlanError where something has moved since, ConfigError where there is no such plan.
     """
     summary = Summary()
-    source = contacts_of(config, summary)
+    source = contacts_of(config, summary, caller.world)
     # Opening the state would create an empty one, only to find no plan in it.
     if source is None or not is_there(config.state):
         raise ConfigError(f"no plan was saved for {config.path.name}")
@@ -126,7 +126,7 @@ def apply_plan(
         terms = Terms(check=applying.check, begin=applying.begin)
         with work_on(config, store, standing.account, caller, summary=summary) as work:
             work.note = f"plan {saved.plan_id} by {saved.made_by}, applied by {by or who()}"
-            extract = extract_of(source, config.needs_load(), store, summary)
+            extract = extract_of(source, config.needs_load(), store, summary, ahead=caller.world.ahead)
             work.extract = extract
             work.fail(load_contacts(work, extract, Choices(), terms))
             work.between()

@@ -14,6 +14,7 @@ from datetime import timedelta
 from functools import cache, lru_cache, partial
 from pathlib import Path
 
+from connectors.clock import Clock
 from connectors.errors import SyncError
 from connectors.kartra.sandbox.account import Account, SandboxLead
 from connectors.kartra.sandbox.emulator import Emulator, ReceivedCall
@@ -27,6 +28,7 @@ from pipelines.state.store import Store
 from pipelines.verbs.identity import find, take_over
 from pipelines.verbs.run import RunResult, run_pipeline
 from tests.simulate import money, tables, verbs
+from tests.simulate.disk import Disk, store_on
 from tests.simulate.hub import Hub
 from tests.simulate.machine import Host, Process
 from tests.simulate.network import Server, Weather
@@ -106,9 +108,10 @@ class Life:
         self.server = Server(
             self.hub, plan.chance("network"), emulator, on_call=self._on_call, on_write=self._on_write
         )
-        one = Host("one", self.hub, plan.ahead_s, plan.drift)
+        self.disk = Disk()
+        one = Host("one", self.hub, plan.ahead_s, plan.drift, disk=self.disk)
         # Heartbeats alone, without a lock, are right only as long as clocks agree.
-        self.hosts = [one, Host("two", self.hub) if plan.locks else one]
+        self.hosts = [one, Host("two", self.hub, disk=self.disk) if plan.locks else one]
         self.hands = plan.chance("hands")
         self.name, self.url = "sim", "https://app.kartra.com/api"
         self.key = self.account.api_key
@@ -136,6 +139,9 @@ class Life:
             self._calm()
         except AssertionError as error:
             self._violated(f"{type(error).__name__}: {error}")
+        finally:
+            self._look_away()
+            self.disk.let_go()
         lived.events, lived.faults = self.hub.events, self.server.injected
         lived.calls, lived.refused = len(self.server.sent), self.server.refused
         lived.hours = (self.hub.seconds - 1000.0) / 3600
@@ -359,6 +365,7 @@ class Life:
 
     def _put(self, source: Path, target: Path) -> None:
         """The files of the state, from one folder into another."""
+        self.disk.let_go()
         target.mkdir(exist_ok=True)
         for old in target.glob("state.db*"):
             if old.is_file():
@@ -585,6 +592,10 @@ class Life:
             for sentence in tables.problems(self.folder / "tables.db", self.account, present):
                 self._violated(sentence)
 
+    @property
+    def _clock(self) -> Clock:
+        return Clock(lambda: self.hub.now, lambda: self.hub.seconds)
+
     def _work_done(self) -> tuple[int, ...]:
         """What stays as it is once nothing is owed: calls, or, of runs that pull each time, writes."""
         if not self.plan.pulling:
@@ -607,7 +618,7 @@ class Life:
         touched = False
         self.people.taken_back.clear()
         config = self.config()
-        with Store(config.state) as store:
+        with store_on(self.disk, self.folder / "state.db", self._clock) as store:
             find(config, store, ask=False)
             if self.bank is not None:
                 return self.bank.heal(store, self.hub)

@@ -6,14 +6,14 @@ seam it touches on the way out kills it again.
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
@@ -23,13 +23,14 @@ from connectors.kartra.sender import Sender
 from connectors.kartra.wire import Credentials
 from pipelines.config.file import require_credentials
 from pipelines.config.pipeline import PipelineConfig
-from pipelines.state.file import create_private
 from pipelines.state.lease import Holder
-from pipelines.state.sqlite import SqliteDatabase
 from pipelines.state.store import Store
 from pipelines.verbs.world import World
+from tests.simulate.disk import Disk, KeptDatabase, Unchecked
 from tests.simulate.hub import START, Hub
+from tests.simulate.source import open_records
 
+_T = TypeVar("_T")
 LONGEST_WAIT_S = 4.0
 """How long a thread waits at a time before it looks whether a stop was asked for."""
 
@@ -58,6 +59,7 @@ class Host:
     drift: float = 0.0
     """Seconds that its wall clock gains in a second."""
     windows: dict[str, bytes] = field(default_factory=dict)
+    disk: Disk = field(default_factory=Disk)
 
     def now(self) -> datetime:
         seconds = self.hub.seconds
@@ -243,6 +245,8 @@ class Process:
         return World(
             clock=self.clock,
             pool=lambda: SimPool(self),
+            ahead=in_turn,
+            open_records=open_records,
             open_store=self._open_store,
             open_client=self._open_client,
             this_process=self._this_process,
@@ -251,7 +255,7 @@ class Process:
     def _open_store(self, path: Path) -> Store:
         if not self.is_alive:
             raise KilledError
-        store = Store(path, open_database=partial(SimDatabase, process=self))
+        store = Store(path, open_database=partial(SimDatabase, process=self), check=Unchecked)
         self.stores.append(store)
         return store
 
@@ -280,14 +284,12 @@ class Waker:
     is_due: bool = False
 
 
-class SimDatabase(SqliteDatabase):
+class SimDatabase(KeptDatabase):
     """A real SQLite file; its process may die before a commit, and after it."""
 
-    def __init__(self, path: Path | None, process: Process) -> None:
+    def __init__(self, path: Any, process: Process) -> None:
         self._process = process
-        if path is not None:
-            create_private(path)
-        super().__init__(path, process.clock)
+        super().__init__(path, process.host.disk, process.clock)
 
     def change(self, sql: str, parameters: Any = ()) -> int:
         if sql != "COMMIT":
@@ -299,6 +301,13 @@ class SimDatabase(SqliteDatabase):
 
 
 # --- threads
+
+
+@contextmanager
+def in_turn(items: Generator[_T]) -> Iterator[Iterator[_T]]:
+    """Each is made once it is asked for: all of it in one thread."""
+    with closing(items):
+        yield items
 
 
 class SimFuture(Future[Any]):
