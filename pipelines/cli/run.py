@@ -1,5 +1,6 @@
 """The verb `run`: load, carry out operations, pull."""
 
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import click
 
-from connectors.errors import SyncError
+from connectors.errors import ConfigError, SyncError
 from pipelines.cli.choosing import choosing, terms_of
 from pipelines.cli.exits import DONE, FAILED, PARTIAL, SIGNALLED, code_of, failure_json, leave
 from pipelines.cli.files import quoted, read_file
@@ -21,7 +22,7 @@ from pipelines.cli.signals import Stop
 from pipelines.cli.streams import may_be_lost
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.verbs.identity import Choices
-from pipelines.verbs.notify import run_and_tell
+from pipelines.verbs.notify import run_and_tell, tell_of_others, tell_of_unreadable
 from pipelines.verbs.run import RunResult, run_pipeline
 from pipelines.verbs.twins import refuse_twins
 
@@ -70,8 +71,7 @@ def run(
     """
     codes, printed = [], []
     terms = terms_of(**chosen)
-    # All are read before the first one runs: a typo in the last shows up now, not hours later.
-    configs = [read_file(file) for file in files]
+    configs = _read_all(files)
     refuse_twins(configs)
     for config in configs:
         if stop.asked():
@@ -108,6 +108,22 @@ def run(
         with may_be_lost():
             print_json(printed[0] if len(configs) == 1 and printed else {"runs": printed})
     leave(stop.code(max(codes, default=DONE)), at_once=True)
+
+
+def _read_all(files: tuple[Path, ...]) -> list[PipelineConfig]:
+    """All before the first one runs: a typo in the last shows up now, not hours later. Raises ConfigError."""
+    configs, error = [], None
+    for file in files:
+        try:
+            configs.append(read_file(file))
+        except ConfigError as fault:
+            tell_of_unreadable(file, fault, os.environ)
+            error = error or fault
+    if error is None:
+        return configs
+    for config in configs:
+        tell_of_others(config, error)
+    raise error
 
 
 def _print_failure(config: PipelineConfig, error: SyncError, code: int) -> dict[str, Any]:

@@ -1,17 +1,21 @@
 """The verb `status`: the last run, and what waits."""
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
 
+from connectors.errors import ConfigError, SyncError
 from pipelines.cli.exits import DONE, FAILED, leave
 from pipelines.cli.files import read_files
 from pipelines.cli.options import FILE, PERIOD, common
 from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.screens import account_lines
+from pipelines.config.pipeline import PipelineConfig
 from pipelines.verbs.status import PipelineStatus, status_of
 from pipelines.words.numbers import counted
 
@@ -29,8 +33,8 @@ def status(file: Path | None, *, max_age: timedelta | None, notify: bool, as_jso
     """The last run and what waits, of one pipeline or of all in this folder."""
     if notify and max_age is None:
         raise click.UsageError("--notify needs --max-age, which says what is late")
-    configs = read_files(file)
-    found = [status_of(config, max_age) for config in configs]
+    configs = _read(file, notify=notify)
+    found = [_status_of(config, max_age, notify=notify) for config in configs]
     late = [config for config, pipeline in zip(configs, found, strict=True) if pipeline.is_late]
     if as_json:
         print_json({"pipelines": [pipeline.to_json() for pipeline in found]})
@@ -38,11 +42,34 @@ def status(file: Path | None, *, max_age: timedelta | None, notify: bool, as_jso
         for pipeline in found:
             print_lines(status_lines(pipeline))
     if notify and max_age is not None:
-        from pipelines.verbs.notify import tell_of_late  # requests and pandas, which no other status needs
-
         for config in late:
-            tell_of_late(config, max_age)
+            _notify().tell_of_late(config, max_age)
     leave(FAILED if late else DONE)
+
+
+def _notify() -> ModuleType:
+    from pipelines.verbs import notify  # requests and pandas, which no other status needs
+
+    return notify
+
+
+def _read(file: Path | None, *, notify: bool) -> list[PipelineConfig]:
+    try:
+        return read_files(file)
+    except ConfigError as error:
+        if notify and file is not None:
+            _notify().tell_of_unreadable(file, error, os.environ)
+        raise
+
+
+def _status_of(config: PipelineConfig, max_age: timedelta | None, *, notify: bool) -> PipelineStatus:
+    """A state that nobody can read says nothing of lateness: that is told instead."""
+    try:
+        return status_of(config, max_age)
+    except SyncError as error:
+        if notify:
+            _notify().tell_of_failure(config, error)
+        raise
 
 
 def status_lines(pipeline: PipelineStatus) -> Iterator[str]:

@@ -50,11 +50,13 @@ class Document:
         decided: Collection[Where] = (),
         is_secret: Callable[[Where], bool] = is_secret_of_pipeline,
         secrets_as_written: bool = False,
+        only: Collection[str] | None = None,
         expected: str = "a map with pipeline, kartra and load or pull is expected",
     ) -> None:
         """Places in `decided` are left out, whatever the file says there: somebody else says what counts.
 
-        `secrets_as_written`: a secret stays the reference to it, for it may not be needed.
+        `secrets_as_written`: a secret stays the reference to it, for it may not be needed. `only`: see
+        `compose`.
         """
         self.faults: list[Fault] = []
         self.settled: set[Where] = set()
@@ -73,7 +75,7 @@ class Document:
         self._keys: dict[Where, yaml.Mark] = {}
         self._values: dict[Where, yaml.Mark] = {}
         self._open: list[yaml.Node] = []
-        root = compose(path)
+        root = compose(path, only)
         if not isinstance(root, yaml.MappingNode):
             raise config_error(path, [Fault(1, 1, (), expected)])
         self.data: dict[str, object] = self._mapping(root, ())

@@ -104,6 +104,11 @@ def _account(kartra: object, info: ValidationInfo) -> object:
     return (info.context or {}).get("account", kartra) if kartra is None else kartra
 
 
+PipelineName = Annotated[str, read_by(_pipeline_name, TEXT)]
+State = Annotated[StatePlace, read_by(_state, TEXT)]
+DEFAULT_STATE = Path("state/kartra.db")
+
+
 class PipelineConfig(Section):
     """A pipeline: what goes from where into which Kartra account, and what comes back."""
 
@@ -116,18 +121,18 @@ class PipelineConfig(Section):
         }
     )
 
-    pipeline: Annotated[str, read_by(_pipeline_name, TEXT)]
+    pipeline: PipelineName
     """The pipeline's name, unique in its state store: 1 to 64 of a-z, 0-9, _ and -."""
     kartra: Annotated[KartraConfig, BeforeValidator(_account, json_schema_input_type=KartraConfig)] = Field(
         None, validate_default=True
     )
     """The account, and how fast it is called. Left out: the account that the variables KARTRA_APP_ID,
     KARTRA_API_KEY, KARTRA_API_PASSWORD and, where it is set, KARTRA_URL name."""
-    state: Annotated[StatePlace, read_by(_state, TEXT)] = Field(
-        default=Path("state/kartra.db"),
+    state: State = Field(
+        default=DEFAULT_STATE,
         validate_default=True,
         repr=False,
-        json_schema_extra={"default": "state/kartra.db"},
+        json_schema_extra={"default": str(DEFAULT_STATE)},
     )
     """What remembers what Kartra acknowledged: a SQLite file, relative to this one, or a schema of a server
     that many hosts share (postgresql://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full); its password comes

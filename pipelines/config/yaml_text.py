@@ -6,7 +6,7 @@ far beyond what a person writes.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,9 +114,14 @@ class _TooMuchError(Exception):
         self.fault = fault_at(mark, (), text)
 
 
-def compose(path: Path) -> yaml.Node | None:
-    """The root; None for an empty file. Raises ConfigError."""
+def compose(path: Path, only: Collection[str] | None = None) -> yaml.Node | None:
+    """The root; None for an empty file. Raises ConfigError.
+
+    `only`: of a file with faults elsewhere, nothing but these keys of its outermost map.
+    """
     text = _text_of(path)
+    if only is not None:
+        text = "".join(part for part in _OUTERMOST.split(text) if _key_of(part) in only)
     try:
         return _Bounded(text).get_single_node()
     except _TooMuchError as error:
@@ -129,6 +134,14 @@ def compose(path: Path) -> yaml.Node | None:
         raise config_error(path, [_syntax_fault(error, text)]) from None
     except RecursionError:
         raise config_error(path, [Fault(1, 1, (), "nested too deeply")]) from None
+
+
+# A line that begins without a blank begins the next key: not a comment, and not an item of the key above.
+_OUTERMOST = re.compile(r"^(?=[^\s#-])", re.MULTILINE)
+
+
+def _key_of(part: str) -> str:
+    return part.partition(":")[0].strip("\"' ")
 
 
 def _syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:

@@ -24,8 +24,9 @@ from pipelines.config.server_state import ServerState
 from pipelines.errors import SurroundingsError
 from pipelines.fleet.fleet import Fleet, Member
 from pipelines.fleet.mixed_up import refuse_mixed_up
+from pipelines.fleet.one import named_in_fleet
 from pipelines.verbs.account import limiter_of
-from pipelines.verbs.notify import run_and_tell
+from pipelines.verbs.notify import run_and_tell, tell_of_others
 from pipelines.verbs.run import RunResult, run_pipeline
 from pipelines.verbs.world import THIS_WORLD
 
@@ -162,6 +163,8 @@ class _Work:
     def run(self, member: Member) -> list[Outcome]:
         """All pipelines of one account, one after the other."""
         if member.error is not None:
+            for config in member.pipelines:  # those that could be read
+                tell_of_others(config, member.error, named=self._named(member, config))
             return [Outcome(member.name, error=member.error)]
         outcomes: list[Outcome] = []
         for config in member.pipelines:
@@ -177,7 +180,8 @@ class _Work:
     def _run(self, member: Member, config: PipelineConfig) -> Outcome:
         try:
             with turn_to_read(self.turns) as has_read:
-                result = run_and_tell(config, partial(self._run_pipeline, member, config, has_read))
+                work = partial(self._run_pipeline, member, config, has_read)
+                result = run_and_tell(config, work, named=self._named(member, config))
         except SyncError as error:
             return Outcome(member.name, config, error=error)
         except (OSError, MemoryError) as error:
@@ -186,6 +190,11 @@ class _Work:
             log.exception("a bug in kartra-sync, met by %s; please report it", member.name)
             return Outcome(member.name, config, error=ProgramError("a bug in kartra-sync"))
         return Outcome(member.name, config, result)
+
+    def _named(self, member: Member, config: PipelineConfig) -> str:
+        """How the pipeline of this account is named to the command that somebody is told to type."""
+        file = self.fleet.file
+        return named_in_fleet(Path(file.path.name), file.target, member.name, config.pipeline)
 
     def _run_pipeline(
         self, member: Member, config: PipelineConfig, has_read: Callable[[], None]

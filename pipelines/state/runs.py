@@ -170,8 +170,9 @@ class Runs:
         verb: str = "",
         undoes: str | None = None,
         keep: timedelta = OUTCOMES_KEPT,
-    ) -> None:
-        """Note a run; runs that died are marked, what they planned and never sent is dropped.
+    ) -> int:
+        """Note a run; runs that died are marked, what they planned and never sent is dropped. Gives their
+        number.
 
         `verb` is empty for a run, `undoes` the run that is taken back, `keep` how long outcomes are kept.
         """
@@ -179,6 +180,7 @@ class Runs:
         with self._database.transaction():
             # The lease is ours by now: a run of this pipeline that is still noted as running has no process
             # any more.
+            died = int(self._queries.running(pipeline=pipeline))
             self._queries.abandon(pipeline=pipeline, now=self._database.timestamp())
             self._outbox.drop_planned()
             self._outbox.prune(pipeline, before)
@@ -191,6 +193,7 @@ class Runs:
                 undoes=undoes,
             )
             self._rejects.prune(pipeline, before)
+        return died
 
     def finish(self, run_id: str, status: str, message: str | None, summary: Mapping[str, Any]) -> None:
         with self._database.transaction():
@@ -203,14 +206,14 @@ class Runs:
             )
             self.release_lease(run_id)
 
-    def attempt(self, run_id: str, pipeline: str, mode: str, status: str, message: str) -> None:
-        """Note an attempt that ended before its run could begin."""
+    def attempt(self, run_id: str, pipeline: str, mode: str, status: str, message: str, at: str) -> None:
+        """Note an attempt that ended before its run could begin, once."""
         with self._database.transaction():
             self._queries.attempt(
                 run_id=run_id,
                 pipeline=pipeline,
                 mode=mode,
-                now=self._database.timestamp(),
+                now=at,
                 status=status,
                 message=message,
             )

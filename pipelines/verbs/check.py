@@ -33,8 +33,9 @@ from pipelines.pull.job import check_roster
 from pipelines.state.place import is_there
 from pipelines.tables.warehouse import Warehouse
 from pipelines.verbs.account import open_client
+from pipelines.verbs.channels import check_channels
 from pipelines.verbs.identity import find
-from pipelines.verbs.notify import check_channels
+from pipelines.verbs.metrics import check_metrics
 from pipelines.verbs.reading import store_of
 from pipelines.verbs.twins import twin_message, twin_of
 from pipelines.words.numbers import counted
@@ -107,6 +108,7 @@ def check_pipeline(config: PipelineConfig, file: Path | None = None) -> Checked:
 
 def _check(config: PipelineConfig, checked: Checked) -> None:
     check_channels(config)
+    check_metrics(config)
     if config.pull is not None:
         _check_pull(config.pull, checked)
     if config.operations is not None:

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from connectors.errors import ConfigError
 from pipelines.config.notify import MetricsConfig
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.watched import Watched
 from pipelines.state.store import Store
 from pipelines.summary import Summary
 
@@ -29,25 +31,39 @@ class Figure:
     label: tuple[str, str] | None = None
 
 
+def check_metrics(config: PipelineConfig) -> None:
+    """Raises ConfigError where a library is missing."""
+    metrics = config.metrics
+    needed = {
+        "prometheus_client": metrics is not None and metrics.file is not None,
+        "opentelemetry.exporter.otlp.proto.http.metric_exporter": metrics is not None
+        and metrics.otlp is not None,
+    }
+    try:
+        for library, is_needed in needed.items():
+            if is_needed:
+                importlib.import_module(library)
+    except ImportError:
+        raise ConfigError(f"{config.path}: {MISSING}") from None
+
+
 def write_metrics(
-    config: PipelineConfig, metrics: MetricsConfig, status: str, summary: Summary | None, store: Store | None
+    watched: Watched, metrics: MetricsConfig, status: str, summary: Summary | None, store: Store | None
 ) -> None:
     """Replace the file, and hand the figures to a collector. A library that is missing is a warning."""
-    figures = list(_figures(config, status, summary, store))
+    figures = list(_figures(watched, status, summary, store))
     try:
         if metrics.file is not None:
-            _write_prometheus(metrics.file, config, figures)
+            _write_prometheus(metrics.file, watched, figures)
         if metrics.otlp is not None:
-            _send_otlp(metrics.otlp.get_secret_value(), config, figures)
+            _send_otlp(metrics.otlp.get_secret_value(), watched, figures)
     except ImportError:
         log.warning("%s", MISSING)
 
 
-def _figures(
-    config: PipelineConfig, status: str, summary: Summary | None, store: Store | None
-) -> Iterator[Figure]:
+def _figures(watched: Watched, status: str, summary: Summary | None, store: Store | None) -> Iterator[Figure]:
     yield Figure("last_run_timestamp_seconds", "When the last run ended", datetime.now(UTC).timestamp())
-    good = store.runs.last_good(config.pipeline) if store is not None else None
+    good = store.runs.last_good(watched.pipeline) if store is not None else None
     if good is not None:
         yield Figure("last_good_run_timestamp_seconds", "When the last good run ended", good.timestamp())
     for each in ("succeeded", "partial", "failed", "refused", "interrupted"):
@@ -66,7 +82,7 @@ def _figures(
                     f"last_run_{kind}", f"What became of {kind} in the last run", count, ("kind", name)
                 )
     if store is not None:
-        waiting = store.runs.waiting(config.pipeline)
+        waiting = store.runs.waiting(watched.pipeline)
         for name, count in (
             ("unknown", waiting.unknown),
             ("parked", waiting.parked),
@@ -75,7 +91,7 @@ def _figures(
             yield Figure("waiting", "What waits", count, ("kind", name))
 
 
-def _write_prometheus(path: Path, config: PipelineConfig, figures: list[Figure]) -> None:
+def _write_prometheus(path: Path, watched: Watched, figures: list[Figure]) -> None:
     client = importlib.import_module("prometheus_client")  # of the optional group
     registry = client.CollectorRegistry()
     gauges: dict[str, Any] = {}
@@ -85,13 +101,13 @@ def _write_prometheus(path: Path, config: PipelineConfig, figures: list[Figure])
             gauges[figure.name] = client.Gauge(
                 f"kartra_sync_{figure.name}", figure.help, names, registry=registry
             )
-        labels = [*_whose(config).values(), *([figure.label[1]] if figure.label else [])]
+        labels = [*_whose(watched).values(), *([figure.label[1]] if figure.label else [])]
         gauges[figure.name].labels(*labels).set(figure.value)
     path.parent.mkdir(parents=True, exist_ok=True)
     client.write_to_textfile(str(path), registry)  # beside it first, then renamed: never half a file
 
 
-def _send_otlp(address: str, config: PipelineConfig, figures: list[Figure]) -> None:
+def _send_otlp(address: str, watched: Watched, figures: list[Figure]) -> None:
     export = importlib.import_module("opentelemetry.sdk.metrics.export")  # of the optional group
     metrics = importlib.import_module("opentelemetry.sdk.metrics")
     exporters = importlib.import_module("opentelemetry.exporter.otlp.proto.http.metric_exporter")
@@ -106,12 +122,12 @@ def _send_otlp(address: str, config: PipelineConfig, figures: list[Figure]) -> N
         if figure.name not in gauges:
             gauges[figure.name] = meter.create_gauge(f"kartra_sync_{figure.name}", description=figure.help)
         gauges[figure.name].set(
-            figure.value, {**_whose(config), **dict([figure.label] if figure.label else [])}
+            figure.value, {**_whose(watched), **dict([figure.label] if figure.label else [])}
         )
     if not provider.force_flush(OTLP_WAIT_S * 1000):
         log.warning("metrics could not be handed to the collector")
     provider.shutdown(OTLP_WAIT_S * 1000)
 
 
-def _whose(config: PipelineConfig) -> dict[str, str]:
-    return {"pipeline": config.pipeline, "account": config.kartra.account or ""}
+def _whose(watched: Watched) -> dict[str, str]:
+    return {"pipeline": watched.pipeline, "account": watched.account}

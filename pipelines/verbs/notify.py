@@ -1,193 +1,210 @@
 """Tells people and monitoring how a run ended: notices, pings, figures. None of it can fail a run."""
 
-import importlib
 import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
-
-import requests
+from pathlib import Path
 
 from connectors.errors import ConfigError, SyncError
 from connectors.privacy import mask_text
 from pipelines.config.notify import NotifyConfig
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.watched import Watched, watched_in
 from pipelines.errors import LockedError
 from pipelines.state.clock import new_run_id
-from pipelines.state.health import Health
+from pipelines.state.health import EVERY_CHANNEL, Health
 from pipelines.state.place import is_there
 from pipelines.state.store import Store
 from pipelines.summary import Summary
+from pipelines.verbs.channels import ping, send
 from pipelines.verbs.metrics import write_metrics
 from pipelines.verbs.notices import Attempt, Notice, next_notice
 from pipelines.verbs.run import RunResult
+from pipelines.verbs.unreached import Kept, Unreached
 from pipelines.verbs.work import REFUSED
 
 log = logging.getLogger("kartra_sync.notify")
 
-CHANNELS_WAIT_S = 30.0
-"""A run's end waits so long for all channels together; what has not left by then counts as not sent."""
-PING_TIMEOUT_S = 5.0
-MISSING = "notify needs a library that is not installed: pip install 'kartra-sync[notify]'"
+MAX_OWED_CHARS = 4_000
+"""How much of what a channel has missed is kept for it: one may be broken for years."""
+DIED = "a run ended without a word (killed, or the machine went down)"
 
 
-def run_and_tell(config: PipelineConfig, run: Callable[[], RunResult]) -> RunResult:
-    """The run; whoever is to know hears how it ended, also where it could not begin."""
-    ping(config, "/start")
+def run_and_tell(config: PipelineConfig, run: Callable[[], RunResult], *, named: str = "") -> RunResult:
+    """The run; whoever is to know hears how it ended, also where it could not begin.
+
+    `named`: how the pipeline is named to other verbs, where that is not by its file.
+    """
+    watched = Watched.of(config, named)
+    ping(config.notify, "/start")
     try:
         result = run()
     except LockedError:  # the other run says how it ended
         raise
     except SyncError as error:
-        status = "refused" if isinstance(error, REFUSED) else "failed"
-        tell(config, Attempt(config.pipeline, config.path.name, status, str(error)), has_begun=False)
+        tell(watched, attempt_to(watched, error), has_begun=False)
         raise
     except Exception:
-        message = "stopped by an error of the program's own"
-        tell(config, Attempt(config.pipeline, config.path.name, "failed", message))
+        tell(watched, attempt_to(watched, SyncError("stopped by an error of the program's own")))
         raise
-    tell(config, attempt_of(config, result), summary=result.summary)
+    tell(watched, attempt_of(watched, result), summary=result.summary, died=result.died)
     return result
 
 
-def attempt_of(config: PipelineConfig, result: RunResult) -> Attempt:
+def attempt_to(watched: Watched, error: SyncError) -> Attempt:
+    """One that could not begin."""
+    status = "refused" if isinstance(error, REFUSED) else "failed"
+    return Attempt(watched.pipeline, watched.named, status, str(error), account=watched.account)
+
+
+def attempt_of(watched: Watched, result: RunResult) -> Attempt:
     return Attempt(
-        config.pipeline,
-        config.path.name,
+        watched.pipeline,
+        watched.named,
         result.status,
         result.message or "",
         _figures(result.summary),
-        config.kartra.account or "",
+        watched.account,
+        refused=result.new_refusals,
+        has_refused=result.summary.counts.refused > 0,
     )
 
 
 def tell(
-    config: PipelineConfig, attempt: Attempt, *, summary: Summary | None = None, has_begun: bool = True
+    watched: Watched,
+    attempt: Attempt,
+    *,
+    summary: Summary | None = None,
+    has_begun: bool = True,
+    died: int = 0,
 ) -> None:
-    """Keep how the pipeline is, and tell it where that is news."""
+    """Keep how the pipeline is, and tell it where that is news. `died`: runs before it, killed as it now
+    shows."""
     now = datetime.now(UTC)
-    is_asked_for = config.notify is not None or config.metrics is not None
-    if is_asked_for or (not has_begun and is_there(config.state)):  # else the state is not opened for it
-        with _never_failing("how the run ended could not be told"), _state_of(config) as store:
-            if not has_begun and store is not None:
-                _note_attempt(store, config, attempt, now)
-            if config.notify is not None:
-                _tell_people(config.notify, store, attempt, now)
-            # Lateness is found by a check, not by a run: the last run's figures stay as they are.
-            if config.metrics is not None and attempt.status != "late":
-                write_metrics(config, config.metrics, attempt.status, summary, store)
+    is_asked_for = watched.notify is not None or watched.metrics is not None
+    with _never_failing("how the run ended could not be told"):
+        if is_asked_for or (not has_begun and _may_be_noted(watched)):  # else the state is not opened for it
+            dead = replace(attempt, status="failed", message=DIED, figures="")
+            _keep_and_tell(watched, [dead] * died + [attempt], now, summary, has_begun=has_begun)
     # Refused leads are not an outage: a heartbeat is about whether runs take place and finish.
     ended = {"succeeded": "", "partial": "", "failed": "/fail", "refused": "/fail"}
     if attempt.status in ended:
-        ping(config, ended[attempt.status])
+        ping(watched.notify, ended[attempt.status])
 
 
-def tell_of_late(config: PipelineConfig, max_age: timedelta) -> None:
+def _may_be_noted(watched: Watched) -> bool:
+    try:
+        return is_there(watched.state)
+    except SyncError:  # a server that is down: noted beside the file until it is back
+        return True
+
+
+def tell_of_late(config: PipelineConfig, max_age: timedelta, *, named: str = "") -> None:
     """Once, until a run ends well again: no run has ended well for so long."""
+    watched = Watched.of(config, named)
     hours = max_age.total_seconds() / 3600
     message = f"No run has ended well in the last {hours:g} hours."
-    account = config.kartra.account or ""
-    tell(config, Attempt(config.pipeline, config.path.name, "late", message, account=account))
+    tell(watched, Attempt(config.pipeline, watched.named, "late", message, account=watched.account))
 
 
-def ping(config: PipelineConfig, suffix: str) -> None:
-    """Ask the address of a heartbeat service, as healthchecks.io has it: /start, nothing, /fail."""
-    if config.notify is None or config.notify.ping is None:
-        return
-    address = config.notify.ping.get_secret_value()
-    try:
-        requests.get(address.rstrip("/") + suffix, timeout=PING_TIMEOUT_S, allow_redirects=False)
-    except requests.RequestException as error:
-        host = urlsplit(address).hostname
-        log.warning("the ping to %s did not arrive (%s)", host, type(error).__name__)
+def tell_of_failure(config: PipelineConfig, error: SyncError) -> None:
+    """That it cannot be said how a pipeline is. No run was tried, so there is no row."""
+    watched = Watched.of(config)
+    tell(watched, attempt_to(watched, error))
 
 
-def check_channels(config: PipelineConfig) -> None:
-    """Raises ConfigError where a library is missing or an address is none that it knows."""
-    if config.notify is None or not config.notify.to:
-        return
-    try:
-        apprise = importlib.import_module("apprise")
-    except ImportError:
-        raise ConfigError(f"{config.path}: {MISSING}") from None
-    for place, channel in enumerate(config.notify.to):
-        if apprise.Apprise.instantiate(channel.get_secret_value(), suppress_exceptions=True) is None:
-            raise ConfigError(
-                f"{config.path}: notify.to[{place}] is no address that apprise knows"
-                f" ({urlsplit(channel.get_secret_value()).scheme}://…)"
-            )
+def tell_of_unreadable(file: Path, error: ConfigError, environ: Mapping[str, str]) -> None:
+    """Of a pipeline whose file has a fault, as far as the file still says who is to hear of it."""
+    with _never_failing("nobody could be told"):
+        watched = watched_in(file, environ)
+        if watched is not None:
+            tell(watched, attempt_to(watched, error), has_begun=False)
 
 
-def _note_attempt(store: Store, config: PipelineConfig, attempt: Attempt, now: datetime) -> None:
-    message, mode = mask_text(attempt.message), config.kartra.mode
-    store.runs.attempt(new_run_id(now), config.pipeline, mode, attempt.status, message)
+def tell_of_others(config: PipelineConfig, error: SyncError, *, named: str = "") -> None:
+    """That a pipeline did not run, because of something that it shares with others: a file of the same
+    command, or an account."""
+    watched = Watched.of(config, named)
+    tell(watched, attempt_to(watched, ConfigError(f"it did not begin: {error}")), has_begun=False)
 
 
-def _tell_people(notify: NotifyConfig, store: Store | None, attempt: Attempt, now: datetime) -> None:
-    before = store.health.of(attempt.pipeline) if store is not None else None
-    health, notice = next_notice(before, attempt, now, notify.on)
+def _keep_and_tell(
+    watched: Watched, attempts: list[Attempt], now: datetime, summary: Summary | None, *, has_begun: bool
+) -> None:
+    last, unreached = attempts[-1], Unreached(watched)
+    with _state_of(watched) as store:
+        if not has_begun:
+            kept = Kept(new_run_id(now), now.isoformat(), watched.mode, last.status, mask_text(last.message))
+            unreached.add(kept)
+        if store is not None:
+            for kept in unreached.attempts:
+                store.runs.attempt(
+                    kept.run_id, watched.pipeline, kept.mode, kept.status, kept.message, kept.at
+                )
+        if watched.notify is not None:
+            _tell_people(watched.notify, store, unreached, attempts, now)
+        if store is not None:
+            unreached.clear()
+        else:
+            unreached.write()
+        # Lateness is found by a check, not by a run: the last run's figures stay as they are.
+        if watched.metrics is not None and last.status != "late":
+            write_metrics(watched, watched.metrics, last.status, summary, store)
+
+
+def _tell_people(
+    notify: NotifyConfig,
+    store: Store | None,
+    unreached: Unreached,
+    attempts: list[Attempt],
+    now: datetime,
+) -> None:
+    pipeline = attempts[-1].pipeline
+    # What was kept beside the file is the later one: it was written while the state could not be reached.
+    before = unreached.health or (store.health.of(pipeline) if store is not None else None)
+    health, notice = before, None
+    for attempt in attempts:
+        health, news = next_notice(health, attempt, now, notify.on)
+        notice = news or notice
     if health is None:
         return
-    unsent = _with_unsent(notice, health)
-    if store is not None:  # before it leaves: after a kill it is not told a second time by every run
-        store.health.keep(attempt.pipeline, replace(health, unsent=unsent.text if unsent else None))
-    if unsent is None or (notify.to and not _send(notify, unsent)):
-        return
-    if store is not None:
-        store.health.keep(attempt.pipeline, replace(health, unsent=None))
+
+    def keep(unsent: Mapping[str, str]) -> None:
+        kept = replace(health, unsent=unsent)
+        if store is not None:
+            store.health.keep(pipeline, kept)
+        else:
+            unreached.health = kept
+            unreached.write()
+
+    owed = {place: each for place in range(len(notify.to)) if (each := _owed(health, place, notice))}
+    unsent = {str(place): each.text for place, each in owed.items()}
+    keep(unsent)  # before it leaves: after a kill it is not told a second time by every run
+    taken = send(notify, owed) if owed else set()
+    if taken:
+        keep({place: text for place, text in unsent.items() if int(place) not in taken})
 
 
-def _with_unsent(notice: Notice | None, health: Health) -> Notice | None:
-    """What is to be sent now: the news, and what could not be told before."""
-    if not health.unsent:
+def _owed(health: Health, place: int, notice: Notice | None) -> Notice | None:
+    """What a channel is to be sent now: the news, and what could not be told to it before."""
+    before = health.unsent.get(str(place)) or health.unsent.get(EVERY_CHANNEL)
+    if before is None:
         return notice
-    title, _, body = health.unsent.partition("\n")
+    title, _, body = before.partition("\n")
     if notice is None:
         return Notice(title, body)
-    return Notice(notice.title, f"{notice.body}\nNot delivered before:\n{health.unsent}")
-
-
-def _send(notify: NotifyConfig, notice: Notice) -> bool:
-    """Whether at least one channel took it. Each that did not is named by its kind and host."""
-    try:
-        apprise = importlib.import_module("apprise")  # of the optional group, and slow to start
-    except ImportError:
-        log.warning("%s", MISSING)
-        return False
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its lines may hold addresses with secrets
-    taken: list[bool] = []
-    # A daemon: a mail server that never answers must not keep the process from ending.
-    sending = threading.Thread(target=_send_each, args=(apprise, notify, notice, taken), daemon=True)
-    sending.start()
-    sending.join(CHANNELS_WAIT_S)
-    return any(taken)
-
-
-def _send_each(apprise: object, notify: NotifyConfig, notice: Notice, taken: list[bool]) -> None:
-    for channel in notify.to:
-        address = channel.get_secret_value()
-        sender = apprise.Apprise()  # type: ignore[attr-defined] # it bears no types
-        is_taken = bool(sender.add(address)) and bool(sender.notify(title=notice.title, body=notice.body))
-        if not is_taken:
-            log.warning(
-                "a notice could not be delivered by %s://…; it goes with the next one", _kind(address)
-            )
-        taken.append(is_taken)
-
-
-def _kind(address: str) -> str:
-    return urlsplit(address).scheme
+    return Notice(notice.title, f"{notice.body}\nNot delivered before:\n{before[:MAX_OWED_CHARS]}")
 
 
 @contextmanager
-def _state_of(config: PipelineConfig) -> Iterator[Store | None]:
-    """None where the state cannot be opened: then it is told without a memory of what was told before."""
+def _state_of(watched: Watched) -> Iterator[Store | None]:
+    """None where the state cannot be opened: then it is kept beside the file until it can."""
     try:
-        store = Store(config.state)
-    except SyncError:
+        store = Store(watched.state)
+    except SyncError as error:
+        log.info("the state could not be opened to note how the run ended: %s", mask_text(str(error)))
         yield None
         return
     with store:

@@ -42,6 +42,8 @@ class RunResult:
     """How many of the refusals were refusals of the run before, too."""
     is_partial: bool = False
     """Whether something is left to do beside refused records."""
+    died: int = 0
+    """How many runs before it ended without a word."""
 
     @property
     def new_refusals(self) -> int:
@@ -108,6 +110,7 @@ def run_pipeline(
         has_loaded=source is not None,
         known_refusals=known,
         is_partial=bool(work.is_partial or summary.counts.leads["deferred"]),
+        died=work.died,
     )
 
 

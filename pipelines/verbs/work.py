@@ -78,6 +78,8 @@ class Work:
         """Stands in `runs` as the message of work that nothing has stopped."""
         self.is_partial = False
         """Whether something was left out that a person should see."""
+        self.died = 0
+        """How many runs before this one ended without a word."""
         self.extract: Extract | None = None
         """What was read, where its mark moves on once all of it is settled."""
 
@@ -202,8 +204,10 @@ def work_on(
     works on the pipeline.
     """
     with leased(config, store, account, caller, summary) as run, within_run(config.pipeline, run.run_id):
-        store.runs.begin(run.run_id, config.pipeline, verb=verb or kind, undoes=undoes, keep=config.keep)
         work = Work(run, verb, caller.agree)
+        work.died = store.runs.begin(
+            run.run_id, config.pipeline, verb=verb or kind, undoes=undoes, keep=config.keep
+        )
         try:
             run_log.info("%s: the run began", config.pipeline)
             caller.progress(Progress(0, None, 0))

@@ -2,11 +2,12 @@
 
 -- name: of(pipeline)^
 -- What was last said of a pipeline.
-SELECT state, since, attempts, unsent FROM health WHERE pipeline = :pipeline;
+SELECT state, since, attempts, unsent, heard FROM health WHERE pipeline = :pipeline;
 
--- name: keep(pipeline, state, since, attempts, unsent)!
+-- name: keep(pipeline, state, since, attempts, unsent, heard)!
 -- What is said of it now.
-INSERT INTO health (pipeline, state, since, attempts, unsent)
-VALUES (:pipeline, :state, :since, :attempts, :unsent)
+INSERT INTO health (pipeline, state, since, attempts, unsent, heard)
+VALUES (:pipeline, :state, :since, :attempts, :unsent, :heard)
 ON CONFLICT (pipeline) DO UPDATE SET
-    state = excluded.state, since = excluded.since, attempts = excluded.attempts, unsent = excluded.unsent;
+    state = excluded.state, since = excluded.since, attempts = excluded.attempts, unsent = excluded.unsent,
+    heard = excluded.heard;

@@ -40,6 +40,10 @@ DELETE FROM leases WHERE run_id = :run_id;
 -- Pipelines with a lease, one row each.
 SELECT pipeline FROM leases ORDER BY pipeline;
 
+-- name: running(pipeline)$
+-- How many runs of a pipeline are noted as running.
+SELECT count(*) FROM runs WHERE pipeline = :pipeline AND status = 'running';
+
 -- name: abandon(now, pipeline)!
 -- Runs of a pipeline that ended without saying so (killed, power lost): their lease is ours now.
 UPDATE runs SET status = 'interrupted', message = 'ended without a word (killed?)', finished_at = :now
@@ -81,7 +85,8 @@ WHERE runs.run_id = :run_id;
 -- name: attempt(run_id, pipeline, mode, now, status, message)!
 -- An attempt that ended before its run could begin.
 INSERT INTO attempts (run_id, pipeline, mode, started_at, status, message)
-VALUES (:run_id, :pipeline, :mode, :now, :status, :message);
+VALUES (:run_id, :pipeline, :mode, :now, :status, :message)
+ON CONFLICT (run_id) DO NOTHING;
 
 -- name: last_good(pipeline)$
 -- When the last run of a pipeline ended well, or with some leads refused; null where none did.

@@ -1,13 +1,9 @@
 """P10: people hear once when a pipeline begins to fail or does not run, and once when it works again."""
 
-import json
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +18,7 @@ from pipelines.state.clock import instant
 from pipelines.state.health import Health
 from pipelines.verbs.notices import Attempt, next_notice
 from tests.conftest import PIPELINE, Project, contact
+from tests.heard import Heard, a_web_server
 
 ALL = ("failed", "stopped", "partial", "recovered", "late")
 NIGHT = instant("2026-11-28T02:00:00+00:00")
@@ -37,53 +34,6 @@ load:
   fields: {email: Email, first_name: First}
   consent: {attested: "sign-up form, 2025"}
 """
-
-
-class Heard:
-    """What a local server was asked, in order."""
-
-    def __init__(self) -> None:
-        self.paths: list[str] = []
-        self.bodies: list[dict[str, Any]] = []
-        self.status = 200
-        self.url = ""
-
-    @property
-    def titles(self) -> list[str]:
-        return [body["title"] for body in self.bodies]
-
-
-@contextmanager
-def a_web_server() -> Iterator[Heard]:
-    heard = Heard()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            heard.paths.append(self.path)
-            self._answer(200)
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if heard.status == 200 and self.path == "/hook":
-                heard.bodies.append(json.loads(body))
-            heard.paths.append(self.path)
-            self._answer(heard.status)
-
-        def _answer(self, status: int) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Nothing on stderr."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        heard.url = f"127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield heard
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
