@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 
 def utc_now() -> datetime:
@@ -20,3 +20,9 @@ class Clock:
 
 
 SYSTEM_CLOCK = Clock()
+
+
+def steady(clock: Clock) -> Clock:
+    """The clock, but from now on it goes on evenly, whoever sets the machine's meanwhile."""
+    started_at, started = clock.now(), clock.monotonic()
+    return replace(clock, now=lambda: started_at + timedelta(seconds=clock.monotonic() - started))

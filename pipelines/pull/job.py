@@ -3,11 +3,11 @@
 import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
-from connectors.clock import SYSTEM_CLOCK, Clock
+from connectors.clock import SYSTEM_CLOCK, Clock, steady
 from connectors.errors import ConfigError, TablesError
 from connectors.kartra.clock import zone_of
 from connectors.kartra.profile import LeadProfile
@@ -37,6 +37,9 @@ def pull_tables(run: RunContext, see: Callable[[LeadProfile, datetime], None]) -
     `see` gets each profile and the time of its read, so that drift costs no further call.
     """
     pull, store, account = run.config.needs_pull(), run.store, run.account
+    # What this pull has read must count as fresh until its end: under a clock that is put back by hours it
+    # would lie before the time from which leads are fresh, and be read again and again.
+    run = replace(run, clock=steady(run.clock))
     forgotten = store.forgetting.forgotten()
 
     def is_forgotten(name: str) -> bool:

@@ -7,11 +7,16 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from connectors.clock import Clock
 from connectors.kartra.sandbox import Account, Faults, Sandbox, SequenceEntry, Subscription, Transaction
+from pipelines.config.file import read_pipeline
+from pipelines.verbs.run import run_pipeline
+from pipelines.verbs.world import World
 from tests.conftest import Project, contact
 from tests.pull.accounts import (
     PIPELINE,
@@ -477,6 +482,24 @@ def test_what_a_clock_that_was_ahead_pulled_is_asked_for_again_and_told_once(
     third = pull(project)
     assert third["pulled"]["leads"] == 0
     assert not [note for note in third.get("notes", ()) if "later than now" in note]
+
+
+@pytest.mark.parametrize("hours", [-30, -3, 3])
+def test_a_clock_that_is_set_while_a_pull_goes_on_has_nothing_read_twice(
+    project: Project, sandbox: Sandbox, account: Account, hours: int
+) -> None:
+    set_after = 3
+
+    def now() -> datetime:
+        is_set = len(asked(sandbox, 0)) >= set_after
+        return datetime.now(UTC) + timedelta(hours=hours if is_set else 0)
+
+    write_pull(project, account, more="max_calls: 60")
+    config = read_pipeline(project.folder / "p.yaml", project.environ)
+    ended = run_pipeline(config, world=World(clock=Clock(now=now)))
+    assert (ended.status, ended.summary.counts.pulled["leads"]) == ("succeeded", len(account.leads))
+    assert asked(sandbox, 0).count(("get_lead",)) == len(account.leads)
+    assert same(project, account)
 
 
 def test_a_pull_of_another_account_is_refused_whatever_a_clock_had_said(

@@ -87,8 +87,6 @@ def plan_of(seed: int) -> Plan:
         days = (*days[:place], replace(days[place], before="go live"), *days[place + 1 :])
     days = _rarely_met(chance, days)
     pulling = chance.random() < 0.1
-    if pulling:  # a clock that is put back during a pull is known and open: see tests/campaigns/README.md
-        days = tuple(replace(day, jump_s=abs(day.jump_s)) for day in days)
     days = tuple(_by_a_verb(chance, day) for day in days)
     return Plan(
         seed,
