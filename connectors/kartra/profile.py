@@ -47,6 +47,7 @@ class LeadProfile:
     garbled: frozenset[str] = (
         frozenset()
     )  # those of them that are there: they are not empty, whatever they say
+    missing: frozenset[str] = frozenset()  # those of them whose key is not there: nobody knows what they hold
 
 
 def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
@@ -72,6 +73,7 @@ def parse_profile(body: Mapping[str, Any]) -> LeadProfile | None:
         left_sequences=frozenset(_left_sequences(details.get("sequences"))),
         unread=unread,
         garbled=frozenset(part for part in unread if details.get(part) not in (None, 0, False)),
+        missing=frozenset(part for part in unread if part not in details),
     )
 
 

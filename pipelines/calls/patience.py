@@ -1,7 +1,6 @@
 """When to try again and when to give up: the same rules for everything that calls Kartra."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from connectors.errors import RetryableApiError
 from connectors.kartra.answers import Answer, Effect
@@ -12,8 +11,6 @@ FIRST_READ_S = 1.0
 STOP_WITHIN_S = 9.0
 """How long calls in flight may take after a stop."""
 MAX_TRIES = 6
-LEFT_WITHIN = timedelta(hours=1)
-"""A call leaves this long after its intent at most: permits and storms of 429 can make it wait."""
 ON_ITS_WAY_S = 30.0
 """A call of a process that died may still be on its way for `timeout_s`, and for so long at most."""
 UNREACHABLE_IN_A_ROW = 20

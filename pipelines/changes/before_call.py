@@ -1,12 +1,13 @@
 """What a profile shows before a call leaves: what its person left, and which lead took its place. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from connectors.kartra.profile import LeadProfile
 from pipelines.changes.diff import Change
 from pipelines.changes.readback import adopt, same_address
+from pipelines.changes.spelling import alike
 from pipelines.config.load import Existing
 from pipelines.contacts.lead import DesiredLead, Snapshot
 from pipelines.contacts.wishes import KEPT_UP, ONCE_ONLY, WISH, StepEffect, Wish
@@ -28,10 +29,40 @@ def left_by_its_person(change: Change, snapshot: Snapshot, profile: LeadProfile)
     )
 
 
-def unread_before_taking(change: Change, profile: LeadProfile) -> list[str]:
-    """The parts that a change takes from, and in which the profile does not show what the person left."""
-    takes = (step.wish for step in change.steps if step.takes and step.wish.can_be_left)
-    return sorted({wish.collection for wish in takes if wish.collection in profile.unread})
+def left_of(snapshot: Snapshot | None) -> frozenset[StepEffect]:
+    """What its person has left, or was on before us: whatever becomes of the lead, it is not given anew."""
+    kept = snapshot.kept if snapshot else frozenset()
+    return frozenset((kind, name) for kind, name in kept if _can_be_left(kind))
+
+
+def gives_another_spelling(change: Change, snapshot: Snapshot) -> Iterator[StepEffect]:
+    """The effects that a change would give and of which the lead keeps another spelling.
+
+    They may be one name, which its person has left, or two of the account: its profile tells.
+    """
+    kept = left_of(snapshot)
+    for step in change.steps if kept else ():
+        others = (name for kind, name in kept if kind == step.wish.collection)
+        if not step.takes and any(alike(step.label, others)):
+            yield step.effect
+
+
+def there_by_another_spelling(
+    change: Change, snapshot: Snapshot, profile: LeadProfile
+) -> frozenset[StepEffect]:
+    """Those of them that the profile has: what was left stays left, and what is there need not be given.
+
+    `profile` has its names spelled as the change has them, where it is one name.
+    """
+    gives = gives_another_spelling(change, snapshot)
+    return frozenset((kind, name) for kind, name in gives if name in WISH[kind].in_profile(profile))
+
+
+def unread_before_call(change: Change, snapshot: Snapshot, profile: LeadProfile) -> list[str]:
+    """The parts in which the profile does not show what its person left, and that a change depends on."""
+    takes = {step.wish.collection for step in change.steps if step.takes and step.wish.can_be_left}
+    gives = {kind for kind, _ in gives_another_spelling(change, snapshot)}
+    return sorted((takes | gives) & profile.unread)
 
 
 def kept_as_left(snapshot: Snapshot, left: Iterable[StepEffect], desired: DesiredLead | None) -> Snapshot:
@@ -53,7 +84,7 @@ def found_again(desired: DesiredLead, known: Snapshot, profile: LeadProfile, exi
     what was left stays left.
     """
     adopted = adopt(desired, profile, "fill_blanks" if existing == "fill_blanks" else "update")
-    kept = set(adopted.kept) | {(kind, name) for kind, name in known.kept if _can_be_left(kind)}
+    kept = set(adopted.kept) | left_of(known)
     parts: dict[str, Any] = {}
     for wish in KEPT_UP:
         is_unread = wish.collection in profile.unread

@@ -45,6 +45,8 @@ class Behaviour:
     inventories: Literal["top", "actions", "fragment"] | None = None
     """Where the lists of the account sit in an answer."""
     rows: Literal["list", "object"] | None = None
+    left_out: tuple[str, ...] | None = None
+    """The parts that are missing from a profile where they are empty, such as sequences."""
     unsubscribe_type: str | None = None
     shows_within_s: Mapping[str, float | None] = field(default_factory=dict)
     """By what was changed, the seconds until a profile showed it; None: not while it was waited for."""

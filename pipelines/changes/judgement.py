@@ -167,6 +167,16 @@ def _answers(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
         Verdict.HANDLED,
         {"object": "read as well"},
     )
+    if found.left_out is None:
+        yield _open("empty parts of a profile", "shown")
+    else:
+        yield Finding(
+            "empty parts of a profile",
+            f"{', '.join(found.left_out)} left out" if found.left_out else "shown",
+            "shown",
+            Verdict.HANDLED if found.left_out else Verdict.AS_ASSUMED,
+            "a lead from before us without them has none" if found.left_out else "",
+        )
     if found.unsubscribe_type is not None:
         yield _chosen(
             "type of leaving a list", found.unsubscribe_type, {"101": "101"}, "101", Verdict.HANDLED, {}

@@ -1,6 +1,6 @@
 """What a lead's profile proves: which actions of an open try landed, what the lead had before us. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,9 @@ from pipelines.contacts.wishes import KEPT_UP, ONCE_ONLY, WISH, WISHES, StepEffe
 CLOCKS_DIFFER = timedelta(minutes=5)
 CLOCKS_WRONG = timedelta(hours=26)
 """More than a wrong clock is off, its time zone included."""
+LEFT_WITHIN = timedelta(hours=1)
+"""A call leaves this long after its intent at most: permits and storms of 429 can make it wait."""
+SUMMER = timedelta(hours=1)
 WHOLE_SECONDS = timedelta(seconds=2)
 """What Kartra's times and its `Date` leave out."""
 JUST_NOW = timedelta(minutes=15)
@@ -65,12 +68,14 @@ def after_unknown(
     now: datetime,
     *,
     is_clock_known: bool = True,
+    has_died: bool = False,
 ) -> tuple[Snapshot, Origin | None]:
     """The snapshot that a profile proves after an unanswered try, and the origin of a new lead.
 
     `sent_at` is when the creation was intended. A lead that joined before that existed before us: Kartra then
     refused the creation and everything chained to it. `is_clock_known` False: it is by a clock that may have
-    been wrong, and proves nothing but what happened in the same minutes.
+    been wrong, and proves nothing but what happened in the same minutes. `has_died`: `sent_at` is the last
+    intent of a process that is over, so a lead that joined hours later was made by somebody else.
     """
     flags = landed(change, profile)
     unproven = frozenset(
@@ -82,6 +87,8 @@ def after_unknown(
         ours = joined_after(profile.joined, sent_at)
         if not is_clock_known and not _is_same_time(profile.joined, sent_at):
             ours = None
+        elif has_died and joined_hours_later(profile.joined, sent_at):
+            ours = False
         if not (flags[0] if ours is None else ours):
             adopted = adopt(desired, profile, existing)
             # By the clocks the lead is not ours. A wrong clock is rare, but then all it shows is ours and
@@ -156,18 +163,21 @@ def adopt(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> Sna
     )
 
 
-def garbled_parts(desired: DesiredLead, profile: LeadProfile, existing: Existing) -> list[str]:
+def unclear_parts(
+    desired: DesiredLead, profile: LeadProfile, existing: Existing, left_out: Collection[str] = ()
+) -> list[str]:
     """The parts of a lead from before us without which nobody can say what may be sent to it.
 
     What it was begun in, or has left, is not given a second time; under `fill_blanks` what stands in a field
-    is not written over.
+    is not written over. `left_out` are parts that the account leaves out of a profile where they are empty.
     """
+    unclear = profile.garbled | profile.missing.difference(left_out)
     parts = [
         wish.collection
         for wish in WISHES
-        if (wish.can_be_left or wish.once_only) and wish.collection in profile.garbled and wish.names(desired)
+        if (wish.can_be_left or wish.once_only) and wish.collection in unclear and wish.names(desired)
     ]
-    if existing == "fill_blanks" and "custom_fields" in profile.garbled and desired.custom_fields:
+    if existing == "fill_blanks" and "custom_fields" in unclear and desired.custom_fields:
         parts.append("custom_fields")
     return parts
 
@@ -192,7 +202,12 @@ def joined_after(joined: datetime | None, sent_at: datetime) -> bool | None:
     # An hour off in summer can only make a lead seem younger, so the older side is certain.
     if age < -CLOCKS_DIFFER:
         return False
-    return None if CLOCKS_DIFFER < age < timedelta(hours=1) - CLOCKS_DIFFER else True
+    return None if CLOCKS_DIFFER < age < SUMMER - CLOCKS_DIFFER else True
+
+
+def joined_hours_later(joined: datetime | None, sent_at: datetime) -> bool:
+    """Whether a lead joined later than any call of an intent arrives, in summer as in winter."""
+    return joined is not None and joined.replace(tzinfo=EST) - sent_at > LEFT_WITHIN + SUMMER + CLOCKS_DIFFER
 
 
 def joined_since(joined: datetime | None, sent_at: datetime, *, is_clock_known: bool) -> bool:

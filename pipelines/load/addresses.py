@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from pipelines.contacts.lead import Snapshot
 from pipelines.load.task import Task
 from pipelines.state.staging import AddressMove
 
@@ -57,6 +58,13 @@ def _message(circle: list[AddressMove]) -> str:
 def address_cause(email: str) -> str:
     """The cause of a refusal that holds only while another lead has the address."""
     return f"address {blake2b(email.encode(), digest_size=16).hexdigest()}"
+
+
+def given_up(before: Snapshot | None, after: Snapshot | None) -> str | None:
+    """The cause of refusals that hold no longer, because a lead has another address now."""
+    if before is None or after is None or before.email == after.email:
+        return None
+    return address_cause(before.email)
 
 
 class Turns:

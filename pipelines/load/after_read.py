@@ -13,20 +13,22 @@ from pipelines.changes.before_call import (
     found_again,
     kept_as_left,
     left_by_its_person,
+    there_by_another_spelling,
     unproven_of,
-    unread_before_taking,
+    unread_before_call,
 )
 from pipelines.changes.diff import apply_change, landed_commands
 from pipelines.changes.modes import other_mode, shown_mode, wrong_mode
 from pipelines.changes.readback import (
     adopt,
     after_unknown,
-    garbled_parts,
     joined_after,
     joined_since,
     landed,
+    unclear_parts,
 )
-from pipelines.contacts.wishes import StepEffect
+from pipelines.changes.spelling import in_our_words, names_changed, names_known, names_wished
+from pipelines.contacts.wishes import WISH, StepEffect
 from pipelines.errors import WrongModeError
 from pipelines.load.addresses import address_cause
 from pipelines.load.steps import (
@@ -69,7 +71,7 @@ def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
             return ReadBack(task, pause_s(task.reads))
         # Its creation was acknowledged; that it could not be read afterwards changes nothing.
         return settled(task) if task.stage is Stage.STORED else Leave(task)
-    read = profile_of(answer)
+    read = _in_our_words(task, profile_of(answer), now)
     if task.stage is Stage.STORED:
         return _stored(task, read.profile, now, rules)
     if read.profile is not None and _is_from_test_mode(task, read.profile, now, rules):
@@ -93,6 +95,13 @@ def after_read(task: Task, answer: Answer, now: Now, rules: Rules) -> NextStep:
     if task.stage is Stage.SEARCHING:
         return _found(task, read.profile, rules)
     return _compare(task, read.profile, now, rules)
+
+
+def _in_our_words(task: Task, read: ProfileRead, now: Now) -> ProfileRead:
+    if read.profile is None:
+        return read
+    ours = (names_wished(task.entry.desired), names_changed(task.change), names_known(task.snapshot))
+    return replace(read, profile=in_our_words(read.profile, ours, now.listed))
 
 
 def _is_from_test_mode(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> bool:
@@ -138,12 +147,14 @@ def _prepared(task: Task, profile: LeadProfile, rules: Rules) -> Send | Settle:
     """With its score, and without taking back what its person has left: that is kept."""
     snapshot = task.snapshot
     assert snapshot is not None  # noqa: S101 - a new lead is not read before it is made
-    if unread := unread_before_taking(task.change, profile):
+    if unread := unread_before_call(task.change, snapshot, profile):
         return Settle(task, Outcome("deferred", reason=_unread(unread)))
     if not snapshot.lead_id:
         snapshot = replace(snapshot, lead_id=profile.id or None)
     task = replace(task, snapshot=snapshot, stage=Stage.FRESH)
-    left = left_by_its_person(task.change, snapshot, profile)
+    left = left_by_its_person(task.change, snapshot, profile) | there_by_another_spelling(
+        task.change, snapshot, profile
+    )
     if not left:
         return Send(task)
     return Send(owing(replace(task, snapshot=kept_as_left(snapshot, left, task.entry.desired)), rules))
@@ -161,6 +172,8 @@ def _found(task: Task, profile: LeadProfile, rules: Rules) -> Send | Settle | Be
     # The very number that was said to be gone, or none: nobody stands in its place.
     if not profile.id or profile.id == known.lead_id:
         return gone(task, rules)
+    if unclear := unclear_parts(desired, profile, rules.existing, rules.left_out):
+        return Settle(task, Outcome("deferred", reason=_unread(unclear)))
     task = replace(task, snapshot=found_again(desired, known, profile, rules.existing), gone=None)
     return Send(owing(replace(task, stage=Stage.FRESH, tries=0), rules))
 
@@ -234,7 +247,8 @@ def _without_profile(task: Task, read: ProfileRead, now: Now, rules: Rules) -> N
 
 def _unproven(task: Task) -> Task:
     """What its open try gives may have landed on a lead that is gone: it is not given again by itself."""
-    if task.snapshot is None or task.stage in (Stage.PREPARING, Stage.ADOPTING):
+    # A creation that does not show was no lead to land on.
+    if task.snapshot is None or task.change.create or task.stage in (Stage.PREPARING, Stage.ADOPTING):
         return task
     unproven = task.snapshot.unproven | unproven_of(task.change)
     return replace(task, snapshot=replace(task.snapshot, unproven=unproven))
@@ -248,10 +262,14 @@ def _adopt(
     if rules.sync_mode == "create_only" or rules.existing == "skip":
         task = replace(task, snapshot=adopt(desired, profile, "update"), origin="skipped")
         return Settle(task, Outcome("skipped", reason="was in Kartra before"), complete=True)
-    garbled = garbled_parts(desired, profile, rules.existing) if task.stage is Stage.ADOPTING else []
-    if garbled:
-        return Settle(task, Outcome("deferred", reason=_unread(garbled)))
-    known = replace(adopt(desired, profile, rules.existing), unproven=unproven)
+    unclear = unclear_parts(desired, profile, rules.existing, rules.left_out)
+    if unclear and not unproven:
+        name = "recovered" if task.stage in _LEFT else "deferred"
+        return Settle(task, Outcome(name, reason=_unread(unclear)))
+    # What its open try may have given has to be remembered, so it cannot wait: a person looks it up.
+    unproven |= {(kind, name) for kind in unclear if kind in WISH for name in WISH[kind].names(desired)}
+    known = adopt(desired, profile, rules.existing)
+    known = replace(known, unproven=unproven, kept=known.kept | task.left)
     if rules.is_restored:
         may_have = unproven_of(owing(replace(task, snapshot=known), rules).change)
         known = replace(known, unproven=unproven | may_have)
@@ -276,6 +294,7 @@ def _compare(task: Task, profile: LeadProfile, now: Now, rules: Rules) -> NextSt
         intended_at,
         now.at,
         is_clock_known=not task.by_own_clock,
+        has_died=task.stage in _LEFT,
     )
     if origin == "adopted":
         if task.is_window_open(now) and joined_after(profile.joined, intended_at) is not False:
@@ -307,7 +326,9 @@ def _after_comparison(task: Task, found: Task, profile: LeadProfile, now: Now, r
     """`found` is the task with the snapshot that its profile proves."""
     owed = owing(found, rules).change
     may_show = owed or (task.change.gives_points and found.unproven)
-    if may_show and task.is_window_open(now):
+    # Whether it is still wished for or not: what lands after the look is in no snapshot.
+    may_land = task.stage in _LEFT and False in landed(task.change, profile)
+    if (may_show or may_land) and task.is_window_open(now):
         return ReadBack(task, task.left_s(now))  # the next read decides
     if error := _in_other_mode(found, profile, rules):
         outcome = Outcome("recovered" if task.stage in _LEFT else "deferred", reason="stopped")

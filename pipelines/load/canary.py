@@ -13,6 +13,7 @@ from pipelines.calls.profiles import read_lead
 from pipelines.calls.workers import call_each, width_of
 from pipelines.changes.canary import Finding, Sample, findings
 from pipelines.changes.readback import reads_of
+from pipelines.changes.spelling import in_our_words, names_changed, names_known
 from pipelines.config.load import LoadConfig
 from pipelines.errors import GuardError
 from pipelines.load.account_names import AccountInventory
@@ -107,6 +108,7 @@ def _read(run: RunContext, leads: list[Planned], choices: Mapping[str, bool]) ->
     """A lead that cannot be read back is no lead that came back as sent."""
     known = [(one, lead) for one in leads if (lead := run.store.leads.get(one.key))]
     found: dict[str, tuple[Finding, ...]] = {}
+    listed = run.store.inventories.names(run.account)
     asked = call_each(
         known,
         lambda pair: read_lead(run.client, tuple(reads_of(pair[1].snapshot, run.config.kartra.mode))),
@@ -118,8 +120,11 @@ def _read(run: RunContext, leads: list[Planned], choices: Mapping[str, bool]) ->
             found[one.key] = (UNREAD,)
         elif read.profile is None:
             found[one.key] = (LOST,)
-        elif differing := tuple(findings(one.change, lead.snapshot, read.profile, choices)):
-            found[one.key] = differing
+        else:
+            ours = (names_changed(one.change), names_known(lead.snapshot))
+            profile = in_our_words(read.profile, ours, listed)
+            if differing := tuple(findings(one.change, lead.snapshot, profile, choices)):
+                found[one.key] = differing
     return found
 
 

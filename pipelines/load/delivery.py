@@ -29,7 +29,7 @@ from pipelines.contacts.lead import Unwanted
 from pipelines.contacts.wishes import Cause
 from pipelines.errors import GuardError
 from pipelines.load.account_names import AccountInventory
-from pipelines.load.addresses import AddressOrder, Turns, address_cause
+from pipelines.load.addresses import AddressOrder, Turns, given_up
 from pipelines.load.after_read import asks_owner
 from pipelines.load.alone import Alone, first_creations
 from pipelines.load.mode_shown import ModeShown
@@ -57,7 +57,6 @@ from pipelines.load.steps import (
 from pipelines.load.task import WRITES, Now, Rules, Stage, Task, begin, begin_recovery
 from pipelines.state.leads import Acknowledged
 from pipelines.state.outbox import Before
-from pipelines.state.refusals import Refusals
 
 log = logging.getLogger("kartra_sync.deliver")
 
@@ -101,6 +100,7 @@ class Delivery:
         self._barred: set[str] = set()  # keys of leads whose calls something in front of Kartra refused
         self._given_up: dict[str, datetime] = {}  # key: intent of a creation that had not landed
         self._given_up_by_own_clock: set[str] = set()
+        self._listed = run.store.inventories.names(run.account)
         self.actions: Counter[str] = Counter()
         self.retried = 0
 
@@ -127,6 +127,7 @@ class Delivery:
         What is held back is tried once more at the end, because a probe may have shown that it works again;
         else it is parked.
         """
+        self._listed = self._store.inventories.names(self._run.account)
         # A new order each time: those of the canary have gone, and nobody waits for them.
         self._turns = Turns(order)
         self._workers.expect(total)
@@ -257,6 +258,7 @@ class Delivery:
             self._workers.is_halted,
             self._mode.wants_a_lead,
             self._patience.unreached,
+            self._listed,
         )
 
     def _now_for(self, task: Task, answer: Answer) -> Now:
@@ -307,8 +309,9 @@ class Delivery:
                     self._do(then)
                 else:
                     self._is_through(task)
-            case BeginAnew(task, gone_id):
-                self._store.outbox.disprove(task.entry, gone_id)
+            case BeginAnew(task, gone_id, remains):
+                left = Acknowledged(remains, "adopted") if remains else None
+                self._store.outbox.disprove(task.entry, gone_id, left)
                 self._workers.again(task)
             case Stop(error, then) if step.are_names_wrong and self._are_there_after_all(then.task):
                 self._do(once_more(then.task, self.rules))
@@ -348,7 +351,9 @@ class Delivery:
         )
         self._workers.settle()
         self._is_through(task)
-        _give_up_address(self._store.refusals, task)
+        # Leads can be sent again that were refused because this one had their address.
+        if cause := given_up(task.entry.snapshot, task.snapshot):
+            self._store.refusals.drop_by_cause(cause)
         # Leads that wait for this one's address can go on, however it ended.
         for waiting in self._turns.settled(task.entry.key):
             self._workers.again(waiting)
@@ -366,13 +371,6 @@ class Delivery:
             self._guard.observe(failed=outcome.name in ("rejected", "parked"))
         except GuardError as error:
             self._workers.fail(error)
-
-
-def _give_up_address(refusals: Refusals, task: Task) -> None:
-    """Lets leads be sent again that were refused because this lead had their address."""
-    before, now = task.entry.snapshot, task.snapshot
-    if before is not None and now is not None and before.email != now.email:
-        refusals.drop_by_cause(address_cause(before.email))
 
 
 def _acknowledged(task: Task, *, complete: bool = False) -> Acknowledged | None:

@@ -7,6 +7,7 @@ from connectors.kartra.sender import profile_of
 from pipelines.calls.context import RunContext
 from pipelines.changes.before_call import unproven_of
 from pipelines.changes.readback import adopt
+from pipelines.changes.spelling import in_our_words, names_wished
 from pipelines.errors import GuardError
 from pipelines.load.task import Rules, Task, begin, owing
 from pipelines.words.numbers import counted
@@ -61,5 +62,7 @@ def _gives_again(run: RunContext, rules: Rules, task: Task) -> bool:
     profile = profile_of(run.client.read(get_lead(email=desired.email))).profile
     if profile is None:
         return False
+    listed = run.store.inventories.names(run.account)
+    profile = in_our_words(profile, (names_wished(desired),), listed)
     found = Task(task.entry, adopt(desired, profile, rules.existing), "adopted", task.change)
     return bool(unproven_of(owing(found, rules).change))

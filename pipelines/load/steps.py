@@ -6,9 +6,10 @@ from datetime import datetime
 from connectors.errors import SyncError
 from connectors.kartra.error_types import LEAD_EXISTS, NO_LEAD, NO_SUCH_NAME, error_type
 from connectors.privacy import mask_text
-from pipelines.changes.diff import why_parked
+from pipelines.changes.before_call import left_of
+from pipelines.changes.diff import created_lead, why_parked
 from pipelines.config.kartra import Mode
-from pipelines.contacts.wishes import WISH
+from pipelines.contacts.lead import Snapshot
 from pipelines.load.task import Rules, Stage, Task, owing
 from pipelines.state.outbox import Outcome
 
@@ -57,6 +58,9 @@ class BeginAnew:
     task: Task
     gone_id: str | None = None
     """The number it was known by."""
+    remains: Snapshot | None = None
+    """What its person has left, as of a lead that nobody has read: until it is made anew it stands so in the
+    state, and a run that dies before that, or gives up, forgets no no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +105,15 @@ def is_disproven(task: Task, number: str | None, rules: Rules) -> bool:
 def anew(task: Task, rules: Rules) -> BeginAnew:
     """The step that sends it as a new lead."""
     gone_id = task.snapshot.lead_id if task.snapshot else None
-    kept = task.snapshot.kept if task.snapshot else frozenset()
     # All else is dropped; but who left a list stays off it, whatever number they have now.
-    left = frozenset((kind, name) for kind, name in kept if kind in WISH and WISH[kind].can_be_left)
+    left = left_of(task.snapshot) | task.left
+    desired = task.entry.desired
+    remains = replace(created_lead(desired), kept=left) if left and desired else None
     entry = replace(task.entry, snapshot=None, origin=None)
     task = replace(
         task, entry=entry, snapshot=None, origin=None, stage=Stage.DUE, tries=0, gone=None, left=left
     )
-    return BeginAnew(owing(task, rules), gone_id)
+    return BeginAnew(owing(task, rules), gone_id, remains)
 
 
 def search(task: Task, number: str | None) -> ReadBack:

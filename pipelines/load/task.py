@@ -7,10 +7,13 @@ from enum import StrEnum
 from typing import Self
 
 from connectors.kartra.error_types import LEAD_DELETED, NO_LEAD
-from pipelines.calls.patience import LEFT_WITHIN, ON_ITS_WAY_S
+from pipelines.calls.patience import ON_ITS_WAY_S
+from pipelines.changes.before_call import gives_another_spelling, left_of
 from pipelines.changes.behaviour import Behaviour
 from pipelines.changes.compile import change_from_json
 from pipelines.changes.diff import Change, diff_lead, removal, unproven_wishes, without
+from pipelines.changes.readback import LEFT_WITHIN
+from pipelines.changes.spelling import Names
 from pipelines.config.kartra import KartraConfig, Mode
 from pipelines.config.load import Existing, LoadConfig, OnGone, SyncMode
 from pipelines.contacts.lead import Origin, Snapshot, Unwanted
@@ -66,6 +69,8 @@ class Rules:
     """How long a call of a process that died may still be on its way."""
     withdrawn: frozenset[Unwanted] = frozenset()
     """Names that have left the file."""
+    left_out: frozenset[str] = frozenset()
+    """The parts that a doctor has found to be missing from a profile where they are empty."""
     is_chain_known: bool = False
     """A doctor has found that a chain stops at what is refused, and that effects show at once."""
 
@@ -89,6 +94,7 @@ class Rules:
             is_restored,
             on_its_way_s=min(kartra.timeout_s, ON_ITS_WAY_S),
             withdrawn=withdrawn,
+            left_out=frozenset(behaviour.left_out or ()) if behaviour is not None else frozenset(),
             is_chain_known=behaviour is not None and behaviour.is_chain_known,
         )
 
@@ -105,6 +111,8 @@ class Now:
     """No lead that was created has shown yet in which mode the App is."""
     unreached: int = 0
     """Writes in a row that were proven not to have been carried out, including the last one."""
+    listed: Names = field(default_factory=dict)
+    """The names of the account, as far as they are known."""
     owner: str | None = None
     """The key that the lead just read belongs to (`asks_owner`)."""
     barred_before: str | None = None
@@ -157,7 +165,12 @@ class Task:
     @property
     def needs_read(self) -> bool:
         """Whether its lead has to be read before its next call leaves."""
-        return self.change.needs_read and self.stage is Stage.DUE
+        if self.stage is not Stage.DUE or self.change.create:
+            return False
+        known = self.snapshot
+        return self.change.needs_read or (
+            known is not None and any(gives_another_spelling(self.change, known))
+        )
 
     def is_gone(self, number: str | None) -> bool:
         """Whether an error type says that the number of its lead is gone.
@@ -206,7 +219,8 @@ class Task:
 def begin(entry: Entry, rules: Rules) -> Task:
     """The task of an entry that was planned and never sent."""
     known = entry.snapshot if entry.origin != "skipped" else None
-    task = owing(Task(entry, known, entry.origin if known else None, Change()), rules)
+    left = left_of(entry.snapshot) if known is None else frozenset()
+    task = owing(Task(entry, known, entry.origin if known else None, Change(), left=left), rules)
     may_be_there = entry.origin == "skipped" or rules.sync_mode == "update_only"
     # An undo knows its lead from the journal, or has none.
     may_be_there = may_be_there and entry.undoes is None
@@ -218,15 +232,16 @@ def begin(entry: Entry, rules: Rules) -> Task:
 def begin_recovery(entry: Entry, now: Now, rules: Rules) -> Task:
     """An entry that an earlier run left without an outcome.
 
-    That run may have died just now, with its call still on its way. A second creation would be refused, and
-    tags are tags; what counts each time it is given has to wait until the first try must have arrived.
+    That run may have died just now, with its call still on its way. A second creation would be refused; of
+    everything else nothing is decided before the first try must have arrived: what counts each time would be
+    given twice, and what is taken or written late would undo what is sent now, unnoticed.
     """
     change = change_from_json(entry.change) if entry.change else Change()
     is_recent = entry.sent_at is not None and (
         entry.by_own_clock or now.at - entry.sent_at < LEFT_WITHIN  # the own clock may have been days off
     )
     wait_s = rules.settle_s if is_recent else 0.0
-    if not change.create and any(step.wish.once_only and not step.takes for step in change.steps):
+    if not change.create:
         wait_s = rules.settle_s + rules.on_its_way_s  # no clock is asked: it may have been set
     return Task(
         entry,

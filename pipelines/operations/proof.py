@@ -8,6 +8,7 @@ from enum import StrEnum
 from connectors.kartra.money import money_text
 from connectors.kartra.payments import LeadTransaction, Subscription, Transaction
 from connectors.kartra.profile import LeadProfile
+from pipelines.changes.spelling import in_our_words
 from pipelines.config.operations import Do
 from pipelines.operations.operation import Operation
 
@@ -122,6 +123,8 @@ def judge_points(asked: Operation, before: int | None, after: int | None) -> Jud
 
 
 def judge_profile(asked: Operation, profile: LeadProfile) -> Judged:
+    names = {f"{kind}s": [asked.values[kind]] for kind in ("tag", "list", "sequence") if kind in asked.values}
+    profile = in_our_words(profile, (names,))
     match asked.do:
         case Do.TAG:
             is_so = asked.values["tag"] in profile.tags

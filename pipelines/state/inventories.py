@@ -7,6 +7,8 @@ from typing import Any
 from pipelines.state.clock import instant
 from pipelines.state.database import Database
 
+_NAMED = ("tags", "lists", "sequences")
+
 
 class Inventories:
     """Lists by account and kind."""
@@ -21,6 +23,11 @@ class Inventories:
             return None if row is None else (instant(row["read_at"]), json.loads(row["content"]))
         except ValueError:  # the file is damaged here, and Kartra can be asked again
             return None
+
+    def names(self, account: str) -> dict[str, frozenset[str]]:
+        """The names of tags, lists and sequences that Kartra has listed, however long ago."""
+        found = {kind: self.get(account, kind) for kind in _NAMED}
+        return {kind: frozenset(listed[1] or ()) for kind, listed in found.items() if listed is not None}
 
     def keep(self, account: str, kind: str, content: Any) -> None:
         now = self._database.timestamp()

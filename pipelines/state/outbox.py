@@ -161,16 +161,19 @@ class Outbox:
         with self._database.transaction():
             self._queries.withdraw(entry_id=entry_id)
 
-    def disprove(self, entry: Entry, gone_id: str | None = None) -> None:
+    def disprove(self, entry: Entry, gone_id: str | None = None, remains: Acknowledged | None = None) -> None:
         """Makes a lead new again that Kartra does not have; its entry is owed again.
 
-        `gone_id` is the number it was known by; a lead that was taken over may have none.
+        `gone_id` is the number it was known by; a lead that was taken over may have none. `remains` is kept
+        of it, as of one that was taken over: Kartra's answer will disprove it once more.
         """
         with self._database.transaction():
             self._queries.withdraw(entry_id=entry.entry_id)
             # An undo must not give back to the new lead what the one had that is gone.
             self._queries.forget_was(entry_id=entry.entry_id)
             self._leads.drop(entry.key, gone_id)
+            if remains is not None:
+                self._leads.acknowledge(entry.key, remains)
 
     def barred_before(self, entry: Entry, barrier: str) -> str | None:
         """The barrier, if the same wish was deferred because of it in an earlier run."""

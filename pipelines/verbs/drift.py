@@ -16,6 +16,7 @@ from pipelines.calls.heartbeat import Heartbeat
 from pipelines.calls.profiles import GONE
 from pipelines.changes.drift import Drift, decided, from_json, to_json
 from pipelines.changes.modes import other_mode, wrong_mode
+from pipelines.changes.spelling import in_our_words, names_known
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.state.drift import Comparable
 from pipelines.state.place import is_there
@@ -53,13 +54,14 @@ class DriftFound:
 class DriftCheck:
     """Compares profiles with what Kartra acknowledged, and keeps what differs."""
 
-    def __init__(self, config: PipelineConfig, store: Store) -> None:
+    def __init__(self, config: PipelineConfig, store: Store, account: str) -> None:
         load = config.needs_load()
         self._store = store
         self._mode = config.kartra.mode
         # create_only never edits a lead, so there is nothing that could mend a drift.
         self._on_drift = "report" if load.sync_mode == "create_only" else load.on_drift
         self._settle = timedelta(seconds=config.kartra.settle_s)
+        self._listed = store.inventories.names(account)
 
     @property
     def settled_before(self) -> datetime:
@@ -78,7 +80,8 @@ class DriftCheck:
         before = from_json(lead.found)
         if read.profile is not None:
             self._refuse_other_mode(lead, read.profile)
-            snapshot, found = decided(lead.snapshot, read.profile, before, self._on_drift)
+            profile = in_our_words(read.profile, (names_known(lead.snapshot),), self._listed)
+            snapshot, found = decided(lead.snapshot, profile, before, self._on_drift)
         else:
             snapshot, found = lead.snapshot, (Drift("lead", GONE[read.type or NO_LEAD_READ]),)
         self._store.drift.keep(lead, snapshot, to_json(found))
@@ -126,7 +129,7 @@ def check_drift(
 
 
 def _compare(run: RunContext, found: DriftFound, compared_before: datetime, max_calls: int) -> None:
-    check = DriftCheck(run.config, run.store)
+    check = DriftCheck(run.config, run.store, run.account)
     heart = Heartbeat(run.beat, run.clock)
     # An upper bound: how many wait shows only as they are read, a page at a time.
     total = min(run.store.leads.count(), max_calls)

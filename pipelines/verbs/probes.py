@@ -123,6 +123,8 @@ def who_it_is(bench: Bench, draft: Draft, email: str, profile: LeadProfile, *, i
     draft.found["mode"] = mode
     if mode == "test":
         draft.found["finds_sent_address"] = bench.find(email) is not None
+    # Nobody but a doctor gives its lead anything, and it takes back what it gave.
+    draft.found["left_out"] = tuple(sorted(profile.missing))
     local, at, domain = profile.email.rpartition("@")
     other = bench.find(f"{local.swapcase()}{at}{domain}")
     draft.found["address_by_case"] = other is None or other.id != profile.id

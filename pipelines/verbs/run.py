@@ -150,7 +150,7 @@ def _carry_out_parts(
 
 def _seeing(run: RunContext) -> Callable[[LeadProfile, datetime], None]:
     """What a pull does with the profiles that it reads anyway."""
-    return DriftCheck(run.config, run.store).see if run.config.load is not None else _ignore
+    return DriftCheck(run.config, run.store, run.account).see if run.config.load is not None else _ignore
 
 
 def _ignore(profile: LeadProfile, asked_at: datetime) -> None:

@@ -20,6 +20,7 @@ from connectors.kartra.sender import ProfileRead
 from pipelines.calls.context import RunContext
 from pipelines.calls.heartbeat import Heartbeat
 from pipelines.changes.inventory import Inventory
+from pipelines.changes.spelling import in_our_words, names_known
 from pipelines.changes.undo import Choice, Stays, TakingBack, Undone, taking_back
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError
@@ -215,6 +216,7 @@ class _Planner:
         points = load.points
         self._expire = timedelta(days=points.expiration_days) if points and points.expiration_days else None
         self._neighbours = store.undoing.neighbours()
+        self._listed = store.inventories.names(context.account)
         self._names: dict[str, frozenset[str] | None] | None = None
         self._wishes: list[tuple[str, bytes, str]] = []
         summary = json.loads(run.summary or "{}")
@@ -297,7 +299,8 @@ class _Planner:
             self._expire is not None and instant(lead.settled_at) + self._expire < self._context.clock.now()
         )
         choice = Choice(self._asked.stop_sequences, self._known_names(lead), is_expired)
-        return taking_back(undone, profile, choice)
+        ours = (names_known(lead.now), names_known(lead.became), names_known(lead.was))
+        return taking_back(undone, in_our_words(profile, ours, self._listed), choice)
 
     def _known_names(self, lead: ChangedLead) -> dict[str, frozenset[str] | None]:
         """The names of tags and lists in the account, asked for only where something is to be given again."""

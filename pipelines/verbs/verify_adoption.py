@@ -13,6 +13,7 @@ from connectors.kartra.error_types import LEAD_DELETED
 from connectors.kartra.profile import LeadProfile
 from connectors.kartra.sender import ProfileRead
 from pipelines.changes.drift import Drift, find_drift
+from pipelines.changes.spelling import Names, in_our_words, names_known
 from pipelines.contacts.lead import Snapshot
 from pipelines.contacts.wishes import ONCE_ONLY, WISH
 from pipelines.state.store import Store
@@ -80,23 +81,31 @@ def verify(verified: Verified, work: Work, count: int, seed: int) -> None:
     # In order: the leads stream past once, and none of them is kept.
     places = sorted(Random(seed).sample(range(total), wanted))  # noqa: S311 - a sample, not a secret
     leads = _at(places, run.store.adoption.adopted())
+    listed = run.store.inventories.names(run.account)
     asked = ((key, row, _snapshot(run.store, key)) for key, row in leads)
     for (key, row, snapshot), read in read_leads(run, asked, lambda lead: lead[2]):
         verified.asked += 1
-        _see(run.store, verified, key, row, snapshot, read)
+        _see(run.store, listed, verified, key, row, snapshot, read)
         run.show(verified.asked, wanted)
         work.between()
 
 
 def _see(
-    store: Store, verified: Verified, key: str, row: int | None, snapshot: Snapshot, read: ProfileRead | None
+    store: Store,
+    listed: Names,
+    verified: Verified,
+    key: str,
+    row: int | None,
+    snapshot: Snapshot,
+    read: ProfileRead | None,
 ) -> None:
     if read is None:
         verified.failed += 1
     elif read.profile is not None:
         if not snapshot.lead_id and read.profile.id:
             store.leads.learn_id(key, read.profile.id)
-        if found := tuple(differences(snapshot, read.profile)):
+        profile = in_our_words(read.profile, (names_known(snapshot),), listed)
+        if found := tuple(differences(snapshot, profile)):
             verified.differing.append(Differing(key, row, read.profile.id, found))
         else:
             verified.same += 1

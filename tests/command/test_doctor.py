@@ -44,6 +44,7 @@ WAYS = {
             "lone_actions": "actions",
             "inventories": "top",
             "rows": "list",
+            "left_out": [],
             "unsubscribe_type": "101",
             "names_by_case": True,
             "address_by_case": False,
@@ -72,8 +73,18 @@ WAYS = {
         {"chain_answer": "flat", "chain_goes_on": True, "chain_stays": True, "wording": "older"},
     ),
     "odd answers": Way(
-        {"php_lists": True, "inventories": "actions", "lone_actions": "actions"},
-        {"inventories": "actions", "rows": "object", "lone_actions": "actions"},
+        {
+            "php_lists": True,
+            "inventories": "actions",
+            "lone_actions": "actions",
+            "empty_parts": "leave_out",
+        },
+        {
+            "inventories": "actions",
+            "rows": "object",
+            "lone_actions": "actions",
+            "left_out": ["lists", "sequences", "tags"],
+        },
     ),
     "late effects": Way(
         {"effect_delay_s": 0.8, "late_effects": "all"},

@@ -819,13 +819,38 @@ def once_each(desired: DesiredLead) -> Counter[str]:
     return given
 
 
-def test_what_counts_each_time_waits_longer_for_the_call_of_a_process_that_died() -> None:
+@pytest.mark.parametrize("change", [points_owed().change, EDIT, REMOVING.change])
+def test_whatever_a_process_that_died_has_sent_is_waited_for_until_it_must_have_arrived(
+    change: Change,
+) -> None:
     rules = replace(RULES, on_its_way_s=30.0)
-    known = stored(WISH)
-    change = change_to_json(points_owed().change)
+    known, sent = stored(WISH), change_to_json(change)
     of_a_week_ago = replace(NOW, at=AT + timedelta(days=7))
     for at in (NOW, of_a_week_ago):  # a clock may have been set meanwhile
-        given = begin_recovery(entry(snapshot=known, origin="created", sent_at=AT, change=change), at, rules)
+        given = begin_recovery(entry(snapshot=known, origin="created", sent_at=AT, change=sent), at, rules)
         assert given.open_until - at.monotonic_s == SETTLE_S + 30.0
     created = begin_recovery(entry(sent_at=AT, change=change_to_json(CREATE)), NOW, rules)
     assert created.open_until - NOW.monotonic_s == SETTLE_S
+
+
+def test_what_an_earlier_run_takes_may_land_yet_though_nobody_wishes_it_any_more() -> None:
+    # As where an undo finds it, or the file no longer says on_removed.
+    rules = replace(REMOVAL, on_removed=())
+    left_open = replace(left(CREATED, REMOVING.change), entry=REMOVING.entry)
+    assert named(next_step(left_open, profile(CREATED), now(), rules)) == ("ReadBack", "LEFT")
+    step = next_step(left_open, profile(TAKEN_BACK), now(), rules)
+    assert named(step) == ("Settle", "recovered")
+    assert isinstance(step, Settle)
+    assert step.task.snapshot is not None
+    assert (step.task.snapshot.tags, step.task.snapshot.lists) == (frozenset(), frozenset())
+    assert named(next_step(left_open, profile(CREATED), now(3600.0), rules)) == ("Settle", "recovered")
+
+
+def test_a_lead_that_joined_hours_after_the_last_intent_of_a_dead_process_is_somebody_elses() -> None:
+    """Somebody made it by hand: what it has is theirs, and is not taken from it later."""
+    later = now(26 * 3600.0)
+    for hours, origin in ((0.5, "created"), (1.9, "created"), (25.0, None)):
+        joined = AT + timedelta(hours=hours)
+        step = next_step(left(), profile(CREATED, joined=joined), later, RULES)
+        assert isinstance(step, Settle)
+        assert (step.outcome.name, step.task.origin) == ("recovered", origin)

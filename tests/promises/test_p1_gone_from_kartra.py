@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from connectors.kartra.sandbox import Sandbox
+from connectors.kartra.sandbox import Faults, Sandbox
 from connectors.kartra.sandbox.account import SandboxLead
-from tests.conftest import Project
-from tests.promises.scenes import Scene, Scenes, Seen, adds_up, run_seen
+from connectors.kartra.sandbox.commands import COMMANDS
+from tests.conftest import Project, kill
+from tests.promises.scenes import Scene, Scenes, Seen, adds_up, run_seen, wait_until
 
 SCENES = Scenes()
 LOAD = """
@@ -139,10 +140,9 @@ def said_afterwards(project: Project, sandbox: Sandbox) -> Afterwards:
     return Afterwards(before, refused, told, plan, seen, run_seen(project, sandbox))
 
 
-@SCENES.add
-def left_before_it_was_gone(project: Project, sandbox: Sandbox) -> list[Seen]:
-    """A person has left the list, which a look has shown; then the lead is gone, and is made anew."""
-    project.pipeline(LOAD + "on_gone: recreate\n")
+def left_and_gone(project: Project, sandbox: Sandbox) -> None:
+    """A person has left the list, which a look has shown; then the lead is gone."""
+    project.pipeline(LOAD + "on_gone: recreate\n", kartra="settle_s: 1\ntimeout_s: 2")
     project.contacts([row(0), row(1)])
     assert project.run().code == 0
     with closing(sqlite3.connect(project.state)) as connection, connection:
@@ -152,11 +152,56 @@ def left_before_it_was_gone(project: Project, sandbox: Sandbox) -> list[Seen]:
     assert project.command("drift", "p.yaml").code == 0
     with sandbox.lock:
         gone(sandbox, 0, deleted=False)
+
+
+def nights_of(project: Project, sandbox: Sandbox, *cities: str) -> list[Seen]:
     nights = []
-    for city in ("Oslo", "Rome"):
+    for city in cities:
         project.contacts([row(0, City=city), row(1)])
         nights.append(run_seen(project, sandbox))
     return nights
+
+
+@SCENES.add
+def left_before_it_was_gone(project: Project, sandbox: Sandbox) -> list[Seen]:
+    left_and_gone(project, sandbox)
+    return nights_of(project, sandbox, "Oslo", "Rome")
+
+
+@SCENES.add
+def left_and_not_made_at_once(project: Project, sandbox: Sandbox) -> list[Seen]:
+    """In the night in which its lead is made anew, the App may not make one."""
+    left_and_gone(project, sandbox)
+    with sandbox.lock:
+        sandbox.account.allowed_commands = {"get_lead", *COMMANDS} - {"create_lead"}
+    first = nights_of(project, sandbox, "Oslo")
+    with sandbox.lock:
+        sandbox.account.allowed_commands = None
+    return first + nights_of(project, sandbox, "Rome", "Bern")
+
+
+def left_and_killed(fate: str) -> Scene:
+    """The run is killed once its lead is made anew, or just before Kartra has heard of it."""
+
+    def scene(project: Project, sandbox: Sandbox) -> list[Seen]:
+        left_and_gone(project, sandbox)
+        with sandbox.lock:
+            sandbox.set_faults(Faults(**{fate: 1.0}, commands=frozenset({"create_lead"})))  # type: ignore[arg-type]
+        project.contacts([row(0, City="Oslo"), row(1)])
+        before = len(sandbox.calls)
+        running = project.start("run", "p.yaml", "--json")
+        wait_until(
+            lambda: any("create_lead" in call.commands for call in sandbox.calls[before:]), "a new lead"
+        )
+        kill(running)
+        sandbox.set_faults(Faults())
+        return nights_of(project, sandbox, "Rome", "Bern")
+
+    return scene
+
+
+for _fate in ("silence", "cut_before"):
+    SCENES.add(left_and_killed(_fate), f"left and killed, {_fate}")
 
 
 for _on_gone in ("", "recreate", "forget"):
@@ -255,6 +300,29 @@ def test_explain_says_what_became_of_a_lead_that_was_gone(scenes: Scenes) -> Non
     assert state("nobody, forget")["decision"] == "left alone: gone from Kartra"
     for deleted in (True, False):
         assert state(f"anew, deleted {deleted}")["decision"] == "nothing: as Kartra acknowledged it"
+
+
+@pytest.mark.parametrize("fate", ["silence", "cut_before"])
+def test_p4_who_had_left_a_list_stays_off_it_when_a_run_dies_as_their_lead_is_made_anew(
+    scenes: Scenes, fate: str
+) -> None:
+    for night, city in zip(scenes[f"left and killed, {fate}"], ("Rome", "Bern"), strict=True):
+        assert night.result.code == 0
+        assert night.held["lead0@example.org"]["fields"] == {"city": city}
+        assert night.held["lead0@example.org"]["lists"] == {}
+        assert night.held["lead0@example.org"]["starts"] == [("Onboarding", "1")]
+
+
+def test_p4_who_had_left_a_list_stays_off_it_when_their_lead_is_made_anew_nights_later(
+    scenes: Scenes,
+) -> None:
+    refused, *later = scenes["left_and_not_made_at_once"]
+    assert "lead0@example.org" not in refused.held
+    for night, city in zip(later, ("Rome", "Bern"), strict=True):
+        assert night.result.code == 0
+        assert night.held["lead0@example.org"]["fields"] == {"city": city}
+        assert night.held["lead0@example.org"]["lists"] == {}
+        assert night.held["lead0@example.org"]["starts"] == [("Onboarding", "1")]
 
 
 def test_p4_who_had_left_a_list_stays_off_it_when_their_lead_is_made_anew(scenes: Scenes) -> None:

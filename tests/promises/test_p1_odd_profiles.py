@@ -134,8 +134,8 @@ def a_list_to_take_back(shape: str) -> Scene:
     return scene
 
 
-def one_from_before_us(part: str) -> Scene:
-    """Kartra had Ann before us: in the sequence, and off the list. Her first profile cannot be read."""
+def one_from_before_us(part: str, shape: str) -> Scene:
+    """Kartra had Ann before us: in the sequence, and off the list. Her first profile lacks a part."""
 
     def scene(project: Project, sandbox: Sandbox) -> Seen:
         with sandbox.lock:
@@ -145,7 +145,7 @@ def one_from_before_us(part: str) -> Scene:
             ann.sequence_starts.append(("Onboarding", "1"))
         with Between(project, sandbox) as between:
             nights = Nights(project, sandbox, between)
-            nights.run(ROW, OTHER, part=part, shape=GARBLED)
+            nights.run(ROW, OTHER, part=part, shape=shape)
             nights.run(ROW, OTHER)
             return nights.seen()
 
@@ -156,8 +156,8 @@ for _shape in (MISSING, GARBLED):
     SCENES.add(a_lost_creation("sequences", _shape), f"creation, sequences {_shape}")
     SCENES.add(a_lost_removal("tags", _shape), f"removal, tags {_shape}")
     SCENES.add(a_list_to_take_back(_shape), f"list {_shape}")
-for _part in ("lists", "sequences"):
-    SCENES.add(one_from_before_us(_part), f"before us, {_part}")
+    for _part in ("lists", "sequences"):
+        SCENES.add(one_from_before_us(_part, _shape), f"before us, {_part} {_shape}")
 
 
 @pytest.mark.parametrize("shape", [MISSING, GARBLED])
@@ -185,9 +185,12 @@ def test_p4_a_list_is_taken_back_once_it_shows_whether_its_person_has_left_it(
     assert seen.starts == 1
 
 
+@pytest.mark.parametrize("shape", [MISSING, GARBLED])
 @pytest.mark.parametrize("part", ["lists", "sequences"])
-def test_p4_who_was_there_before_us_waits_until_their_profile_can_be_read(scenes: Scenes, part: str) -> None:
-    seen: Seen = scenes[f"before us, {part}"]
+def test_p4_who_was_there_before_us_waits_until_their_profile_can_be_read(
+    scenes: Scenes, part: str, shape: str
+) -> None:
+    seen: Seen = scenes[f"before us, {part} {shape}"]
     assert seen.leads == [{"created": 1, "deferred": 1}, {"edited": 1, "unchanged": 1}]
     assert (seen.starts, seen.lists) == (1, {"News": False})
     assert seen.tags == {"VIP"}

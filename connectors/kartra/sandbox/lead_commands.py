@@ -113,6 +113,13 @@ def get_lead(call: Call, form: Form) -> Entry:
     # get_lead has a number of its own for this; commands say 243 (§9).
     lead = call.find(form, unknown="234")
     lead = call.late.shown(lead, call.at)
+    shown = _shown(call, lead)
+    if call.options.empty_parts == "leave_out":
+        shown = {key: value for key, value in shown.items() if value != []}
+    return shown
+
+
+def _shown(call: Call, lead: SandboxLead) -> Entry:
     return {
         **_PROFILE,
         **lead.fields,

@@ -102,6 +102,7 @@ class SandboxOptions:
     inventories: Literal["top", "actions"] = "top"  # §3.1: where the lists of an account sit, S4 or S2
     leadless_chains: Literal["all", "206", "last"] = "all"  # §4.7: several commands by id in one call
     php_lists: bool = False  # §6.2: lists as objects of rows, empty ones as ""
+    empty_parts: Literal["show", "leave_out"] = "show"  # §6.2: an empty list of a profile, or no key at all
     unknown_command: Literal["ignore", "254"] = "ignore"  # §4.11
     missing_lead: Literal["206", "223"] = "206"  # §1.3: no `lead` at all beside a command about a lead
     firewall: bool = False  # §1.1: a call with markup in it is answered 403 by something in front

@@ -35,6 +35,7 @@ class _Found(BaseModel):
     lone_actions: Literal["actions", "flat", "fragment"] | None = None
     inventories: Literal["top", "actions", "fragment"] | None = None
     rows: Literal["list", "object"] | None = None
+    left_out: tuple[str, ...] | None = None
     unsubscribe_type: str | None = None
     shows_within_s: Mapping[str, float | None] = {}
     tried_length: int = 0
@@ -99,6 +100,7 @@ def _answers(found: _Found) -> dict[str, Any]:
         "lone_actions": found.lone_actions,
         "inventories": found.inventories if found.inventories in ("top", "actions") else None,
         "php_lists": None if found.rows is None else found.rows == "object",
+        "empty_parts": None if found.left_out is None else "leave_out" if found.left_out else "show",
         "unsubscribe_type": found.unsubscribe_type if found.unsubscribe_type in ("101", "102") else None,
         "case_sensitive_names": found.names_by_case,
     }
