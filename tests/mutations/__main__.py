@@ -38,6 +38,7 @@ class Hunt:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__)
     parser.add_argument("--runs", type=int, default=20_000)
+    parser.add_argument("--seconds", type=float, help="The most that a hunt may take.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--beside", type=int, default=os.cpu_count() or 1, help="Hunts at a time.")
     parser.add_argument(
@@ -46,13 +47,15 @@ def main() -> int:
     asked = parser.parse_args()
     faults = [one for one in FAULTS if not asked.only or any(word in one.name for word in asked.only)]
     with ThreadPoolExecutor(asked.beside) as pool:
-        hunts = list(pool.map(lambda fault: _told(hunt(fault, asked.runs, asked.seed)), faults))
+        hunts = list(
+            pool.map(lambda fault: _told(hunt(fault, asked.runs, asked.seed, asked.seconds)), faults)
+        )
     found = sum(one.is_found for one in hunts)
     print(f"{found} of {len(hunts)} faults were found")
     return 0 if found == len(hunts) else 1
 
 
-def hunt(fault: Fault, runs: int, seed: int) -> Hunt:
+def hunt(fault: Fault, runs: int, seed: int, seconds: float | None = None) -> Hunt:
     with tempfile.TemporaryDirectory(prefix="kartra-mutation-") as name:
         copy = Path(name)
         for folder in FOLDERS:
@@ -75,6 +78,8 @@ def hunt(fault: Fault, runs: int, seed: int) -> Hunt:
             return Hunt(fault, _run(words, copy).returncode == 1, fault.found_by)
         words = ["--runs", str(runs), "--seed", str(seed), "--jobs", "1", "--until-found", "--json"]
         words += ["--kind", fault.kind] if fault.kind else []
+        words += ["--theme", fault.theme] if fault.theme else []
+        words += ["--seconds", str(seconds)] if seconds else []
         done = _run([sys.executable, "-m", "tests.simulate", *words], copy)
         if not done.stdout.strip():
             return Hunt(fault, False, "broken off", seen=done.stderr[-300:])

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """`old` stands once in the file. `found_by`: the test that finds it, where the simulation does not."""
+    """`old` stands once in the file. `found_by`: the test that finds it, where the simulation does not.
+
+    `theme`: of the lives that meet its situation (`tests/simulate/themes.py`); one ordinary life in fifty has it.
+    """
 
     name: str
     file: str
     old: str
     new: str
     found_by: str = ""
+    theme: str = ""
 
     @property
     def kind(self) -> str:
@@ -86,6 +90,7 @@ FAULTS = (
         NEXT,
         "    if now.earlier_try_at is not None or task.tries > 1:\n",
         "    if False:\n",
+        theme="creations after any look",
     ),
     Fault(
         "what an earlier run left open is forgotten",
@@ -98,6 +103,7 @@ FAULTS = (
         TASK,
         "        wait_s = rules.settle_s + rules.on_its_way_s",
         "        wait_s = rules.settle_s",
+        theme="late calls of the dead",
     ),
     Fault(
         "the outcome is kept, the lead is not",
@@ -110,6 +116,7 @@ FAULTS = (
         "pipelines/calls/context.py",
         "                self.store.runs.check_lease(self.run_id)\n",
         "                pass\n",
+        theme="the state is taken away",
     ),
     # --- reading back
     Fault(
@@ -117,6 +124,7 @@ FAULTS = (
         READBACK,
         "    if age < -CLOCKS_DIFFER:\n        return False\n",
         "    if age < -CLOCKS_DIFFER:\n        return True\n",
+        theme="unanswered about strangers",
     ),
     Fault(
         "all of an open try has landed",
@@ -156,18 +164,27 @@ FAULTS = (
         READBACK,
         "lead_id=profile.id or after.lead_id, kept=after.kept | left)\n",
         "lead_id=profile.id or after.lead_id, kept=after.kept)\n",
+        theme="leaving while unknown",
     ),
     Fault(
         "who left a list before it was taken back is put on it again",
         "pipelines/changes/before_call.py",
         "        and step.label not in snapshot.taken\n",
         "        and False\n",
+        theme="leaving, going, coming back",
     ),
     Fault(
         "rows without consent are sent",
         "pipelines/contacts/opt_outs.py",
+        "        if self.consent is None or word in self._accepted:\n            return None\n",
+        "        return None\n",
+    ),
+    Fault(
+        "rows without consent that are read one by one are sent",
+        "pipelines/contacts/opt_outs.py",
         "            return Standing(blocked=refused)\n",
         "            return Standing()\n",
+        found_by="tests/contacts/test_mapping.py",
     ),
     # --- what changed
     Fault(
@@ -228,6 +245,7 @@ FAULTS = (
         "pipelines/calls/heartbeat.py",
         "        if self._clock.monotonic() - self._beaten_at > HEARTBEAT_S:\n",
         "        if False:\n",
+        theme="long without locks",
     ),
     # --- whose account it is
     Fault(
@@ -254,6 +272,7 @@ FAULTS = (
         "pipelines/state/accounts.py",
         "        return self.has_leads or self.has_operations or self.has_unknown\n",
         "        return self.has_leads or self.has_operations\n",
+        theme="open calls alone know",
     ),
     # --- money
     Fault(
@@ -298,11 +317,13 @@ FAULTS = (
         CARRY,
         "self._settle_s + on_its_way_s,\n",
         "self._settle_s,\n",
+        theme="late calls of the dead",
     ),
     Fault(
         "what was planned and not sent is counted by nobody",
         "pipelines/verbs/work.py",
         "        outbox.defer(self.context.run_id)\n",
         "        pass\n",
+        theme="stopped early",
     ),
 )

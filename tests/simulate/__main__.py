@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from tests.simulate.life import Lived, live, room
-from tests.simulate.plan import plan_of
 from tests.simulate.scenes import SCENES, met_in
 from tests.simulate.shrink import shrunk
 from tests.simulate.situations import SITUATIONS, never_met
+from tests.simulate.themes import THEMES, plan_of
 
 CHUNK = 6
 """Lives that a process plays at a time."""
@@ -68,14 +68,14 @@ class Tally:
         self.failed |= other.failed
 
 
-def played(first: int, lives: int, deadline: float | None = None, kind: str = "") -> Tally:
+def played(first: int, lives: int, deadline: float | None = None, kind: str = "", theme: str = "") -> Tally:
     """In a process of its own: so many lives, one after the other; none is begun once the time is up."""
     gc.disable()
     tally = Tally()
     for seed in range(first, first + lives):
         if deadline is not None and time.monotonic() >= deadline:
             break
-        plan = plan_of(seed)
+        plan = plan_of(seed, theme)
         if kind in ("", plan.kind):
             tally.add(live(plan))
     gc.collect()
@@ -87,7 +87,7 @@ def main(words: Sequence[str] | None = None) -> int:
     asked = _arguments(words)
     os.environ.setdefault("SQLITE_TMPDIR", room() or "/tmp")
     if asked.replay is not None:
-        return _replay(asked.seed * 1_000_000 + asked.replay, small=asked.small)
+        return _replay(asked.seed * 1_000_000 + asked.replay, asked.theme, small=asked.small)
     started = time.monotonic()
     print(f"simulate: seed {asked.seed}", file=sys.stderr, flush=True)
     tally = simulate(
@@ -97,6 +97,7 @@ def main(words: Sequence[str] | None = None) -> int:
         jobs=asked.jobs,
         until_found=asked.until_found,
         kind=asked.kind,
+        theme=asked.theme,
     )
     took = time.monotonic() - started
     if asked.json:
@@ -114,6 +115,7 @@ def simulate(
     jobs: int = 2,
     until_found: bool = False,
     kind: str = "",
+    theme: str = "",
 ) -> Tally:
     """Lives from the seed on, until there were so many runs, or the time is up. Tells now and then how far
     it is."""
@@ -127,7 +129,7 @@ def simulate(
         return total.runs < runs and (deadline is None or time.monotonic() < deadline)
 
     with ProcessPoolExecutor(jobs) as pool:
-        waiting = {pool.submit(played, next(chunks), CHUNK, deadline, kind) for _ in range(jobs)}
+        waiting = {pool.submit(played, next(chunks), CHUNK, deadline, kind, theme) for _ in range(jobs)}
         while waiting:
             done = next(as_completed(waiting))
             waiting.remove(done)
@@ -137,7 +139,7 @@ def simulate(
                 told_at = time.monotonic()
                 _tell(total, new)
             if goes_on():
-                waiting.add(pool.submit(played, next(chunks), CHUNK, deadline, kind))
+                waiting.add(pool.submit(played, next(chunks), CHUNK, deadline, kind, theme))
     return total
 
 
@@ -147,8 +149,8 @@ def _tell(total: Tally, new: Tally) -> None:
         print(f"simulate: life {life % 1_000_000}: {violations[0]}", file=sys.stderr, flush=True)
 
 
-def _replay(seed: int, *, small: bool) -> int:
-    plan = plan_of(seed)
+def _replay(seed: int, theme: str, *, small: bool) -> int:
+    plan = plan_of(seed, theme)
     if small:
         plan = shrunk(plan, lambda one: next(iter(live(one).violations), None))
     lived = live(plan, trace=True)
@@ -209,6 +211,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--replay", type=int, metavar="K", help="Play life K of the seed and tell all of it.")
     parser.add_argument("--small", action="store_true", help="With --replay: the smallest plan that fails.")
     parser.add_argument("--kind", choices=("", "load", "money"), default="", help="Lives of one kind alone.")
+    parser.add_argument("--theme", choices=("", *THEMES), default="", help="Lives of one theme alone.")
     parser.add_argument("--until-found", action="store_true", help="Ends with the first violation.")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(words)

@@ -24,6 +24,7 @@ from pipelines.config.file import read_pipeline
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError, LeaseLostError, LockedError
 from pipelines.state.file import copy_state
+from pipelines.state.keys import FORMER
 from pipelines.state.store import Store
 from pipelines.verbs.identity import find, take_over
 from pipelines.verbs.run import RunResult, run_pipeline
@@ -41,6 +42,7 @@ OPEN_CALLS = (
     "SELECT (SELECT count(*) FROM outbox WHERE state = 'sent')"
     " + (SELECT count(*) FROM operations WHERE state = 'sent')"
 )
+LEFT_OVER = "SELECT count(*) FROM outbox WHERE run_id = ? AND state = 'planned'"
 PIPELINE = """\
 pipeline: {name}
 kartra:
@@ -93,7 +95,9 @@ class Life:
         self.folder = folder
         self.hub = Hub(plan.chance("order"), trace=[] if trace else None)
         self.lived = Lived(plan, met=self.hub.met)
-        self.people = People(plan.chance("people"), plan.leads, plan.by_number, plan.test_mode)
+        self.people = People(
+            plan.chance("people"), plan.leads, plan.by_number, plan.test_mode, leaving=plan.leaving
+        )
         if plan.has_wrong_clock:
             for person in self.people.people.values():
                 person.unclear = {"Imported", "News", *TAGS, *LISTS}
@@ -122,6 +126,8 @@ class Life:
         self._is_in_step = False
         self._goes_on = False
         self._watch: sqlite3.Connection | None = None
+        self._bereft: dict[str, int] = {}  # processes whose state was taken away: writes that may still leave
+        self._quiet_since = self.hub.seconds
         os.environ["XDG_STATE_HOME"] = str(folder)
 
     # --- the whole of it
@@ -129,6 +135,7 @@ class Life:
     def play(self) -> Lived:
         lived = self.lived
         self.hub.met["a life of money"] += self.bank is not None
+        self.hub.met[f"theme: {self.plan.theme}"] += bool(self.plan.theme)
         try:
             if self.bank is None:
                 self.people.put_before(self.account, self.plan.known_before)
@@ -165,6 +172,7 @@ class Life:
         self._write()
         self.server.weather = Weather(
             dict(day.weather),
+            day.spares_reads,
             up_s=(0.05, 0.05 + day.jitter_s),
             down_s=(0.05, 0.05 + day.jitter_s),
         )
@@ -188,6 +196,8 @@ class Life:
             self.hub.after(2.0, lambda: self._jump(day.jump_s))
         if day.neighbour:
             self._neighbour(running)
+        if day.replaced_after_s is not None:
+            self.hub.after(day.replaced_after_s, lambda: self._replace_state(first))
         self.hub.run(lambda: self._is_over(running, waits_until))
         for process in running:
             self._ended(process)
@@ -273,6 +283,7 @@ class Life:
         """What became of a run; what may not become of one."""
         met = self.hub.met
         self._look_away()
+        self._quiet_since = self.hub.seconds
         if process.died_at:
             self.lived.kills += 1
             self._is_in_step = False
@@ -293,6 +304,7 @@ class Life:
             f"{process.name}: {result.status} {result.message or ''} {dict(result.summary.counts.leads)}"
         )
         met[f"a run is {result.status}"] += 1
+        self._check_left_over(process, result)
         if result.error is not None:
             met[f"ended by {type(result.error).__name__}"] += 1
             met["a lease is taken over by heartbeat"] += isinstance(result.error, LeaseLostError)
@@ -303,6 +315,8 @@ class Life:
             met["a newer copy is put in the place of an older one"] += 1
             self._put(self.folder / "newest", self.folder)
             self._goes_on = True  # it was seen since how far the older one came
+        elif "put back from a copy" in (result.message or "") and self._bereft:
+            self._goes_on = True  # the copy was made when it was put there
         if result.status in ("succeeded", "partial") and process.verb in ("", "canary"):
             self.people.by_number = self.is_by_number  # from now on an address may change
         elif (result.message or "").startswith("the key was") and not self.people.by_number:
@@ -311,6 +325,23 @@ class Life:
             self._violated(f"the counters do not add up: {result.message}")
         if result.status == "failed" and "own" in (result.message or "")[:40]:
             self._violated(str(result.message))
+
+    def _check_left_over(self, process: Process, result: RunResult) -> None:
+        """What a run had planned has an outcome, and nothing but another run ends its lease."""
+        if process.name in self._bereft:
+            return
+        if isinstance(result.error, LeaseLostError):
+            if not self._is_disturbed(process):
+                self._violated("a run that was never silent has lost its lease")
+            return
+        with closing(sqlite3.connect(self.folder / "state.db")) as connection:
+            (left,) = connection.execute(LEFT_OVER, (result.run_id,)).fetchone()
+        if left:
+            self._violated(f"a run left {left} leads that it had planned without an outcome")
+
+    def _is_disturbed(self, process: Process) -> bool:
+        """Whether it was stopped for a while, or its clock was set."""
+        return process.paused_until > 0 or any(day.jump_s or day.pause for day in self.plan.days)
 
     def _say_that_it_is_the_same(self) -> None:
         """A person knows the account, and what the pipeline was called before."""
@@ -423,11 +454,12 @@ class Life:
             absent = [
                 person
                 for person in self.people.present()
-                if self.people.lead_of(self.account, person) is None
-            ]
+                if self.people.lead_of(self.account, person) is None and not self._has_unknown(person)
+            ]  # one that joins after a creation without an outcome cannot be told from what that creates
             if absent:
                 person = self.hands.choice(absent)
-                joined = (self.hub.now - timedelta(hours=5)).strftime("%Y-%m-%d %H:%M:%S")
+                # By Kartra's clock, which shows EST; so long ago that no clock's slack makes it ours.
+                joined = (self.hub.now - timedelta(hours=5, minutes=7)).strftime("%Y-%m-%d %H:%M:%S")
                 lead = self.people.make_by_hand(self.account, person, joined)
                 self.hub.met["somebody makes a lead that the source has, too"] += 1
                 self.hub.note(f"by hand: {lead.email if lead else ''} is made")
@@ -435,7 +467,9 @@ class Life:
         if not living:
             return
         person, lead = self.hands.choice(living)
-        unsure = self._is_meanwhile or self._has_unknown(person)
+        # What is looked at a quarter of an hour later tells who has left from what never arrived.
+        is_soon = self.hub.seconds - self._quiet_since < 1000.0
+        unsure = self._is_meanwhile or (self._has_unknown(person) and (is_soon or person.is_away))
         if what == "leave":
             on = sorted(name for name, is_on in lead.lists.items() if is_on)
             if not on:
@@ -476,6 +510,26 @@ class Life:
             rows = connection.execute("SELECT count(*) FROM outbox WHERE state = 'sent'").fetchone()
         return bool(rows[0]) or person.is_away
 
+    def _replace_state(self, process: Process) -> None:
+        """Somebody puts a copy in the place of the state, the journal beside it included."""
+        state, copy = self.folder / "state.db", self.folder / "copy.db"
+        if process.is_gone or not state.exists():
+            return
+        self._look_away()
+        copy.unlink(missing_ok=True)
+        copy_state(state, copy)
+        self._bereft[process.name] = self._open_calls() - process.writing
+        self._look_away()
+        self.disk.let_go()
+        (self.folder / "away").mkdir(exist_ok=True)
+        for end in ("", "-wal", "-shm"):
+            file = state.with_name(f"state.db{end}")
+            if file.exists():
+                file.replace(self.folder / "away" / file.name)
+        copy.replace(state)
+        self.hub.met["a copy takes the place of the state during a run"] += 1
+        self.hub.note("a copy takes the place of the state")
+
     def _jump(self, seconds: float) -> None:
         self.hosts[0].jump(seconds)
         self.hub.met["the clock jumps during a run"] += 1
@@ -497,6 +551,11 @@ class Life:
 
     def _on_write(self, process: Process) -> None:
         """A write may only leave once its intent is committed."""
+        if process.name in self._bereft:
+            self._bereft[process.name] -= 1
+            if self._bereft[process.name] < 0:
+                self._violated("a write leaves after its state was taken away, and no state knows of it")
+            return
         open_now = self._open_calls()
         if process.writing > open_now:
             self._violated(f"{process.writing} writes are under way, and {open_now} have an intent")
@@ -626,7 +685,7 @@ class Life:
                 if parked.mode != config.kartra.mode:
                     continue
                 if parked.kind == "taken_back":
-                    self.people.taken_back.add(parked.key)
+                    self.people.taken_back.add(parked.key.removeprefix(FORMER))
                     continue
                 touched = True
                 known = store.leads.get(parked.key)

@@ -38,8 +38,11 @@ FATES = {
     "an entry is missing in the answer": "",
     "throttled": "429 without a reason",
     "a slow answer": "",
+    "a creation after the last look": "it arrives when what sent it has looked for the last time",
 }
 """What can become of a call, beside that it is answered."""
+RARE = frozenset({"a creation after the last look"})
+"""Later than what the product promises for other calls: of themes alone."""
 BEFORE = frozenset(
     {
         "cut before the effect",
@@ -71,6 +74,7 @@ class Weather:
     """How the network is for a while: shares of the fates, and how long the way is."""
 
     shares: dict[str, float] = field(default_factory=dict)
+    spares_reads: bool = False
     up_s: tuple[float, float] = (0.05, 0.05)
     down_s: tuple[float, float] = (0.05, 0.05)
     work_s: tuple[float, float] = (0.0, 0.02)
@@ -105,8 +109,8 @@ class Server:
     def connect(self, process: Process, config: PipelineConfig) -> "SimEndpoint":
         return SimEndpoint(self, process, config.kartra.timeout_s, config.kartra.settle_s)
 
-    def draw(self) -> str:
-        if not self.weather.shares:
+    def draw(self, *, is_write: bool) -> str:
+        if not self.weather.shares or (self.weather.spares_reads and not is_write):
             return ""
         point = self.chance.random()
         for fate, share in self.weather.shares.items():
@@ -183,12 +187,16 @@ class SimEndpoint:
         process, server, hub = self.process, self.server, self.process.hub
         chance = server.chance
         process.step("before a call leaves")
-        fate = server.draw()
+        fate = server.draw(is_write=is_write)
         if fate == "no connection":
             process.wait(chance.uniform(0.001, 0.2))
             raise NotSentError("the connection was refused")
         weather = server.weather
         up_s, down_s = chance.uniform(*weather.up_s), chance.uniform(*weather.down_s)
+        if fate in RARE and "create_lead" not in request.body:
+            fate = ""
+        if fate in RARE:
+            up_s = self.timeout_s + self.settle_s + chance.uniform(-0.1, 0.4)
         if fate == "late on the way":
             up_s = self.timeout_s + chance.uniform(0.05, 0.6) * self.settle_s
         waker, box = Waker(), []

@@ -65,6 +65,8 @@ class People:
     count: int
     by_number: bool
     test_mode: bool
+    leaving: bool = False
+    """Whether who has left a list often goes from the source as well."""
     people: dict[int, Person] = field(default_factory=dict)
     in_test_mode: int = 0
     """How many leads Test mode may have left behind."""
@@ -121,6 +123,8 @@ class People:
             if person.is_away and self.chance.random() < 0.5:
                 person.is_away = False
                 self.touch(person)
+            elif self.leaving and person.left and self.chance.random() < 0.7:
+                person.is_away = True
         some = self.present()
         for person in self.chance.sample(some, min(len(some), self.chance.choice((1, 3, 6)))):
             if self.chance.random() < (0.5 if person.left else 0.15) and len(self.present()) > 2:

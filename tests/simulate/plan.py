@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from tests.simulate.network import FATES
+from tests.simulate.network import FATES, RARE
 
 LIMITED = {"a firewall answers 403", "a proxy answers 407"}
 """What refuses a row in two runs makes a reject of it: those do not last."""
@@ -19,6 +19,8 @@ class Day:
     """How many things people do in the account before it."""
     hands_meanwhile: int = 0
     weather: tuple[tuple[str, float], ...] = ()
+    spares_reads: bool = False
+    """Whether the weather is that of writes alone."""
     jitter_s: float = 0.0
     kill_at: int | None = None
     kill_point: str | None = None
@@ -31,6 +33,8 @@ class Day:
     """A program of another host uses the same App meanwhile."""
     jump_s: float = 0.0
     """Of this host's clock, meanwhile."""
+    replaced_after_s: float | None = None
+    """Meanwhile a copy takes the place of the state."""
     gap_s: float = 3600.0
     """Before it."""
     verb: str = ""
@@ -61,6 +65,10 @@ class Plan:
     calls_per_second: int = 20
     pulling: bool = False
     """Whether each run pulls tables, too."""
+    leaving: bool = False
+    """Whether who has left a list often goes from the source as well."""
+    theme: str = ""
+    """What it is about: see `tests/simulate/themes.py`."""
     options: tuple[tuple[str, Any], ...] = ()
     days: tuple[Day, ...] = field(default_factory=tuple)
 
@@ -74,8 +82,8 @@ class Plan:
         return off_s > 200
 
 
-def plan_of(seed: int) -> Plan:
-    """The life of a seed."""
+def plain_plan(seed: int) -> Plan:
+    """The life of a seed, as long as it has no theme."""
     chance = Random(f"{seed}:plan")
     days = tuple(_day(chance, number) for number in range(chance.choice((3, 4, 5, 6))))
     locks = chance.random() < 0.8
@@ -203,4 +211,4 @@ def _weather(chance: Random) -> tuple[tuple[str, float], ...]:
         return ()
     count = chance.choice((1, 2, 4))
     share = chance.choice((0.02, 0.05, 0.1, 0.25)) / count
-    return tuple((fate, share) for fate in chance.sample(list(FATES), count))
+    return tuple((fate, share) for fate in chance.sample([one for one in FATES if one not in RARE], count))

@@ -49,6 +49,7 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         "booking",
         "test_mode",
         "pulling",
+        "leaving",
         "ahead_s",
         "drift",
         "server_ahead_s",
@@ -67,7 +68,7 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
 def _simpler(day: Day) -> Iterator[Day]:
     for name in (
         *("hands", "hands_meanwhile", "weather", "jitter_s", "kill_at", "stop_after_s", "pause"),
-        *("second_after_s", "neighbour", "jump_s", "before", "edits", "verb"),
+        *("second_after_s", "neighbour", "jump_s", "before", "edits", "verb", "replaced_after_s"),
     ):
         plain = False if name == "edits" else getattr(NOTHING, name)
         if getattr(day, name) != plain:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from tests.simulate.network import FATES
 from tests.simulate.plan import POINTS
+from tests.simulate.themes import THEMES
 
 CRASHES = tuple(f"killed: {point}" for point in (*POINTS, "after a sleep"))
 SITUATIONS = (
@@ -55,6 +56,8 @@ SITUATIONS = (
     "a run is taken back",
     "tables are pulled",
     "a life of money",
+    "a copy takes the place of the state during a run",
+    *(f"theme: {theme}" for theme in THEMES),
     "a run is succeeded",
 )
 

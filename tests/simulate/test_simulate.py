@@ -13,10 +13,11 @@ from tests.simulate.found import FOUND
 from tests.simulate.hub import Hub
 from tests.simulate.life import live
 from tests.simulate.network import FATES
-from tests.simulate.plan import Plan, plan_of
+from tests.simulate.plan import Plan
 from tests.simulate.scenes import SCENES, table
 from tests.simulate.shrink import kind_of, shrunk
 from tests.simulate.situations import SITUATIONS, never_met
+from tests.simulate.themes import plan_of
 
 LIVES = 4
 ROOT = Path(__file__).parents[2]
