@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Fault:
     """`old` stands once in the file. `found_by`: the test that finds it, where the simulation does not.
 
-    `theme`: of the lives that meet its situation (`tests/simulate/themes.py`); one ordinary life in fifty has it.
+    `theme`: of the lives that meet its situation (`tests/simulate/themes.py`); one in fifty has it anyway.
     """
 
     name: str

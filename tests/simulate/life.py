@@ -318,7 +318,7 @@ class Life:
         elif "put back from a copy" in (result.message or "") and self._bereft:
             self._goes_on = True  # the copy was made when it was put there
         if result.status in ("succeeded", "partial") and process.verb in ("", "canary"):
-            self.people.by_number = self.is_by_number  # from now on an address may change
+            self.people.change_key(by_number=self.is_by_number)  # from now on an address may change
         elif (result.message or "").startswith("the key was") and not self.people.by_number:
             self.is_by_number = False
         if "add up" in (result.message or ""):

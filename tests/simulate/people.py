@@ -43,6 +43,8 @@ class Person:
     number: int
     row: Row
     is_away: bool = False
+    keeps_address: bool = False
+    """It was away when the key became the number: its address alone tells whose its lead is."""
     consents: bool = True
     own_tags: set[str] = field(default_factory=set)
     own_lists: set[str] = field(default_factory=set)
@@ -129,7 +131,7 @@ class People:
         for person in self.chance.sample(some, min(len(some), self.chance.choice((1, 3, 6)))):
             if self.chance.random() < (0.5 if person.left else 0.15) and len(self.present()) > 2:
                 person.is_away = True
-            elif self.by_number and self.chance.random() < 0.25 and not self._is_strange(account, person):
+            elif self.by_number and self.chance.random() < 0.25 and self._may_change(account, person):
                 email = f"lead{person.number}.{next(self._aliases)}@example.org"
                 person.row = self._row(person, email)
                 person.city_by_hand = None
@@ -145,10 +147,18 @@ class People:
             person.left, person.blurred, person.had_sequence = set(), set(), False
             person.city_by_hand = None
 
-    def _is_strange(self, account: Account, person: Person) -> bool:
-        """Whether its lead was made by hand and may not be ours yet: whose would the old address be?"""
+    def change_key(self, *, by_number: bool) -> None:
+        """A run has found its leads under the key as it is now."""
+        if by_number and not self.by_number:
+            for person in self.people.values():
+                person.keeps_address = person.keeps_address or person.is_away
+        self.by_number = by_number
+
+    def _may_change(self, account: Account, person: Person) -> bool:
+        """Not that of a lead which was made by hand and may not be ours yet: whose would the old one be?"""
         lead = self.lead_of(account, person)
-        return lead is not None and lead.fields.get("first_name") == "Known"
+        is_strange = lead is not None and lead.fields.get("first_name") == "Known"
+        return not is_strange and not person.keeps_address
 
     def touch(self, person: Person) -> None:
         person.row = self._row(person, person.row["Email"])

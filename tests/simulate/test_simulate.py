@@ -4,6 +4,7 @@
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -17,7 +18,7 @@ from tests.simulate.plan import Plan
 from tests.simulate.scenes import SCENES, table
 from tests.simulate.shrink import kind_of, shrunk
 from tests.simulate.situations import SITUATIONS, never_met
-from tests.simulate.themes import plan_of
+from tests.simulate.themes import THEMES, plan_of
 
 LIVES = 4
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,19 @@ def test_nothing_is_violated_in_lives_of_any_kind() -> None:
     assert sum(one.runs for one in lived) > 4 * LIVES
     assert sum(one.kills for one in lived) > 0
     assert sum(one.faults for one in lived) > 0
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_nothing_is_violated_in_lives_with_a_theme(theme: str) -> None:
+    lived = live(plan_of(0, theme))
+    assert lived.violations == []
+    assert lived.met[f"theme: {theme}"] == 1
+
+
+def test_one_life_in_fifty_or_so_has_each_theme() -> None:
+    drawn = Counter(plan_of(seed).theme for seed in range(5_000))
+    assert set(drawn) == {"", *THEMES}
+    assert min(drawn.values()) > 60
 
 
 @pytest.mark.parametrize("name", FOUND)
