@@ -63,18 +63,9 @@ def hunt(fault: Fault, runs: int, seed: int, seconds: float | None = None) -> Hu
         shutil.copy(ROOT / "pyproject.toml", copy)
         put_into(copy, fault)
         if fault.found_by:
-            words = [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-q",
-                "-x",
-                "-p",
-                "no:cacheprovider",
-                "-n",
-                "2",
-                fault.found_by,
-            ]
+            # In one process: workers that are stopped by the first failure end otherwise than with 1.
+            words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0"]
+            words.append(fault.found_by)
             return Hunt(fault, _run(words, copy).returncode == 1, fault.found_by)
         words = ["--runs", str(runs), "--seed", str(seed), "--jobs", "1", "--until-found", "--json"]
         words += ["--kind", fault.kind] if fault.kind else []
