@@ -175,7 +175,8 @@ def _differences(verified: Verified, *, show: bool) -> Iterator[dict[str, Any]]:
 
 def _adoption_lines(adoption: Adoption, file: Path, *, show: bool) -> Iterator[str]:
     summary = adoption.summary
-    yield f"{adoption.pipeline}: adopt {adoption.status} in {summary.seconds:.1f} s (run {adoption.run_id})"
+    status = "done, but not for every row," if adoption.status == "partial" else adoption.status
+    yield f"{adoption.pipeline}: adopt {status} in {summary.seconds:.1f} s (run {adoption.run_id})"
     yield f"  rows   {summary.counts.read:>8,} read"
     for count, words in (
         (summary.counts.invalid, "invalid"),

@@ -11,7 +11,7 @@ from connectors.errors import ConfigError, lines_of
 from pipelines.changes.inventory import missing_json, missing_message
 from pipelines.cli.exits import DONE, USAGE, code_of
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json, print_lines
+from pipelines.cli.output import print_json, print_lines, print_next
 from pipelines.contacts.held_back import blocked_json, held_back_lines, unclear_json, unclear_lines
 from pipelines.verbs.check import Checked, check_files
 from pipelines.words.numbers import counted
@@ -28,6 +28,8 @@ def check(files: tuple[Path, ...], *, as_json: bool) -> int:
     else:
         for checked in found:
             print_lines(_lines(checked))
+        if len(found) == 1 and found[0].ok and found[0].problem is None:
+            print_next(f"next: kartra-sync plan {found[0].file}")
     return max(map(_code, found))
 
 

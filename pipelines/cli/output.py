@@ -13,7 +13,7 @@ from connectors.unseen import defused
 from pipelines.batches import batches
 from pipelines.cli.log import is_json
 from pipelines.cli.streams import drawn, drawn_on_stderr
-from pipelines.cli.terminal import has_colours, shown
+from pipelines.cli.terminal import columns_of, has_colours, shown
 
 log = logging.getLogger("kartra_sync")
 
@@ -44,6 +44,12 @@ def tell(line: str) -> None:
     else:
         for part in shown([line], sys.stderr):
             drawn_on_stderr(part)
+
+
+def print_next(line: str) -> None:
+    """What a person would type next, on a terminal alone: a program that reads along needs no advice."""
+    if columns_of(sys.stdout) is not None:
+        print_lines([line])
 
 
 def print_json(value: object) -> None:

@@ -1,6 +1,6 @@
 """The verb `parked`: what is not sent until somebody acts."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import click
 
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
-from pipelines.cli.output import print_json, print_lines
+from pipelines.cli.output import print_json, print_lines, print_next
 from pipelines.cli.screens import parked_operations_table, parked_table, print_table
 from pipelines.operations.journal import ParkedOperation
 from pipelines.state.refusals import ParkedLead
@@ -37,7 +37,9 @@ def parked(file: Path, *, show: bool, as_json: bool) -> None:
         print_lines(["nothing"])
 
 
-def _print_next(parked: Iterable[ParkedLead | ParkedOperation], what: str, file: Path) -> None:
+def _print_next(parked: Sequence[ParkedLead | ParkedOperation], what: str, file: Path) -> None:
     if any(one.kind == "unproven" for one in parked):
         resolve = f"kartra-sync resolve {quoted(file)} KEY --landed or --not-landed"
         print_lines([f"Not proven: look {what} up in Kartra, then {resolve}"])
+    else:
+        print_next(f"why, and what lifts it: kartra-sync explain {quoted(file)} KEY")

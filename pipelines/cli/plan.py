@@ -15,7 +15,15 @@ from pipelines.cli.change_lines import change_lines
 from pipelines.cli.exits import DONE, GUARDED, PENDING, USAGE
 from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, PERIOD, common
-from pipelines.cli.output import print_error, print_json, print_json_rows, print_lines, print_pages, tell
+from pipelines.cli.output import (
+    print_error,
+    print_json,
+    print_json_rows,
+    print_lines,
+    print_next,
+    print_pages,
+    tell,
+)
 from pipelines.cli.plan_markdown import markdown_lines
 from pipelines.cli.screens import CALLS_A_DAY, plan_lines
 from pipelines.config.pipeline import PipelineConfig
@@ -67,6 +75,8 @@ def plan(
         else:
             (print_pages if changes else print_lines)(seen.lines(changes=changes))
     code = _complain(opened.result)
+    if code == DONE and opened.result.is_pending and saved is None and not (as_json or markdown):
+        print_next(f"next: kartra-sync run {quoted(config.path)}")
     if save and saved is None and code == DONE:
         tell("nothing is to be sent: no plan was saved")
     # A refusal outranks pending changes: a script must not go on to a run that a guard would stop.

@@ -59,7 +59,7 @@ def question_lines(question: Question, now: datetime) -> Iterator[str]:
         for what, count in plan.triggered.most_common(NAMES_SHOWN)
     ]
     more = len(plan.triggered) - len(named)
-    named += [f"{more:,} names more"] if more > 0 else []
+    named += [f"{counted(more, 'name')} more"] if more > 0 else []
     yield f"  gives  {', '.join(named) if named else 'nothing that can start automations or mail'}"
     kept = [why.partition(":")[0] for _, why in not_taken_back(plan.actions)]
     yield f"  stays  {', '.join(kept) if kept else 'nothing: all of it can be taken back (kartra-sync undo)'}"

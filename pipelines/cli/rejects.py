@@ -10,9 +10,9 @@ import click
 
 from connectors.privacy import mask_address
 from pipelines.cli.exits import DONE, PARTIAL
-from pipelines.cli.files import read_file, target_of
+from pipelines.cli.files import quoted, read_file, target_of
 from pipelines.cli.options import EXACT, FILE, REPLACE, common
-from pipelines.cli.output import print_json, print_json_rows, tell
+from pipelines.cli.output import print_json, print_json_rows, print_next, tell
 from pipelines.cli.screens import print_table, rejects_table
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.verbs.rejects import Reject, RejectedRecord, rejects_of, write_rejects
@@ -77,6 +77,11 @@ def rejects(
         click.echo("nothing new since the run before" if new_only else "none")
     else:
         _print(rows)
+        named = quoted(config.path)
+        print_next(
+            f"next: kartra-sync rejects {named} --csv again.csv; mend the rows in it; then kartra-sync retry"
+            f" {named} again.csv"
+        )
     return PARTIAL if new_only and first is not None else DONE
 
 

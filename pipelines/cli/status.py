@@ -79,8 +79,11 @@ def status_lines(pipeline: PipelineStatus) -> Iterator[str]:
     yield from account_lines(pipeline.account or {})
     for count, words in (
         (waiting.unknown, "without an answer: the next run reads back what became of them"),
-        (waiting.parked, "held back: kartra-sync parked tells why"),
-        (waiting.rejected, "refused, and not sent again until something changes"),
+        (waiting.parked, "held back: kartra-sync parked says why"),
+        (
+            waiting.rejected,
+            "refused, and not sent again until something changes: kartra-sync rejects says why",
+        ),
     ):
         if count:
             yield f"  {count:,} {words}"

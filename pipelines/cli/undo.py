@@ -156,7 +156,8 @@ def _result_lines(config: PipelineConfig, result: UndoResult, *, plan_shown: boo
         if count := summary.counts.leads[name]:
             yield f"  {label:<7}{count:>8,} {words}"
             label = ""
-    yield f"  {'calls':<7}{summary.counts.sent:>8,} sent"
+    read = f", {summary.counts.read_back:,} to read a lead" if summary.counts.read_back else ""
+    yield f"  {'calls':<7}{summary.counts.sent:>8,} sent{read}"
     if summary.counts.leads["edited"]:
         file = quoted(config.path)
         yield "  the next run does not send this again until a row or the mapping changes"

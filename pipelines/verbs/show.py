@@ -24,7 +24,7 @@ _ROWS = {
     "edited": "edited",
     "skipped": "left alone, as the file says",
     "blocked": "without consent, opted out or forgotten",
-    "duplicate": "another row with the same key spoke for them",
+    "duplicate": "left to another row with the same key",
     "invalid": "invalid",
     "rejected": "refused by Kartra",
     "parked": "held back: a person has to act",

@@ -1,8 +1,8 @@
 """What is shipped runs: the demo, the schema, and every example pipeline."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from connectors.kartra.sandbox import Account, Sandbox, demo_account
 from tests.command.several import adds_up, ended
 from tests.conftest import Project
 from tests.importing import import_into
+from tests.screens import FOLDER as SCREENS
+from tests.screens import demo
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 ELSEWHERE = {"schedules", "fleet"}
@@ -32,12 +34,15 @@ def test_there_are_examples() -> None:
 
 
 def test_the_demo_keeps_its_promises_in_words_and_as_json(project: Project) -> None:
-    running: list[subprocess.Popen[str]] = [project.start("demo"), project.start("demo", "--json")]
-    told, as_json = (ended(process) for process in running)
-    assert (told.code, told.stderr) == (0, "")
+    with ThreadPoolExecutor(1) as beside:
+        looked_at = beside.submit(demo, project.folder, "60")
+        as_json = ended(project.start("demo", "--json"))
+    screen = looked_at.result()
+    golden = (SCREENS / "demo.txt").read_text(encoding="utf-8")
+    assert f"=== 60\n{screen}=== 80 colour\n" in golden  # `python -m tests.screens` writes it anew
     assert (as_json.code, as_json.stderr) == (0, "")
-    assert told.stdout.count("\n  ok  ") == len(as_json.json["checks"]) == 6
-    assert "NOT KEPT" not in told.stdout
+    assert screen.count("\n  ok  ") == len(as_json.json["checks"]) == 6
+    assert "NOT KEPT" not in screen
     assert as_json.json["ok"] is True
     assert {one["kept"] for one in as_json.json["checks"]} == {True}
     first, again, changed = as_json.json["runs"]
@@ -47,7 +52,7 @@ def test_the_demo_keeps_its_promises_in_words_and_as_json(project: Project) -> N
     assert first["calls"]["sent"] == as_json.json["plan"]["calls"]["estimated"] + 2 * first["leads"]["edited"]
     assert as_json.json["pull"]["pulled"]["leads"] == first["leads"]["created"] + first["leads"]["edited"]
     assert ["1", "Course", "146.00", "0.00", "0.00", "146.00", 2, None, 0] in as_json.json["report"]["rows"]
-    assert "Course" in told.stdout
+    assert "Course" in screen
     assert as_json.json["worst_second"] <= 20
     assert list(project.folder.iterdir()) == []
 

@@ -237,7 +237,7 @@ def test_status_and_runs_tell_of_the_last_runs_and_need_no_credentials(
     assert told.stdout == (
         f"newsletter: 1 lead in Kartra, last run {started} UTC, partial\n"
         f"  account {first['account']['fingerprint']}\n"
-        "  1 refused, and not sent again until something changes\n"
+        "  1 refused, and not sent again until something changes: kartra-sync rejects says why\n"
     )  # fmt: skip
 
 

@@ -5,19 +5,21 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 from rich.cells import cell_len
 
 from pipelines.cli.terminal import wrapped
-from tests.screens import FOLDER, OF_THIS_MACHINE, SCREENS, Screen, play
+from tests.screens import CHANGING, FOLDER, OF_THIS_MACHINE, SCREENS, Screen, play, play_changing
 
-NAMES = [name for name in ("run", *SCREENS) if name not in OF_THIS_MACHINE]
+NAMES = [name for name in ("run", *SCREENS, *CHANGING) if name not in OF_THIS_MACHINE]
 
 
 @pytest.fixture(scope="module")
 def screens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Screen]:
-    return {screen.name: screen for screen in play(tmp_path_factory.mktemp("screens"))}
+    folder = tmp_path_factory.mktemp("screens")
+    return {screen.name: screen for screen in chain(play(folder), play_changing(folder))}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -35,16 +37,18 @@ def lines_of(text: str) -> Iterator[tuple[int, str]]:
             yield width, re.sub(r"␛\[[\d;]*m", "", line)
 
 
-@pytest.mark.parametrize("name", [*NAMES, *OF_THIS_MACHINE])
+@pytest.mark.parametrize("name", [*NAMES, *OF_THIS_MACHINE, "demo"])
 def test_no_line_is_cut_or_wider_than_the_terminal(name: str, screens: dict[str, Screen]) -> None:
-    for width, line in lines_of(screens[name].text()):
+    # The demo of the file: test_examples holds it equal to the one that is played.
+    text = screens[name].text() if name in screens else (FOLDER / f"{name}.txt").read_text("utf-8")
+    for width, line in lines_of(text):
         assert "…" not in line, line
         is_one_word = " " not in line.strip()
         assert cell_len(line) <= width or is_one_word, line
 
 
 def test_without_colour_no_sign_goes_to_the_terminal() -> None:
-    for name in NAMES:
+    for name in (*NAMES, "demo"):
         before, _, rest = (FOLDER / f"{name}.txt").read_text("utf-8").partition("=== 80 colour\n")
         assert "␛" not in before + rest.partition("=== 120\n")[2], name
 

@@ -49,15 +49,15 @@ SCREENS = {
     "undo": ("undo", "p.yaml", "last", "--plan-only"),
     "state-verify": ("state", "verify", "p.yaml"),
     "inspect": ("inspect", "contacts.csv"),
-    "init": ("init", "contacts.csv", "--attested", "form", "--to", "p.yaml"),
-    "errors": ("errors", "205"),
+    "init-there": ("init", "contacts.csv", "--attested", "form", "--to", "p.yaml"),
+    "errors": ("errors", "244"),
     "typo": ("run", "typo.yaml"),
 }
 """By name the words of each, in the project of `_set_up`; none of them changes what another one shows."""
 
 ALONE = ("drift", "undo")
 """They take the lease, and so come one after the other."""
-OF_NO_WIDTH = ("help", "reports", "report-unknown", "init", "errors", "typo")
+OF_NO_WIDTH = ("help", "reports", "report-unknown", "init-there", "errors", "typo")
 """Words alone: how they are wrapped is seen at the narrowest."""
 OF_THIS_MACHINE = ("plans", "state-verify", "drift", "help")
 """They name its host or folder, follow its clock, or list every verb: only that nothing is cut is held."""
@@ -68,8 +68,9 @@ _VARYING = (
     (re.compile(r"\b20\d\d-\d\d-\d\d([ T])\d\d:\d\d:\d\d"), r"2027-01-16\g<1>03:00:00"),
     (re.compile(r"\b20\d\d-\d\d-\d\d([ T])\d\d:\d\d"), r"2027-01-16\g<1>03:00"),
     (re.compile(r"\b20\d\d-\d\d-\d\d\b"), "2027-01-16"),
-    (re.compile(r"about \d\d:\d\d"), "about 03:00"),
+    (re.compile(r"about(\s+)\d\d:\d\d"), r"about\g<1>03:00"),
     (re.compile(r"\b\d+\.\d s\b"), "0.0 s"),
+    (re.compile(r"\b\d+\.\d a second"), "18.0 a second"),
     (re.compile(r"(account:? +)[0-9a-f]{8}\b"), r"\g<1>abcdef00"),
     (re.compile(r"127\.0\.0\.1:\d{5}"), "127.0.0.1:00000"),
 )
@@ -91,6 +92,68 @@ class Screen:
 def play(folder: Path) -> Iterator[Screen]:
     """All screens, of one set-up."""
     project = Project(folder)
+    with Sandbox(_account(), calls_per_second=0) as sandbox, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        project.aim(sandbox)
+        _set_up(project)
+        yield Screen("run", {view: seen(project, RUN, *how) for view, how in VIEWS.items()})
+        _go_on(project)
+        for name in ALONE:
+            yield Screen(name, {view: seen(project, SCREENS[name], *how) for view, how in VIEWS.items()})
+        asked = {
+            name: {
+                view: pool.submit(seen, project, words, *how)
+                for view, how in VIEWS.items()
+                if view == "60" or name not in OF_NO_WIDTH
+            }
+            for name, words in SCREENS.items()
+            if name not in ALONE
+        }
+        for name, screens in asked.items():
+            yield Screen(name, {view: shown.result() for view, shown in screens.items()})
+
+
+def play_changing(folder: Path) -> Iterator[Screen]:
+    """Screens of verbs that ask first, or change something: a project for each width."""
+    with ThreadPoolExecutor(len(VIEWS)) as pool:
+        played = {
+            view: pool.submit(_changing, folder / view.replace(" ", "-"), how) for view, how in VIEWS.items()
+        }
+    for name in CHANGING:
+        yield Screen(name, {view: shown.result()[name] for view, shown in played.items()})
+
+
+CHANGING = ("question", "apply-saved", "undo-sent", "retry", "adopt", "init")
+
+
+def _changing(folder: Path, how: tuple[int, bool]) -> dict[str, str]:
+    folder.mkdir()
+    project = Project(folder)
+    with Sandbox(_account(), calls_per_second=0) as sandbox:
+        project.aim(sandbox)
+        path = project.pipeline(LOAD + "guards: {max_failed: 100%}\n", kartra="account: Acme Courses")
+        project.contacts(ROWS)
+        assert project.run("--yes").code == 3
+        project.contacts([*ROWS[:5], contact(0, City="Wien"), contact(7, Tags="VIP")])
+        shown = {"question": seen(project, ("run", "p.yaml"), *how, typed="n\n")}
+        plan = project.command("plan", "p.yaml", "--save", "--json").json["plan_id"]
+        shown["apply-saved"] = seen(project, ("apply", "p.yaml", plan), *how, typed="y\n")
+        shown["undo-sent"] = seen(project, ("undo", "p.yaml", "last"), *how, typed="y\n")
+        project.contacts([contact(3)], name="again.csv")
+        shown["retry"] = seen(project, ("retry", "p.yaml", "again.csv"), *how)
+        adopted = path.read_text("utf-8").replace("newsletter", "adopted") + "state: state/adopted.db\n"
+        (folder / "adopted.yaml").write_text(adopted, "utf-8")
+        shown["adopt"] = seen(project, ("adopt", "adopted.yaml"), *how)
+        drafted = ("init", "contacts.csv", "--attested", "sign-up form, 2025", "--to", "new.yaml")
+        shown["init"] = seen(project, drafted, *how)
+    return shown
+
+
+def demo(folder: Path, view: str) -> str:
+    """The screen of the demo, which needs half a minute."""
+    return seen(Project(folder), ("demo",), *VIEWS[view])
+
+
+def _account() -> Account:
     account = Account(
         tags=["Imported", "VIP", "Blog", "Customer"],
         lists=["News"],
@@ -101,28 +164,11 @@ def play(folder: Path) -> Iterator[Screen]:
             CustomField("3", "fruits", "checkbox", {"1": "apple", "2": "pear", "3": "plum"}),
         ],
     )
-    with Sandbox(account, calls_per_second=0) as sandbox, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        account.add_lead("lead1@example.org").deleted = True
-        project.aim(sandbox)
-        _set_up(project)
-        yield Screen("run", {view: seen(project, RUN, *how) for view, how in _VIEWS.items()})
-        _go_on(project)
-        for name in ALONE:
-            yield Screen(name, {view: seen(project, SCREENS[name], *how) for view, how in _VIEWS.items()})
-        asked = {
-            name: {
-                view: pool.submit(seen, project, words, *how)
-                for view, how in _VIEWS.items()
-                if view == "60" or name not in OF_NO_WIDTH
-            }
-            for name, words in SCREENS.items()
-            if name not in ALONE
-        }
-        for name, screens in asked.items():
-            yield Screen(name, {view: shown.result() for view, shown in screens.items()})
+    account.add_lead("lead1@example.org").deleted = True
+    return account
 
 
-_VIEWS = {
+VIEWS = {
     f"{width} colour" if width == COLOURED else f"{width}": (width, width == COLOURED) for width in WIDTHS
 }
 RUN = ("run", "p.yaml", "--yes")
@@ -157,8 +203,13 @@ def _go_on(project: Project) -> None:
     (project.folder / "typo.yaml").write_text(text.replace("  key: email", "  kye: email"), "utf-8")
 
 
-def seen(project: Project, words: tuple[str, ...], width: int, colour: bool) -> str:
-    """What stands on a terminal of that width at the end: stdout and stderr, without what was drawn over."""
+def seen(
+    project: Project, words: tuple[str, ...], width: int, colour: bool, *, typed: str | None = None
+) -> str:
+    """What stands on a terminal of that width at the end: stdout and stderr, without what was drawn over.
+
+    `typed` answers the question; without it nobody sits in front of the terminal.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, width, 0, 0))
     environ = {**project.command_environ(), "TERM": "xterm-256color"}
@@ -168,7 +219,7 @@ def seen(project: Project, words: tuple[str, ...], width: int, colour: bool) -> 
         words,
         environ=environ,
         cwd=project.folder,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if typed is None else theirs,
         stdout=theirs,
         stderr=theirs,
     )
@@ -182,6 +233,9 @@ def seen(project: Project, words: tuple[str, ...], width: int, colour: bool) -> 
         if not part:
             break
         text += part
+        if typed is not None and b"[y/N]: " in text:
+            os.write(ours, typed.encode())
+            typed = None
     os.close(ours)
     process.wait()
     return normal(_left_standing(text.decode("utf-8").replace("\r\n", "\n")))
