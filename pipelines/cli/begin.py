@@ -15,7 +15,7 @@ from pipelines.verbs.status import PipelineStatus, status_of
 
 SHOWN = 3
 _PIPELINE = re.compile(r"^pipeline\s*:", re.MULTILINE)
-_CONTACTS = (".csv", ".tsv", ".xlsx", ".parquet", ".jsonl")
+_CONTACTS = (".csv", ".tsv", ".xlsx", ".parquet", ".jsonl", ".zip")
 _MOST_BYTES = 1_000_000
 """Of a YAML file: no pipeline file is longer."""
 

@@ -16,7 +16,7 @@ from connectors.errors import SyncError
 from connectors.kartra.sandbox import Sandbox
 from pipelines.cli.exits import DONE, FAILED
 from pipelines.cli.options import common
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, print_lines
 from pipelines.cli.screens import plan_lines, run_lines
 from pipelines.cli.terminal import columns_of, wrapped
 from pipelines.config.file import read_pipeline
@@ -41,7 +41,7 @@ Say = Callable[[str], None]
 @common
 def demo(*, as_json: bool) -> int:
     """The whole job against a built-in sandbox: no account, no questions."""
-    say: Say = (lambda _: None) if as_json else click.echo
+    say: Say = (lambda _: None) if as_json else _say
     with tempfile.TemporaryDirectory(prefix="kartra-sync-demo-") as name:
         folder = Path(name)
         shutil.copytree(ROOT / "configs" / "demo", folder, dirs_exist_ok=True)
@@ -51,7 +51,8 @@ def demo(*, as_json: bool) -> int:
     say("Summary")
     for promise, kept in checks.items():
         say(f"  {'ok' if kept else 'NOT KEPT'}  {promise}")
-    say("\nNext, with contacts of your own: kartra-sync init contacts.csv")
+    say("")
+    say("Next, with contacts of your own: kartra-sync init contacts.csv")
     if as_json:
         print_json(played.to_json())
     return DONE if all(checks.values()) else FAILED
@@ -113,7 +114,8 @@ def _play(folder: Path, sandbox: Sandbox, say: Say) -> Played:
         "KARTRA_API_PASSWORD": sandbox.credentials.api_password,
     }
     config = read_pipeline(folder / "demo.yaml", environ)
-    say("A CSV of contacts, some of them ugly, and an emulated Kartra account here.\n")
+    say("A CSV of contacts, some of them ugly, and an emulated Kartra account here.")
+    say("")
     planned = plan_pipeline(config)
     _say_all(
         say,
@@ -153,9 +155,12 @@ def _run(say: Say, title: str, config: PipelineConfig) -> RunResult:
 def _say_all(say: Say, title: str, lines: Iterable[str]) -> None:
     say(title)
     for line in lines:
-        for part in wrapped(f"   {line}", columns_of(sys.stdout) or WIDTH):
-            say(part)
+        say(f"   {line}")
     say("")
+
+
+def _say(line: str) -> None:
+    print_lines(wrapped(line, columns_of(sys.stdout) or WIDTH))
 
 
 def _short(report: ReportRows) -> Iterator[str]:

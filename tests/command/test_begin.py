@@ -27,6 +27,11 @@ def test_contacts_without_a_pipeline_are_shown_init(project: Project) -> None:
     assert "kartra-sync init 'My Contacts.csv'" in said.stderr
 
 
+def test_an_export_is_found_as_it_was_downloaded(project: Project) -> None:
+    (project.folder / "audience_export_1f3.zip").touch()
+    assert "kartra-sync init audience_export_1f3.zip" in project.command().stderr
+
+
 def test_a_pipeline_is_shown_its_next_step(project: Project, sandbox: Sandbox) -> None:
     project.contacts([contact(0), contact(1, Email="nobody")])
     project.pipeline(LOAD)
