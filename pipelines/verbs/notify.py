@@ -85,7 +85,8 @@ def tell(
     now = datetime.now(UTC)
     is_asked_for = watched.notify is not None or watched.metrics is not None
     with _never_failing("how the run ended could not be told"):
-        if is_asked_for or (not has_begun and _may_be_noted(watched)):  # else the state is not opened for it
+        # A mistake in a first file makes no state; a source that is down on the first night does.
+        if is_asked_for or (not has_begun and (attempt.status == "failed" or _may_be_noted(watched))):
             dead = replace(attempt, status="failed", message=DIED, figures="")
             _keep_and_tell(watched, [dead] * died + [attempt], now, summary, has_begun=has_begun)
     # Refused leads are not an outage: a heartbeat is about whether runs take place and finish.

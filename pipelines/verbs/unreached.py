@@ -61,7 +61,7 @@ class Unreached:
             with replaced_private(self._path, "utf-8") as handle:
                 json.dump(data, handle)
         except (ConfigError, OSError):
-            log.warning(
+            log.info(
                 "the state cannot be reached, and %s cannot be written: this attempt is noted nowhere",
                 self._path.name,
             )

@@ -145,6 +145,17 @@ def test_p10_a_state_out_of_reach_is_told_once_and_every_night_has_its_row(
     assert not kept.exists()
 
 
+def test_p10_a_first_night_without_its_source_has_a_row_though_nobody_is_told(
+    project: Project, sandbox: Sandbox
+) -> None:
+    (project.folder / "p.yaml").write_text(PIPELINE + LOADING, encoding="utf-8")
+    assert project.run().code == 1
+    (run,) = project.command("runs", "p.yaml", "--json").json["runs"]
+    assert (run["status"], "contacts.csv" in run["message"]) == ("failed", True)
+    project.contacts([contact(0)])
+    assert project.run().code == 0
+
+
 def test_p10_one_channel_of_two_that_was_broken_gets_its_notice_at_the_next_run(
     told: Project, heard: Heard
 ) -> None:

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from email import message_from_bytes
+from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,39 @@ load:
 """
 
 
+class Inbox:
+    """A mail server and what it received."""
+
+    def __init__(self) -> None:
+        self._received: list[bytes] = []
+        self._server = Controller(self, hostname="127.0.0.1", port=free_port())
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        self._received.append(envelope.content)
+        return "250 OK"
+
+    @property
+    def url(self) -> str:
+        return f"mailto://127.0.0.1:{self._server.port}?from=sync@example.org&to=boss@example.org"
+
+    @property
+    def mails(self) -> list[EmailMessage]:
+        return [message_from_bytes(each, policy=default) for each in self._received]
+
+    def __enter__(self) -> "Inbox":
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop()
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    with Inbox() as inbox:
+        yield inbox
+
+
 @pytest.fixture
 def heard() -> Iterator[Heard]:
     with a_web_server() as heard:
@@ -58,9 +92,12 @@ def sandbox(project: Project) -> Iterator[Sandbox]:
         yield sandbox
 
 
-def test_p10_five_failing_nights_a_missed_one_and_a_recovery_are_three_notices(
-    told: Project, heard: Heard
+def test_p10_five_failing_nights_a_missed_one_and_a_recovery_are_two_notices_on_every_channel(
+    told: Project, heard: Heard, inbox: Inbox
 ) -> None:
+    told.environ["MAIL_URL"] = inbox.url
+    file = told.folder / "p.yaml"
+    file.write_text(file.read_text().replace('["${ALERT_URL}"]', '["${ALERT_URL}", "${MAIL_URL}"]'))
     assert told.run().code == 0
     (told.folder / "contacts.csv").rename(told.folder / "away.csv")
     assert [told.run().code for _ in range(5)] == [1] * 5
@@ -73,6 +110,7 @@ def test_p10_five_failing_nights_a_missed_one_and_a_recovery_are_three_notices(
     assert "failed 5 times" in heard.bodies[1]["message"]
     runs = told.command("runs", "p.yaml", "--json").json
     assert [run["status"] for run in runs["runs"]] == ["succeeded", *["failed"] * 5, "succeeded"]
+    assert [str(mail["Subject"]) for mail in inbox.mails] == heard.titles
 
 
 def test_p10_a_night_that_did_not_take_place_is_told_once(told: Project, heard: Heard) -> None:
@@ -147,24 +185,11 @@ def test_p10_a_collector_of_open_telemetry_gets_them_too(told: Project, heard: H
     assert heard.paths.count("/v1/metrics") >= 1, done.stderr
 
 
-def test_p10_mail_says_what_happened_and_what_to_do_and_names_nobody(told: Project) -> None:
-    received: list[bytes] = []
-
-    class Inbox:
-        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-            received.append(envelope.content)
-            return "250 OK"
-
-    inbox = Controller(Inbox(), hostname="127.0.0.1", port=free_port())
-    inbox.start()
-    try:
-        port = inbox.port
-        told.environ["ALERT_URL"] = f"mailto://127.0.0.1:{port}?from=sync@example.org&to=boss@example.org"
-        told.contacts([contact(0), {**contact(1), "Email": "ben at example.org"}])
-        assert told.run().code == 3
-    finally:
-        inbox.stop()
-    (mail,) = (message_from_bytes(each, policy=default) for each in received)
+def test_p10_mail_says_what_happened_and_what_to_do_and_names_nobody(told: Project, inbox: Inbox) -> None:
+    told.environ["ALERT_URL"] = inbox.url
+    told.contacts([contact(0), {**contact(1), "Email": "ben at example.org"}])
+    assert told.run().code == 3
+    (mail,) = inbox.mails
     body = mail.get_body(("plain", "html"))
     assert body is not None
     assert str(mail["Subject"]) == "kartra-sync: newsletter is done, some leads were refused"
