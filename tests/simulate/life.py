@@ -687,13 +687,13 @@ class Life:
                 if parked.kind == "taken_back":
                     self.people.taken_back.add(parked.key.removeprefix(FORMER))
                     continue
-                touched = True
                 known = store.leads.get(parked.key)
                 unproven = {" ".join(effect): effect for effect in known.snapshot.unproven} if known else {}
                 if known is None or parked.what not in unproven:
                     self.hub.met["something in front of Kartra refuses a record for good"] += 1
-                    self._touch(parked.key)
+                    touched = self._touch(parked.key) or touched
                     continue
+                touched = True
                 self.hub.met["something is parked until a person says what became of it"] += 1
                 lead = self.account.leads.get(known.snapshot.lead_id or "")
                 has_landed = lead is not None and parked.what in _shown(lead)
@@ -703,10 +703,12 @@ class Life:
             self._write()
         return touched
 
-    def _touch(self, key: str) -> None:
-        for person in self.people.people.values():
-            if key in (person.row["Id"], person.row["Email"]):
-                self.people.touch(person)
+    def _touch(self, key: str) -> bool:
+        """Changes the rows of a key; whether the source has any."""
+        rows = [one for one in self.people.present() if key in (one.row["Id"], one.row["Email"])]
+        for person in rows:
+            self.people.touch(person)
+        return bool(rows)
 
 
 def _shown(lead: SandboxLead) -> set[str]:
