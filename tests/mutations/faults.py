@@ -265,7 +265,7 @@ FAULTS = (
         "pipelines/verbs/account.py",
         '    return blake2b(f"{_canonical(url)}\\n{api_key}".encode()',
         '    return blake2b(f"{url}\\n{api_key}".encode()',
-        found_by="tests/promises/test_p8_what_was_done_stays_done.py",
+        found_by="tests/verbs/test_account.py",
     ),
     Fault(
         "calls without an outcome are nothing that a pipeline knows",
