@@ -24,6 +24,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from connectors.answer_lines import BoundedLines
 from connectors.errors import AccessRefusedError
 from connectors.kartra.route import certificate_fault, is_loopback, route_to, why_no_answer, why_not_sent
 
@@ -32,6 +33,7 @@ CONNECT_TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 16 * 2**20
 """Far more than the tags of the largest account take; an endless answer would fill the memory."""
 _CHUNK_BYTES = 65536
+_CENTURY_S = 100 * 365.25 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +179,18 @@ def _whole_body(response: requests.Response) -> bytes:
 
 
 def _clock_offset_s(date: str | None) -> float | None:
-    """Their clock minus ours by a `Date`; half a second is added because a `Date` is truncated."""
+    """Their clock minus ours by a `Date`; half a second is added because a `Date` is truncated.
+
+    None for one that is a century away: times reckoned with it would be in no year.
+    """
     try:
         theirs = parsedate_to_datetime(date or "")
-    except ValueError:
+    except (ValueError, OverflowError):  # of a year of twenty digits
         return None
     if theirs.tzinfo is None:
         theirs = theirs.replace(tzinfo=UTC)
-    return (theirs - datetime.now(UTC)).total_seconds() + 0.5
+    offset_s = (theirs - datetime.now(UTC)).total_seconds() + 0.5
+    return offset_s if abs(offset_s) < _CENTURY_S else None
 
 
 # --- connections that note what they do
@@ -262,7 +268,7 @@ class _Deadlined:
         self._sock, self._posting = sock, posting
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_UntilDeadline(self._sock, self._posting))
+        return BoundedLines(_UntilDeadline(self._sock, self._posting))
 
 
 class _UntilDeadline(io.RawIOBase):

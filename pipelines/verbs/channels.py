@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
+import urllib3
 
 from connectors.errors import ConfigError
 from pipelines.config.notify import NotifyConfig
@@ -20,6 +21,8 @@ log = logging.getLogger("kartra_sync.notify")
 CHANNELS_WAIT_S = 30.0
 """A run's end waits so long for all channels together; what has not left by then counts as not sent."""
 PING_TIMEOUT_S = 5.0
+PING_WAIT_S = 10.0
+"""For all of it: the timeout is for each read."""
 MISSING = "notify needs a library that is not installed: pip install 'kartra-sync[notify]'"
 
 
@@ -29,14 +32,37 @@ def ping(notify: NotifyConfig | None, suffix: str) -> None:
         return
     parts = urlsplit(notify.ping.get_secret_value())
     address = urlunsplit(parts._replace(path=parts.path.rstrip("/") + suffix))
+    ended: list[int | str] = []
+    # A daemon: a server that answers a byte at a time must not keep a run from beginning or ending.
+    asking = threading.Thread(target=_ask, args=(address, ended), daemon=True)
+    asking.start()
+    asking.join(PING_WAIT_S)
+    outcome = ended[0] if ended else "no answer in time"
+    if isinstance(outcome, str):
+        log.warning("the ping to %s did not arrive (%s)", parts.hostname, outcome)
+    elif not 200 <= outcome < 300:
+        log.warning("the ping to %s was answered with HTTP %s", parts.hostname, outcome)
+
+
+def _ask(url: str, ended: list[int | str]) -> None:
+    """Gives the status, or what went wrong, and reads no further: an answer may be of any size."""
     try:
-        # A redirect would hand the secret in the address to somebody else, so it counts as no answer.
-        answer = requests.get(address, timeout=PING_TIMEOUT_S, allow_redirects=False)
-    except requests.RequestException as error:
-        log.warning("the ping to %s did not arrive (%s)", parts.hostname, type(error).__name__)
-        return
-    if not 200 <= answer.status_code < 300:
-        log.warning("the ping to %s was answered with HTTP %s", parts.hostname, answer.status_code)
+        request = requests.Request("GET", url, headers={"User-Agent": "kartra-sync"}).prepare()
+        with requests.Session() as session:
+            found = session.merge_environment_settings(url, {}, None, None, None)
+            # A redirect would hand the secret in the address to somebody else, so it counts as no answer; and
+            # session.send would read it to its end.
+            answer = session.get_adapter(url).send(
+                request,
+                stream=True,
+                timeout=PING_TIMEOUT_S,
+                verify=True if found["verify"] is None else found["verify"],
+                proxies=found["proxies"],
+            )
+            ended.append(answer.status_code)
+            answer.close()
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        ended.append(type(error).__name__)
 
 
 def check_channels(config: PipelineConfig) -> None:
@@ -89,7 +115,10 @@ def send(notify: NotifyConfig, notices: Mapping[int, Notice]) -> set[int]:
 def _send_one(apprise: Any, address: str, notice: Notice, place: int, taken: set[int]) -> None:
     sender = apprise.Apprise()
     try:
-        is_taken = sender.add(address) and sender.notify(title=notice.title, body=notice.body)
+        # As text: a channel of HTML would obey what a server has said.
+        is_taken = sender.add(address) and sender.notify(
+            title=notice.title, body=notice.body, body_format="text"
+        )
     except Exception as error:  # noqa: BLE001 - a plug-in's own fault, whose text may hold the address
         log.info("a channel failed with %s", type(error).__name__)
         return

@@ -2,6 +2,8 @@
 
 import importlib
 import logging
+import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from connectors.errors import ConfigError
+from connectors.own_files import create_anew
+from connectors.unseen import defused
 from pipelines.config.notify import MetricsConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.watched import Watched
@@ -103,8 +107,21 @@ def _write_prometheus(path: Path, watched: Watched, figures: list[Figure]) -> No
             )
         labels = [*_whose(watched).values(), *([figure.label[1]] if figure.label else [])]
         gauges[figure.name].labels(*labels).set(figure.value)
+    _replace(path, client.generate_latest(registry))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Beside it first, then renamed: never half a file. Another user's node exporter reads it, and nobody
+    else writes it, whatever the umask; a link that lies where it is written first is not followed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    client.write_to_textfile(str(path), registry)  # beside it first, then renamed: never half a file
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with os.fdopen(create_anew(part), "wb") as handle:
+            os.fchmod(handle.fileno(), 0o644)
+            handle.write(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _send_otlp(address: str, watched: Watched, figures: list[Figure]) -> None:
@@ -124,10 +141,18 @@ def _send_otlp(address: str, watched: Watched, figures: list[Figure]) -> None:
         gauges[figure.name].set(
             figure.value, {**_whose(watched), **dict([figure.label] if figure.label else [])}
         )
-    if not provider.force_flush(OTLP_WAIT_S * 1000):
+    handed: list[bool] = []
+    # A daemon: the exporter reads an answer to its end, and that may never come.
+    handing = threading.Thread(
+        target=lambda: handed.append(provider.force_flush(OTLP_WAIT_S * 1000)), daemon=True
+    )
+    handing.start()
+    handing.join(2 * OTLP_WAIT_S)
+    if not any(handed):
         log.warning("metrics could not be handed to the collector")
-    provider.shutdown(OTLP_WAIT_S * 1000)
+    if handed:
+        provider.shutdown(OTLP_WAIT_S * 1000)
 
 
 def _whose(watched: Watched) -> dict[str, str]:
-    return {"pipeline": watched.pipeline, "account": watched.account}
+    return {"pipeline": watched.pipeline, "account": defused(watched.account)}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from connectors.privacy import mask_text
+from connectors.unseen import defused
 from pipelines.state.clock import instant
 from pipelines.state.health import Health, Heard, State
 from pipelines.words.numbers import counted
@@ -28,6 +29,8 @@ DIGEST_AFTER = timedelta(hours=20)
 """So long after a notice the next one may tell what is new while the state is the same."""
 MAX_REASONS = 5
 MAX_REASON_CHARS = 300
+MAX_LINE_CHARS = 2_000
+"""Of a line: a message can hold what a server said."""
 _TITLES = {
     "failed": "has failed",
     "stopped": "was stopped before it did harm",
@@ -146,7 +149,13 @@ def _digest(attempt: Attempt, health: Health) -> Notice:
 def _written(attempt: Attempt, words: str, lines: list[str]) -> Notice:
     account = f" ({attempt.account})" if attempt.account else ""
     title = " ".join(f"kartra-sync: {attempt.pipeline}{account} {words}".split())
-    return Notice(mask_text(title), "\n".join(mask_text(line) for line in lines if line))
+    return Notice(_shown(title), "\n".join(_shown(line) for line in lines if line))
+
+
+def _shown(text: str) -> str:
+    """For people in a channel: no address, nothing that hides or turns the line, and no more than is read."""
+    text = defused(mask_text(text))
+    return text if len(text) <= MAX_LINE_CHARS else f"{text[:MAX_LINE_CHARS]} …"
 
 
 def _between(before: Health | None, *, so_far: bool = False) -> list[str]:

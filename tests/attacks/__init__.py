@@ -1,1 +1,1 @@
-"""Input that attacks. The probes are listed in `tests/data/attacks/input.csv`, with what is expected."""
+"""Input that attacks. The tables of `tests/data/attacks` list what is expected and observed."""

@@ -279,6 +279,11 @@ def packed_probe(name: str, suffix: str, pack: Callable[[bytes], bytes]) -> None
     probe(name)(make)
 
 
+@probe("zip-blank-lines")
+def _zip_blank(folder: Path) -> Work:
+    return read(archive(folder / "a.zip", ("a.csv", CONTACTS + b"\n" * 50_000_000)))
+
+
 packed_probe("gz-bomb", ".gz", lambda data: gzip.compress(data, 1))
 packed_probe("bz2-bomb", ".bz2", lambda data: bz2.compress(data, 1))
 packed_probe("xz-bomb", ".xz", lambda data: lzma.compress(data, preset=0))
@@ -390,6 +395,9 @@ text_probe(
 text_probe("csv-only-delimiters", lambda: b"Email,Note\n" + b"," * 40_000_000)
 text_probe("csv-no-line-end", lambda: b"a" * 80_000_000)
 text_probe("csv-record-without-end", lambda: b"a,b\n" + b'"x\n",' * 15_000_000)
+text_probe("csv-blank-lines", lambda: b"Email,Note\nann@example.org,\n" + b"\n" * 3_000_000)
+text_probe("csv-white-lines", lambda: b"Email,Note\r\nann@example.org,\r\n" + b" \t\r\n" * 1_000_000)
+text_probe("csv-blank-first", lambda: b"\n" * 3_000_000 + b"Email\nann@example.org\n")
 text_probe("csv-nuls", lambda: b"Email\n" + bytes(5_000_000))
 text_probe("csv-wide-utf-16", lambda: ("Email\n" + "x" * 40_000_000).encode("utf-16"))
 text_probe("csv-template", lambda: b"Email,First\nann@example.org,{{7*7}} ${HOME} %s {0.__class__}\n")

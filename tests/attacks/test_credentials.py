@@ -19,7 +19,7 @@ from connectors.sources.database.query import open_sql
 from pipelines.config.load import TransformConfig
 from pipelines.extract.hook_file import read_hook_file
 from tests.attacks.bounded import said_by
-from tests.attacks.table import Probe, probes_of
+from tests.attacks.table import Probe, observe, probes_of
 from tests.command.test_question import on_terminal
 from tests.conftest import Project
 from tests.raw_server import RawServer, answer
@@ -71,6 +71,7 @@ def test_an_address_from_another_place_than_the_credentials_gets_none(verb: str,
     assert (done.code, thief.received) == (2, [])
     assert "KARTRA_URL comes from .env, and credentials from the environment" in done.stdout + done.stderr
     assert not [value for value in SECRETS.values() if value in done.stdout + done.stderr]
+    observe("credentials-foreign-env", f"exit {done.code}, {len(thief.received)} requests to that address")
 
 
 def test_an_address_of_the_environment_gets_no_credentials_of_a_dotenv(project: Project) -> None:
@@ -79,6 +80,7 @@ def test_an_address_of_the_environment_gets_no_credentials_of_a_dotenv(project: 
         project.environ["KARTRA_URL"] = thief.url
         done = project.command(*CALL)
         assert (done.code, thief.received) == (2, [])
+        refused = done.code
         dotenv(project.folder, **SECRETS, KARTRA_URL=thief.url)
         project.environ.clear()
         project.command(*CALL)
@@ -88,6 +90,9 @@ def test_an_address_of_the_environment_gets_no_credentials_of_a_dotenv(project: 
         project.environ |= SECRETS
         project.command(*CALL, "--file", "p.yaml")
         assert len(thief.received) == 2
+    observe(
+        "credentials-foreign-environment", f"exit {refused}, 0 requests; 1 when the pipeline file says it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,6 +112,9 @@ def test_no_variable_switches_the_check_of_certificates_off_quietly(
     assert done.code != 0
     assert told in done.stderr
     assert not [secret for secret in SECRETS.values() if secret in done.stdout + done.stderr]
+    if variable == "PYTHONHTTPSVERIFY":
+        (line,) = (line for line in done.stderr.splitlines() if told in line)
+        observe("credentials-verification-off", line)
 
 
 def test_a_secret_is_no_tag_and_no_value(project: Project, sandbox: Sandbox, account: Account) -> None:
@@ -126,6 +134,7 @@ def test_a_secret_is_no_tag_and_no_value(project: Project, sandbox: Sandbox, acc
     assert password not in done.stderr
     rejects = project.command("rejects", "p.yaml", "--json").json["rejects"]
     assert "the api_password itself" in rejects[0]["reason"]
+    observe("credentials-as-a-value", f"a tag: exit 2 and 0 calls; a cell: {rejects[0]['reason']}")
 
 
 def test_a_crash_leaves_no_core_file(project: Project) -> None:
@@ -143,6 +152,8 @@ def test_a_crash_leaves_no_core_file(project: Project) -> None:
     assert core[4] == "0"
     assert not [secret for secret in SECRETS.values() if secret in argv]
     assert resource.getrlimit(resource.RLIMIT_CORE)[1] != 0 or core[5] == "0"
+    shown = [secret for secret in SECRETS.values() if secret in argv]
+    observe("credentials-core", f"core files of at most {core[4]} bytes; {len(shown)} secrets in argv")
 
 
 # --- code that is run
@@ -168,7 +179,7 @@ def test_code_is_shown_before_it_runs_and_looking_runs_none(project: Project, sa
     ):
         project.command(*words)
         assert not ran.exists(), words
-    shown = project.command("check", "p.yaml")
+    shown = shown_first = project.command("check", "p.yaml")
     assert "runs code of this folder: cleaning.py, function cleaned, 5 lines, imports pathlib" in shown.stdout
     assert "so it was not run" in shown.stdout
     assert (shown.code, ran.exists()) == (0, False)
@@ -189,6 +200,9 @@ def test_code_is_shown_before_it_runs_and_looking_runs_none(project: Project, sa
     assert (shown.code, ran.exists()) == (0, False)
     done = project.run()
     assert (done.code, ran.exists(), "cleaning.py" in done.stderr) == (0, True, False)
+    first = next(line for line in shown_first.stdout.splitlines() if "runs code of this folder" in line)
+    observe("code-not-shown", first)
+    observe("code-changed", f"run, plan, adopt: exit {refused.code}, 0 calls: {refused.stderr}")
 
 
 def test_new_code_runs_in_a_job_and_waits_at_a_terminal_until_it_was_shown(
@@ -210,6 +224,9 @@ def test_new_code_runs_in_a_job_and_waits_at_a_terminal_until_it_was_shown(
     with on_terminal(project, "plan", "p.yaml") as terminal:
         assert terminal.ended() == 0
     assert ran.exists()
+    observe(
+        "code-new-at-a-terminal", "a job: exit 0 and run; a terminal: exit 2 and not run, then shown: exit 0"
+    )
 
 
 def test_a_compiled_copy_beside_it_is_not_run(project: Project) -> None:
@@ -226,6 +243,7 @@ def test_a_compiled_copy_beside_it_is_not_run(project: Project) -> None:
         project.command("plan", "p.yaml")
     assert source.exists()
     assert (ran.exists(), (project.folder / "evil").exists()) == (True, False)
+    observe("code-compiled", "the source ran; the compiled copy did not")
 
 
 @pytest.mark.parametrize("how", ["link", "writable", "pipe", "large"])
@@ -247,8 +265,10 @@ def test_code_of_elsewhere_is_not_run(how: str, tmp_path: Path) -> None:
         "pipe": "a pipe, not a file",
         "large": "more than 1,024 kB",
     }[how]
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=told) as refused:
         read_hook_file(TransformConfig(file=hook, function="cleaned"))
+    if how == "link":
+        observe("code-elsewhere", refused.value, FOLDER=tmp_path)
 
 
 def test_a_file_of_somebody_else_is_known(tmp_path: Path) -> None:
@@ -281,6 +301,7 @@ def test_a_statement_only_reads(one: Probe, tmp_path: Path) -> None:
     assert one.expected in said
     assert "BUG" not in said
     assert sorted(tmp_path.rglob("*")) == before
+    observe(one.id, said, FOLDER=tmp_path)
 
 
 # --- answers
@@ -309,6 +330,7 @@ def test_an_answer_that_attacks_is_unknown(one: Probe) -> None:
     call: Call = get_lead(email="ann@example.org")
     said = said_by(lambda: classify(call, 200, BODIES[one.id]).effect.value)
     assert said == one.expected == f"ok: {Effect.UNKNOWN.value}"
+    observe(one.id, said)
 
 
 def test_every_answer_is_in_the_table() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.attacks.bounded import said_by
 from tests.attacks.files import PROBES
-from tests.attacks.table import TABLE, Probe, probes, probes_of
+from tests.attacks.table import TABLE, Probe, observe, probes, probes_of
 
 FILES = probes_of("test_a_file_that_attacks")
 LONG = [
@@ -17,6 +17,7 @@ LONG = [
         "zip-many-members",
         "zip-in-zip",
         "bz2-bomb",
+        "zip-blank-lines",
     ),
     *(
         "xlsx-endless-markup",
@@ -52,3 +53,4 @@ def test_a_file_that_attacks(one: Probe, tmp_path: Path) -> None:
         assert one.expected in said
     assert "BUG" not in said
     assert len(said.splitlines()) <= 102
+    observe(one.id, said, FOLDER=tmp_path)

@@ -16,7 +16,8 @@ import pytest
 
 from connectors.kartra.sandbox import Account, Sandbox
 from connectors.unseen import defused, one_message
-from pipelines.shipped import ROOT
+from tests.attacks import table
+from tests.attacks.table import Probe, observe
 from tests.conftest import PIPELINE, Project, Result
 from tests.pull.accounts import write_pull
 from tests.raw_server import RawServer, answer
@@ -188,12 +189,11 @@ KINDS: dict[str, Callable[[Scene, str], Shown]] = {
     "results": results,
     "export": export,
 }
-with (ROOT / "tests" / "data" / "attacks" / "text.csv").open(encoding="utf-8", newline="") as table:
-    PROBES = list(csv.DictReader(table))
+PROBES = table.probes(table.FOLDER / "text.csv")
 FIRST = [
-    probe["id"]
+    probe.id
     for kind in KINDS
-    for probe in [probe for probe in PROBES if probe["kind"] == kind][: 6 if kind == "status" else 2]
+    for probe in [probe for probe in PROBES if probe.kind == kind][: 6 if kind == "status" else 2]
 ]
 """Those of each kind that are in every suite."""
 
@@ -211,26 +211,32 @@ def seen(written: str) -> str:
     return written.replace("\\n", "\n")
 
 
+def lines_with(text: str, where: str) -> str:
+    """The whole lines that it stands in."""
+    start = where.index(text)
+    end = where.find("\n", start + len(text))
+    return where[where.rfind("\n", 0, start) + 1 : end if end >= 0 else None] if text else where
+
+
 def test_there_are_more_than_forty_probes() -> None:
     assert len(PROBES) >= 40
-    assert {probe["kind"] for probe in PROBES} == KINDS.keys()
-    assert len({probe["id"] for probe in PROBES}) == len(PROBES)
+    assert {probe.kind for probe in PROBES} == KINDS.keys()
+    assert len({probe.id for probe in PROBES}) == len(PROBES)
 
 
 @pytest.mark.full(but=FIRST)
-@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe["id"])
-def test_no_text_leaves_its_line(
-    probe: dict[str, str], project: Project, sandbox: Sandbox, account: Account
-) -> None:
-    text = read(probe["probe"])
-    where, said = KINDS[probe["kind"]](Scene(project, sandbox, account), text)
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.id)
+def test_no_text_leaves_its_line(probe: Probe, project: Project, sandbox: Sandbox, account: Account) -> None:
+    text = read(probe.probe)
+    where, said = KINDS[probe.kind](Scene(project, sandbox, account), text)
     for result in said:
         output = result.stdout + result.stderr
         assert not HARMFUL.search(output), ascii(output)
         assert not FORGED.search(output), output
         assert "Traceback" not in output
         assert result.code != 70
-    assert seen(probe["expected"]) in where
+    assert seen(probe.expected) in where
+    observe(probe.id, lines_with(seen(probe.expected), where), FOLDER=project.folder)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.attacks.table import observe
 from tests.campaigns import damage
 from tests.full import IS_FULL
 
@@ -14,3 +15,5 @@ def test_runs_on_damaged_states_are_refused_or_right(tmp_path: Path) -> None:
     assert (outcome.wrong, outcome.crashed) == ([], [])
     assert outcome.counts["succeeded"] > 3
     assert outcome.counts["refused"] >= 1
+    for probe in ("flipped", "flipped-schema", "flipped-snapshot", "flipped-inventory"):
+        observe(probe, f"{len(outcome.wrong)} wrong, {len(outcome.crashed)} tracebacks")

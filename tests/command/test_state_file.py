@@ -13,6 +13,7 @@ import pytest
 from connectors.kartra.sandbox import Sandbox
 from pipelines.shipped import ROOT
 from pipelines.state.file import network_file_system
+from tests.attacks.table import observe
 from tests.command.several import adds_up, ended, together, wait_for, writes
 from tests.conftest import LOAD, Project, Result, contact, kill
 from tests.promises.scenes import all_wished, held
@@ -213,6 +214,9 @@ def test_a_state_killed_while_it_is_brought_up_is_the_old_or_the_new_one(
     whole = [file for file in project.state.parent.iterdir() if file.name.endswith((".backup", ".backup-2"))]
     assert {schema_of(file) for file in whole} == {1}
     assert [look(file, "SELECT key FROM leads ORDER BY key") for file in whole] == [before] * len(whole)
+    observe(
+        "kill-migration", f"the old or the new one; then {ran.json['leads']['unchanged']} unchanged, 0 writes"
+    )
 
 
 # --- a disk of its own
@@ -278,6 +282,8 @@ def test_a_disk_that_is_full_before_a_run_stops_it_and_the_next_run_does_it_all(
     done = project.run()
     assert (done.code, done.json["leads"]["created"], done.json["leads"]["edited"]) == (0, 8, 1)
     assert held(sandbox) == all_wished([contact(0, City="Oslo"), *rows[1:]])
+    said = second.stderr.replace(str(project.state.parent), "STATE")
+    observe("full-before", f"exit {second.code}, 0 calls: {said}; then exit {done.code}")
 
 
 def test_a_disk_that_fills_up_in_mid_run_loses_nothing_and_starts_no_sequence_twice(
@@ -305,6 +311,7 @@ def test_a_disk_that_fills_up_in_mid_run_loses_nothing_and_starts_no_sequence_tw
     assert done.json["leads"]["unchanged"] + done.json["leads"]["edited"] == landed
     assert done.json["leads"]["created"] == 40 - landed
     assert held(sandbox) == all_wished(rows)
+    observe("full-midway", f"exit {stopped.code} and {full.code}; then exit {done.code}, each lead as wished")
 
 
 def test_an_older_state_that_cannot_be_copied_for_lack_of_room_stays_as_it_is(
@@ -321,6 +328,7 @@ def test_an_older_state_that_cannot_be_copied_for_lack_of_room_stays_as_it_is(
     assert (names_beside(project), schema_of(project.state)) == (["kartra.db"], 1)
     again = project.run()
     assert (again.stderr, again.json["leads"]["unchanged"]) == ("", 3)
+    observe("full-migration", f"exit {refused.code}, schema 1 as before, no copy; then 3 unchanged")
 
 
 def test_a_disk_that_became_read_only_stops_a_run_and_a_look(
@@ -341,6 +349,10 @@ def test_a_disk_that_became_read_only_stops_a_run_and_a_look(
     mount("-o", "remount,rw", str(disk))
     assert project.run().json["leads"]["created"] == 2
     assert held(sandbox) == all_wished(rows)
+    codes = [result.code for result in results]
+    observe(
+        "read-only-disk", f"run, plan, status end with {codes}: {results[0].stderr}", FOLDER=project.folder
+    )
 
 
 def test_a_folder_that_may_not_be_written_stops_a_run(project: Project, sandbox: Sandbox) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from connectors.kartra.sandbox import Faults, Sandbox
+from tests.attacks.table import observe
 from tests.command.several import adds_up, ended, named_pipeline, together, wait_for, writes
 from tests.conftest import LOAD, Project, Result, contact, kill
 from tests.promises.scenes import all_wished, held
@@ -302,7 +303,9 @@ def test_the_bytes_are_gone_while_others_have_the_state_open(project: Project, s
         assert other.execute("SELECT count(*) FROM leads").fetchall() == [(3,)]
         assert forget(project, ADDRESS).code == 0
         assert "kartra.db-wal" in {file.name for file in project.state.parent.iterdir()}
-        assert files_holding(project, ADDRESS, "Annabel") == []
+        held = files_holding(project, ADDRESS, "Annabel")
+        assert held == []
+        observe("forget-open", f"in {len(held)} files, while the other has it open")
 
 
 def test_a_forgotten_record_keeps_its_reason_and_not_its_text(project: Project, sandbox: Sandbox) -> None:
@@ -417,6 +420,7 @@ def test_nobody_is_forgotten_while_a_pipeline_of_the_file_is_being_run(
     assert look(project.state, "SELECT count(*) FROM leads") == [(3,)]
     assert look(project.state, "SELECT count(*) FROM forgotten") == [(0,)]
     assert forget(project, ADDRESS).code == 0
+    observe("forget-running", f"exit {refused.code}, 0 forgotten")
 
 
 def test_backups_that_still_hold_the_person_are_named(project: Project, sandbox: Sandbox) -> None:
@@ -438,6 +442,7 @@ def test_backups_that_still_hold_the_person_are_named(project: Project, sandbox:
         "  copies made elsewhere",
     ]
     assert files_holding(project, ADDRESS) == [second.name]
+    observe("forget-backup", told.stdout.splitlines()[-2], FOLDER=project.folder)
 
 
 def test_in_a_script_nobody_is_asked(project: Project, sandbox: Sandbox) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from connectors.kartra.sandbox import Sandbox
+from tests.attacks.table import observe
 from tests.command.several import ended, wait_for, writes
 from tests.conftest import LOAD, Project, Result, contact
 from tests.warm_start import COMMAND, base_environ
@@ -103,6 +104,8 @@ def test_a_folder_that_is_gone_is_one_line(project: Project) -> None:
         assert done.code == (0 if "errors" in words else done.code)
         assert done.code in (0, 1, 2)
         assert "Traceback" not in done.stderr
+        if words == "status":
+            observe("no-folder", f"exit {done.code}: {done.stderr}", FOLDER=project.folder)
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not os.path.exists("/dev/full"), reason="needs a full disk")  # noqa: PTH110

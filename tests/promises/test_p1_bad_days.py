@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from connectors.kartra.sandbox import Account, Sandbox
+from tests.attacks.table import observe
 from tests.command.several import ended, wait_for, writes
 from tests.conftest import LOAD, Project, contact, kill
 from tests.full import IS_FULL
@@ -30,24 +31,28 @@ def given(account: Account) -> Counter[tuple[int, int]]:
     return Counter((lead.score, len(lead.sequence_starts)) for lead in account.leads.values())
 
 
-KILLED = (
-    ("state", "forget", "p.yaml", "lead1@example.org", "--yes"),
-    ("adopt", "p.yaml"),
-    ("export", "p.yaml", "--to", "out"),
-    ("state", "backup", "p.yaml"),
-    ("export-import", "p.yaml", "--to", "import"),
-    ("reconcile", "p.yaml", "sales.csv"),
-    ("drift", "p.yaml"),
-    ("rejects", "p.yaml", "--csv", "rejects.csv"),
-    ("plan", "p.yaml", "--save"),
-    ("retry", "p.yaml", "again.csv"),
-    ("show", "p.yaml", "--html", "run.html"),
-    ("outcomes", "p.yaml", "--csv", "outcomes.csv"),
-)
+KILLED = {
+    ("state", "forget", "p.yaml", "lead1@example.org", "--yes"): "kill-forget",
+    ("adopt", "p.yaml"): "kill-adopt",
+    ("export", "p.yaml", "--to", "out"): "kill-export",
+    ("state", "backup", "p.yaml"): "kill-backup",
+    ("export-import", "p.yaml", "--to", "import"): "kill-import",
+    ("reconcile", "p.yaml", "sales.csv"): "kill-reconcile",
+    ("drift", "p.yaml"): "kill-drift",
+    ("rejects", "p.yaml", "--csv", "rejects.csv"): "kill-rejects",
+    ("plan", "p.yaml", "--save"): "kill-plan-save",
+    ("retry", "p.yaml", "again.csv"): "kill-retry",
+    ("show", "p.yaml", "--html", "run.html"): "kill-show",
+    ("outcomes", "p.yaml", "--csv", "outcomes.csv"): "kill-outcomes",
+    ("state", "copy", "p.yaml", "--to", "copied.db"): "kill-copy",
+    ("report", "p.yaml", "--html", "report.html"): "kill-report",
+    ("support", "p.yaml"): "kill-support",
+}
+"""Each with its probe."""
 
 
 @pytest.mark.full(but=["state-forget", "export-p.yaml"])
-@pytest.mark.parametrize("verb", KILLED, ids=lambda words: "-".join(words[:2]))
+@pytest.mark.parametrize("verb", list(KILLED), ids=lambda words: "-".join(words[:2]))
 def test_p1_a_verb_that_is_killed_leaves_a_whole_state_and_nothing_is_given_twice(
     verb: tuple[str, ...], project: Project, sandbox: Sandbox, account: Account
 ) -> None:
@@ -76,6 +81,10 @@ def test_p1_a_verb_that_is_killed_leaves_a_whole_state_and_nothing_is_given_twic
         one for one in project.folder.rglob("*") if ".part" in one.name or one.name.startswith(".export-")
     ]
     assert [one for one in parts if one.stat().st_mode & 0o077] == []
+    found = (
+        f"{len(verified.json['problems'])} faults of the state; points and beginnings {dict(given(account))}"
+    )
+    observe(KILLED[verb], f"{found}; parts that others may read: 0")
 
 
 def limits(**given_limits: int) -> Callable[[], None]:
@@ -120,6 +129,7 @@ def test_p1_where_memory_runs_out_anywhere_the_next_run_is_right(
             running.wait()
     assert project.run().code == 0
     assert given(account) == {(10, 1): 8}
+    observe("memory-runs-out", f"the next run ends with 0; points and beginnings {dict(given(account))}")
 
 
 def _played(folder: Path, sandbox: Sandbox, name: str) -> tuple[int, str]:
@@ -159,6 +169,15 @@ def test_p1_whatever_a_machine_lacks_a_run_is_right_or_one_line(tmp_path: Path, 
     }, ended_so
     assert [name for name, (_, said) in ended_so.items() if "Traceback" in said] == []
     assert set(given(account)) <= {(10, 1)}
+    for probe, name in {
+        "few-files": "few files",
+        "small-files": "small files only",
+        "no-home": "no home",
+        "locales": "a locale of ASCII",
+        "no-tmp": "no folder of temporary files",
+    }.items():
+        if name in ended_so:
+            observe(probe, f"exit {ended_so[name][0]}, {len(ended_so[name][1].splitlines())} lines on stderr")
 
 
 def test_p1_a_run_that_sleeps_keeps_its_lease_and_goes_on(
@@ -176,6 +195,7 @@ def test_p1_a_run_that_sleeps_keeps_its_lease_and_goes_on(
     assert (refused.code, looked.code) == (5, 0)
     assert ended(running).code == 0
     assert given(account) == {(10, 1): 20}
+    observe("asleep", f"the second ends with {refused.code}, the first with 0; {dict(given(account))}")
 
 
 def test_p1_different_verbs_on_one_state_at_once_all_end(
@@ -203,6 +223,9 @@ def test_p1_different_verbs_on_one_state_at_once_all_end(
     assert all(json.loads(result.stdout) for result in done)
     assert given(account) == {(10, 1): 12}
     assert project.command("state", "verify", "p.yaml").code == 0
+    observe(
+        "verbs-at-once", f"{len(done)} verbs end with 0 or 5; points and beginnings {dict(given(account))}"
+    )
 
 
 def test_p1_a_state_that_is_only_out_of_reach_is_not_called_damaged(
@@ -223,4 +246,5 @@ def test_p1_a_state_that_is_only_out_of_reach_is_not_called_damaged(
     )
     said = limited.stdout + limited.stderr
     assert (limited.returncode, "damaged" in said, "Put a backup" in said) == (1, False, False), said
+    observe("verify-full", f"exit {limited.returncode}: {said}", FOLDER=project.folder)
     assert project.command("state", "verify", "p.yaml").code == 0

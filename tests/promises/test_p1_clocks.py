@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from connectors.kartra.sandbox import Faults, Sandbox
+from tests.attacks.table import observe
 from tests.command.several import adds_up
 from tests.conftest import LOAD, Project, contact
 from tests.promises.scenes import wait_until
@@ -53,6 +54,7 @@ def test_a_lost_answer_under_a_wrong_clock_gives_nothing_twice(
     again = project.run()
     assert adds_up(again.json)
     assert points(sandbox) == [10] * LEADS
+    observe("clock-wrong", f"points of each {set(points(sandbox))}")
 
 
 def test_a_server_whose_date_is_right_and_whose_leads_join_in_the_past_gives_nothing_twice(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.kartra.sandbox import Account, Sandbox
+from tests.attacks.table import observe
 from tests.command.several import ended, wait_for, writes
 from tests.conftest import LOAD, PIPELINE, Project, contact
 
@@ -59,6 +60,8 @@ def test_a_state_put_back_from_a_copy_stops_before_it_gives_points_again(
     verified = project.command("state", "verify", "p.yaml")
     assert (verified.code, "the state was put back from a copy" in verified.stdout) == (0, True)
     assert scores(account) == {10: 5}
+    probe = {"backup": "restored-backup", "file": "restored-cp", "folder": "restored-folder"}[how]
+    observe(probe, f"exit {stopped.code}, {len(writes(sandbox))} writes; points {dict(scores(account))}")
 
 
 def test_what_a_profile_proves_is_found_again_without_a_word(
@@ -69,6 +72,7 @@ def test_what_a_profile_proves_is_found_again_without_a_word(
     done = project.run()
     assert (done.code, done.json["leads"]["edited"], done.json["leads"]["unchanged"]) == (0, 0, 5)
     assert {len(lead.sequence_starts) for lead in account.leads.values()} == {1}
+    observe("restored-proven", f"exit {done.code}, {done.json['leads']['unchanged']} unchanged")
 
 
 def test_a_sequence_that_a_lead_has_left_is_not_begun_again(
@@ -79,7 +83,9 @@ def test_a_sequence_that_a_lead_has_left_is_not_begun_again(
     for lead in account.leads.values():
         lead.sequences.clear()
     assert project.run().code == 4
-    assert {len(lead.sequence_starts) for lead in account.leads.values()} == {1}
+    begun = {len(lead.sequence_starts) for lead in account.leads.values()}
+    assert begun == {1}
+    observe("restored-sequence", f"exit 4; beginnings of each lead {begun}")
 
 
 def test_new_people_get_their_points_from_a_state_that_was_put_back(
@@ -93,6 +99,7 @@ def test_new_people_get_their_points_from_a_state_that_was_put_back(
     people(project, 5)
     assert project.run().code == 0
     assert scores(account) == {10: 5}
+    observe("restored-new", f"exit 0, points {dict(scores(account))}")
 
 
 def test_after_a_word_a_state_that_was_put_back_is_what_counts(
@@ -129,6 +136,7 @@ def test_money_waits_for_a_word_where_the_state_was_put_back(
     assert stopped.code == 4
     assert "2 operations are new to it and may have been done since: nothing was sent" in stopped.stderr
     assert scores(account) == {5: 3}
+    observe("restored-money", f"exit {stopped.code}, points {dict(scores(account))}")
 
 
 @pytest.mark.full(but=["replaced"])
@@ -153,6 +161,7 @@ def test_a_state_that_is_taken_away_while_a_run_goes_on_stops_it(
     assert (done.code, done.json["status"]) == (1, "failed")
     assert "the state was deleted or replaced while it was used: nothing more is sent" in done.stderr
     assert len(account.leads) < 20
+    observe(f"{what}-midway", f"exit {done.code}: {done.stderr.split(': ', 2)[-1]}", FOLDER=project.folder)
     if what == "replaced":  # the journal of the file before lies beside it
         journal = project.state.with_name("kartra.db-wal")
         refused = project.run()
@@ -161,6 +170,7 @@ def test_a_state_that_is_taken_away_while_a_run_goes_on_stops_it(
         project.state.with_name("kartra.db-shm").unlink(missing_ok=True)
         assert project.run().code == 4
         assert scores(account) == {10: len(account.leads)}
+        observe("foreign-journal", refused.stderr, FOLDER=project.folder)
 
 
 def test_one_state_reached_by_a_link_is_one_state(
@@ -181,6 +191,7 @@ def test_one_state_reached_by_a_link_is_one_state(
     assert (refused.code, running.poll()) == (5, None)
     assert ended(running).code == 0
     assert scores(account) == {10: 12}
+    observe("two-names", f"the second ends with {refused.code}; points {dict(scores(account))}")
 
 
 def test_what_was_seen_of_a_state_names_nobody_and_is_its_owners_alone(
@@ -195,3 +206,6 @@ def test_what_was_seen_of_a_state_names_nobody_and_is_its_owners_alone(
     assert file.parent.stat().st_mode & 0o777 == 0o700
     (attribute,) = os.listxattr(project.state.parent)
     assert os.getxattr(project.state.parent, attribute) == file.read_bytes()
+    observe(
+        "seen-file", f"a name of {len(file.name)} characters, a number, {file.stat().st_mode & 0o777:04o}"
+    )

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.kartra.sandbox import Account, Sandbox
+from tests.attacks.table import observe
 from tests.conftest import LOAD, Project, Result, contact
 from tests.full import IS_FULL
 from tests.warm_start import COMMAND
@@ -66,6 +67,15 @@ def open_to_others(folder: Path, *, apart: Iterable[str]) -> list[str]:
     )
 
 
+def modes_of(folder: Path, *, apart: Iterable[str]) -> str:
+    paths = [path for path in folder.rglob("*") if path.name not in apart]
+    files, folders = (
+        sorted({f"{stat.S_IMODE(path.stat().st_mode):04o}" for path in paths if path.is_dir() == is_folder})
+        for is_folder in (False, True)
+    )
+    return f"files {', '.join(files)}, folders {', '.join(folders)}"
+
+
 @pytest.mark.full(but=["0"])
 @pytest.mark.parametrize("umask", [0o000, 0o077])
 def test_p7_what_every_verb_writes_is_its_owners_alone_whatever_the_umask(
@@ -78,7 +88,13 @@ def test_p7_what_every_verb_writes_is_its_owners_alone_whatever_the_umask(
         assert done.code in (0, 3), done.stderr
     assert open_to_others(project.folder, apart=("p.yaml", "contacts.csv")) == []
     assert under(umask, project, ("init", "contacts.csv")).code == 0
-    assert stat.S_IMODE((project.folder / "contacts.yaml").stat().st_mode) & 0o022 == 0
+    draft = stat.S_IMODE((project.folder / "contacts.yaml").stat().st_mode)
+    assert draft & 0o022 == 0
+    modes = modes_of(project.folder, apart=("p.yaml", "contacts.csv", "contacts.yaml"))
+    observe(f"umask-{umask:03o}", f"{len(WRITING)} verbs; {modes}")
+    if umask == 0:
+        observe("folders-above", modes)
+        observe("draft-000", oct(draft))
 
 
 @pytest.mark.parametrize("reached", ["directly", "by a link"])
@@ -103,6 +119,11 @@ def test_p7_a_file_that_anybody_could_read_is_closed_before_people_stand_in_it(
         place = project.folder / name
         assert place.is_symlink() == (reached == "by a link")
         assert (stat.S_IMODE(place.stat().st_mode), place.stat().st_size > 10) == (0o600, True), name
+    if reached == "by a link":
+        observe("links", f"{sum((project.folder / name).is_symlink() for name in places)} links, files 0600")
+        return
+    for name, probe in zip(places, ("state-0666", "tables-0666", "rejects-0666"), strict=True):
+        observe(probe, f"{stat.S_IMODE((project.folder / name).stat().st_mode):04o}")
 
 
 def test_p7_tables_that_are_shared_with_a_group_stay_so(project: Project, sandbox: Sandbox) -> None:
@@ -114,6 +135,7 @@ def test_p7_tables_that_are_shared_with_a_group_stay_so(project: Project, sandbo
     tables.chmod(0o660)
     assert project.run().code == 0
     assert stat.S_IMODE(tables.stat().st_mode) == 0o660
+    observe("group", f"{stat.S_IMODE(tables.stat().st_mode):04o}")
 
 
 def test_p7_what_an_export_left_that_was_killed_is_closed_and_goes_a_day_later(
@@ -130,6 +152,7 @@ def test_p7_what_an_export_left_that_was_killed_is_closed_and_goes_a_day_later(
     os.utime(out / ".export-of-yesterday", (past, past))
     assert project.command("export", "p.yaml", "--to", "out").code == 0
     assert [path.name for path in out.glob(".export-*")] == [".export-of-now"]
+    observe("killed-export", "of yesterday: gone; of now, which may be going on: kept")
 
 
 def test_p7_a_link_that_somebody_put_where_a_file_is_written_first_is_not_followed(
@@ -145,6 +168,7 @@ def test_p7_a_link_that_somebody_put_where_a_file_is_written_first_is_not_follow
     assert victim.read_text() == "precious"
     assert "nobody" in (project.folder / "rejects.csv").read_text()
     assert not (project.folder / "rejects.csv").is_symlink()
+    observe("planted-link", f"what it points to holds {victim.read_text()!r} as before; the file is a file")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -158,6 +182,7 @@ def test_p7_what_root_writes_over_somebodys_file_stays_theirs(project: Project, 
     assert project.command("rejects", "p.yaml", "--csv", "rejects.csv", "--replace").code == 0
     found = rejects.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 12345, 0o600)
+    observe("root-over-user", "owner and group as before, 0600")
 
 
 def test_p7_the_file_of_the_rate_names_nobody(project: Project, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -171,6 +196,7 @@ def test_p7_the_file_of_the_rate_names_nobody(project: Project, sandbox: Sandbox
     content = window.read_bytes().lower()
     assert re.fullmatch(r"kartra-sync-[0-9a-f]+\.window", window.name)
     assert not any(word in content for word in (b"lead0", b"example.org", b"sandboxk"))
+    observe("rate-file", "a hash as its name; 0 addresses, 0 keys")
 
 
 # --- forgotten
@@ -238,8 +264,11 @@ def test_p7_people_who_were_forgotten_stand_in_no_byte_of_the_state_and_the_tabl
         assert (done.code, done.json["files"], done.json["backups"]) == (0, [], [])
     ours = [*project.state.parent.iterdir(), *(project.folder / "deep" / "er").iterdir()]
     assert len(ours) >= 2
-    assert holding(ours, [word for number in range(PEOPLE) for word in told_of(number)]) == []
+    held = holding(ours, [word for number in range(PEOPLE) for word in told_of(number)])
+    assert held == []
     assert project.run().json["rows"]["blocked"] >= PEOPLE
+    observe("forget-raw", f"their words stand in {len(held)} files of state and tables, as UTF-8 or UTF-16")
+    observe("forget-tables", f"in {len(held)} files, journals and free pages with them")
 
 
 def test_p7_what_was_written_before_and_names_a_forgotten_person_is_named(
@@ -271,6 +300,15 @@ def test_p7_what_was_written_before_and_names_a_forgotten_person_is_named(
         for file in done.json["files"]
         if f"{file}: delete it, or have it written again" not in done.json["still_held_by"]
     } == set()
+    for probe, name in {
+        "forget-export": "out/csv",
+        "forget-parquet": "out/parquet",
+        "forget-utf16": "mails.txt",
+        "forget-gzip": "old.csv.gz",
+        "forget-zip": "sent.zip",
+    }.items():
+        told = next(line for line in done.json["still_held_by"] if f"/{name}:" in line)
+        observe(probe, told, FOLDER=project.folder.resolve())
 
 
 BY_NUMBER = EVERYTHING.replace("key: email", "key: {column: Id}")
@@ -293,6 +331,8 @@ def test_p7_an_address_given_up_long_ago_leads_to_the_person_and_to_no_other(
     assert holding(project.state.parent.iterdir(), ["ann2@", "ann1@", "k-000001", "firstzz1q"]) == []
     kept = project.run()
     assert (kept.code, kept.json["rows"]["blocked"], kept.json["leads"]["unchanged"]) == (0, 1, 2)
+    observe("forget-chain", f"{done.json['erased']['leads']} lead erased by an address of two changes ago")
+    observe("forget-new-owner", f"{kept.json['leads']['unchanged']} others known as before")
 
 
 def test_p7_other_peoples_words_about_a_forgotten_person_are_told(project: Project, sandbox: Sandbox) -> None:
@@ -301,3 +341,5 @@ def test_p7_other_peoples_words_about_a_forgotten_person_are_told(project: Proje
     assert project.run().code == 0
     done = project.command("state", "forget", "p.yaml", seeded(1)["Email"], "--yes")
     assert (done.code, "what other people's records in the state say" in done.stdout) == (0, True)
+    told = next(line for line in done.stdout.splitlines() if "what other people's records" in line)
+    observe("forget-mentioned", told, FOLDER=project.folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from connectors.kartra.sandbox import Account, Sandbox
+from tests.attacks.table import observe
 from tests.command.several import ended, stored, together, wait_for
 from tests.conftest import LOAD, Project, Result, contact
 from tests.warm_start import COMMAND
@@ -365,6 +366,7 @@ def test_p7_state_files_are_private_while_a_run_lasts_and_after_it(
     assert mode_of(project.state.parent) == "0o700"
     assert ended(running).code == 0
     assert {mode_of(file) for file in project.state.parent.iterdir()} == {"0o600"}
+    observe("side-files", f"{', '.join(sorted(modes))}: {', '.join(sorted(set(modes.values())))}")
 
 
 def test_p7_a_state_file_that_others_could_read_is_closed_to_them(project: Project, sandbox: Sandbox) -> None:

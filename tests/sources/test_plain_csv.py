@@ -1,6 +1,8 @@
 """Blocks of CSV that are read as columns hold what the csv module finds in them, to the row and the line."""
 
 import csv
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,28 @@ def test_a_file_without_anything_odd_is_read_by_blocks(tmp_path: Path) -> None:
     assert found.records == [
         (number + 2, number + 2, [f"{number}@example.org", "Köln, Altstadt"]) for number in range(MANY)
     ]
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \t\r\n", b"\x1f\n", b",\n", b'""\n'])
+def test_blank_lines_among_records_are_counted_as_the_csv_module_counts_them(
+    blank: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    rows = (b"a%d@example.org,x\n" % number + blank * (number % 5) * 300 for number in range(200))
+    path.write_bytes(blank * 3 + b"Email,Note\n" + b"".join(rows))
+    by_blocks, by_module = both(path, monkeypatch)
+    assert by_blocks == by_module
+
+
+@pytest.mark.parametrize("start", [b"Email\n", b"Email,Note\na@example.org,x\n"])
+def test_a_million_blank_lines_are_not_gone_through_one_by_one(start: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(start + b"\n" * 3_000_000)
+    calls: Counter[str] = Counter()
+    sys.setprofile(lambda frame, event, _: calls.update([event]) if event == "call" else None)
+    try:
+        found = sum(len(chunk.frame) for chunk in open_csv(path).chunks())
+    finally:
+        sys.setprofile(None)
+    assert found == start.count(b"\n") - 1
+    assert calls["call"] < 500_000

@@ -19,6 +19,7 @@ from pipelines.shipped import ROOT
 from pipelines.state import sqlite
 from pipelines.state.sqlite import MIGRATIONS
 from pipelines.state.store import Store
+from tests.attacks.table import observe
 from tests.state.places import beside, opened_at
 from tests.state.samples import planned
 
@@ -90,6 +91,7 @@ def test_a_state_of_a_newer_program_is_refused_and_left_alone(path: Path) -> Non
         f" {len(list(MIGRATIONS.glob('*.sql')))}): upgrade, or use the newer one"
     )
     assert path.read_bytes() == before
+    observe("newer-schema", str(refusal.value).partition(", this one")[0], FOLDER=path.parent)
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 
 from connectors.kartra.sandbox import Faults, Sandbox
 from pipelines.state.lease import DEAD_AFTER, Holder, this_process
+from tests.attacks.table import observe
 from tests.command.several import adds_up, wait_for
 from tests.conftest import LOAD, Project, contact, kill
 from tests.promises.scenes import all_wished, held
@@ -236,6 +237,7 @@ def test_a_run_that_was_killed_while_its_clock_was_ahead_is_taken_over_at_once(
     second = project.run()
     assert second.code == 0, second.stderr
     assert points_of(sandbox) == [10] * len(forty)
+    observe("clock-ahead", f"the next run ends with {second.code}; points of each {set(points_of(sandbox))}")
 
 
 def test_whoever_lost_the_lease_sends_nothing_more(

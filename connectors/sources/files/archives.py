@@ -45,7 +45,7 @@ def unpacked(path: Path, folder: PrivateFolder, name: str, member: str | None, r
     try:
         if suffix in _UNPACKERS:
             with _UNPACKERS[suffix](path) as source:
-                yield _copied(source, folder.path / name / _file_name(path.stem), room, _Expansion(path))
+                yield _copied(source, folder.path / name / _file_name(path.stem), room, _expansion(path))
         elif suffix == ".zip":
             yield from _members(path, folder.path / name, member, room)
         else:
@@ -103,22 +103,26 @@ def _announced(path: Path) -> tuple[int, int]:
         return (many, large) if mark == b"PK\6\6" else (members, directory)
 
 
-class _Expansion:
-    """How much larger than the archive is what came out of it so far."""
+class Expansion:
+    """How much larger than what is packed is what came out of it so far."""
 
-    def __init__(self, path: Path) -> None:
-        self._name, self._packed = path.name, max(path.stat().st_size, 1)
+    def __init__(self, name: str, packed: int = 0) -> None:
+        self._name, self.packed = name, packed
         self._unpacked = 0
 
     def take(self, size: int) -> None:
         """Raises SourceError."""
         self._unpacked += size
         # A small file of one repeated line shrinks far more, and does no harm.
-        if self._unpacked > max(UNSUSPICIOUS_BYTES, MAX_RATIO * self._packed):
+        if self._unpacked > max(UNSUSPICIOUS_BYTES, MAX_RATIO * self.packed):
             raise SourceError(
                 f"{self._name} unpacks to more than {MAX_RATIO} times its size, as no list of contacts does:"
                 " it is not read"
             )
+
+
+def _expansion(path: Path) -> Expansion:
+    return Expansion(path.name, path.stat().st_size)
 
 
 def _members(path: Path, folder: Path, member: str | None, room: Room) -> Iterator[Path]:
@@ -126,7 +130,7 @@ def _members(path: Path, folder: Path, member: str | None, room: Room) -> Iterat
     if not names:
         what = "an archive without a file in it" if member is None else f"an archive without {member}"
         raise SourceError(f"{path.name} is {what}")
-    expansion = _Expansion(path)
+    expansion = _expansion(path)
     with zipfile.ZipFile(path) as archive:
         for number, name in enumerate(names):
             with archive.open(name) as source:
@@ -140,7 +144,7 @@ def _file_name(member: str) -> str:
     return name if name.strip(". ") else "file"
 
 
-def _copied(source: BinaryIO, target: Path, room: Room, expansion: _Expansion) -> Path:
+def _copied(source: BinaryIO, target: Path, room: Room, expansion: Expansion) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as handle:
         while block := source.read(_BLOCK_BYTES):

@@ -44,6 +44,9 @@ from connectors.sources.records import CHUNK_CHARS, RawRecord, next_chunk, rows_
 MAX_CELL_CHARS = 16 * 1024 * 1024  # bounds what a quote that is never closed may gather; Kartra takes 255
 MAX_RECORD_CHARS = 64 * 1024 * 1024
 MAX_RECORD_LINES = 500_000
+MAX_BLANK_START = 1_000_000
+"""Blank lines before the header: nobody's file begins so."""
+_END = RawRecord(0, 0, [], "")
 BYTES_A_ROW = 130
 """The assumed size of a record, by which a block is read as large as a chunk."""
 
@@ -132,9 +135,14 @@ class _CsvText:
         with self._lines(SAMPLE_CHARS) as (lines, _), _long_cells():
             try:
                 for record in self._records(lines):
-                    first.append(record)
-                    if len(first) == wanted or record.row >= wanted:
+                    if record is not None:
+                        first.append(record)
+                    if len(first) == wanted or (first and lines.row >= wanted):
                         break
+                    if lines.row >= MAX_BLANK_START:
+                        raise SourceError(
+                            f"{self.file.path.name} has no header: its first {lines.row:,} lines are blank"
+                        )
             except SourceError:
                 # What is wrong below the header is met again when the records are read, and told then.
                 if not first:
@@ -151,7 +159,7 @@ class _CsvText:
         """
         with self._lines(chunk_rows * BYTES_A_ROW) as (lines, blocks):
             records = self._records(lines)
-            while lines.row < header_row and next(records, None) is not None:
+            while lines.row < header_row and next(records, _END) is not _END:
                 pass
             odd: list[RawRecord] = []
             odd_chars = 0
@@ -163,29 +171,32 @@ class _CsvText:
                         odd, odd_chars = [], 0
                     yield plain
                     continue
-                record = next(records, None)
-                if record is not None:
+                record = next(records, _END)
+                if record is None:
+                    continue  # it may have been the last of a block
+                if record is not _END:
                     odd.append(record)
                     odd_chars += lines.taken_chars
-                if odd and (record is None or len(odd) == chunk_rows or odd_chars > CHUNK_CHARS):
+                if odd and (record is _END or len(odd) == chunk_rows or odd_chars > CHUNK_CHARS):
                     yield odd
                     odd, odd_chars = [], 0
-                if record is None:
+                if record is _END:
                     return
 
     def _plain_part(self, lines: "_Lines", blocks: Blocks | None, names: Sequence[str]) -> PlainPart | None:
         """Takes the rest of a block if nothing in it is odd, and marks it as read."""
         if blocks is None or lines.has_given_back or not (block := blocks.rest_not_tried()):
             return None
-        table = read_plain(block, self.encoding, names, self.delimiter, self.quotechar)
-        if table is None:
+        read = read_plain(block, self.encoding, names, self.delimiter, self.quotechar)
+        if read is None:
             return None
+        table, places, count = read
         blocks.leave()
-        row, line = lines.pass_over(table.num_rows)
-        return PlainPart(table, row, line)
+        row, line = lines.pass_over(count)
+        return PlainPart(table, row, line, places)
 
-    def _records(self, lines: "_Lines") -> Iterator[RawRecord]:
-        """The header and every record that is not blank, as the csv module reads them."""
+    def _records(self, lines: "_Lines") -> Iterator[RawRecord | None]:
+        """The header and every record, as the csv module reads them; None for a blank one."""
         reader = csv.reader(lines, delimiter=self.delimiter, quotechar=self.quotechar, strict=True)
         while True:
             lines.start_record()
@@ -196,8 +207,8 @@ class _CsvText:
                 cells = ["".join(lines.taken).rstrip("\r\n")]
             if cells is None:
                 return
-            if "".join(cells).strip():
-                yield with_nul_faults(RawRecord(lines.row, lines.first_line, cells, fault))
+            is_blank = not "".join(cells).strip()
+            yield None if is_blank else with_nul_faults(RawRecord(lines.row, lines.first_line, cells, fault))
 
     @contextmanager
     def _lines(self, block_bytes: int) -> Iterator[tuple["_Lines", Blocks | None]]:

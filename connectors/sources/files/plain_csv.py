@@ -28,15 +28,21 @@ MAX_BLOCK = 4 * 1024 * 1024
 
 _WHITE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
 _LINE_FEED, _RETURN = ord("\n"), ord("\r")
+_IS_WHITE = np.array([chr(code).isspace() and code < 128 for code in range(256)])
+
+PlainRecords = tuple[pa.Table, npt.NDArray[np.intp], int]
+"""The records of a block, the place of each among its lines, and how many lines it has."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlainPart:
-    """The records of a block, one per line, blank ones too. `row` and `line` are those of the first."""
+    """The records of a block, one per line, blank ones too. `row` and `line` are those of its first line."""
 
     table: pa.Table
     row: int
     line: int
+    places: npt.NDArray[np.intp]
+    """Of each record, how many lines of the block stand before it."""
 
 
 class EndlessLineError(Exception):
@@ -107,7 +113,7 @@ def can_be_plain(encoding: str, delimiter: str, quotechar: str) -> bool:
 
 def read_plain(
     block: bytes, encoding: str, names: Sequence[str], delimiter: str, quotechar: str
-) -> pa.Table | None:
+) -> PlainRecords | None:
     """The records of a block, one per line; None if anything in it is odd."""
     # A line of megabytes is left to the csv module, which bounds it; pyarrow would strip a byte order mark.
     if len(block) > 2 * MAX_BLOCK or b"\0" in block or block.startswith(codecs.BOM_UTF8):
@@ -119,8 +125,24 @@ def read_plain(
         return None
     if not _is_utf_8(encoding):
         block = block.decode(encoding).encode()
+    lines = _count(block, _LINE_FEED) + (not block.endswith(b"\n"))
+    # A cell of several lines is one record, so that there are fewer of them than lines.
+    if (table := _table(block, names, delimiter, quotechar)) is not None and table.num_rows == lines:
+        return table, np.arange(lines), lines
+    if quotechar.encode() in block:
+        return None  # which lines are blank, and which are within a cell?
+    block, places = _without_blank_lines(block)
+    if len(places) == lines:
+        return None
+    table = _table(block, names, delimiter, quotechar)
+    return (table, places, lines) if table is not None and table.num_rows == len(places) else None
+
+
+def _table(block: bytes, names: Sequence[str], delimiter: str, quotechar: str) -> pa.Table | None:
+    if not block:
+        return pa.table({name: pa.array([], pa.string()) for name in names})
     try:
-        table = csv.read_csv(
+        return csv.read_csv(
             pa.BufferReader(block),
             csv.ReadOptions(column_names=list(names), block_size=len(block) + 1, use_threads=False),
             csv.ParseOptions(delimiter=delimiter, quote_char=quotechar, ignore_empty_lines=False),
@@ -128,9 +150,16 @@ def read_plain(
         )
     except pa.ArrowInvalid:
         return None
-    # A cell of several lines is one record, so that there are fewer of them than lines.
-    lines = _count(block, _LINE_FEED) + (not block.endswith(b"\n"))
-    return table if table.num_rows == lines else None
+
+
+def _without_blank_lines(block: bytes) -> tuple[bytes, npt.NDArray[np.intp]]:
+    """Millions of them would be gone through one by one. Gives the places of the lines that are left, too."""
+    data = np.frombuffer(block, dtype=np.uint8)
+    ends = np.flatnonzero(data == _LINE_FEED) + 1
+    starts = np.concatenate(([0], ends if len(ends) and ends[-1] < len(data) else ends[:-1])).astype(np.intp)
+    is_kept = ~np.logical_and.reduceat(_IS_WHITE[data], starts)
+    sizes = np.diff(starts, append=len(data))
+    return data[np.repeat(is_kept, sizes)].tobytes(), np.flatnonzero(is_kept)
 
 
 def plain_chunks(part: PlainPart, chunk_rows: int) -> Iterator[Chunk]:
@@ -138,7 +167,7 @@ def plain_chunks(part: PlainPart, chunk_rows: int) -> Iterator[Chunk]:
     kept = _not_blank(part.table)
     for start in range(0, part.table.num_rows, chunk_rows):
         table = part.table.slice(start, chunk_rows)
-        places = np.arange(start, start + table.num_rows)
+        places = part.places[start : start + table.num_rows]
         if kept is not None:
             is_kept = kept[start : start + table.num_rows]
             places, table = places[is_kept], table.filter(pa.array(is_kept))

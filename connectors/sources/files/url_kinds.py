@@ -5,6 +5,7 @@ read what nobody meant to be read.
 """
 
 import re
+from urllib.parse import urlsplit
 
 BY_HTTP = ("http", "https")
 PACKAGES = {
@@ -28,7 +29,17 @@ def fault_of_url(url: str) -> str:
         return f"not a URL that can be read: a blank, a control character or a backslash in it ({KINDS})"
     if found[1].lower() not in (*BY_HTTP, *PACKAGES):
         return f"its URL is of a kind that is not known; it may be {KINDS}, or name a file by its path"
+    if found[1].lower() in BY_HTTP and not _has_host(url):
+        return f"not a URL that can be read: no host, or none that can be ({KINDS})"
     return ""
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of brackets that do not close, or a port that is none
+        return False
 
 
 def _is_chain(url: str) -> bool:
