@@ -235,7 +235,11 @@ def _steps(
 def _owed(wish: Wish, desired: DesiredLead, snapshot: Snapshot) -> list[Step]:
     """The wishes that the lead does not have from us, does not keep from before, and cannot have got
     unproven."""
-    given, others = wish.given(snapshot), snapshot.kept | snapshot.unproven
+    given = wish.given(snapshot)
+    # Most leads that are compared have all of it: no step is made for what they have.
+    if not wish.is_wanted_by(desired) or (given and given.issuperset(wish.names(desired))):
+        return []
+    others = snapshot.kept | snapshot.unproven
     return [
         step
         for step in wish.wanted(desired, snapshot)
@@ -250,8 +254,8 @@ def _taken(
     if wish.takes is None:
         return []
     gone = {name for kind, name in desired.unwanted - snapshot.unwanted if kind == wish.collection}
-    if not wish.once_only:
-        ours = wish.given(snapshot).difference(wish.names(desired))
+    given = frozenset() if wish.once_only else wish.given(snapshot)
+    if given and (ours := given.difference(wish.names(desired))):
         is_silent = wish.collection in desired.silent
         gone |= {name for name in ours if not is_silent or (wish.collection, name) in withdrawn}
     return [Step(wish.takes.cmd, name) for name in sorted(gone)]

@@ -1,6 +1,6 @@
 """Plays the examples of a pipeline file: unit tests of its mapping. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from pipelines.config.examples import ExpectConfig
@@ -49,10 +49,12 @@ def _differences(expect: ExpectConfig, result: Mapped | Invalid) -> Iterator[str
             yield from _unless_equal(name, tuple(sorted(names)), tuple(sorted(given)))
 
 
-def _names_of(lead: DesiredLead) -> dict[str, list[str]]:
+def _names_of(lead: DesiredLead) -> dict[str, Collection[str]]:
     """The names of a lead by the key of the load section that asks for them."""
     given = {wish.collection: wish.names(lead) for wish in WISHES}
-    gone = {key: [name for kind, name in lead.unwanted if kind == wish] for wish, key in TAKEN_BY.items()}
+    gone: dict[str, Collection[str]] = {
+        key: [name for kind, name in lead.unwanted if kind == wish] for wish, key in TAKEN_BY.items()
+    }
     return {**given, **gone}
 
 

@@ -167,13 +167,20 @@ class Wish:
         """The names of it that a snapshot holds."""
         return frozenset() if self.is_amount else getattr(snapshot, self.collection)
 
-    def names(self, lead: DesiredLead) -> list[str]:
+    def is_wanted_by(self, lead: DesiredLead) -> bool:
+        """Whether a record asks for any of it."""
+        return bool(getattr(lead, self.collection))
+
+    def names(self, lead: DesiredLead) -> Collection[str]:
         """The names of it that a record asks for."""
+        if not self.once_only:
+            names: Collection[str] = getattr(lead, self.collection)
+            return names
         return [] if self.is_amount else [step.label for step in self.wanted(lead, _NOTHING)]
 
     def asks_for(self, lead: DesiredLead, label: str) -> bool:
         """Whether a record asks for this; for any number of it, where it is an amount."""
-        return bool(getattr(lead, self.collection)) if self.is_amount else label in self.names(lead)
+        return self.is_wanted_by(lead) if self.is_amount else label in self.names(lead)
 
     def is_asked_for(self, load: LoadConfig) -> bool:
         """Whether the load section gives it to anybody."""
