@@ -30,7 +30,7 @@ def main() -> int:
         if asked.only in one.test or asked.only in one.id
     ]
     if asked.list:
-        return told(wanted, [])
+        return told(wanted, [one.id for one in wanted if not one.observed])
     with tempfile.TemporaryDirectory() as folder:
         failed = play(wanted, folder, asked.jobs)
         seen = {file.stem: str(json.loads(file.read_text("utf-8"))) for file in Path(folder).glob("*.json")}
@@ -51,7 +51,7 @@ def play(wanted: list[Probe], folder: str, jobs: str) -> bool:
 
 def told(rows: list[Probe], missing: list[str]) -> int:
     for one in rows:
-        seen = "OPEN: its test says nothing of it" if one.id in missing else one.observed
+        seen = "OPEN: not observed" if one.id in missing else one.observed
         print(f"{one.id}: {one.probe!r}\n  expected  {one.expected}\n  observed  {seen}")
     print(f"{len(rows)} probes: {len(rows) - len(missing)} as expected, {len(missing)} open")
     return int(bool(missing))
