@@ -20,7 +20,8 @@ AT_MOST = 240
 """Characters of what was observed, so that a row stays one that is read."""
 
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[,.]\d+)?Z?")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[,.]\d{1,6}(?![\d-]))?(?:Z|\+00:00)?")
+_RUN = re.compile(r"\b\d{8}T\d{6}-[0-9a-f]{6}\b")
 
 
 class Probe(NamedTuple):
@@ -61,7 +62,7 @@ def observe(probe: str, seen: object, **places: object) -> None:
     text = str(seen)
     for name, place in places.items():
         text = text.replace(str(place), name)
-    text = " ".join(_TIME.sub("TIME", text).split()) or "nothing"
+    text = " ".join(_RUN.sub("RUN", _TIME.sub("TIME", text)).split()) or "nothing"
     text = text if len(text) <= AT_MOST else f"{text[: AT_MOST - 2]} …"
     if folder := os.environ.get(WRITTEN_TO):
         Path(folder, f"{probe}.json").write_text(json.dumps(text), encoding="utf-8")

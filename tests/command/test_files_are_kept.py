@@ -51,10 +51,13 @@ def words_of(writer: str, target: str) -> list[str]:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
+    """Without what a run that could not open its state leaves beside its file, to be taken in later."""
     return {
         str(file.relative_to(folder)): file.read_bytes()
         for file in folder.rglob("*")
-        if file.is_file() and file.suffix not in (".db-wal", ".db-shm")
+        if file.is_file()
+        and file.suffix not in (".db-wal", ".db-shm")
+        and not file.name.startswith(".kartra-sync-")
     }
 
 

@@ -101,7 +101,9 @@ def test_without_a_lead_there_is_no_profile(body):
 @pytest.mark.parametrize("nothing", [None, "", [], {}, "[]", "{}", 0, False])
 def test_an_empty_collection_is_empty_however_it_is_written(key, nothing):
     found = profile(**{key: nothing})
-    assert replace(found, unread=frozenset()) == replace(profile(), unread=frozenset())
+    unknown = {"unread": frozenset(), "missing": frozenset()}
+    assert replace(found, **unknown) == replace(profile(), **unknown)
+    assert profile().missing - found.missing == {key}
     assert profile().unread - found.unread <= {key}  # what is missing is not empty
 
 

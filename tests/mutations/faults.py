@@ -155,8 +155,8 @@ FAULTS = (
     Fault(
         "what is unproven is given again",
         DIFF,
-        "    given, others = wish.given(snapshot), snapshot.kept | snapshot.unproven\n",
-        "    given, others = wish.given(snapshot), snapshot.kept\n",
+        "    others = snapshot.kept | snapshot.unproven\n",
+        "    others = snapshot.kept\n",
     ),
     # --- people's choices
     Fault(

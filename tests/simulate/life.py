@@ -720,13 +720,17 @@ def _shown(lead: SandboxLead) -> set[str]:
 
 def live(plan: Plan, *, trace: bool = False) -> Lived:
     """Plays a plan in a folder of its own."""
-    logging.disable(logging.CRITICAL)
     random.seed(plan.seed)  # tenacity draws from it how long a read waits until it is tried again
     folder = _folder()
     shutil.rmtree(folder)  # with its attributes: they say how far a state has come
     folder.mkdir()
     (folder / "state.db").write_bytes(_empty_state())
-    return Life(plan, folder, trace=trace).play()
+    logged = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        return Life(plan, folder, trace=trace).play()
+    finally:
+        logging.disable(logged)
 
 
 @cache
