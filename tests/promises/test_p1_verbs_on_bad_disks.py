@@ -247,6 +247,7 @@ def test_p1_a_verb_that_is_killed_while_it_sends_loses_nothing_and_doubles_nothi
         wait_for(lambda running=running: writes(sandbox) or running.poll() is not None)
         time.sleep(LATENCY_S * draw.uniform(0, 2))  # before an answer, after it, or between two calls
         if running.poll() is not None:
+            running.communicate()
             break
         kill(running)
     sandbox.set_options(calls_per_second=0)

@@ -26,6 +26,7 @@ PULL = "pull: {into: tables.db, refresh_after: 0s}\n"
 NAMES = ("ann", "bob", "cem", "dee", "eve")
 ROWS = [{"Email": f"{name}@example.org", "City": "Lyon"} for name in NAMES]
 TEST = "mode: test"
+A_DAY_BEFORE = datetime.strftime(datetime.now(UTC) - timedelta(days=1), "%Y-%m-%d %H:%M:%S")
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,9 @@ def its_first_creations_in_live_get_lost(
     project.pipeline(LOAD, kartra=f"{TEST}\nsettle_s: 1")
     project.contacts(ROWS)
     assert project.run().code == 0
+    with sandbox.lock:
+        for lead in sandbox.account.leads.values():
+            lead.date_joined = A_DAY_BEFORE  # an App goes Live long after its tests
     sandbox.set_options(mode="live")
     project.pipeline(LOAD, kartra="settle_s: 1")
     sandbox.set_faults(Faults(cut_before=1.0, commands=frozenset({"create_lead"})))
