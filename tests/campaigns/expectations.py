@@ -180,6 +180,14 @@ class Owed:
         return frozenset(values.items()), frozenset(actions)
 
 
+def _call(owed: Owed, lead_id: str, *, is_gone: bool) -> Heard:
+    """What is sent for a lead that is known: it is read before a list is taken from it, and where that shows
+    that it is gone nothing follows."""
+    if is_gone and owed.leave:
+        return frozenset({("id", lead_id)}), frozenset()
+    return owed.call(lead_id=lead_id)
+
+
 def owed_to(wish: Wish, given: Given) -> Owed:
     """What the source changed since it was last acknowledged. What was set by hand stays until then."""
     kept_tags = {name for kind, name in given.kept if kind == "tag"}
@@ -266,7 +274,7 @@ class Model:
             for key, given in self.given.items():
                 if key not in wishes and (owed := removal_of(given)) and self.refused.get(key) != "removal":
                     deleted = images[given.lead_id].get(("deleted", ""), False)
-                    call = owed.call(lead_id=given.lead_id)
+                    call = _call(owed, given.lead_id, is_gone=deleted)
                     due[key] = Due("not removed" if deleted else "removed", owed, (call,), given, deleted)
         return due
 
@@ -280,8 +288,9 @@ class Model:
             if not owed:
                 return Due("unchanged", base=given, wish=wish)
             taken = owed.email is not None and holder not in (None, given.lead_id)
-            refused = taken or images[given.lead_id].get(("deleted", ""), False)
-            call = owed.call(lead_id=given.lead_id)
+            is_gone = images[given.lead_id].get(("deleted", ""), False)
+            refused = taken or is_gone
+            call = _call(owed, given.lead_id, is_gone=is_gone)
             return Due("rejected" if refused else "edited", owed, (call,), given, refused, wish)
         new = Owed(wish.email, dict(wish.fields), wish.all_tags, join=wish.all_lists, start=True)
         create = new.call(lead_id=None)
