@@ -202,7 +202,8 @@ def renamed_after_a_kill(project: Project, sandbox: Sandbox) -> Seen:
 def removal_killed(project: Project, sandbox: Sandbox) -> Killed:
     """Five contacts are gone; of the calls that take tag and list from them some landed and some did not."""
     project.pipeline(
-        LOAD + "on_removed: [untag, unsubscribe]\nguards: {max_removed: 100%}", kartra="workers: 5"
+        LOAD + "on_removed: [untag, unsubscribe]\nguards: {max_removed: 100%}",
+        kartra="workers: 5\ntimeout_s: 5",
     )
     rows = [contact(number) for number in range(10)]
     project.contacts(rows)

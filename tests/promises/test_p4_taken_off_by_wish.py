@@ -264,7 +264,7 @@ def killed(project: Project, sandbox: Sandbox) -> Seen:
     """Four calls have no answer when the process dies: every second one has landed. Then the rows change."""
     for number in range(4):
         by_hand(sandbox, number)
-    project.pipeline(LOAD, kartra="settle_s: 1\nworkers: 4")
+    project.pipeline(LOAD, kartra="settle_s: 1\nworkers: 4\ntimeout_s: 5")
     project.contacts([row(number) for number in range(4)])
     assert project.run().code == 0
     project.contacts([row(number, **OFF) for number in range(4)])
