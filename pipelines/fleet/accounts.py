@@ -253,6 +253,11 @@ def _secret(fleet: FleetFile, row: Row, key: str, places: set[str]) -> str:
     return value
 
 
+def app_id_of(fleet: FleetFile) -> str:
+    """The id of the App, which all accounts share. Raises UnreadableSecretError."""
+    return _secret(fleet, Row("", "", "", {}, {}), "app_id", set())
+
+
 def secret_as_written(fleet: FleetFile, row: Row, key: str) -> str:
     """A secret of an account, or where it is kept; "" where nobody says."""
     return row.secrets.get(key) or _named(getattr(fleet.shared, key) or "", row.name)

@@ -25,7 +25,7 @@ def refuse_mixed_up(
     with store_of(config, check_beside=True) as store:
         if store.accounts.of(key) is not None:
             return
-        if other := _who_knows(fleet, name, key):
+        if other := who_knows(fleet, name, key):
             raise GuardError(
                 f"the key of {name} opens the account that the state of {other} knows: nothing was sent. Were"
                 f" the keys of the two mixed up? If {other} is called {name} now, rename its state"
@@ -43,7 +43,7 @@ def refuse_mixed_up(
         refuse_another_account(config, store, stopping=stopping, world=world)
 
 
-def _who_knows(fleet: Fleet, name: str, key: str) -> str | None:
+def who_knows(fleet: Fleet, name: str, key: str) -> str | None:
     """Another account whose state was reached with this key, and has something done under it."""
     states = [(other, fleet.file.place_of(other)) for other in fleet.all_names if other != name]
     states += [(left.name, left.state) for left in fleet.left]

@@ -27,17 +27,26 @@ class OneTimeLinks:
         # The oldest gives way: anyone who is in can make links endlessly and never use them.
         while len(self._open) >= MOST_LINKS:
             del self._open[next(iter(self._open))]
-        self._open[_digest(token)] = purpose, self._now() + lifetime_s
+        self._open[digest_of(token)] = purpose, self._now() + lifetime_s
         return token
 
     def take(self, token: str, purpose: str) -> bool:
         """Whether the token was open for this, which it then no longer is."""
-        found = self._open.get(_digest(token))
+        found = self._open.get(digest_of(token))
         # A link for something else stays open for that: it was only shown at the wrong door.
         if found is None or found[0] != purpose:
             return False
-        del self._open[_digest(token)]
+        del self._open[digest_of(token)]
         return self._now() < found[1]
+
+    def purpose_of(self, token: str) -> str | None:
+        """What an open token is for; it stays open."""
+        found = self._open.get(digest_of(token))
+        return found[0] if found is not None and self._now() < found[1] else None
+
+    def cancel(self, purpose: str) -> None:
+        """Close every link for this."""
+        self._open = {key: found for key, found in self._open.items() if found[0] != purpose}
 
 
 @dataclass(slots=True)
@@ -48,11 +57,6 @@ class Session:
     seen: float
     shown_until: dict[str, float] = field(default_factory=dict)
     """By pipeline: until when people's data is shown."""
-
-    def is_form_ours(self, token: str) -> bool:
-        # As bytes, because a form may send any text and compare_digest only takes ASCII strings; in
-        # constant time, so that a guess does not learn how close it came.
-        return hmac.compare_digest(token.encode(), self.csrf.encode())
 
 
 class Sessions:
@@ -67,11 +71,11 @@ class Sessions:
         while len(self._open) >= MOST_SESSIONS:
             del self._open[min(self._open, key=lambda key: self._open[key].seen)]
         cookie = secrets.token_urlsafe(_TOKEN_BYTES)
-        self._open[_digest(cookie)] = Session(secrets.token_urlsafe(_TOKEN_BYTES), self._now())
+        self._open[digest_of(cookie)] = Session(secrets.token_urlsafe(_TOKEN_BYTES), self._now())
         return cookie
 
     def find(self, cookie: str) -> Session | None:
-        session = self._open.get(_digest(cookie))
+        session = self._open.get(digest_of(cookie))
         if session is None:
             return None
         if self._now() - session.seen > IDLE_S:
@@ -81,7 +85,7 @@ class Sessions:
         return session
 
     def end(self, cookie: str) -> None:
-        self._open.pop(_digest(cookie), None)
+        self._open.pop(digest_of(cookie), None)
 
     def show(self, session: Session, pipeline: str) -> None:
         session.shown_until[pipeline] = self._now() + SHOWN_S
@@ -90,6 +94,13 @@ class Sessions:
         return self._now() < session.shown_until.get(pipeline, 0.0)
 
 
-def _digest(token: str) -> bytes:
+def is_mark(token: str, csrf: str) -> bool:
+    """Whether a form has the mark of this session."""
+    # As bytes, because a form may send any text and compare_digest only takes ASCII strings; in constant
+    # time, so that a guess does not learn how close it came.
+    return hmac.compare_digest(token.encode("utf-8", "surrogatepass"), csrf.encode())
+
+
+def digest_of(token: str) -> bytes:
     # A cookie may hold bytes that are not UTF-8: it is then simply unknown, not an error.
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

@@ -25,8 +25,13 @@ class Asked:
 
 
 def write_down(config: PipelineConfig, who: str, what: str) -> None:
-    """Raises StateError where it cannot be: what is not written down is not shown either."""
-    path = _place(config)
+    """Beside the pipeline. Raises StateError where it cannot be: what is not written down is not shown
+    either."""
+    write_down_in(_place(config), who, what)
+
+
+def write_down_in(path: Path, who: str, what: str) -> None:
+    """Raises StateError."""
     line = json.dumps(asdict(Asked(datetime.now(UTC).isoformat(timespec="seconds"), who, what)))
     try:
         make_folder(path.parent)
@@ -40,13 +45,18 @@ def write_down(config: PipelineConfig, who: str, what: str) -> None:
 
 
 def asked_of(config: PipelineConfig) -> list[Asked]:
+    """The newest first."""
+    return asked_in(_place(config))
+
+
+def asked_in(path: Path) -> list[Asked]:
     """The newest first; a line that was cut short is left out."""
     try:
-        lines = _place(config).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise StateError(f"{_place(config)}: cannot be read: {error.strerror}") from error
+        raise StateError(f"{path}: cannot be read: {error.strerror}") from error
     found = []
     for line in reversed(lines[-LISTED:]):
         try:

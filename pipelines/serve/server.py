@@ -8,6 +8,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from connectors.errors import ConfigError
+from pipelines.serve.connect_views import CONNECT_ROUTES
 from pipelines.serve.guards import GUARDS
 from pipelines.serve.site import SITE, Site
 from pipelines.serve.views import ROUTES
@@ -20,7 +21,7 @@ LOOKS_S = 0.2
 def app_of(site: Site) -> web.Application:
     app = web.Application(middlewares=GUARDS, client_max_size=LARGEST_BODY)
     app[SITE] = site
-    app.add_routes(ROUTES)
+    app.add_routes((*ROUTES, *CONNECT_ROUTES))
     return app
 
 

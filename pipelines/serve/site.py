@@ -10,11 +10,13 @@ from aiohttp import web
 from connectors.errors import ConfigError
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.serve.access import OneTimeLinks, Sessions
+from pipelines.serve.clients import Clients
+from pipelines.serve.connecting import Connecting
 from pipelines.serve.jobs import Jobs
 from pipelines.verbs.saved_plans import who
 
 COME_IN = "come in"
-"""The purpose of a link that begins a session; a client's key will have another one."""
+"""The purpose of a link that begins a session."""
 LONGEST_NAME = 100
 
 
@@ -41,6 +43,9 @@ class Site:
 
     `user_header`: in which header a proxy says who asks; it names people for what is written down, and lets
     nobody in.
+
+    `reread` gives entries and problems as the files have them now: an account that was connected has
+    pipelines from then on.
     """
 
     entries: Mapping[str, Entry]
@@ -48,13 +53,17 @@ class Site:
     problems: Mapping[str, str] = field(default_factory=dict)
     is_behind_proxy: bool = False
     user_header: str = ""
+    connecting: Connecting = field(default_factory=Connecting)
+    reread: Callable[[], tuple[Mapping[str, Entry], Mapping[str, str]]] | None = None
     now: Callable[[], float] = time.monotonic  # setting the clock back must not prolong a link
     links: OneTimeLinks = field(init=False)
     sessions: Sessions = field(init=False)
+    clients: Clients = field(init=False)
     jobs: Jobs = field(default_factory=Jobs)
 
     def __post_init__(self) -> None:
         self.links, self.sessions = OneTimeLinks(self.now), Sessions(self.now)
+        self.clients = Clients(self.now)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -74,6 +83,15 @@ class Site:
             # Browsers accept this prefix only with Secure, which plain http on this machine cannot have.
             return "__Host-kartra-sync"
         return f"kartra-sync-{urlsplit(self.origin).port}"
+
+    @property
+    def client_cookie(self) -> str:
+        """That of a client: who has a session, too, keeps it beside."""
+        return f"{self.cookie}-client"
+
+    def new_client_link(self, account: str, *, is_renewal: bool) -> str:
+        """An address at which one client types the key of one account, once."""
+        return f"{self.origin}/connect?link={self.clients.invite(account, is_renewal=is_renewal)}"
 
     def new_link(self) -> str:
         """An address that lets one browser in, once."""

@@ -70,20 +70,20 @@ async def link(request: web.Request) -> web.StreamResponse:
     # A link opens every pipeline, so it is written down beside each of them.
     for entry in site.entries.values():
         await asyncio.to_thread(write_down, entry.config, site.person(request), said)
-    return _page(request, "link.html", title="A link for somebody else", link=site.new_link())
+    return page_of(request, "link.html", title="A link for somebody else", link=site.new_link())
 
 
 async def all_pipelines(request: web.Request) -> web.StreamResponse:
     site = request.app[SITE]
     glances = await asyncio.to_thread(reading.glances, site.entries.values())
-    return _page(request, "all.html", title="Pipelines", glances=glances, problems=site.problems)
+    return page_of(request, "all.html", title="Pipelines", glances=glances, problems=site.problems)
 
 
 async def pipeline(request: web.Request) -> web.StreamResponse:
     config = _config(request)
     status = await asyncio.to_thread(status_of, config)
     job = request.app[SITE].jobs.last(_entry(request).name)
-    return _page(
+    return page_of(
         request,
         "pipeline.html",
         title=_entry(request).name,
@@ -97,13 +97,13 @@ async def progress(request: web.Request) -> web.StreamResponse:
     config = _config(request)
     status = await asyncio.to_thread(status_of, config)
     job = request.app[SITE].jobs.last(_entry(request).name)
-    return _page(request, "progress.html", title="What runs now", status=status, job=job)
+    return page_of(request, "progress.html", title="What runs now", status=status, job=job)
 
 
 async def runs(request: web.Request) -> web.StreamResponse:
     words = request.query.get("words", "")[:200]
     found = await asyncio.to_thread(reading.runs, _config(request), words)
-    return _page(request, "runs.html", title="Runs", runs=found, words=words)
+    return page_of(request, "runs.html", title="Runs", runs=found, words=words)
 
 
 async def run(request: web.Request) -> web.StreamResponse:
@@ -114,7 +114,7 @@ async def run(request: web.Request) -> web.StreamResponse:
     number, show = _number(request), _shows(request)
     report = await asyncio.to_thread(report_of, config, name, show=show)
     part = await asyncio.to_thread(reading.outcomes, config, name, kind=kind, number=number, show=show)
-    return _page(
+    return page_of(
         request,
         "run.html",
         title=f"Run {report.run_id}",
@@ -127,12 +127,12 @@ async def run(request: web.Request) -> web.StreamResponse:
 
 async def find(request: web.Request) -> web.StreamResponse:
     """Somebody by their key: a form, for an address has no place in the address of a page."""
-    key = _text(await request.post(), "key").strip()
+    key = text_of(await request.post(), "key").strip()
     config = _config(request)
     if not key:
         raise web.HTTPBadRequest
     part = await asyncio.to_thread(reading.outcomes_of_key, config, key, show=_shows(request))
-    return _page(request, "found.html", title="What became of one person", part=part)
+    return page_of(request, "found.html", title="What became of one person", part=part)
 
 
 async def rejects(request: web.Request) -> web.StreamResponse:
@@ -142,7 +142,7 @@ async def rejects(request: web.Request) -> web.StreamResponse:
         reading.command(_entry(request), "rejects", "--csv", "again.csv"),
         reading.command(_entry(request), "retry", "again.csv"),
     ]
-    return _page(request, "rejects.html", title="Who did not get through", part=part, steps=commands)
+    return page_of(request, "rejects.html", title="Who did not get through", part=part, steps=commands)
 
 
 async def waiting(request: web.Request) -> web.StreamResponse:
@@ -153,7 +153,7 @@ async def waiting(request: web.Request) -> web.StreamResponse:
         reading.command(_entry(request), "resolve", "KEY", "--landed"),
         reading.command(_entry(request), "resolve", "KEY", "--not-landed"),
     ]
-    return _page(
+    return page_of(
         request, "waiting.html", title="What waits, and why", status=status, pending=pending, steps=commands
     )
 
@@ -162,7 +162,7 @@ async def plans(request: web.Request) -> web.StreamResponse:
     config = _config(request)
     found = await asyncio.to_thread(plans_of, config)
     command = reading.command(_entry(request), "plan", "--save")
-    return _page(request, "plans.html", title="Saved plans", plans=found, steps=[command])
+    return page_of(request, "plans.html", title="Saved plans", plans=found, steps=[command])
 
 
 async def plan(request: web.Request) -> web.StreamResponse:
@@ -170,14 +170,14 @@ async def plan(request: web.Request) -> web.StreamResponse:
     saved, part = await asyncio.to_thread(
         reading.plan, config, plan_id, number=_number(request), show=_shows(request)
     )
-    return _page(request, "plan.html", title=f"Plan {saved.plan_id}", plan=saved, part=part)
+    return page_of(request, "plan.html", title=f"Plan {saved.plan_id}", plan=saved, part=part)
 
 
 async def approve(request: web.Request) -> web.StreamResponse:
     """Apply a saved plan in the background; who said so is kept with the run and the plan."""
     site, config, plan_id = request.app[SITE], _config(request), request.match_info["plan"]
     form = await request.post()
-    if _text(form, "agreed") != "yes":
+    if text_of(form, "agreed") != "yes":
         raise web.HTTPBadRequest
     # A plan of another pipeline fails here, before anything is written down.
     saved, _ = await asyncio.to_thread(reading.plan, config, plan_id, number=1, show=False)
@@ -189,7 +189,7 @@ async def approve(request: web.Request) -> web.StreamResponse:
     # The server may have started weeks ago: the plan is checked against today's file, so that an edit since
     # then makes it stale.
     now = await asyncio.to_thread(_entry(request).read)
-    site.jobs.apply(_entry(request).name, now, plan_id, person, approved=_text(form, "many") == "yes")
+    site.jobs.apply(_entry(request).name, now, plan_id, person, approved=text_of(form, "many") == "yes")
     raise web.HTTPSeeOther(f"/p/{_entry(request).name}/progress")
 
 
@@ -215,7 +215,7 @@ async def hide(request: web.Request) -> web.StreamResponse:
 
 async def asked(request: web.Request) -> web.StreamResponse:
     found = await asyncio.to_thread(asked_of, _config(request))
-    return _page(request, "asked.html", title="Who asked", found=found)
+    return page_of(request, "asked.html", title="Who asked", found=found)
 
 
 async def charts(request: web.Request) -> web.StreamResponse:
@@ -260,18 +260,18 @@ def _number(request: web.Request) -> int:
     return int(text)
 
 
-def _text(form: Mapping[str, Any], name: str) -> str:
+def text_of(form: Mapping[str, Any], name: str) -> str:
     value = form.get(name, "")
     return value if isinstance(value, str) else ""
 
 
 async def _back(request: web.Request) -> str:
-    to = _text(await request.post(), "to")
+    to = text_of(await request.post(), "to")
     # `to` comes from the form, so it must not lead to a page that is not ours.
     return f"/p/{_entry(request).name}{to if _WHERE_TO.fullmatch(to) else ''}"
 
 
-def _page(request: web.Request, name: str, **values: Any) -> web.Response:
+def page_of(request: web.Request, name: str, **values: Any) -> web.Response:
     """A page with what the layout needs: where it is, whether people are shown, the mark of its forms."""
     entry = request.app[SITE].entries.get(request.match_info.get("pipeline", ""))
     pipeline = entry.name if entry else None
@@ -309,4 +309,3 @@ ROUTES = (
     web.get("/p/{pipeline}/asked", asked, allow_head=False),
     web.get("/p/{pipeline}/charts", charts, allow_head=False),
 )
-"""Pages of a fleet and of one client's key are further rows: guards, sessions and links are the same."""
