@@ -35,6 +35,11 @@ os.environ.setdefault("XDG_STATE_HOME", str(PACING))  # nor is what was seen of 
 SEEN = Path(tempfile.gettempdir(), "kartra-sync-tests-state")
 os.environ.setdefault("XDG_STATE_HOME", str(SEEN))
 
+
+def all_on_a_server() -> bool:
+    return os.environ.get("KARTRA_SYNC_STATE") == "postgresql"
+
+
 PIPELINE = """\
 pipeline: newsletter
 kartra:
@@ -66,7 +71,7 @@ class Project:
     environ: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if os.environ.get("KARTRA_SYNC_STATE") == "postgresql":
+        if all_on_a_server():
             # Imported where every state is on a server: few tests need one, and all import this.
             from tests.server_state import environ_of, new_place
 
@@ -140,9 +145,25 @@ class Project:
         return {**warm_start.base_environ(), **self.environ}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "on_both: played with the state in a file, and on a server")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A few of the promises are played on a server each time, all of them where every state is there."""
+    marked = metafunc.definition.get_closest_marker("on_both")
+    if marked and "project" in metafunc.fixturenames and not all_on_a_server():
+        metafunc.parametrize("project", ["file", "server"], indirect=True)
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
+    if getattr(request, "param", "file") == "file":
+        return Project(tmp_path)
+    from tests.server_state import environ_of
+    from tests.state.places import new_schema
+
+    return Project(tmp_path, environ_of(new_schema(request.getfixturevalue("postgresql_server"))))
 
 
 def an_account() -> Account:

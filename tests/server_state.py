@@ -4,7 +4,6 @@ The server is started when the first of them is asked for, and ends with the pro
 """
 
 import atexit
-import os
 import threading
 from contextlib import ExitStack
 from functools import cache
@@ -17,10 +16,6 @@ from tests.state.places import address_of, new_schema
 
 VARIABLE = "KARTRA_STATE"
 _LOCK = threading.Lock()
-
-
-def is_on_server() -> bool:
-    return os.environ.get("KARTRA_SYNC_STATE") == "postgresql"
 
 
 @cache

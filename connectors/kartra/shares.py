@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from connectors.kartra.hosts_limiter import Demand, HostsLimiter
+
 GIVEN_UP_ASKED_S = 0.5
 ROUNDING = 1e-9
 """Clocks are sums of fractions."""
@@ -68,6 +70,14 @@ class Turns:
         due = [party for party in self._waiting if party.clock <= now + ROUNDING]
         return min(due, key=lambda party: party.clock + 1 / party.share, default=None)
 
+    def demand(self, party: Party | None) -> Demand:
+        """Of all who wait, and of the party that fetches a permit now."""
+        calls = sum(len(each.waiting) for each in self._waiting)
+        share = sum(each.share for each in self._waiting)
+        if party is None:
+            return Demand(calls, share)
+        return Demand(calls + 1, share + (0.0 if party in self._waiting else party.share))
+
     def served(self, party: Party) -> None:
         """A party has got a permit, and waits on or has left."""
         # An account whose last thread was elected has left the line already; its share counts for this permit
@@ -88,6 +98,9 @@ class SharedLimiter:
         self._lock = threading.Lock()
         self._turns = Turns()
         self._fetching: threading.Event | None = None
+        self._fetching_for: Party | None = None
+        if isinstance(limiter, HostsLimiter):
+            limiter.ask_for(self._demand)
 
     def account(self, share: float, before_call: Callable[[], None] = lambda: None) -> "AccountLimiter":
         """The limiter of one account. `before_call` is called before each call waits."""
@@ -95,6 +108,10 @@ class SharedLimiter:
 
     def close(self) -> None:
         self._limiter.close()
+
+    def _demand(self) -> Demand:
+        with self._lock:
+            return self._turns.demand(self._fetching_for)
 
     def enter(self, party: Party) -> threading.Event:
         """Wait in line; the event is set once it is this thread that fetches the permit."""
@@ -117,14 +134,14 @@ class SharedLimiter:
                 return
             if is_served:
                 self._turns.served(party)
-            self._fetching = None
+            self._fetching = self._fetching_for = None
             self._elect()
 
     def _elect(self) -> None:
         party = self._turns.next()
         if party is None:
             return
-        self._fetching = party.waiting.popleft()
+        self._fetching, self._fetching_for = party.waiting.popleft(), party
         if not party.waiting:
             self._turns.leave(party)
         self._fetching.set()

@@ -68,6 +68,9 @@ class KartraConfig(Section):
     """Whether the App is live; Test mode rewrites stored addresses to @kartra.com."""
     calls_per_second: Annotated[float, number_between(1, 20)] = 20
     """Calls a second, 1 to 20, for all processes that use the App."""
+    share: Annotated[float, number_between(1, 100)] = 1
+    """Its part of these calls beside pipelines of the App that wait at the same time, on whatever host, where
+    the state is on a server: 2 gets twice as many as 1."""
     timeout_s: Annotated[float, number_between(1, 300)] = 30
     """How long to wait for an answer, in seconds."""
     settle_s: Annotated[float, number_between(1, 600)] = 10

@@ -457,6 +457,9 @@ def _row_of(names: tuple[str, ...]) -> type[_Row]:
 
 
 def _rows(cursor: Any) -> list[_Row]:
+    """Of several statements that were sent as one, those of the last."""
+    while cursor.nextset():
+        pass
     if cursor.description is None:
         return []
     kind = _row_of(tuple(column.name for column in cursor.description))

@@ -79,7 +79,9 @@ def limiter_of(config: PipelineConfig, app_id: str) -> Limiter:
     # There is none before the first run, and a plan must not make one: this host's own limit then has to
     # do.
     window = window_of(config.state, name_of(kartra.url, app_id))
-    return HostsLimiter(window, host, calls_per_second=kartra.calls_per_second) if window else host
+    if window is None:
+        return host
+    return HostsLimiter(window, host, calls_per_second=kartra.calls_per_second, share=kartra.share)
 
 
 def open_client_of_environment(

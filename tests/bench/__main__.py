@@ -1,7 +1,8 @@
 """Measures, and prints what was asked beside it.
 
 load: each stage of a load, beside the least it could take. growth: plans of ten times as many contacts.
-dlt: second loads by dlt beside ours. sql: plans from PostgreSQL. memory: that of many bad contacts.
+dlt: second loads by dlt beside ours. sql: plans from PostgreSQL. server: plans with the state there.
+memory: that of many bad contacts.
 delivery: what a call costs this side. paced: calls a second under the limit. pull: tables, and memory.
 Without a NAME all of them.
 
@@ -23,6 +24,7 @@ from tests.bench.delivery import bench_delivery
 from tests.bench.from_sql import bench_sql
 from tests.bench.load import STAGES, bench_growth, bench_load
 from tests.bench.memory import bench_memory
+from tests.bench.on_server import bench_server
 from tests.bench.paced import bench_paced
 from tests.bench.pull import bench_pull
 from tests.bench.report import Report, asked_table
@@ -32,6 +34,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], Report]] = {
     "growth": lambda chosen: bench_growth(chosen.rows, chosen.repeat),
     "dlt": lambda chosen: bench_dlt(chosen.rows, chosen.repeat),
     "sql": lambda chosen: bench_sql(chosen.rows, chosen.repeat),
+    "server": lambda chosen: bench_server(chosen.rows, chosen.repeat),
     "memory": lambda chosen: bench_memory(chosen.rows, chosen.repeat),
     "delivery": lambda chosen: bench_delivery(chosen.leads, repeat=chosen.repeat, profile=chosen.profile),
     "paced": lambda chosen: bench_paced(chosen.jitter),

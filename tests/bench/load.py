@@ -79,6 +79,10 @@ class LoadBench:
         """On contacts that a query gives, all of them known."""
         return run_stage(stage, self._pipeline("query", "state.db", source), self._environ)
 
+    def run_in(self, stage: str, name: str, state: str, csv: Path) -> dict[str, float]:
+        """In a state that is given."""
+        return run_stage(stage, self._pipeline(name.replace(", ", "-"), state, csv), self._environ)
+
     def _take_seeded(self) -> None:
         """A copy of the state that was kept, or is made now, under the account of this sandbox."""
         config = read_pipeline(self._pipeline("same", "state.db", contacts_csv(self._rows)), self._environ)

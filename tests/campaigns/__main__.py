@@ -29,6 +29,7 @@ CAMPAIGNS = (
     "undo",
     "server",
     "fleet",
+    "hosts",
 )
 COLUMNS = {
     "campaign": "campaign",

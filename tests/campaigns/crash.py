@@ -31,8 +31,7 @@ from pipelines.verbs.account import account_of
 from tests.campaigns.contacts import Contacts, account, calls_over
 from tests.campaigns.runs import RUN_ENDS_WITHIN_S, Findings, check_run, noted, settle, side_by_side
 from tests.campaigns.tally import Tally
-from tests.conftest import Project, Result, kill
-from tests.server_state import is_on_server
+from tests.conftest import Project, all_on_a_server, Result, kill
 from tests.state.places import beside
 
 log = logging.getLogger("campaigns")
@@ -225,7 +224,7 @@ def _scenarios(size: str, seed: int) -> Iterator[Scenario]:
     others = itertools.cycle(kind for kind in KINDS if kind != MIGRATION)
     for number in range(KILLS[size] // in_a_row):
         # A server has no schema that is older than its first one.
-        first = [MIGRATION] if number % 2 == 0 and not is_on_server() else []
+        first = [MIGRATION] if number % 2 == 0 and not all_on_a_server() else []
         kinds = (*first, *itertools.islice(others, in_a_row - len(first)))
         yield Scenario(number, seed * 1000 + number, kinds)
 
