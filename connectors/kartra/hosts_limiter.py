@@ -119,12 +119,19 @@ class HostsLimiter:
     def _asked_for(self, is_over: Callable[[], bool]) -> float:
         while not is_over():
             if moment := self._kept():
-                if self._demand().calls > self._waiting and not self._moments:
-                    self._ask()  # for a call whose thread comes here only once this one has left
+                self._ask_ahead(moment)
                 return moment
             if again_s := self._ask():
                 time.sleep(min(again_s, AGAIN_S))
         return 0.0
+
+    def _ask_ahead(self, moment: float) -> None:
+        """Until a moment comes, for calls whose threads come here only once that one has left."""
+        while self._demand().calls > self._waiting and not self._moments:
+            again_s = self._ask()
+            if not again_s or time.monotonic() + again_s > moment - LATE_S:
+                return
+            time.sleep(again_s)
 
     def _kept(self) -> float:
         with self._lock:

@@ -31,7 +31,7 @@ from pipelines.verbs.account import account_of
 from tests.campaigns.contacts import Contacts, account, calls_over
 from tests.campaigns.runs import RUN_ENDS_WITHIN_S, Findings, check_run, noted, settle, side_by_side
 from tests.campaigns.tally import Tally
-from tests.conftest import Project, all_on_a_server, Result, kill
+from tests.conftest import Project, Result, all_on_a_server, kill
 from tests.state.places import beside
 
 log = logging.getLogger("campaigns")
