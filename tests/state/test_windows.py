@@ -13,7 +13,6 @@ from sqlalchemy import URL
 
 from connectors.kartra.hosts_limiter import HostsLimiter, Moment, WindowLostError
 from connectors.kartra.limiter import CallLimiter
-from connectors.kartra.shares import SharedLimiter
 from pipelines.config.server_state import ServerState
 from pipelines.state.store import Store
 from pipelines.state.windows import AHEAD, HELD_S, ServerWindow, window_of
@@ -104,36 +103,6 @@ def test_a_host_that_died_holds_no_place(server: ServerState) -> None:
     assert beside(server)(waiting, app=app) == [(1,)]
     dead.close()
     assert beside(server)(waiting, app=app) == [(0,)]
-
-
-def test_a_process_of_many_accounts_asks_for_all_of_them(server: ServerState, tmp_path: Path) -> None:
-    """One thread of it fetches permits; beside a process of one account the others count all the same."""
-    limiters = [
-        HostsLimiter(
-            window_at(server), CallLimiter(tmp_path / f"{number}", calls_per_second=20), calls_per_second=20
-        )
-        for number in range(2)
-    ]
-    fleet, single = SharedLimiter(limiters[0]), limiters[1]
-    over = threading.Event()
-    got = Counter[str]()
-
-    def take(name: str, limiter: "HostsLimiter | object") -> None:
-        while not over.is_set():
-            got[name] += bool(limiter.acquire(given_up=over.is_set))  # type: ignore[attr-defined]
-            if sum(got.values()) >= 40:
-                over.set()
-
-    with ThreadPoolExecutor(8) as pool:
-        accounts = [fleet.account(1) for _ in range(3)]
-        done = [pool.submit(take, "fleet", account) for account in accounts for _ in range(2)]
-        done += [pool.submit(take, "single", single) for _ in range(2)]
-        for each in done:
-            each.result()
-    for limiter in limiters:
-        limiter.close()
-    assert got["fleet"] > 1.5 * got["single"]
-    assert got["single"] > 0
 
 
 def test_what_a_429_teaches_one_host_all_heed(server: ServerState) -> None:
