@@ -100,6 +100,7 @@ def test_a_few_that_come_back_as_sent_let_the_others_go(project: Project, sandbo
     assert len(writes(sandbox)) == 7
 
 
+@pytest.mark.full  # a read is tried again for half a minute
 def test_who_cannot_be_read_back_did_not_come_back_as_sent(project: Project, account: Account) -> None:
     faults = Faults(silence=0, maintenance=1.0, commands=frozenset({"get_lead"}))
     with Sandbox(account, SandboxOptions(calls_per_second=0, faults=faults)) as served:

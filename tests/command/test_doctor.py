@@ -463,6 +463,7 @@ def test_an_account_that_is_not_the_one_of_the_state_is_not_examined(
         assert "take-over" in done.json["error"]
 
 
+@pytest.mark.full(but=["not_json"])
 @pytest.mark.parametrize("fault", ["not_json", "bad_gateway_before"])
 def test_something_in_between_that_answers_for_kartra_is_told(
     fault: str, ready: Project, sandbox: Sandbox

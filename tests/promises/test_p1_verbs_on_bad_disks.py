@@ -196,7 +196,7 @@ def test_p1_a_verb_on_a_full_disk_is_one_line_and_harms_nothing(
     observe(f"full-{name}", f"exit {stopped.code}: {line}", FOLDER=project.folder)
 
 
-@pytest.mark.full(but=["outcomes"])
+@pytest.mark.full
 @pytest.mark.parametrize("name", list(VERBS))
 def test_p1_a_verb_on_a_disk_that_is_read_only_is_one_line_and_harms_nothing(
     name: str, disk: Path, project: Project, sandbox: Sandbox, account: Account
@@ -214,7 +214,7 @@ def test_p1_a_verb_on_a_disk_that_is_read_only_is_one_line_and_harms_nothing(
     observe(f"read-only-{name}", f"exit {stopped.code}: {line}", FOLDER=project.folder)
 
 
-@pytest.mark.full(but=["undo"])
+@pytest.mark.full
 @pytest.mark.parametrize("name", [name for name, verb in VERBS.items() if verb.calls])
 def test_p1_a_disk_that_fills_up_while_a_verb_sends_loses_nothing_and_doubles_nothing(
     name: str, disk: Path, project: Project, sandbox: Sandbox, account: Account
