@@ -51,6 +51,7 @@ class ServerWindow:
         self._database, self._app = database, app
         self._lock = threading.Lock()
         self._host = uuid.uuid4().hex
+        self._is_closed = False
         self._queries = self._database.queries("windows")
         self._make_table()
         self._queries.make(app=app)
@@ -104,9 +105,13 @@ class ServerWindow:
             )
 
     def close(self) -> None:
-        with suppress(WindowLostError), self._asked():
-            self._queries.leave(app=self._app, host=self._host)
+        """May be called twice, by whoever works and by whoever opened it: it has left by then."""
         with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            with suppress(StateError):
+                self._queries.leave(app=self._app, host=self._host)
             self._database.close()
 
     @contextmanager

@@ -66,6 +66,16 @@ def test_a_plan_that_looks_leaves_nothing_on_the_server(
     assert beside(place)("SELECT 1 FROM pg_namespace WHERE nspname = :its", its=place.schema) == []
 
 
+def test_a_run_that_nothing_disturbs_says_nothing_of_its_connections(
+    place: ServerState, project: Project, sandbox: Sandbox
+) -> None:
+    project.pipeline(LOAD)
+    project.contacts(ROWS)
+    for verb in ("run", "plan"):
+        done = project.command(verb, "p.yaml")
+        assert (done.code, done.stderr) == (0, "")
+
+
 def test_a_server_that_is_not_there_is_exit_1_and_says_so_without_the_password(
     project: Project, sandbox: Sandbox
 ) -> None:
