@@ -23,7 +23,7 @@ class OneTimeLinks:
         self._open: dict[bytes, tuple[str, float]] = {}
 
     def make(self, purpose: str, lifetime_s: float = LINK_S) -> str:
-        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        token = new_token()
         # The oldest gives way: anyone who is in can make links endlessly and never use them.
         while len(self._open) >= MOST_LINKS:
             del self._open[next(iter(self._open))]
@@ -70,8 +70,8 @@ class Sessions:
         """The value of the cookie of a new session."""
         while len(self._open) >= MOST_SESSIONS:
             del self._open[min(self._open, key=lambda key: self._open[key].seen)]
-        cookie = secrets.token_urlsafe(_TOKEN_BYTES)
-        self._open[digest_of(cookie)] = Session(secrets.token_urlsafe(_TOKEN_BYTES), self._now())
+        cookie = new_token()
+        self._open[digest_of(cookie)] = Session(new_token(), self._now())
         return cookie
 
     def find(self, cookie: str) -> Session | None:
@@ -99,6 +99,11 @@ def is_mark(token: str, csrf: str) -> bool:
     # As bytes, because a form may send any text and compare_digest only takes ASCII strings; in constant
     # time, so that a guess does not learn how close it came.
     return hmac.compare_digest(token.encode("utf-8", "surrogatepass"), csrf.encode())
+
+
+def new_token() -> str:
+    """Of a link, a cookie or a form: nobody guesses it."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
 def digest_of(token: str) -> bytes:

@@ -3,12 +3,11 @@
 A client sees nothing but this. What was typed stays in memory until it is kept or thrown away.
 """
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from connectors.kartra.wire import Credentials
-from pipelines.serve.access import OneTimeLinks, digest_of
+from pipelines.serve.access import OneTimeLinks, digest_of, new_token
 from pipelines.verbs.connect import Seen
 
 CLIENT_S = 30 * 60.0
@@ -16,7 +15,6 @@ CLIENT_S = 30 * 60.0
 TRIES = 5
 """How many keys one link may try: who guesses needs a new link, which somebody has to make."""
 MOST_CLIENTS = 100
-_TOKEN_BYTES = 32
 
 
 @dataclass(slots=True)
@@ -69,9 +67,8 @@ class Clients:
         while len(self._open) >= MOST_CLIENTS:
             del self._open[next(iter(self._open))]
         kind, _, account = purpose.partition(" ")
-        cookie = secrets.token_urlsafe(_TOKEN_BYTES)
-        csrf = secrets.token_urlsafe(_TOKEN_BYTES)
-        self._open[digest_of(cookie)] = Client(account, kind == _RENEW, csrf, self._now() + CLIENT_S)
+        cookie = new_token()
+        self._open[digest_of(cookie)] = Client(account, kind == _RENEW, new_token(), self._now() + CLIENT_S)
         return cookie
 
     def find(self, cookie: str) -> Client | None:

@@ -91,9 +91,7 @@ async def begin(request: web.Request) -> web.StreamResponse:
     if cookie is None:
         raise web.HTTPUnauthorized
     there = web.HTTPSeeOther(CLIENTS_KEY)
-    there.set_cookie(
-        site.client_cookie, cookie, path="/", httponly=True, samesite="Strict", secure=site.is_behind_proxy
-    )
+    site.set_cookie(there, site.client_cookie, cookie)
     return there
 
 
@@ -185,9 +183,7 @@ async def keep(request: web.Request) -> web.StreamResponse:
     site.clients.cancel(client.account)
     await _read_again(site)
     done = page("client_done.html", title="Your account is connected")
-    done.del_cookie(
-        site.client_cookie, path="/", httponly=True, samesite="Strict", secure=site.is_behind_proxy
-    )
+    site.drop_cookie(done, site.client_cookie)
     return done
 
 

@@ -89,6 +89,24 @@ class Site:
         """That of a client: who has a session, too, keeps it beside."""
         return f"{self.cookie}-client"
 
+    def set_cookie(
+        self, response: web.StreamResponse, name: str, value: str, *, max_age: int | None = None
+    ) -> None:
+        """Scripts do not see it, and pages of others do not send it along."""
+        response.set_cookie(
+            name,
+            value,
+            max_age=max_age,
+            path="/",
+            httponly=True,
+            samesite="Strict",
+            secure=self.is_behind_proxy,
+        )
+
+    def drop_cookie(self, response: web.StreamResponse, name: str) -> None:
+        # On the terms on which it was set: a browser drops no other one.
+        response.del_cookie(name, path="/", httponly=True, samesite="Strict", secure=self.is_behind_proxy)
+
     def new_client_link(self, account: str, *, is_renewal: bool) -> str:
         """An address at which one client types the key of one account, once."""
         return f"{self.origin}/connect?link={self.clients.invite(account, is_renewal=is_renewal)}"

@@ -35,15 +35,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
         raise web.HTTPUnauthorized
     # On to another address: a reload of this one would show a link that is used up.
     there = web.HTTPSeeOther("/")
-    there.set_cookie(
-        site.cookie,
-        site.sessions.begin(),
-        max_age=COOKIE_S,
-        path="/",
-        httponly=True,
-        samesite="Strict",
-        secure=site.is_behind_proxy,
-    )
+    site.set_cookie(there, site.cookie, site.sessions.begin(), max_age=COOKIE_S)
     return there
 
 
@@ -59,7 +51,7 @@ async def leave(request: web.Request) -> web.StreamResponse:
     site = request.app[SITE]
     site.sessions.end(request.cookies.get(site.cookie, ""))
     out = web.HTTPSeeOther("/")
-    out.del_cookie(site.cookie, path="/", httponly=True, samesite="Strict", secure=site.is_behind_proxy)
+    site.drop_cookie(out, site.cookie)
     return out
 
 
