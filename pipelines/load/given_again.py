@@ -7,7 +7,7 @@ from connectors.kartra.sender import profile_of
 from pipelines.calls.context import RunContext
 from pipelines.changes.before_call import unproven_of
 from pipelines.changes.readback import adopt
-from pipelines.changes.spelling import in_our_words, names_wished
+from pipelines.changes.spelling import Names, in_our_words, names_wished
 from pipelines.errors import GuardError
 from pipelines.load.task import Rules, Task, begin, owing
 from pipelines.words.numbers import counted
@@ -22,13 +22,14 @@ def refuse_given_again(run: RunContext, rules: Rules, *, between: Callable[[], N
     if run.restored is None:
         return
     known = there = looked_at = 0
+    listed = run.store.inventories.names(run.account)
     for task in _giving(run, rules):
         between()
         if task.snapshot is not None:
             known += 1
         elif looked_at < LOOKED_AT:
             looked_at += 1
-            there += _gives_again(run, rules, task)
+            there += _gives_again(run, rules, task, listed)
     if not known and not there:
         return
     found = [f"{counted(known, 'lead')} known then"] if known else []
@@ -53,7 +54,7 @@ def _giving(run: RunContext, rules: Rules) -> Iterator[Task]:
         after = entries[-1].entry_id
 
 
-def _gives_again(run: RunContext, rules: Rules, task: Task) -> bool:
+def _gives_again(run: RunContext, rules: Rules, task: Task, listed: Names) -> bool:
     """Whether a lead that is new to the state is in Kartra, and would be given what it does not show."""
     desired = task.entry.desired
     # Under these settings a lead that is there already is given nothing.
@@ -62,7 +63,6 @@ def _gives_again(run: RunContext, rules: Rules, task: Task) -> bool:
     profile = profile_of(run.client.read(get_lead(email=desired.email))).profile
     if profile is None:
         return False
-    listed = run.store.inventories.names(run.account)
     profile = in_our_words(profile, (names_wished(desired),), listed)
     found = Task(task.entry, adopt(desired, profile, rules.existing), "adopted", task.change)
     return bool(unproven_of(owing(found, rules).change))

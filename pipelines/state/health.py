@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pipelines.state.database import Database
@@ -39,19 +39,7 @@ class Health:
 
     def to_json(self) -> dict[str, Any]:
         """As `health_from` reads it."""
-        heard = self.heard
-        return {
-            "state": self.state,
-            "since": self.since,
-            "attempts": self.attempts,
-            "unsent": dict(self.unsent),
-            "heard": {
-                "reasons": dict(heard.reasons),
-                "refused": heard.refused,
-                "told_at": heard.told_at,
-                "is_news": heard.is_news,
-            },
-        }
+        return asdict(self)
 
 
 def health_from(data: Mapping[str, Any]) -> Health:

@@ -180,8 +180,7 @@ class Runs:
         with self._database.transaction():
             # The lease is ours by now: a run of this pipeline that is still noted as running has no process
             # any more.
-            died = int(self._queries.running(pipeline=pipeline))
-            self._queries.abandon(pipeline=pipeline, now=self._database.timestamp())
+            died = int(self._queries.abandon(pipeline=pipeline, now=self._database.timestamp()))
             self._outbox.drop_planned()
             self._outbox.prune(pipeline, before)
             self._queries.begin(

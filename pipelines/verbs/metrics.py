@@ -37,16 +37,13 @@ class Figure:
 
 def check_metrics(config: PipelineConfig) -> None:
     """Raises ConfigError where a library is missing."""
-    metrics = config.metrics
-    needed = {
-        "prometheus_client": metrics is not None and metrics.file is not None,
-        "opentelemetry.exporter.otlp.proto.http.metric_exporter": metrics is not None
-        and metrics.otlp is not None,
-    }
+    if config.metrics is None:
+        return
     try:
-        for library, is_needed in needed.items():
-            if is_needed:
-                importlib.import_module(library)
+        if config.metrics.file is not None:
+            importlib.import_module("prometheus_client")
+        if config.metrics.otlp is not None:
+            importlib.import_module("opentelemetry.exporter.otlp.proto.http.metric_exporter")
     except ImportError:
         raise ConfigError(f"{config.path}: {MISSING}") from None
 

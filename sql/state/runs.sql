@@ -40,10 +40,6 @@ DELETE FROM leases WHERE run_id = :run_id;
 -- Pipelines with a lease, one row each.
 SELECT pipeline FROM leases ORDER BY pipeline;
 
--- name: running(pipeline)$
--- How many runs of a pipeline are noted as running.
-SELECT count(*) FROM runs WHERE pipeline = :pipeline AND status = 'running';
-
 -- name: abandon(now, pipeline)!
 -- Runs of a pipeline that ended without saying so (killed, power lost): their lease is ours now.
 UPDATE runs SET status = 'interrupted', message = 'ended without a word (killed?)', finished_at = :now
