@@ -19,7 +19,7 @@ from pipelines.config.server_state import ServerState, server_state
 from tests import warm_start
 from tests.json_shapes import check_shape
 
-pytest_plugins = ["tests.servers", "tests.full"]
+pytest_plugins = ["tests.servers", "tests.full", "tests.heard"]
 
 # Properties hold or not; how fast they are found out depends on what else the machine does.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -145,25 +145,9 @@ class Project:
         return {**warm_start.base_environ(), **self.environ}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "on_both: played with the state in a file, and on a server")
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A few of the promises are played on a server each time, all of them where every state is there."""
-    marked = metafunc.definition.get_closest_marker("on_both")
-    if marked and "project" in metafunc.fixturenames and not all_on_a_server():
-        metafunc.parametrize("project", ["file", "server"], indirect=True)
-
-
 @pytest.fixture
-def project(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
-    if getattr(request, "param", "file") == "file":
-        return Project(tmp_path)
-    from tests.server_state import environ_of
-    from tests.state.places import new_schema
-
-    return Project(tmp_path, environ_of(new_schema(request.getfixturevalue("postgresql_server"))))
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
 
 
 def an_account() -> Account:

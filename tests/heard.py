@@ -8,6 +8,18 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+
+from tests.conftest import PIPELINE, Project, contact
+
+LOADING = """
+load:
+  source: {csv: contacts.csv}
+  key: email
+  fields: {email: Email, first_name: First}
+  consent: {attested: "sign-up form, 2025"}
+"""
+
 
 @dataclass
 class Heard:
@@ -62,3 +74,17 @@ def a_web_server() -> Iterator[Heard]:
         yield heard
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(name="heard")
+def _heard() -> Iterator[Heard]:
+    with a_web_server() as heard:
+        yield heard
+
+
+def telling(project: Project, heard: Heard, told: str, *, beat: str = "beat") -> Project:
+    """A pipeline of two contacts that tells a webhook and a heartbeat service, as `told` says."""
+    project.environ |= {"ALERT_URL": f"json://{heard.url}/hook", "PING_URL": f"http://{heard.url}/{beat}"}
+    (project.folder / "p.yaml").write_text(PIPELINE + LOADING + told, encoding="utf-8")
+    project.contacts([contact(0), contact(1)])
+    return project

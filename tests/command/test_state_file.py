@@ -16,6 +16,7 @@ from pipelines.state.file import network_file_system
 from tests.attacks.table import observe
 from tests.command.several import adds_up, ended, together, wait_for, writes
 from tests.conftest import LOAD, Project, Result, contact, kill
+from tests.disks import fill, mount
 from tests.promises.scenes import all_wished, held
 from tests.warm_start import COMMAND
 
@@ -230,28 +231,6 @@ def disk(project: Project) -> Iterator[Path]:
     mount("-t", "tmpfs", "-o", "size=12m,mode=700", "tmpfs", str(folder))
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
-
-
-def mount(*words: str) -> None:
-    if shutil.which("mount") is None:
-        pytest.skip("no disk can be mounted here: there is no mount")
-    done = subprocess.run(["mount", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-
-
-def fill(disk: Path, *, but: int = 0) -> Path:
-    """A file that leaves so many bytes of the disk free."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as handle:
-        block = b"x" * 4096
-        try:
-            while but == 0 or shutil.disk_usage(disk).free >= but + len(block):
-                handle.write(block)
-        except OSError:
-            pass
-    assert shutil.disk_usage(disk).free <= but
-    return ballast
 
 
 def no_room(project: Project) -> str:

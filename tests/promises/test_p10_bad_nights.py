@@ -13,27 +13,14 @@ from pipelines.state.clock import instant
 from pipelines.state.health import Health
 from pipelines.verbs.notices import Attempt, Notice, next_notice
 from tests.conftest import PIPELINE, Project, contact, kill
-from tests.heard import Heard, a_web_server
+from tests.heard import LOADING, Heard, telling
 
 ALL = ("failed", "stopped", "partial", "recovered", "late")
 NIGHT = instant("2026-11-28T02:00:00+00:00")
 DAY = timedelta(days=1)
-LOADING = """
-load:
-  source: {csv: contacts.csv}
-  key: email
-  fields: {email: Email, first_name: First}
-  consent: {attested: "sign-up form, 2025"}
-"""
 TOLD = """
 notify: {to: ["${ALERT_URL}"], ping: "${PING_URL}"}
 """
-
-
-@pytest.fixture
-def heard() -> Iterator[Heard]:
-    with a_web_server() as heard:
-        yield heard
 
 
 @pytest.fixture
@@ -45,10 +32,7 @@ def sandbox(project: Project) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def told(project: Project, sandbox: Sandbox, heard: Heard) -> Project:
-    project.environ |= {"ALERT_URL": f"json://{heard.url}/hook", "PING_URL": f"http://{heard.url}/beat?key=7"}
-    (project.folder / "p.yaml").write_text(PIPELINE + LOADING + TOLD, encoding="utf-8")
-    project.contacts([contact(0), contact(1)])
-    return project
+    return telling(project, heard, TOLD, beat="beat?key=7")
 
 
 def edit(project: Project, old: str, new: str, *, file: str = "p.yaml") -> None:

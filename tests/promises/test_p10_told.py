@@ -18,8 +18,8 @@ from connectors.kartra.sandbox import Sandbox
 from pipelines.state.clock import instant
 from pipelines.state.health import Health
 from pipelines.verbs.notices import Attempt, next_notice
-from tests.conftest import PIPELINE, Project, contact
-from tests.heard import Heard, a_web_server
+from tests.conftest import Project, contact
+from tests.heard import Heard, telling
 
 ALL = ("failed", "stopped", "partial", "recovered", "late")
 NIGHT = instant("2026-11-28T02:00:00+00:00")
@@ -27,13 +27,6 @@ NIGHT = instant("2026-11-28T02:00:00+00:00")
 TOLD = """
 notify: {to: ["${ALERT_URL}"], ping: "${PING_URL}"}
 metrics: kartra.prom
-"""
-LOADING = """
-load:
-  source: {csv: contacts.csv}
-  key: email
-  fields: {email: Email, first_name: First}
-  consent: {attested: "sign-up form, 2025"}
 """
 
 
@@ -71,18 +64,9 @@ def inbox() -> Iterator[Inbox]:
 
 
 @pytest.fixture
-def heard() -> Iterator[Heard]:
-    with a_web_server() as heard:
-        yield heard
-
-
-@pytest.fixture
 def told(project: Project, sandbox: Sandbox, heard: Heard) -> Project:
     """A pipeline that tells a webhook and a heartbeat service."""
-    project.environ |= {"ALERT_URL": f"json://{heard.url}/hook", "PING_URL": f"http://{heard.url}/beat"}
-    (project.folder / "p.yaml").write_text(PIPELINE + LOADING + TOLD, encoding="utf-8")
-    project.contacts([contact(0), contact(1)])
-    return project
+    return telling(project, heard, TOLD)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ The whole folder of the project lies on a small disk of its own.
 """
 
 import random
-import shutil
 import subprocess
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from connectors.kartra.sandbox import Account, Sandbox
 from tests.attacks.table import observe
 from tests.command.several import ended, wait_for, writes
 from tests.conftest import LOAD, Project, Result, contact, kill
+from tests.disks import fill, mount
 
 POINTS = LOAD + "points: 10\nguards: {max_edited: 100%}\n"
 PULL = "pull: {into: tables.db, leads: {state: true}}\n"
@@ -114,25 +114,6 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     mount("-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs", str(folder))
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def mount(*words: str) -> None:
-    if shutil.which("mount") is None:
-        pytest.skip("no disk can be mounted here: there is no mount")
-    done = subprocess.run(["mount", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-
-
-def fill(disk: Path) -> Path:
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as handle:
-        try:
-            while True:
-                handle.write(b"x" * 4096)
-        except OSError:
-            pass
-    return ballast
 
 
 @pytest.fixture

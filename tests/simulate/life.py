@@ -1,6 +1,5 @@
 """One life: days of edits, runs, crashes and hands, calm runs at the end, and what must hold."""
 
-import atexit
 import logging
 import os
 import random
@@ -12,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache, lru_cache, partial
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from connectors.clock import Clock
@@ -737,7 +737,8 @@ def live(plan: Plan, *, trace: bool = False) -> Lived:
 def _folder() -> Path:
     """One for all lives of this process, so that one configuration serves many of them."""
     name = tempfile.mkdtemp(dir=room(), prefix="kartra-simulate-")
-    atexit.register(shutil.rmtree, name, ignore_errors=True)
+    # Not atexit: workers of a pool end without it.
+    Finalize(None, shutil.rmtree, (name, True), exitpriority=0)
     return Path(name)
 
 
