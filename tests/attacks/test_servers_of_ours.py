@@ -112,7 +112,7 @@ def test_a_heartbeat_keeps_no_run_waiting(
 ) -> None:
     monkeypatch.setattr(channels, "PING_WAIT_S", 1.0)
     with RawServer([PINGED[one.id]]) as server:
-        address = SecretStr(server.url.replace("127", "ann:hunter2@127") + "?token=hunter2")
+        address = SecretStr(server.url.replace("//", "//ann:hunter2@", 1) + "?token=hunter2")
         channels.ping(NotifyConfig(ping=address), "")
         assert len(server.received) == 1
     said = " ".join(record.getMessage() for record in caplog.records) or "nothing"
