@@ -11,6 +11,7 @@ from typing import Any, Literal
 from connectors.kartra.profile import LeadProfile
 from pipelines.changes.diff import Change, diff_lead, same_value
 from pipelines.changes.readback import same_address
+from pipelines.changes.spelling import folded
 from pipelines.contacts.lead import CustomValue, DesiredLead, Points, Snapshot
 from pipelines.contacts.wishes import KEPT_UP, WISH, StepEffect, Wish
 
@@ -22,6 +23,7 @@ Why = Literal[
     "left by its person",
     "not readable",
     "not in the account any more",
+    "renamed or deleted",
     "whoever gave it is not known",
     "begun",
     "stopped",
@@ -66,8 +68,13 @@ class Choice:
 
     stop_sequences: bool = False
     names: Mapping[str, Collection[str] | None] = field(default_factory=dict)
-    """Names of tags and lists that the account has; None where they cannot be listed."""
+    """By collection the names that the account has, each `folded`; None where they cannot be listed."""
     points_expired: bool = False
+
+    def is_gone(self, kind: str, name: str) -> bool:
+        """Whether the account is known to have no such name, in whatever spelling."""
+        known = self.names.get(kind)
+        return known is not None and folded(name) not in known
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +91,11 @@ def taking_back(done: Undone, profile: LeadProfile, choice: Choice) -> TakingBac
     stays: list[Stays] = []
     email = _address(done, profile, stays)
     fields = dict(_fields(done, profile, stays))
-    custom_fields = dict(_custom_fields(done, profile, stays))
+    custom_fields = dict(_custom_fields(done, profile, choice, stays))
     gives: set[StepEffect] = set()
     parts: dict[str, Any] = {}
     for wish in KEPT_UP:
-        takes = set(_given(wish, done, profile, stays))
+        takes = set(_given(wish, done, profile, choice, stays))
         again = set(_taken(wish, done, profile, choice, stays))
         parts[wish.collection] = tuple(sorted((wish.given(done.now) - takes) | again))
         gives |= {(wish.collection, name) for name in again}
@@ -102,6 +109,24 @@ def taking_back(done: Undone, profile: LeadProfile, choice: Choice) -> TakingBac
         **parts,
     )
     return TakingBack(desired, diff_lead(desired, done.now), tuple(stays))
+
+
+def needs_names(done: Undone, profile: LeadProfile) -> bool:
+    """Whether the names of the account decide: something is to be given again, or does not show any more.
+
+    What does not show was taken off by somebody, or is there under another name since.
+    """
+    was, became = _before(done), done.became
+    is_taken = bool(became.unwanted - was.unwanted) if done.was is not None else False
+    for wish in (*KEPT_UP, WISH["sequences"]):
+        given, had = wish.given(became), wish.given(was)
+        is_taken = is_taken or (wish in KEPT_UP and bool(had - given))
+        shown = wish.in_profile(profile)
+        if wish.collection not in profile.unread and any(name not in shown for name in given - had):
+            return True
+    fills = (name for name, value in became.custom_fields.items() if value)
+    is_readable = "custom_fields" not in profile.unread
+    return is_taken or (is_readable and any(name not in profile.custom_fields for name in fills))
 
 
 def _before(done: Undone) -> Snapshot:
@@ -138,12 +163,16 @@ def _fields(done: Undone, profile: LeadProfile, stays: list[Stays]) -> Iterator[
 
 
 def _custom_fields(
-    done: Undone, profile: LeadProfile, stays: list[Stays]
+    done: Undone, profile: LeadProfile, choice: Choice, stays: list[Stays]
 ) -> Iterator[tuple[str, CustomValue]]:
     was = _before(done).custom_fields
     is_readable = "custom_fields" not in profile.unread
     for name, sent in done.became.custom_fields.items():
         old, there = was.get(name, ""), profile.custom_fields.get(name, "")
+        is_shown = name in profile.custom_fields or not is_readable
+        if sent and not same_value(sent, old) and not is_shown and choice.is_gone("custom_fields", name):
+            stays.append(Stays("custom_fields", name, "renamed or deleted"))
+            continue
         if same_value(sent, old) or (is_readable and same_value(there, old)):
             continue
         is_as_sent = same_value(there, sent)
@@ -173,13 +202,18 @@ def _why_field_stays(done: Undone, kind: str, name: str, *, is_there: bool, is_a
     return None
 
 
-def _given(wish: Wish, done: Undone, profile: LeadProfile, stays: list[Stays]) -> Iterator[str]:
+def _given(
+    wish: Wish, done: Undone, profile: LeadProfile, choice: Choice, stays: list[Stays]
+) -> Iterator[str]:
     """What the run gave and is to be taken off."""
     for name in sorted(wish.given(done.became) - wish.given(_before(done))):
-        if name not in wish.given(done.now) or (
-            wish.collection not in profile.unread and name not in wish.in_profile(profile)
-        ):
+        if name not in wish.given(done.now):
             continue  # it is off already
+        if wish.collection not in profile.unread and name not in wish.in_profile(profile):
+            # Off already, too, unless nobody has it: renamed, its leads show it by its new name.
+            if choice.is_gone(wish.collection, name):
+                stays.append(Stays(wish.collection, name, "renamed or deleted"))
+            continue
         why: Why | None = None
         if any(name in wish.given(became) and not _had(wish, was, name) for was, became in done.since):
             why = "a later run changed it"
@@ -211,7 +245,6 @@ def _taken(
     for name in sorted(ours | theirs):
         if name in wish.given(done.now) or wish.shows(profile, name):
             continue  # it is there again
-        known = choice.names.get(wish.collection)
         why: Why | None = None
         if wish.can_be_left and (wish.collection, name) in done.now.kept | done.became.kept:
             why = "left by its person"
@@ -221,7 +254,7 @@ def _taken(
             why = "not readable"
         elif (wish.collection, name) in done.now.kept:
             why = "changed since"
-        elif known is not None and name not in known:
+        elif choice.is_gone(wish.collection, name):
             why = "not in the account any more"
         if why is None:
             yield name
@@ -237,6 +270,8 @@ def _begun(
     wish = WISH["sequences"]
     for name in sorted(done.became.sequences - was.sequences):
         if name not in wish.in_profile(profile) or wish.has_left(profile, name):
+            if choice.is_gone("sequences", name):
+                stays.append(Stays("sequences", name, "renamed or deleted"))
             continue
         if choice.stop_sequences:
             yield ("sequences", name)

@@ -9,7 +9,7 @@ from pipelines.cli.files import quoted, read_file
 from pipelines.cli.options import FILE, common
 from pipelines.cli.output import print_error, print_json, print_lines
 from pipelines.cli.progress import progress_bar
-from pipelines.cli.run import code_of_run, run_json
+from pipelines.cli.run import code_of_run, run_json, taking_back_lines
 from pipelines.cli.screens import run_lines
 from pipelines.cli.signals import Stop
 from pipelines.cli.streams import may_be_lost
@@ -34,7 +34,7 @@ def retry(stop: Stop, file: Path, csv_file: Path, *, yes: bool, as_json: bool) -
         if as_json:
             print_json(run_json(result))
         else:
-            print_lines(run_lines(result))
+            print_lines([*run_lines(result), *taking_back_lines(config, result)])
             if result.error is None and result.summary.counts.refused:
                 click.echo(f"  why: kartra-sync rejects {quoted(config.path)}")
         if result.error is not None:

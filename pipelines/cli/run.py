@@ -164,6 +164,7 @@ def run_json(result: RunResult) -> dict[str, Any]:
 
 def run_result_lines(config: PipelineConfig, result: RunResult) -> Iterator[str]:
     yield from run_lines(result)
+    yield from taking_back_lines(config, result)
     if result.error is None and result.summary.counts.refused:
         known = ", all known since the run before" if result.has_nothing_new else ""
         if not known and result.known_refusals:
@@ -171,3 +172,14 @@ def run_result_lines(config: PipelineConfig, result: RunResult) -> Iterator[str]
         yield f"  why: kartra-sync rejects {quoted(config.path)}{known}"
         if result.summary.counts.leads["parked"]:
             yield f"  what waits for you: kartra-sync parked {quoted(config.path)}"
+
+
+def taking_back_lines(config: PipelineConfig, result: RunResult) -> Iterator[str]:
+    """How to see and to take back what a run has sent, whether it ended well or was stopped."""
+    leads = result.summary.counts.leads
+    if any(leads[changed] for changed in ("created", "edited", "removed")):
+        file = quoted(config.path)
+        yield (
+            f"  what it did: kartra-sync show {file}; to take it back:"
+            f" kartra-sync undo {file} {result.run_id}"
+        )

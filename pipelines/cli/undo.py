@@ -41,6 +41,7 @@ _STAYS = {
     "left by its person": "its person has left it",
     "not readable": "Kartra does not show it",
     "not in the account any more": "the account does not have it any more",
+    "renamed or deleted": "renamed or deleted in Kartra; renamed, its leads have it still",
     "whoever gave it is not known": "taken off by wish; whether the lead had it is not known",
     "begun": "begun; --stop-sequences stops it, and what was mailed is mailed",
     "stopped": "stopped; it is not begun again, for that sends mail",

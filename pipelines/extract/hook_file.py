@@ -118,6 +118,24 @@ def _refuse_foreign(path: Path, file: SmallFile) -> None:
         )
 
 
+def own_modules(file: Path) -> Iterator[Path]:
+    """The file and the modules of its folder that it imports, and that those import; read and not run.
+
+    A module that is imported by a name which is made while it runs is not found.
+    """
+    found: dict[Path, None] = {file: None}
+    unread = [file]
+    while unread:
+        for name in _imported(unread.pop().read_bytes()):
+            place = file.parent / name.partition(".")[0]
+            # Of a package all modules: which of them it imports itself is its own affair.
+            beside = [place.with_suffix(".py"), *sorted(place.rglob("*.py"))]
+            new = [path for path in beside if path not in found and path.is_file()]
+            found |= dict.fromkeys(new)
+            unread += new
+    yield from sorted(found)
+
+
 def _imported(content: bytes) -> Iterator[str]:
     """The modules that it names at its imports, read and not run."""
     with suppress(SyntaxError, ValueError, RecursionError, MemoryError):

@@ -14,15 +14,18 @@ from pydantic import BaseModel
 
 from pipelines.config.load import LoadConfig
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.contacts.fingerprint import HASH_BYTES as GATHERED_BYTES
 from pipelines.contacts.fingerprint import NOT_MAPPED, code_digest
 from pipelines.contacts.forgotten import Forgotten
+from pipelines.extract.hook_file import own_modules
 from pipelines.summary import Counts
 
 HASH_BYTES = 8
 KEYS_TOLD = 5
 _SECRET = ("app_id", "api_key", "api_password", "url")
 _READ = (".sql", ".py")
-"""Files that are part of what is asked: their text counts, not where they are."""
+"""Files that are part of what is asked: their text counts, not where they are. Of Python also the modules
+beside it that it imports."""
 
 
 class Part(StrEnum):
@@ -45,6 +48,7 @@ class Basis:
     keys: Mapping[str, str]
     program: str
     forgotten: str
+    suppressed: str
     source: str
 
     def to_json(self) -> dict[str, Any]:
@@ -53,12 +57,13 @@ class Basis:
             "keys": dict(self.keys),
             "program": self.program,
             "forgotten": self.forgotten,
+            "suppressed": self.suppressed,
             "source": self.source,
         }
 
 
 def basis_of(config: PipelineConfig, counts: Counts, source: bytes, forgotten: Forgotten | None) -> Basis:
-    """`source` is the digest of what was read, `counts` what came of it."""
+    """`source` is the digest of what was read, as `stage` gives it, `counts` what came of it."""
     rows = (counts.read, counts.invalid, counts.duplicate, counts.blocked, counts.not_chosen)
     everyone = sorted(forgotten.hashes) if forgotten else []
     return Basis(
@@ -66,6 +71,7 @@ def basis_of(config: PipelineConfig, counts: Counts, source: bytes, forgotten: F
         keys=dict(_keys(config)),
         program=_hash(f"{version('kartra-sync')} {code_digest()}".encode()),
         forgotten=_hash(b"".join(everyone)),
+        suppressed=_hash(source[:GATHERED_BYTES]),
         source=_hash(source + repr(rows).encode()),
     )
 
@@ -84,6 +90,9 @@ def moved(saved: Mapping[str, Any], now: Basis) -> Iterator[tuple[Part, str]]:
         yield Part.FILE, f"{what} changed"
     if saved["forgotten"] != now.forgotten:
         yield Part.STATE, "a person was forgotten"
+    # Plans of versions before have no such hash, and count these addresses among what was read.
+    elif saved.get("suppressed", now.suppressed) != now.suppressed and not mapping:
+        yield Part.SOURCE, "the addresses that load.suppress names are others"
     elif saved["source"] != now.source and not mapping and saved["program"] == now.program:
         yield Part.SOURCE, "its records are not those that the plan was made from"
 
@@ -146,9 +155,15 @@ def _address(url: str) -> str:
     return url.rpartition("@")[2]
 
 
-def _file(path: Path, folder: Path) -> str:
+def _file(path: Path, folder: Path) -> Any:
     if path.suffix in _READ and path.is_file():
-        return path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if path.suffix != ".py":
+            return text
+        helpers = {
+            os.path.relpath(one, folder): _hash(one.read_bytes()) for one in own_modules(path) if one != path
+        }
+        return [text, helpers] if helpers else text
     return os.path.relpath(path, folder)
 
 

@@ -71,7 +71,8 @@ def send_canary(
             f"canary: {counted(len(sent), 'lead was', 'leads were')} sent first and came back as sent"
         )
         return None
-    return GuardError(_message(first, found, plan.changes - len(first)))
+    back = f"kartra-sync undo {run.config.path.name} {run.run_id}"
+    return GuardError(_message(first, found, plan.changes - len(first), back))
 
 
 def _first(run: RunContext, load: LoadConfig, plan: Plan, count: int, others: Others) -> dict[str, Planned]:
@@ -139,7 +140,8 @@ def _is_sent(run: RunContext, one: Planned) -> bool:
     return lead.removed if one.kind == "removal" else lead.digest == one.digest
 
 
-def _message(first: Mapping[str, Planned], found: Found, waiting: int) -> str:
+def _message(first: Mapping[str, Planned], found: Found, waiting: int, back: str) -> str:
+    """`back`: the command that takes the first ones back."""
     kinds = Counter(str(finding) for findings_of in found.values() for finding in findings_of)
     lines = [f"  {count:,} × {told}" for told, count in kinds.most_common(SHOWN)]
     if (more := len(kinds) - SHOWN) > 0:
@@ -150,6 +152,7 @@ def _message(first: Mapping[str, Planned], found: Found, waiting: int) -> str:
             f"{len(found):,} of the {len(first):,} leads that were sent first came back otherwise than they"
             f" were sent; the other {waiting:,} were not sent:",
             *lines,
-            f"Rows: {rows}. Mend the mapping and run again, or run --canary 0 to send them all the same",
+            f"Rows: {rows}. Mend the mapping and run again, or run --canary 0 to send them all the same."
+            f" What the first ones got stays until it is taken back: {back}",
         ]
     )

@@ -73,9 +73,15 @@ class Undoing:
         # The second one is there to say that the beginning of a number fits several.
         return [_run(row) for row in self._queries.runs(pipeline=pipeline, prefix=prefix)]
 
-    def last(self) -> RunToUndo | None:
-        """The last one that changed a lead."""
-        return next((_run(row) for row in self._queries.last(scope_id=self._scope.scope_id)), None)
+    def last(self, pipeline: str) -> tuple[str, str] | None:
+        """(number, beginning) of the last run or attempt, in any account and mode, whatever it sent."""
+        row = self._queries.last(pipeline=pipeline, scope_id=self._scope.scope_id)
+        return None if row is None else (row["run_id"], row["started_at"])
+
+    def last_that_sent(self) -> RunToUndo | None:
+        """The last one that changed a lead, or may have."""
+        rows = self._queries.last_that_sent(scope_id=self._scope.scope_id)
+        return next((_run(row) for row in rows), None)
 
     def taken_back_by(self, run_id: str) -> list[RunToUndo]:
         """The newest first."""
@@ -91,6 +97,9 @@ class Undoing:
 
     def fills_custom_fields(self, run_id: str) -> bool:
         return self._queries.fills_custom_fields(run_id=run_id) is not None
+
+    def begins_sequences(self, run_id: str) -> bool:
+        return self._queries.begins_sequences(run_id=run_id) is not None
 
     def changed(self, run_id: str) -> Iterator[ChangedLead]:
         """The leads that a run changed, in the order in which it planned them. Read in batches."""

@@ -20,8 +20,8 @@ from connectors.kartra.sender import ProfileRead
 from pipelines.calls.context import RunContext
 from pipelines.calls.heartbeat import Heartbeat
 from pipelines.changes.inventory import Inventory
-from pipelines.changes.spelling import in_our_words, names_known
-from pipelines.changes.undo import Choice, Stays, TakingBack, Undone, taking_back
+from pipelines.changes.spelling import folded, in_our_words, names_known
+from pipelines.changes.undo import Choice, Stays, TakingBack, Undone, needs_names, taking_back
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import GuardError
 from pipelines.load.account_names import AccountInventory, KeptLists
@@ -40,7 +40,7 @@ from pipelines.verbs.work import Caller, Work, leased, work_on
 log = logging.getLogger("kartra_sync.undo")
 
 LAST = "last"
-"""In place of the number of a run: the last one that changed a lead."""
+"""In place of the number of a run: the last one, if it changed a lead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +194,8 @@ def _inventory_of(context: RunContext, run: RunToUndo, *, keep: bool) -> Account
     Where the App may not list custom fields, only a run that filled some cannot be taken back.
     """
     kinds: list[InventoryName] = ["tags", "lists"]
+    if context.store.undoing.begins_sequences(run.run_id):
+        kinds.append("sequences")
     if context.store.undoing.fills_custom_fields(run.run_id):
         kinds.append("custom_fields")
     return AccountInventory(
@@ -298,25 +300,20 @@ class _Planner:
         is_expired = (
             self._expire is not None and instant(lead.settled_at) + self._expire < self._context.clock.now()
         )
-        choice = Choice(self._asked.stop_sequences, self._known_names(lead), is_expired)
         ours = (names_known(lead.now), names_known(lead.became), names_known(lead.was))
-        return taking_back(undone, in_our_words(profile, ours, self._listed), choice)
+        shown = in_our_words(profile, ours, self._listed)
+        names = self._known_names() if needs_names(undone, shown) else {}
+        return taking_back(undone, shown, Choice(self._asked.stop_sequences, names, is_expired))
 
-    def _known_names(self, lead: ChangedLead) -> dict[str, frozenset[str] | None]:
-        """The names of tags and lists in the account, asked for only where something is to be given again."""
-        was = lead.was
-        takes = was is not None and (
-            was.tags - lead.became.tags
-            or was.lists - lead.became.lists
-            or lead.became.unwanted - was.unwanted
-        )
-        if not takes:
-            return {}
+    def _known_names(self) -> dict[str, frozenset[str] | None]:
+        """The names that the account has now, asked for once and only where they decide."""
         if self._names is None:
             found: Inventory = self._inventory.current()
+            if not found.fresh:  # a name of an hour ago may have become another one since
+                found = self._inventory.asked()
             self._names = {
-                kind: None if kind in found.unlisted else getattr(found, kind) or None
-                for kind in ("tags", "lists")
+                kind: None if kind in found.unlisted else frozenset(map(folded, getattr(found, kind))) or None
+                for kind in ("tags", "lists", "sequences", "custom_fields")
             }
         return self._names
 
@@ -359,16 +356,31 @@ def _run_named(config: PipelineConfig, store: Store, name: str) -> RunToUndo:
 
 def _named(config: PipelineConfig, store: Store, name: str) -> RunToUndo:
     if name == LAST:
-        last = store.undoing.last()
-        if last is None:
-            raise ConfigError(f"{config.pipeline}: no run of the journal has changed a lead")
-        return last
+        return _last(config, store)
     found = store.undoing.runs(config.pipeline, name) if name else []
     exact = [run for run in found if run.run_id == name]
     if len(exact or found) != 1:
         which = "several runs begin" if found else "no run begins"
         raise ConfigError(f"{which} with {name}; kartra-sync runs {config.path.name} lists them")
     return (exact or found)[0]
+
+
+def _last(config: PipelineConfig, store: Store) -> RunToUndo:
+    """The last run, and no older one: whoever means that has to name it. Raises ConfigError."""
+    sent, last = store.undoing.last_that_sent(), store.undoing.last(config.pipeline)
+    if sent is None:
+        raise ConfigError(f"{config.pipeline}: no run of the journal has changed a lead")
+    if last is not None and last[0] != sent.run_id:
+        raise ConfigError(
+            f"the last run, {last[0]} of {_minute(last[1])}, changed no lead here: nothing was taken back."
+            f" The last one that did was of {_minute(sent.started_at)}; if that is meant:"
+            f" kartra-sync undo {config.path.name} {sent.run_id}"
+        )
+    return sent
+
+
+def _minute(at: str) -> str:
+    return f"{at[:16].replace('T', ' ')} UTC"
 
 
 def lines_of(lead: LeadPlan) -> Iterator[str]:

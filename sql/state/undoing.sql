@@ -8,15 +8,27 @@ WHERE pipeline = :pipeline AND substr(run_id, 1, length(:prefix)) = :prefix
 ORDER BY started_at DESC, rowid DESC
 LIMIT 2;
 
--- name: last(scope_id)
--- The last run of a scope that changed a lead, but for those that take another one back. One row.
+-- name: last(pipeline, scope_id)^
+-- The last run of a pipeline in any account and mode, or attempt at one, whether it sent something or not.
+SELECT run_id, started_at FROM (
+    SELECT run_id, started_at, rowid AS place FROM runs
+    WHERE (pipeline = :pipeline OR scope_id = :scope_id) AND undoes IS NULL AND verb IN ('', 'retry')
+    UNION ALL
+    SELECT run_id, started_at, rowid FROM attempts WHERE pipeline = :pipeline
+) AS work
+ORDER BY started_at DESC, place DESC
+LIMIT 1;
+
+-- name: last_that_sent(scope_id)
+-- The last run of a scope that changed a lead, or may have: its call has no outcome yet. Not those that take another
+-- one back. One row.
 -- `state <> 'planned'` is there for the partial index: see migration 0009.
 SELECT run_id, scope_id, started_at, status, verb, undoes, journaled, summary
 FROM runs
 WHERE scope_id = :scope_id AND undoes IS NULL
   AND EXISTS (SELECT 1 FROM outbox
-              WHERE outbox.run_id = runs.run_id AND outbox.state = 'settled' AND outbox.state <> 'planned'
-                AND outbox.done IS NOT NULL)
+              WHERE outbox.run_id = runs.run_id AND outbox.state <> 'planned'
+                AND (outbox.state = 'sent' OR outbox.done IS NOT NULL))
 ORDER BY started_at DESC, runs.rowid DESC
 LIMIT 1;
 
@@ -44,6 +56,14 @@ WHERE run_id = :run_id AND scope_id = :scope_id AND state = 'settled' AND state 
 SELECT 1 FROM outbox JOIN leads ON leads.scope_id = outbox.scope_id AND leads.key = outbox.key
 WHERE outbox.run_id = :run_id AND outbox.state <> 'planned'
   AND json_extract(coalesce(outbox.became, leads.snapshot), '$.custom_fields') <> '{}'
+LIMIT 1;
+
+-- name: begins_sequences(run_id)$
+-- Whether a run changed a lead with sequences that we began.
+-- `state <> 'planned'` is there for the partial index: see migration 0009.
+SELECT 1 FROM outbox JOIN leads ON leads.scope_id = outbox.scope_id AND leads.key = outbox.key
+WHERE outbox.run_id = :run_id AND outbox.state <> 'planned'
+  AND json_extract(coalesce(outbox.became, leads.snapshot), '$.sequences') <> '[]'
 LIMIT 1;
 
 -- name: changed(run_id, scope_id, after, count)

@@ -118,6 +118,67 @@ def test_what_has_moved_is_said_and_nothing_is_sent(
     assert writes(sandbox) == []
 
 
+HOOK = """\
+import pathlib, sys
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import cities
+
+def cleaned(records):
+    return records.assign(City=records["City"].map(cities.named))
+"""
+
+
+def _another_helper(folder: Path) -> None:
+    (folder / "cities.py").write_text("def named(city):\n    return 'Wien'\n", encoding="utf-8")
+
+
+def _a_helper_of_the_helper(folder: Path) -> None:
+    (folder / "letters.py").write_text("WORD = 'Wien'\n", encoding="utf-8")
+
+
+def _one_more_address(folder: Path) -> None:
+    (folder / "no.csv").write_text("email\nx@example.org\nlead2@example.org\n", encoding="utf-8")
+
+
+def _an_address_of_nobody(folder: Path) -> None:
+    (folder / "no.csv").write_text("email\ny@example.org\n", encoding="utf-8")
+
+
+def _another_query(folder: Path) -> None:
+    (folder / "no.sql").write_text("SELECT 'lead2@example.org' AS email", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("move", "told"),
+    [
+        (_another_helper, "the mapping has moved: load.transform changed"),
+        (_a_helper_of_the_helper, "the mapping has moved: load.transform changed"),
+        (_one_more_address, "the addresses that load.suppress names are others"),
+        (_an_address_of_nobody, "the addresses that load.suppress names are others"),
+        (_another_query, "load.suppress changed"),
+    ],
+    ids=lambda one: one.__name__.strip("_") if callable(one) else "",
+)
+def test_the_contents_of_files_that_a_plan_was_made_from_count(
+    move: Callable[[Path], None], told: str, project: Project, sandbox: Sandbox
+) -> None:
+    folder = project.folder
+    sql = '{sql: {url: "sqlite:///crm.db", query: no.sql}, email: email}'
+    project.pipeline(LOAD + f"transform: hooks:cleaned\nsuppress: [{{csv: no.csv, email: email}}, {sql}]\n")
+    project.contacts([contact(1), contact(2)])
+    (folder / "hooks.py").write_text(HOOK, encoding="utf-8")
+    (folder / "cities.py").write_text("import letters\n\ndef named(city):\n    return letters.WORD\n")
+    (folder / "letters.py").write_text("WORD = 'Graz'\n", encoding="utf-8")
+    (folder / "no.csv").write_text("email\nx@example.org\n", encoding="utf-8")
+    (folder / "no.sql").write_text("SELECT 'z@example.org' AS email", encoding="utf-8")
+    beside(folder / "crm.db")("CREATE TABLE anything (one INTEGER)")
+    plan_id = saved(project)
+    move(folder)
+    applied = project.command("apply", "p.yaml", plan_id)
+    assert (applied.code, told in applied.stderr) == (6, True), applied.stderr
+    assert writes(sandbox) == []
+
+
 def test_another_account_is_no_place_for_a_plan(project: Project, sandbox: Sandbox) -> None:
     project.pipeline(LOAD)
     project.contacts([contact(1)])

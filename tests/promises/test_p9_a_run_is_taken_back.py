@@ -1,6 +1,7 @@
 """P9: a run is taken back as far as Kartra lets it, and nothing that somebody else did goes with it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,7 +84,8 @@ def wrong_for_everyone(project: Project, sandbox: Sandbox) -> dict[str, Any]:
     then, scores = held(sandbox), [of(sandbox, who).score for who in (ANN, BOB)]
     again = load(project, row(ANN, **wrong), row(BOB, **wrong))
     shown = project.command("parked", "p.yaml", "--json").json
-    twice = undo(project)
+    unmeant = undo(project)
+    twice = undo(project, run=done.json["undoes"])
     of_undo = undo(project, run=done.json["run_id"])
     let_go = project.command("undo", "p.yaml", done.json["undoes"], "--send-again", "--json")
     last = load(project, row(ANN, **wrong), row(BOB, **wrong))
@@ -137,6 +139,13 @@ def test_p9_the_next_run_does_not_send_the_same_again_and_says_why(scenes: Scene
     assert len(seen["shown"]["leads"]) == 2
     assert "--send-again" in seen["shown"]["leads"][0]["reason"]
     assert {one["kind"] for one in seen["shown"]["leads"]} == {"taken_back"}
+
+
+def test_p9_a_last_run_that_sent_nothing_does_not_stand_for_an_older_one(scenes: Scenes) -> None:
+    seen = scenes["wrong_for_everyone"]
+    assert seen["unmeant"].code == 2
+    assert seen["again"].json["run_id"] in seen["unmeant"].stderr
+    assert f"kartra-sync undo p.yaml {seen['done'].json['undoes']}" in seen["unmeant"].stderr
 
 
 def test_p9_a_second_undo_finds_nothing_and_an_undo_of_an_undo_is_refused(scenes: Scenes) -> None:
@@ -299,3 +308,65 @@ def test_p9_what_a_run_took_off_a_lead_that_it_met_is_given_again(scenes: Scenes
     then, done = scenes["wished_off"]
     assert done.code == 0
     assert then[EVE]["tags"] == {"Blog", "VIP"}
+
+
+@SCENES.add
+def renamed(project: Project, sandbox: Sandbox) -> tuple[Result, str]:
+    """What a run gave has another name in Kartra since, and a tag that Bob lost by hand has not."""
+    project.pipeline(LOAD)
+    load(project, row(ANN), row(BOB))
+    wrong = {"Note": "wrong", "Tags": "VIP;Blog", "Lists": "News;Customers", "Sequence": "Onboarding"}
+    load(project, row(ANN, **wrong), row(BOB, Tags="VIP;Customer"))
+    account = sandbox.account
+    with sandbox.lock:
+        of(sandbox, BOB).tags.discard("Customer")
+        ann = of(sandbox, ANN)
+        account.tags[account.tags.index("Blog")] = "Blog readers"
+        account.lists[account.lists.index("Customers")] = "Buyers"
+        account.sequences["Welcome"] = account.sequences.pop("Onboarding")
+        ann.tags = {"VIP", "Blog readers"}
+        ann.lists["Buyers"] = ann.lists.pop("Customers")
+        ann.sequences["Welcome"] = ann.sequences.pop("Onboarding")
+        account.custom_fields[:] = [
+            replace(one, identifier="remark") if one.identifier == "note" else one
+            for one in account.custom_fields
+        ]
+        ann.custom_fields["remark"] = ann.custom_fields.pop("note")
+    return undo(project, "--stop-sequences"), project.command("undo", "p.yaml", "last", "--plan-only").stdout
+
+
+def test_p9_what_was_renamed_in_kartra_is_told_as_left(scenes: Scenes) -> None:
+    done, told = scenes["renamed"]
+    assert done.code == 0, done.stderr
+    gone = "renamed or deleted"
+    assert stays(done) == {
+        ("tags", "Blog", gone),
+        ("lists", "Customers", gone),
+        ("sequences", "Onboarding", gone),
+        ("custom_fields", "note", gone),
+    }
+    assert 'tag "Blog": renamed or deleted in Kartra; renamed, its leads have it still' in told
+
+
+@SCENES.add
+def nothing_since(project: Project, sandbox: Sandbox) -> dict[str, Any]:
+    """After a run that sent something: one that a guard stops, one that cannot begin, one in Test mode."""
+    project.pipeline(LOAD)
+    load(project, row(ANN), row(BOB))
+    project.contacts([])
+    guarded = project.run().code, undo(project)
+    load(project, row(ANN), row(BOB, City="Paris"))
+    (project.folder / "contacts.csv").unlink()
+    unbegun = project.run().code, undo(project)
+    load(project, row(ANN), row(BOB, City="Rome"))
+    project.pipeline(LOAD, kartra="mode: test")
+    project.contacts([row(ANN), row(BOB)])
+    in_test_mode = project.run().code
+    project.pipeline(LOAD)
+    return {"guarded": guarded, "unbegun": unbegun, "other mode": (in_test_mode, undo(project))}
+
+
+@pytest.mark.parametrize("name", ["guarded", "unbegun", "other mode"])
+def test_p9_no_older_run_is_taken_back_for_the_last_one(name: str, scenes: Scenes) -> None:
+    code, undone = scenes["nothing_since"][name]
+    assert (undone.code, "changed no lead here: nothing was taken back" in undone.stderr) == (2, True), code
