@@ -2,7 +2,7 @@
 
 load: each stage of a load, beside the least it could take. growth: plans of ten times as many contacts.
 dlt: second loads by dlt beside ours. sql: plans from PostgreSQL. server: plans with the state there.
-memory: that of many bad contacts.
+memory: that of many bad contacts. changes: a plan that shows each lead.
 delivery: what a call costs this side. paced: calls a second under the limit. pull: tables, and memory.
 Without a NAME all of them.
 
@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 
 from tests.bench.against_dlt import bench_dlt
+from tests.bench.changes import bench_changes
 from tests.bench.delivery import bench_delivery
 from tests.bench.from_sql import bench_sql
 from tests.bench.load import STAGES, bench_growth, bench_load
@@ -36,6 +37,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], Report]] = {
     "sql": lambda chosen: bench_sql(chosen.rows, chosen.repeat),
     "server": lambda chosen: bench_server(chosen.rows, chosen.repeat),
     "memory": lambda chosen: bench_memory(chosen.rows, chosen.repeat),
+    "changes": lambda chosen: bench_changes(chosen.changes, chosen.repeat),
     "delivery": lambda chosen: bench_delivery(chosen.leads, repeat=chosen.repeat, profile=chosen.profile),
     "paced": lambda chosen: bench_paced(chosen.jitter),
     "pull": lambda chosen: bench_pull(chosen.leads, into=chosen.into, batch=chosen.batch),
@@ -72,6 +74,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("names", nargs="*", choices=[*BENCHES, []], metavar="NAME", help=", ".join(BENCHES))
     parser.add_argument("--rows", type=int, default=1_000_000, help="Contacts of a load.")
+    parser.add_argument("--changes", type=int, default=100_000, help="Leads of a plan that shows them.")
     parser.add_argument("--repeat", type=int, default=1, help="Runs of which the medians are taken.")
     parser.add_argument("--json", type=Path, help="A file for what was measured.")
     parser.add_argument(

@@ -4,9 +4,10 @@ A stage that changes the state makes one of its own beside it, named as the stag
 """
 
 import os
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ import psycopg
 from connectors.kartra.profile import CustomFieldDefinition
 from pipelines.changes.diff import apply_change, diff_lead
 from pipelines.changes.inventory import Inventory
+from pipelines.changes.shown import ShownChange, masked
+from pipelines.cli.change_lines import change_lines
 from pipelines.cli.main import cli
+from pipelines.cli.output import print_pages
 from pipelines.config.file import read_pipeline
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.sources import SqlOptions
@@ -32,11 +36,12 @@ from pipelines.state.store import Store
 from pipelines.summary import Summary
 from pipelines.verbs.account import account_of
 from pipelines.verbs.adopt import adopt_source
-from pipelines.verbs.plan import plan_pipeline
+from pipelines.verbs.plan import OpenPlan, open_plan, plan_pipeline
 from tests.bench import floor
 from tests.bench.contacts import account
 from tests.bench.seed import seed
 
+LINES_OF_A_PAGE = 50
 ACKNOWLEDGED = 5_000
 """Answers kept one by one: enough to know what one costs."""
 
@@ -57,6 +62,27 @@ def mapping(file: Path) -> int:
 
 def plan(file: Path) -> int:
     return plan_pipeline(_config(file)).summary.counts.read
+
+
+def opened_plan(file: Path) -> tuple[ExitStack, OpenPlan]:
+    opened = ExitStack()
+    return opened, opened.enter_context(open_plan(_config(file)))
+
+
+def changes(given: tuple[ExitStack, OpenPlan], lines: int | None = None) -> int:
+    """So many lines of a plan that stands, as the verb shows them; all without a number. Gives the leads."""
+    opened, plan = given
+    leads = 0
+
+    def masked_ones() -> Iterator[ShownChange]:
+        nonlocal leads
+        for planned in plan.changes():
+            leads += 1
+            yield masked(planned.shown())
+
+    with opened, Path(os.devnull).open("w", encoding="utf-8") as out, redirect_stdout(out):
+        print_pages(islice(change_lines(masked_ones()), lines))
+    return leads
 
 
 def commit(file: Path) -> int:
@@ -124,6 +150,8 @@ STAGES = {
     "extract": Stage(extract),
     "map": Stage(mapping),
     "plan": Stage(plan),
+    "changes-page": Stage(lambda given: changes(given, LINES_OF_A_PAGE), prepare=opened_plan),
+    "changes": Stage(changes, prepare=opened_plan),
     "commit": Stage(commit),
     "acknowledge": Stage(acknowledge, prepare=lambda file: _committed(file)[0]),
     "adopt": Stage(adopt),

@@ -72,6 +72,8 @@ def test_a_few_that_come_back_otherwise_stop_the_others(project: Project, odd: S
             'tag "Blog": Kartra shows nothing of it',
         ):
             assert told in stopped.stderr
+        back = f"kartra-sync undo p.yaml {stopped.json['run_id']}"
+        assert f"What the first ones got stays until it is taken back: {back}" in stopped.stderr
         assert LONG[:10] not in stopped.stderr + stopped.stdout
         assert (stopped.json["leads"]["created"], stopped.json["leads"]["deferred"]) == (20, 280)
         assert adds_up(stopped.json)

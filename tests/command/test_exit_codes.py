@@ -30,6 +30,9 @@ def test_a_run_without_trouble_is_0_and_one_with_a_refused_row_is_3(
     partial = project.command("run", "p.yaml")
     assert (partial.code, partial.stderr) == (3, "")
     assert partial.stdout.splitlines()[-1] == "  why: kartra-sync rejects p.yaml"
+    number = good.stdout.partition("(run ")[2].partition(")")[0]
+    back = f"  what it did: kartra-sync show p.yaml; to take it back: kartra-sync undo p.yaml {number}"
+    assert (good.stdout.splitlines()[-1], "undo" in partial.stdout) == (back, False)
 
 
 @pytest.mark.parametrize(

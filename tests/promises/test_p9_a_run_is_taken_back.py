@@ -353,7 +353,7 @@ def nothing_since(project: Project, sandbox: Sandbox) -> dict[str, Any]:
     """After a run that sent something: one that a guard stops, one that cannot begin, one in Test mode."""
     project.pipeline(LOAD)
     load(project, row(ANN), row(BOB))
-    project.contacts([])
+    (project.folder / "contacts.csv").write_text(f"{','.join(row(ANN))}\n", encoding="utf-8")
     guarded = project.run().code, undo(project)
     load(project, row(ANN), row(BOB, City="Paris"))
     (project.folder / "contacts.csv").unlink()
@@ -363,7 +363,8 @@ def nothing_since(project: Project, sandbox: Sandbox) -> dict[str, Any]:
     project.contacts([row(ANN), row(BOB)])
     in_test_mode = project.run().code
     project.pipeline(LOAD)
-    return {"guarded": guarded, "unbegun": unbegun, "other mode": (in_test_mode, undo(project))}
+    other_mode = in_test_mode, undo(project)
+    return {"guarded": guarded, "unbegun": unbegun, "other mode": other_mode}
 
 
 @pytest.mark.parametrize("name", ["guarded", "unbegun", "other mode"])
