@@ -25,15 +25,12 @@ pytest_plugins = ["tests.servers", "tests.full", "tests.heard"]
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-# Each sandbox has a port, and so a window, of its own: the files of thousands are not left where users look.
-PACING = Path(tempfile.gettempdir(), "kartra-sync-tests")
-PACING.mkdir(exist_ok=True)
+# Each sandbox has a port, and so a window, of its own: the files of thousands are not left where users look,
+# nor all in one folder, which each command looks through for stale ones.
+PACING = Path(tempfile.gettempdir(), "kartra-sync-tests", os.environ.get("PYTEST_XDIST_WORKER", "alone"))
+PACING.mkdir(exist_ok=True, parents=True)
 os.environ.setdefault("KARTRA_SYNC_PACING", str(PACING))
 os.environ.setdefault("XDG_STATE_HOME", str(PACING))  # nor is what was seen of their states
-
-# What ran on this machine before is kept for the user; tests are none.
-SEEN = Path(tempfile.gettempdir(), "kartra-sync-tests-state")
-os.environ.setdefault("XDG_STATE_HOME", str(SEEN))
 
 
 def all_on_a_server() -> bool:

@@ -1,9 +1,10 @@
 """`kartra-sync` as a real process that need not import first: nine tenths of a short command are imports.
 
-A helper process has imported all of the command and run none of it. It forks for each command; the fork takes
-the folder, the environment and the pipes it was sent, becomes a child of the test process, and runs the
-console script's `main`. What the interpreter or a library reads as it starts cannot be changed afterwards:
-a command whose environment names such a thing, or on a system that is not Linux, starts in full.
+A helper process has imported all of the command, built its models and read its queries, and has run none of
+it: what is left is what the command does. It forks for each command; the fork takes the folder, the
+environment and the pipes it was sent, becomes a child of the test process, and runs the console script's
+`main`. What the interpreter or a library reads as it starts cannot be changed afterwards: a command whose
+environment names such a thing, or on a system that is not Linux, starts in full.
 """
 
 import atexit
@@ -26,6 +27,16 @@ COMMAND = str(Path(sys.executable).parent / "kartra-sync")
 
 READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "TMPDIR", "SQLITE_", "ARROW_", "OPENBLAS_", "OMP_")
 """How the names begin of what is read once: by Python, the loader, the C library, SQLite, Arrow, NumPy."""
+
+IMPORTED_LATE = (
+    *("babel.core", "email_validator", "jinja2", "openpyxl", "encodings.ascii", "encodings.utf_8_sig"),
+    *(
+        "sqlalchemy.dialects.sqlite",
+        "sqlalchemy.dialects.postgresql.psycopg",
+        "sqlalchemy.dialects.mysql.pymysql",
+    ),
+)
+"""What commands import when they first need it, and no module of ours at its top."""
 
 _ORDER_BYTES = 1 << 17
 _PR_SET_CHILD_SUBREAPER = 36
@@ -144,6 +155,7 @@ def _serve(control: socket.socket) -> None:
             except ModuleNotFoundError as error:  # of an optional group that is not installed here
                 if (error.name or "").partition(".")[0] in ("connectors", "pipelines"):
                     raise
+    _build()
     gc.collect()
     gc.freeze()  # else the first collection of a fork copies every page
     while True:
@@ -165,6 +177,31 @@ def _serve(control: socket.socket) -> None:
         control.send(os.read(told, 32))
         for descriptor in (*pipes, told, tell):
             os.close(descriptor)
+
+
+def _build() -> None:
+    """What a command builds when it first needs it: the models of files, their schemas, the named queries,
+    the digest of its own code."""
+    from pydantic import BaseModel
+
+    from pipelines.config.faults import schema_of
+    from pipelines.config.fleet_file import FleetConfig
+    from pipelines.config.pipeline import PipelineConfig
+    from pipelines.contacts.fingerprint import code_digest
+    from pipelines.state.database import FOLDER, load_queries
+
+    for name in IMPORTED_LATE:
+        importlib.import_module(name)
+    models = list(BaseModel.__subclasses__())
+    for model in models:
+        models += model.__subclasses__()
+        if model.__module__.startswith(("connectors.", "pipelines.")):
+            model.model_rebuild()
+    schema_of(PipelineConfig)
+    schema_of(FleetConfig)
+    for file in FOLDER.glob("*.sql"):
+        load_queries(file.stem, "", "")
+    code_digest()
 
 
 def _become(order: dict[str, Any], pipes: Sequence[int]) -> None:

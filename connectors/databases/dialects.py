@@ -40,9 +40,13 @@ IS_THERE = (1060, 1061)
 """MySQL's errors for a column and for an index whose name exists already."""
 
 
-def render(template: str, dialect: str, **more: object) -> str:
-    """The statement for this database. Templates may use the types of `TYPES`, and `dialect`."""
-    return _compiled(template).render(**TYPES[dialect], dialect=dialect, **more)
+def render(template: str, dialect: str, *, macros: str = "", **more: object) -> str:
+    """The statement for this database. Templates may use the types of `TYPES`, `dialect` and these macros."""
+    known: dict[str, object] = {**TYPES[dialect], "dialect": dialect, **more}
+    if macros:
+        # A template of its own: put before each template that uses them, they would be compiled with each.
+        known |= vars(_compiled(macros).make_module(known))
+    return _compiled(template).render(known)
 
 
 @lru_cache(maxsize=256)

@@ -126,9 +126,9 @@ class Tables:
         if is_read:
             raise TablesError(f"{self.name}: another program is reading it")
 
-    def render(self, template: str, **more: object) -> str:
+    def render(self, template: str, *, macros: str = "", **more: object) -> str:
         """A statement for this database, from a template as in `dialects`."""
-        return render(template, self.dialect, **more)
+        return render(template, self.dialect, macros=macros, **more)
 
     def migrate(self, migrations: Sequence[tuple[int, str]]) -> None:
         """Bring the tables to the last of the numbered migrations. Each can be tried again after a crash."""

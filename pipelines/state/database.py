@@ -53,8 +53,8 @@ class Queries:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """The query of this name, kept as an attribute: a file is read when its first query is called."""
         dialect = self._database.dialect
-        own = _load(self._subject, dialect, dialect) if dialect else None
-        queries = own if own is not None and hasattr(own, name) else _load(self._subject, "", dialect)
+        own = load_queries(self._subject, dialect, dialect) if dialect else None
+        queries = own if own is not None and hasattr(own, name) else load_queries(self._subject, "", dialect)
         query = partial(getattr(queries, name), self._database)
         setattr(self, name, query)
         return query
@@ -264,7 +264,7 @@ class _Translated(_Adapter):
 
 
 @cache
-def _load(subject: str, folder: str, dialect: str) -> NamedQueries | None:
+def load_queries(subject: str, folder: str, dialect: str) -> NamedQueries | None:
     """Read once per process: 160 queries take 0.02 s. None where a database has no queries of its own."""
     file = FOLDER / folder / f"{subject}.sql"
     if not file.exists():

@@ -20,6 +20,8 @@ def shifts_of(zone: tzinfo) -> tuple[Shift, ...]:
 
 def _shifts(zone: tzinfo) -> Iterator[Shift]:
     yield FIRST, _offset_s(FIRST, zone)
+    if zone.utcoffset(None) is not None:
+        return  # a fixed offset, which has no days to look at
     day = FIRST
     while day < LAST:
         if _offset_s(day, zone) != _offset_s(day + _DAY, zone):

@@ -16,7 +16,7 @@ from sqlalchemy import URL
 from pipelines.config.server_state import ServerState, server_state
 from pipelines.errors import LeaseLostError, LockedError, StateError, StateOutOfReachError
 from pipelines.state.copying import BORN_WITH, TABLES, copy_between
-from pipelines.state.database import FOLDER, Database, _load
+from pipelines.state.database import FOLDER, Database, load_queries
 from pipelines.state.lease import DEAD_AFTER, Holder, this_process
 from pipelines.state.outbox import Outcome
 from pipelines.state.place import is_there, open_database
@@ -86,7 +86,7 @@ def statements_of(subject: str) -> dict[str, str]:
     """As they are sent to the server, with nothing for each value; by name."""
     found: dict[str, str] = {}
     for folder in ("", "postgresql"):
-        if (queries := _load(subject, folder, "postgresql")) is not None:
+        if (queries := load_queries(subject, folder, "postgresql")) is not None:
             found |= {name: getattr(queries, name).sql for name in queries.available_queries}
     return {
         name: re.sub(r"%s|%\(\w+\)s", "NULL", statement)
