@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Callable
+from datetime import timedelta
 
 from connectors.clock import SYSTEM_CLOCK, Clock
 from pipelines.state.lease import DEAD_AFTER, HEARTBEAT_S
 
-SILENT_AFTER_S = DEAD_AFTER.total_seconds() / 2
-"""Long before another process may take the lease of one that does not beat."""
+
+def silent_after_s(dead_after: timedelta) -> float:
+    """Long before another process may take the lease of one that does not beat."""
+    return dead_after.total_seconds() / 2
 
 
 class Heartbeat:
@@ -32,8 +35,9 @@ class Pulse:
     another run has settled meanwhile.
     """
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK, dead_after: timedelta = DEAD_AFTER) -> None:
         self._clock = clock
+        self._silent_after_s = silent_after_s(dead_after)
         self._beaten_at = (clock.monotonic(), clock.now())
 
     def beat(self) -> None:
@@ -44,4 +48,4 @@ class Pulse:
         """By either clock: the one stands still while a machine is asleep, the other may be set."""
         monotonic_s, at = self._beaten_at
         silent_s = max(self._clock.monotonic() - monotonic_s, (self._clock.now() - at).total_seconds())
-        return silent_s > SILENT_AFTER_S
+        return silent_s > self._silent_after_s

@@ -13,6 +13,9 @@ VERBS = (
     Verb("check", "Check the file, every account and every pipeline for it", module="fleet_run"),
     Verb("plan", "Show what a run would send, for each account and pipeline", module="fleet_run"),
     Verb("run", "Run every pipeline of every account, side by side", settles=True, module="fleet_run"),
+    Verb(
+        "worker", "Run them by their schedules, as one of many workers", settles=True, module="fleet_worker"
+    ),
     Verb("status", "Show how every pipeline stands, and what to do", module="fleet_status"),
 )
 

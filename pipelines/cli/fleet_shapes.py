@@ -98,4 +98,12 @@ class FleetStatus(TypedDict):
     accounts: list[FleetStands]
 
 
-FleetAnything = FleetCheck | FleetPlan | FleetRun | FleetStatus
+class FleetWorked(TypedDict):
+    """At its end: how many runs ended at this worker, and how many of them did not end with 0."""
+
+    fleet: str
+    runs: int
+    not_well: int
+
+
+FleetAnything = FleetCheck | FleetPlan | FleetRun | FleetStatus | FleetWorked

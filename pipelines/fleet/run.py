@@ -78,9 +78,8 @@ def run_fleet(
     `approved`: a person has agreed to what needs a word. `told` hears of each outcome as it comes, in this
     thread. After a stop each account settles its calls under way.
     """
-    with _Limiters() as limiters:
-        turns = threading.BoundedSemaphore(READING_AT_ONCE)
-        work = _Work(fleet, approved, is_wanted, stopping, limiters, turns)
+    with Runner(approved=approved, stopping=stopping) as runner:
+        work = _Work(fleet, is_wanted, stopping, runner)
         gone = [Outcome(left.name, error=left.error) for left in fleet.left]
         for each in gone:
             told(each)
@@ -143,10 +142,7 @@ class _Limiters:
                 self._shared[key] = SharedLimiter(limiter)
             return self._shared[key]
 
-    def __enter__(self) -> "_Limiters":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         for limiter in self._shared.values():
             limiter.close()
 
@@ -154,17 +150,15 @@ class _Limiters:
 @dataclass(frozen=True, slots=True)
 class _Work:
     fleet: Fleet
-    approved: bool
     is_wanted: Callable[[str, PipelineConfig], bool]
     stopping: Callable[[], bool]
-    limiters: _Limiters
-    turns: threading.BoundedSemaphore
+    runner: "Runner"
 
     def run(self, member: Member) -> list[Outcome]:
         """All pipelines of one account, one after the other."""
         if member.error is not None:
             for config in member.pipelines:  # those that could be read
-                tell_of_others(config, member.error, named=self._named(member, config))
+                tell_of_others(config, member.error, named=_named(self.fleet, member, config))
             return [Outcome(member.name, error=member.error)]
         outcomes: list[Outcome] = []
         for config in member.pipelines:
@@ -172,16 +166,35 @@ class _Work:
                 break
             if not self.is_wanted(member.name, config):
                 continue
-            outcomes.append(self._run(member, config))
+            outcomes.append(self.runner.run_one(self.fleet, member, config))
             if isinstance(outcomes[-1].stopped_by, AccessRefusedError):
                 break  # each further pipeline would be refused as well
         return outcomes
 
-    def _run(self, member: Member, config: PipelineConfig) -> Outcome:
+
+class Runner:
+    """Runs pipelines of accounts, from any thread, within the one rate of their App.
+
+    `approved`: a person has agreed to what needs a word.
+    """
+
+    def __init__(self, *, approved: bool, stopping: Callable[[], bool]) -> None:
+        self._approved, self._stopping = approved, stopping
+        self._limiters = _Limiters()
+        self._turns = threading.BoundedSemaphore(READING_AT_ONCE)
+
+    def __enter__(self) -> "Runner":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._limiters.close()
+
+    def run_one(self, fleet: Fleet, member: Member, config: PipelineConfig) -> Outcome:
+        """One pipeline of one account; what goes wrong is its outcome."""
         try:
-            with turn_to_read(self.turns) as has_read:
-                work = partial(self._run_pipeline, member, config, has_read)
-                result = run_and_tell(config, work, named=self._named(member, config))
+            with turn_to_read(self._turns) as has_read:
+                work = partial(self._run_pipeline, fleet, member, config, has_read)
+                result = run_and_tell(config, work, named=_named(fleet, member, config))
         except SyncError as error:
             return Outcome(member.name, config, error=error)
         except (OSError, MemoryError) as error:
@@ -191,17 +204,12 @@ class _Work:
             return Outcome(member.name, config, error=ProgramError("a bug in kartra-sync"))
         return Outcome(member.name, config, result)
 
-    def _named(self, member: Member, config: PipelineConfig) -> str:
-        """How the pipeline of this account is named to the command that somebody is told to type."""
-        file = self.fleet.file
-        return named_in_fleet(Path(file.path.name), file.target, member.name, config.pipeline)
-
     def _run_pipeline(
-        self, member: Member, config: PipelineConfig, has_read: Callable[[], None]
+        self, fleet: Fleet, member: Member, config: PipelineConfig, has_read: Callable[[], None]
     ) -> RunResult:
         world = replace(THIS_WORLD, open_client=partial(self._open_client, member.account.share, has_read))
-        refuse_mixed_up(self.fleet, member.name, config, stopping=self.stopping, world=world)
-        return run_pipeline(config, approved=self.approved, stopping=self.stopping, world=world)
+        refuse_mixed_up(fleet, member.name, config, stopping=self._stopping, world=world)
+        return run_pipeline(config, approved=self._approved, stopping=self._stopping, world=world)
 
     def _open_client(
         self,
@@ -213,8 +221,13 @@ class _Work:
         credentials, kartra = require_credentials(config), config.kartra
         # Every account is a party of the App's one limiter, because a share only means something among
         # those that wait.
-        limiter = self.limiters.of(config, credentials.app_id).account(share, before_call)
+        limiter = self._limiters.of(config, credentials.app_id).account(share, before_call)
         return Sender(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=given_up)
+
+
+def _named(fleet: Fleet, member: Member, config: PipelineConfig) -> str:
+    """How the pipeline of this account is named to the command that somebody is told to type."""
+    return named_in_fleet(Path(fleet.file.path.name), fleet.file.target, member.name, config.pipeline)
 
 
 @contextmanager

@@ -22,6 +22,9 @@ from connectors.clock import SYSTEM_CLOCK, Clock
 HEARTBEAT_S = 5.0
 DEAD_AFTER = timedelta(minutes=2)
 """A holder without a lock counts as dead after this silence, if its process cannot be looked up."""
+DEAD_AFTER_ON_A_SERVER = timedelta(seconds=40)
+"""As above, in a state on a server: it refuses whatever a holder commits that was only slow, so that its run
+need not wait for long."""
 _PROBED_FOR_S = 0.3
 """How long a lock is tried for: a process that only checks it holds it for a moment."""
 _WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL})
@@ -51,10 +54,10 @@ class Holder:
             f" {self.pid} on {self.host} (run {self.run_id})"
         )
 
-    def is_alive(self, now: datetime) -> bool:
+    def is_alive(self, now: datetime, dead_after: timedelta = DEAD_AFTER) -> bool:
         """Whether a holder without a lock is alive. A heartbeat in the future came from a wrong clock and is
         void."""
-        beats = -DEAD_AFTER < now - self.heartbeat_at < DEAD_AFTER
+        beats = -dead_after < now - self.heartbeat_at < dead_after
         if self.host != socket.gethostname() or self.namespace not in ("", _namespace()):
             return beats
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.errors import LeaseLostError
 from pipelines.state.clock import instant
 from pipelines.state.database import Database
-from pipelines.state.lease import Holder, LeaseLock
+from pipelines.state.lease import DEAD_AFTER, DEAD_AFTER_ON_A_SERVER, Holder, LeaseLock
 from pipelines.state.outbox import Outbox
 from pipelines.state.rejects import Rejects
 from pipelines.state.scope import Scope
@@ -65,7 +65,7 @@ class Runs:
             current = self._stored(pipeline)
             if taken is False:  # its holder has the lock and has not written its row yet
                 return current or replace(holder, run_id="of which nothing is known yet")
-            if current and (was_ours if current.by_lock else current.is_alive(now)):
+            if current and (was_ours if current.by_lock else current.is_alive(now, self.dead_after)):
                 # Free, though its holder lives: that one holds no lock, on a file system without locks or as
                 # an older version. It keeps its lease, and the lock is no use to us.
                 if taken and not was_ours:
@@ -100,8 +100,13 @@ class Runs:
         if holder is None:
             return None
         is_held = self._lock(pipeline).is_held() if holder.by_lock else None
-        is_alive = holder.is_alive(self._database.now()) if is_held is None else is_held
+        is_alive = holder.is_alive(self._database.now(), self.dead_after) if is_held is None else is_held
         return holder if is_alive else None
+
+    @property
+    def dead_after(self) -> timedelta:
+        """The silence after which a holder without a lock counts as dead."""
+        return DEAD_AFTER_ON_A_SERVER if self._database.dialect else DEAD_AFTER
 
     def beat(self, run_id: str) -> None:
         """Say that this run is alive. Raises LeaseLostError, and StateError where the file was taken away."""

@@ -241,7 +241,7 @@ def leased(
     holder = store.runs.take_lease(config.pipeline, world.this_process(run_id, world.clock.now()))
     if holder is not None:
         raise LockedError(holder.message(config.pipeline))
-    halted, pulse = threading.Event(), Pulse(world.clock)
+    halted, pulse = threading.Event(), Pulse(world.clock, store.runs.dead_after)
     has_lock = store.runs.is_locked(config.pipeline)
 
     def given_up() -> bool:

@@ -47,6 +47,8 @@ class Agency:
     accounts: dict[str, Account]
     columns: tuple[str, ...] = ("name", "api_key", "api_password", "share", "tag")
     rows: list[dict[str, str]] = field(default_factory=list)
+    address: str = ""
+    """Of the server with the states, where they are on one."""
 
     @property
     def folder(self) -> Path:

@@ -237,7 +237,7 @@ FAULTS = (
     Fault(
         "whoever holds a lease is dead",
         "pipelines/state/lease.py",
-        "        beats = -DEAD_AFTER < now - self.heartbeat_at < DEAD_AFTER\n",
+        "        beats = -dead_after < now - self.heartbeat_at < dead_after\n",
         "        beats = False\n",
     ),
     Fault(
