@@ -47,11 +47,13 @@ def outcomes(
 ) -> None:
     """What became of each lead of a run: outcome, what was sent by names, type and reason.
 
-    Leads that were as wished already have no row: they are counted, and `explain` follows one.
+    Leads that were as wished already are counted on a screen, and listed with --kind unchanged, --csv and
+    --json. Where more leads are known than the run has read, the reason says so.
     Outcomes are kept as long as `keep` says, 90 days when left out; duplicate and blocked rows for five runs.
     """
     config = read_file(file)
-    found = outcomes_of(config, run, kind.replace(" ", "_") if kind else None, key)
+    kind = kind.replace(" ", "_") if kind else None
+    found = outcomes_of(config, run, kind, key, every=as_json or csv_file is not None)
     if csv_file is not None:
         if as_json and csv_file == "-":
             raise click.UsageError("--csv needs a file with --json")
@@ -67,7 +69,7 @@ def outcomes(
     if as_json:
         print_json_rows("outcomes", map(asdict, masked), {"unchanged": unchanged} if of_a_run else None)
     else:
-        _print(masked, unchanged)
+        _print(masked, 0 if kind else unchanged)
 
 
 def _masked(one: Outcome, *, show: bool) -> Outcome:
@@ -93,4 +95,4 @@ def _print(found: Iterable[Outcome], unchanged: int) -> None:
         print_table(table)
         page = list(islice(left, ROWS_OF_A_TABLE))
     if unchanged:
-        print_lines([f"{counted(unchanged, 'lead')} as wished already: nothing was sent, and no row is kept"])
+        print_lines([f"{counted(unchanged, 'lead')} as wished already: --kind unchanged lists them"])

@@ -253,7 +253,7 @@ class Rejects(TypedDict):
 
 
 class Outcomes(TypedDict):
-    """`unchanged` counts the leads of a run that were as wished already: they have no row."""
+    """`unchanged` counts the leads of a run that were as wished already."""
 
     unchanged: NotRequired[int]
     outcomes: list[Outcome]

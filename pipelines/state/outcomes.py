@@ -49,6 +49,11 @@ class Outcomes:
         for part in self._queries.of_run_cursor(run_id=run_id):
             yield from map(_outcome, part)
 
+    def untouched(self, run_id: str) -> Iterator[tuple[LeadOutcome, int]]:
+        """The leads known before a run that it has no outcome of, each with how many they are."""
+        for part in self._queries.untouched_cursor(run_id=run_id):
+            yield from ((_outcome(row[:-1]), row[-1]) for row in part)
+
     def of_key(self, pipeline: str, key: str) -> Iterator[LeadOutcome]:
         """The same for one key, in all kept runs."""
         for part in self._queries.of_key_cursor(pipeline=pipeline, key=key):

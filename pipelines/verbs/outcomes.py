@@ -1,8 +1,10 @@
 """The verb `outcomes`: what became of each lead of a run, what was sent of it, and why the rest was not."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from connectors.errors import ConfigError
@@ -18,7 +20,8 @@ from pipelines.tables.spreadsheets import CsvForPeople
 from pipelines.verbs.reading import store_of
 from pipelines.words.outcomes import word_of
 
-MOST_RUNS = 10_000
+NOT_TOLD_APART = "nothing was sent: as wished already, or not in the source any more"
+"""Of a lead without a row where more are known than the run has read."""
 COLUMNS = ("run_id", "row", "key", "outcome", "sent", "type", "reason", "at")
 
 
@@ -38,34 +41,73 @@ class Outcome:
 
 
 def outcomes_of(
-    config: PipelineConfig, run: str | None, kind: str | None, key: str | None
+    config: PipelineConfig, run: str | None, kind: str | None, key: str | None, *, every: bool = False
 ) -> Iterator[Outcome]:
     """The outcomes of a run, or of the last one; those of a `key` in all runs, unless a run is named.
 
-    Raises ConfigError for a run that is not there.
+    `every`: with the leads of a run that were as wished already; else they come where they are asked for by
+    kind. Raises ConfigError for a run that is not there.
     """
     with store_of(config) as store:
         run_id = run_named(store, config, run) if run or key is None else None
-        if key is not None:
-            found = store.outcomes.of_key(config.pipeline, _normal(config, key))
-        elif run_id is not None:
-            found = store.outcomes.of_run(run_id)
+        normal = None if key is None else _normal(config, key)
+        if run_id is None:
+            found = iter(()) if normal is None else store.outcomes.of_key(config.pipeline, normal)
+        elif every or kind in _UNTOUCHED:
+            found = chain(*_every_outcome(store, config, run_id))
         else:
-            return
-        for outcome in map(outcome_in_words, found):
-            if kind in (None, outcome.outcome) and run_id in (None, outcome.run_id):
+            found = store.outcomes.of_run(run_id)
+        for one in found:
+            outcome = outcome_in_words(one)
+            if kind in (None, outcome.outcome) and (normal is None or normal == one.key):
                 yield outcome
 
 
-def unchanged_in(config: PipelineConfig, run: str | None) -> int:
-    """How many leads of a run, or of the last one, were as wished already.
+_UNTOUCHED = ("unchanged", "skipped")
 
-    They have no row of their own: a night that changes nothing of a million leads would write a million.
-    """
+
+def _every_outcome(
+    store: Store, config: PipelineConfig, run_id: str
+) -> tuple[Iterator[LeadOutcome], Iterator[LeadOutcome]]:
+    """What has a row, and then what has none: a quiet night of a million leads writes nothing of them."""
+    listed: Counter[str] = Counter()
+
+    def with_row() -> Iterator[LeadOutcome]:
+        for one in store.outcomes.of_run(run_id):
+            listed[one.outcome] += 1
+            yield one
+
+    def without_row() -> Iterator[LeadOutcome]:
+        """Asked for once all rows were counted."""
+        run = store.runs.get(run_id)
+        summary = json.loads(run.summary) if run and run.summary else {}
+        leads, rows = summary.get("leads", {}), summary.get("rows", {})
+        # Who has no row may be anything where a run was stopped or was about chosen leads, and where rows of
+        # it are kept no longer.
+        is_whole = run is not None and run.status in ("succeeded", "partial")
+        unlisted = [(leads, "deferred"), (rows, "blocked")]
+        if not is_whole or any(counts.get(name, 0) > listed[name] for counts, name in unlisted):
+            return
+        expected = sum(leads.get(name, 0) - listed[name] for name in _UNTOUCHED)
+        for one, count in store.outcomes.untouched(run_id):
+            if count > expected and (not expected or _reads_parts(config)):
+                return
+            yield one if count <= expected else replace(one, reason=NOT_TOLD_APART)
+
+    return with_row(), without_row()
+
+
+def _reads_parts(config: PipelineConfig) -> bool:
+    """Whether a run reads what is new alone: whom it has not read is nobody of the run."""
+    return config.load is not None and getattr(config.load.source.options, "incremental", None) is not None
+
+
+def unchanged_in(config: PipelineConfig, run: str | None) -> int:
+    """How many leads of a run, or of the last one, were as wished already."""
     with store_of(config) as store:
         run_id = run_named(store, config, run)
-        runs = store.runs.last(config.pipeline, MOST_RUNS) if run_id else []
-        summary = next((one.summary for one in runs if one.run_id == run_id), None)
+        found = store.runs.get(run_id) if run_id else None
+    summary = found.summary if found else None
     return int(json.loads(summary).get("leads", {}).get("unchanged", 0)) if summary else 0
 
 

@@ -21,7 +21,7 @@ OUTCOMES = (
     "duplicate",
     "blocked",
 )
-"""What can become of a lead or record in a run. Unchanged leads are counted, not listed."""
+"""What can become of a lead or record in a run."""
 
 
 def word_of(kept: str) -> str:

@@ -19,6 +19,37 @@ WHERE rejects.run_id = :run_id
            AND EXISTS (SELECT 1 FROM outbox WHERE outbox.scope_id = runs.scope_id AND outbox.key = rejects.key
                        AND outbox.run_id = rejects.run_id AND outbox.state <> 'planned'));
 
+-- name: untouched(run_id)
+-- The leads that were known before a run and that it has no row of, each as an outcome, with how many they are. They
+-- were as wished already, or not among its records: which of the two, their number beside the run's counters says.
+-- Known before it: not changed since; else the last entry before it did not take the lead out of the source, or the
+-- first one after it found the lead with a snapshot of ours.
+-- `state <> 'planned'` is there for the partial index: see migration 0009.
+SELECT run.run_id, leads.key, NULL AS row, NULL AS line, 'load' AS kind,
+       CASE leads.origin WHEN 'skipped' THEN 'skipped' ELSE 'unchanged' END AS outcome,
+       NULL AS type, NULL AS reason, NULL AS done, run.started_at AS at, NULL AS was, NULL AS became,
+       count(*) OVER () AS leads
+FROM runs AS run JOIN leads ON leads.scope_id = run.scope_id
+WHERE run.run_id = :run_id AND run.verb = ''
+  AND leads.key NOT IN (SELECT outbox.key FROM outbox
+                        WHERE outbox.run_id = :run_id AND outbox.state <> 'planned')
+  AND leads.key NOT IN (SELECT rejects.key FROM rejects
+                        WHERE rejects.run_id = :run_id AND rejects.kind <> 'duplicate' AND rejects.key IS NOT NULL)
+  AND CASE WHEN leads.changed_at < run.started_at
+           THEN CASE WHEN leads.removed_at IS NULL OR leads.removed_at >= run.started_at THEN 1 ELSE 0 END
+           ELSE coalesce(
+               (SELECT CASE WHEN past.outcome = 'removed' THEN 0 ELSE 1 END
+                FROM outbox AS past JOIN runs AS earlier ON earlier.run_id = past.run_id
+                WHERE past.scope_id = leads.scope_id AND past.key = leads.key AND past.state <> 'planned'
+                  AND past.done IS NOT NULL AND earlier.started_at < run.started_at
+                ORDER BY past.entry_id DESC LIMIT 1),
+               (SELECT CASE WHEN next.was IS NOT NULL AND next.made IS NULL THEN 1 ELSE 0 END
+                FROM outbox AS next JOIN runs AS later ON later.run_id = next.run_id
+                WHERE next.scope_id = leads.scope_id AND next.key = leads.key AND next.state <> 'planned'
+                  AND later.started_at > run.started_at
+                ORDER BY next.entry_id LIMIT 1),
+               0) END = 1;
+
 -- name: of_key(pipeline, key)
 -- The same for one key, in all kept runs of a pipeline.
 -- `state <> 'planned'` is there for the partial index: see migration 0009.

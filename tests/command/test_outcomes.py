@@ -215,15 +215,62 @@ def test_a_run_that_is_not_there_is_told(project: Project, nights: list[Result])
     assert Path(project.state).exists()
 
 
-def test_leads_that_were_as_wished_are_counted_and_not_listed(project: Project, nights: list[Result]) -> None:
-    last = nights[-1].json["leads"]["unchanged"]
-    assert last > 0
-    found = project.command("outcomes", "p.yaml", "--json").json
-    assert (found["unchanged"], "unchanged" in {one["outcome"] for one in found["outcomes"]}) == (last, False)
-    said = project.command("outcomes", "p.yaml").stdout.splitlines()[-1]
-    assert said.startswith(f"{last} lead")
-    only = project.command("outcomes", "p.yaml", "--kind", "unchanged", "--json").json
-    assert only == {"unchanged": last, "outcomes": []}
+def test_each_lead_of_a_run_that_was_as_wished_has_its_outcome_too(
+    project: Project, nights: list[Result]
+) -> None:
+    as_wished = [["lead1@example.org", "lead2@example.org"], ["lead2@example.org", "lead6@example.org"]]
+    for night, keys in zip(nights[1:], as_wished, strict=True):
+        run = ("--run", night.json["run_id"])
+        found = project.command("outcomes", "p.yaml", *run, "--show", "--json").json
+        assert found["unchanged"] == night.json["leads"]["unchanged"] == 2
+        rows = [one for one in found["outcomes"] if one["outcome"] == "unchanged"]
+        assert sorted(one["key"] for one in rows) == keys
+        assert [(one["sent"], one["reason"], one["run_id"]) for one in rows] == [([], None, run[1])] * 2
+        assert project.command(
+            "outcomes", "p.yaml", *run, "--kind", "unchanged", "--show", "--json"
+        ).json == {
+            "unchanged": 2,
+            "outcomes": rows,
+        }
+    accounted = sum(night.json["rows"]["read"] for night in nights)
+    assert (
+        len([one for night in nights for one in outcomes(project, "--run", night.json["run_id"])])
+        == accounted
+    )
     assert "unchanged" not in project.command("outcomes", "p.yaml", "--kind", "invalid", "--json").json
-    first = project.command("outcomes", "p.yaml", "--run", nights[0].json["run_id"], "--json").json
-    assert first["unchanged"] == nights[0].json["leads"]["unchanged"]
+    (one,) = outcomes(project, "--run", nights[1].json["run_id"], "--key", "lead1@example.org")
+    assert one["outcome"] == "unchanged"
+
+
+def test_a_screen_counts_them_and_a_file_lists_them(project: Project, nights: list[Result]) -> None:
+    told = project.command("outcomes", "p.yaml").stdout.splitlines()
+    assert told[-1] == "2 leads as wished already: --kind unchanged lists them"
+    assert not any("unchanged" in line for line in told[:-1])
+    assert project.command("outcomes", "p.yaml", "--csv", "out.csv").code == 0
+    rows = list(csv.DictReader(io.StringIO((project.folder / "out.csv").read_text())))
+    assert [row["key"] for row in rows if row["outcome"] == "unchanged"] == [
+        "lead2@example.org",
+        "lead6@example.org",
+    ]
+
+
+def test_who_is_known_and_was_not_read_is_not_said_to_be_as_wished(
+    project: Project, sandbox: Sandbox, nights: list[Result]
+) -> None:
+    project.contacts([contact(1, City="Oslo"), contact(2, City="Bern"), contact(6, City="Bonn")])
+    leads = project.run("--only", "lead6@example.org").json["leads"]
+    assert (leads["edited"], leads["unchanged"], leads["deferred"]) == (1, 1, 1)
+    chosen = project.command("outcomes", "p.yaml", "--json").json
+    assert [one["outcome"] for one in chosen["outcomes"]] == ["edited"]
+    project.contacts([contact(2), contact(6, City="Bonn")])
+    left = project.run()
+    assert left.json["leads"]["unchanged"] == 2
+    found = outcomes(project, "--kind", "unchanged", "--show")
+    assert {one["key"] for one in found} == {f"lead{number}@example.org" for number in (1, 2, 6)}
+    assert {one["reason"] for one in found} == {
+        "nothing was sent: as wished already, or not in the source any more"
+    }
+    assert project.command("retry", "p.yaml", "contacts.csv", "--json").json["leads"]["unchanged"] == 2
+    assert outcomes(project, "--kind", "unchanged") == []
+    first = outcomes(project, "--run", nights[1].json["run_id"], "--kind", "unchanged", "--show")
+    assert {one["key"] for one in first} == {"lead1@example.org", "lead2@example.org"}
