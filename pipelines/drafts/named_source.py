@@ -19,7 +19,7 @@ from connectors.sources.kinds import KIND_BY_SUFFIX
 from pipelines.config.document import URL_WITH_PASSWORD
 from pipelines.config.sources import SOURCE_OPTIONS, SourceConfig, SqlOptions
 from pipelines.config.variables import with_variables
-from pipelines.extract.sources import open_source
+from pipelines.extract.sources import open_source, words_shown
 
 _DATABASES = frozenset((".db", ".sqlite", ".sqlite3", ".db3"))
 _OPTED_OUT = ("unsubscribed", "cleaned")
@@ -42,9 +42,10 @@ class NamedFile:
     def open(self) -> Source:
         """Raises SourceError."""
         options = {"path": self.path, **self._choices()}
-        return open_source(
-            SourceConfig(kind=self.kind, options=SOURCE_OPTIONS[self.kind].model_validate(options))
-        )
+        with words_shown():
+            return open_source(
+                SourceConfig(kind=self.kind, options=SOURCE_OPTIONS[self.kind].model_validate(options))
+            )
 
     def written(self, folder: Path) -> str:
         """The body of the map that a pipeline file in `folder` has for it."""

@@ -21,7 +21,7 @@ from pipelines.contacts.examples import broken_examples
 from pipelines.contacts.lead import DesiredLead
 from pipelines.contacts.mapping import Mapped
 from pipelines.extract.hook_file import HookFile, read_hook_file
-from pipelines.extract.sources import words_notes
+from pipelines.extract.sources import words_notes, words_shown
 from pipelines.extract.stage import check_columns, read_mapped
 from pipelines.extract.suppression import check_suppression
 from pipelines.extract.transform import open_records
@@ -100,7 +100,8 @@ def check_pipeline(config: PipelineConfig, file: Path | None = None) -> Checked:
     checked = Checked(file or config.path, config, config.pipeline)
     try:
         checked.defaults = defaults_taken(config)
-        _check(config, checked)
+        with words_shown():
+            _check(config, checked)
     except SyncError as error:
         checked.problem = error
     return checked

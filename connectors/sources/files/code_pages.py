@@ -1,84 +1,109 @@
 """Finds the code page of a text by its words. Pure.
 
 Most code pages decode any byte, so a wrong one raises no error but gives other letters: Łukasz becomes
-£ukasz. So the words are judged: they must decode, be spelt like words (one script, no symbols inside, no
-capital in the middle), use the letters of a language of that page, and have its pairs of letters, which
-chardet measures. charset-normalizer, which is installed anyway, was tried: on short lists of names it takes
-German for Big5.
+£ukasz. So every page that Python has is asked how likely its words are: how common the page is, whether they
+are spelt like words (one script, no symbols inside, no capital in the middle), and how likely their letters
+follow each other in the languages that are written in it. The best is only clear if it is far likelier than
+every other that reads different words, and if its words are of some language at all. charset-normalizer and
+chardet, which are made for long texts, were tried: on short lists of names they take German for Big5.
 """
 
-import codecs
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-import chardet
+from connectors.sources.files.letter_pairs import is_of, log_likelihood, log_likelihood_of_signs, words_of
 
 MAX_BAD_SHARE = 0.1
 """The share of misspelt words above which a page is ruled out."""
-RARE_PAGES_NEED = 1.3
-SEVERAL_LANGUAGES = 0.88
-"""The weight of letters from several languages against those of one."""
+_MISSPELT = -12.0
+_CLEAR, _CLEAR_BY_WORD, _CLEAR_BY_SIGNS = 4.0, 1.0, 6.0
+"""How far above the next a page has to be, as the logarithm of its likelihood; how much more of a single word,
+and of one whose page has as many signs as there are pairs of bytes, so that anything is a word there."""
+_LOST = -11.0
+"""A byte that is an ASCII letter or sign in a page, where each of these has its own byte."""
+_MIN_FIT = 0.5
+"""The share of words that have to be of a language of the page."""
+MAX_SCORED = 300
 
-_WEST, _CENTRE, _TURKEY, _BALTIC = (
-    (
-        "áéíóúüñªº",
-        "äöüßé",
-        "àâæçéèêëïîôœùûüÿ",
-        "àèéìòùíóúî",
-        "ãáàâçéêíóôõúüªº",
-        "àçèéíïòóúü·",
-        "áâãäåæçèéêëíïñóôöøúüß",
-        "åäöéüæø",
-        "éëïóöüèêáçí",
-        "áéíóúýþæöð",
-        "äõöüšž",
-    ),
-    ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž", "ăâîșşțţ", "äöüßé"),
-    ("çğıİöşüâîû", "äöüßé"),
-    ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"),
-)
-"""The letters beyond ASCII of one language each."""
-_OF_SEVERAL = frozenset(("áâãäåæçèéêëíïñóôöøúüß",))
-"""Letters of several languages, which stand together in a list of people but not in a word."""
+_WEST = "de fr es pt it nl da no sv fi ca en ga eu gl fo".split()
+_WEST_NOW = [*_WEST, "is", "et"]
+_CENTRE = "pl cs sk hu hr sl ro de sq sh bs".split()
+_TURKEY, _BALTIC = ["tr", "de"], ["lt", "lv", "et", "de"]
+_CYRILLIC = "ru uk bg mk sr be".split()
 
 
 class Page(NamedTuple):
-    """A code page. `weight` is how common it is; `languages` are those that tell it from its neighbours."""
+    """A code page. `rarity` is the logarithm of how much rarer it is than the commonest."""
 
     name: str
-    weight: float = 1.0
+    rarity: float = 0.0
     languages: Sequence[str] = ()
-    longest_run: int = 99
-    """How many letters beyond ASCII may follow each other, in Latin script."""
-    is_rare: bool = False
 
 
 PAGES = (
-    Page("cp1252", 1.1, _WEST, 2),
-    Page("cp1250", 1.0, _CENTRE, 4),
-    Page("cp1251"),
-    Page("cp1253"),
-    Page("cp1254", 1.0, _TURKEY, 3),
-    Page("cp1255"),
-    Page("cp1256"),
-    Page("cp1257", 0.6, _BALTIC, 3),
-    Page("cp874"),
-    Page("koi8-r", 0.9),
-    Page("cp866", 0.7, is_rare=True),
-    Page("cp850", 0.5, _WEST[:-1], 2, is_rare=True),
-    Page("cp852", 0.5, _CENTRE, 4, is_rare=True),
-    Page("mac-roman", 0.5, _WEST[:-1], 2, is_rare=True),
-    Page("iso8859-2", 0.8, _CENTRE, 4, is_rare=True),
-    Page("iso8859-15", 0.8, _WEST, 2, is_rare=True),
-    Page("cp932"),
-    Page("euc_jp", 0.8, is_rare=True),
-    Page("big5"),
-    Page("gb18030"),
-    Page("cp949"),
+    Page("cp1252", 0.0, _WEST_NOW),
+    Page("cp1250", -1.0, _CENTRE),
+    Page("cp1251", -1.0, _CYRILLIC),
+    Page("cp1253", -1.5, ["el"]),
+    Page("cp1254", -1.5, _TURKEY),
+    Page("cp1257", -2.5, _BALTIC),
+    Page("cp1255", -1.5, ["he"]),
+    Page("cp1256", -1.5, ["ar", "fa"]),
+    Page("cp874", -1.5, ["th"]),
+    Page("cp1258", -3.0, ["vi"]),
+    Page("mac-roman", -3.5, _WEST_NOW),
+    Page("iso8859-15", -4.0, _WEST_NOW),
+    Page("cp850", -4.5, _WEST),
+    Page("cp437", -5.0, _WEST),
+    Page("cp858", -5.0, _WEST),
+    Page("iso8859-2", -3.0, _CENTRE),
+    Page("cp852", -4.5, _CENTRE),
+    Page("koi8-r", -3.0, ["ru", "bg"]),
+    Page("koi8-u", -3.5, ["ru", "uk"]),
+    Page("cp866", -4.0, _CYRILLIC),
+    Page("iso8859-5", -4.5, _CYRILLIC),
+    Page("iso8859-6", -4.0, ["ar", "fa"]),
+    Page("iso8859-7", -3.0, ["el"]),
+    Page("iso8859-8", -3.0, ["he"]),
+    Page("iso8859-9", -3.0, _TURKEY),
+    Page("iso8859-4", -7.0, _BALTIC),
+    Page("iso8859-13", -4.0, _BALTIC),
+    Page("iso8859-16", -5.0, ["ro"]),
+    Page("iso8859-3", -7.5, ["mt", "tr"]),
+    Page("iso8859-10", -7.5, ["is", "fo", "sv", "no", "da", "fi", "et", "lt", "lv"]),
+    Page("iso8859-14", -7.5, ["cy", "ga", "en"]),
+    Page("mac-cyrillic", -4.0, _CYRILLIC),
+    Page("mac-greek", -4.5, ["el"]),
+    Page("mac-turkish", -4.5, _TURKEY),
+    Page("mac-latin2", -4.0, _CENTRE),
+    Page("mac-iceland", -5.0, ["is", "fo"]),
+    Page("mac-croatian", -5.0, ["hr", "sl", "sh", "bs"]),
+    Page("mac-romanian", -5.0, ["ro"]),
+    Page("mac-arabic", -6.0, ["ar"]),
+    Page("mac-farsi", -6.0, ["fa"]),
+    Page("cp857", -5.0, _TURKEY),
+    Page("cp775", -5.0, _BALTIC),
+    Page("cp737", -5.0, ["el"]),
+    Page("cp869", -6.0, ["el"]),
+    Page("cp855", -6.0, _CYRILLIC),
+    Page("cp862", -5.0, ["he"]),
+    Page("cp860", -5.5, ["pt"]),
+    Page("cp861", -5.5, ["is", "fo"]),
+    Page("cp863", -5.5, ["fr"]),
+    Page("cp865", -5.5, ["no", "da", "sv"]),
+    Page("cp720", -5.0, ["ar"]),
+    Page("cp864", -7.0, ["ar"]),
+    Page("cp1125", -5.0, ["uk", "ru"]),
+    Page("hp-roman8", -8.0, _WEST),
+    Page("gb18030", -1.0, ["zh", "zh_Hant"]),
+    Page("big5", -1.0, ["zh_Hant"]),
+    Page("cp949", -1.0, ["ko"]),
+    Page("cp932", -1.0, ["ja"]),
+    Page("euc_jp", -3.0, ["ja"]),
+    Page("johab", -6.0, ["ko"]),
 )
 _USUAL_LEAD_BYTES = {
     "big5": range(0xA4, 0xC7),
@@ -86,12 +111,12 @@ _USUAL_LEAD_BYTES = {
     "cp949": range(0xB0, 0xC9),
     "cp932": range(0x81, 0x99),
     "euc_jp": range(0xA1, 0xD0),
+    "johab": range(0x88, 0xD4),
 }
 """Multi-byte code pages, and the first bytes of the characters in common use."""
 _EASTERN_SCRIPTS = frozenset(
     ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "LATIN", "HALFWIDTH", "FULLWIDTH", "IDEOGRAPHIC", "BOPOMOFO")
 )
-_KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]")
 _IMPOSSIBLE = re.compile(
     r"^[Ðð\u0591-\u05c7\u064b-\u0652]|¤|[©®](?=[^\W\d_])|[ªº](?=[^\W\d_])|°(?=(?![CF]\b)[^\W\d_])|^[^\W\d_àèéìòùóúáíöøåÀÈÉÌÒÙÓÚÁÍÖØÅ\x00-\x7fЀ-￿]$"
     r"|(?:^|[^ก-ฮ])[ัิ-ฺ]|(?:^|[^ก-ฮัิ-ฺ])[็-๎]|[^ฤฦ]ๅ|ฯ(?=\w)|[เ-ไ](?![ก-ฮ])"
@@ -101,58 +126,64 @@ alone; Thai vowels and tones stand on consonants."""
 _INSIDE_WORDS, _BETWEEN_WORDS = "’‘´·", "–—"
 _AROUND_WORDS = "“”„«»‹›®™©°…¿¡"
 
-_SIGNS = r"(?i)(?<![a-z])[a-z]{1,2}’(?=[a-z])|’(?=(?:s|t|m|d|re|ll|ve)?(?![a-z]))|[€£“”„–…•™®©°§«»½\xa0]"
+_SIGNS = re.compile(
+    r"(?<=[^\W\d_])’(?=[A-Z])|“(?=\w)[\x00-\x7f]*(?<=[\w.,!?])”|(?<=[^\W\d_])[™®©](?![^\W\d_])|°(?=[CF]\b)"
+    r"|(?<![^\W\d_])[€£„–…•™®©§°«»½\xa0](?![^\W\d_])"
+)
+"""Signs where they belong. Within a word they may be letters of another page: Malm” is Malmö in DOS."""
+
+
+_ALIKE = str.maketrans({"ș": "ş", "ț": "ţ", "Ș": "Ş", "Ț": "Ţ"})
+"""Letters that pages have in one of two forms, for the same words."""
 
 
 class Guess(NamedTuple):
-    """The best page. `is_clear`: no other page comes near it with other words."""
+    """The best page. `is_clear`: it is far likelier than each that reads other words."""
 
     page: str
     is_clear: bool
-    rival: str | None
-
-
-EASTERN = frozenset(("gb18030", "big5", "big5hkscs", "cp949", "euc_kr", "euc_jp", "cp950"))
+    rivals: tuple[str, ...]
 
 
 def guess_page(tokens: Iterable[bytes]) -> Guess | None:
     """The page of pieces of text that have bytes beyond ASCII and no blanks; None if none gives words."""
     different = list(dict.fromkeys(tokens))
-    joined = b"\n".join(different)
     # Signs tell no language; of the pages that have them this is by far the commonest.
-    if _has_only_signs(joined):
-        return Guess("cp1252", True, None)
-    likeness = _likeness(joined)
-    best: dict[str, tuple[float, Page]] = {}
+    if _has_only_signs(b"\n".join(different)):
+        return Guess("cp1252", True, ())
+    scored = _sample(different)
+    best: dict[str, tuple[float, Page, str]] = {}
     for page in PAGES:
-        score = _score(joined, page, likeness.get(page.name, 0.0))
+        score, text = _score(b"\n".join(scored), page)
         if score is not None:
-            text = joined.decode(page.name)
             # Pages that give the same words do not compete: what is common to them may be said by either.
-            before = best.get(text)
-            best[text] = (max(score, before[0]), before[1]) if before else (score, page)
-    ranked = sorted(best.values(), key=lambda scored: -scored[0])
-    if not ranked:
+            before = best.get(text.translate(_ALIKE), (score, page, text))
+            best[text.translate(_ALIKE)] = (max(score, before[0]), *before[1:])
+    if not best:
         return None
-    (score, page), *others = ranked
-    if not others:
-        is_enough = len(different) > 2 or not (page.is_rare or _is_any_word(joined, page))
-        return Guess(page.name, is_enough, None)
-    rivals = {rival.name for _, rival in others} & EASTERN
-    if len(different) <= 2 and _is_any_word(joined, page):
-        named = (rival.name for _, rival in others if page.name in EASTERN and rival.name in rivals)
-        return Guess(page.name, False, next(named, others[0][1].name))
-    needed = (1.3 + 1.3 / len(different)) * (RARE_PAGES_NEED if page.is_rare else 1.0)
-    is_clear = score >= needed * others[0][0] and (len(different) > 2 or not page.is_rare)
-    return Guess(page.name, is_clear, others[0][1].name)
+    (score, page, text), *others = sorted(best.values(), key=lambda one: -one[0])
+    by_word = _CLEAR_BY_SIGNS if page.name in _USUAL_LEAD_BYTES else _CLEAR_BY_WORD
+    is_far = not others or score - others[0][0] >= _CLEAR + by_word / len(different)
+    return Guess(page.name, is_far and _fits(text, page), tuple(rival.name for _, rival, _ in others))
 
 
-def _is_any_word(text: bytes, page: Page) -> bool:
-    """Whether a page has as many signs as there are pairs of bytes, so that a word of it says nothing.
+def _sample(tokens: Sequence[bytes]) -> list[bytes]:
+    """Pieces from everywhere, and one with each byte: pages may differ in a single sign."""
+    chosen = dict.fromkeys(tokens[:: max(1, len(tokens) // MAX_SCORED)])
+    seen = set(b"".join(chosen))
+    for token in tokens:
+        if not seen.issuperset(token):
+            seen.update(token)
+            chosen[token] = None
+    return list(chosen)
 
-    The syllables of Japanese are few, and tell it.
-    """
-    return page.name in _USUAL_LEAD_BYTES and not _KANA.search(text.decode(page.name))
+
+def _fits(text: str, page: Page) -> bool:
+    """Whether most words are of some language: those of a page that is not among ours are of none."""
+    if page.name in _USUAL_LEAD_BYTES:
+        return True
+    words = [word for word in words_of(text) if not word.isascii()]
+    return sum(is_of(word, page.languages) for word in words) >= _MIN_FIT * len(words)
 
 
 def misspelt(text: str, page: str) -> list[str]:
@@ -168,78 +199,46 @@ def words_beyond_ascii(text: str) -> list[str]:
 def _has_only_signs(text: bytes) -> bool:
     """Whether everything beyond ASCII is a sign as in £20 or O’Neil, by Western Europe's code page."""
     decoded = text.decode("cp1252", "replace")
-    return re.sub(_SIGNS, "", decoded).isascii() and not misspelt(decoded, "cp1252")
+    return _SIGNS.sub("", decoded).isascii() and not misspelt(decoded, "cp1252")
 
 
-def _likeness(text: bytes) -> dict[str, float]:
-    """By code page, how much the pairs of letters look like a language."""
-    found = chardet.detect_all(text, ignore_threshold=True)
-    return {_canonical(one["encoding"]): float(one["confidence"]) for one in found if one["encoding"]}
-
-
-@lru_cache
-def _canonical(name: str) -> str:
-    try:
-        return codecs.lookup(name).name
-    except LookupError:  # chardet knows some that Python does not
-        return name
-
-
-def _score(text: bytes, page: Page, likeness: float) -> float | None:
-    """How well the page fits; None if the bytes are not text in it."""
+def _score(text: bytes, page: Page) -> tuple[float | None, str]:
+    """How likely the text is in a page, and the text; None if the bytes are not text in it."""
     try:
         decoded = text.decode(page.name)
     except UnicodeError:
-        return None
+        return None, ""
     if any(_category(letter) in ("Cc", "Co", "Cn") for letter in set(decoded) - {"\n"}):
-        return None
+        return None, ""
     words = words_beyond_ascii(decoded)
-    if not words:
-        return None
-    bad = sum(not _is_spelt_well(word, page) for word in words) / len(words)
-    if bad > MAX_BAD_SHARE:
-        return None
-    # The more words there are, the more it says that some letters are of no such language.
-    home = float(_share_at_home(decoded, page) ** min(6 + len(words) / 4, 24))
-    return float((likeness + 0.003) * page.weight * (1 - bad) ** 4 * home)
+    bad = sum(not _is_spelt_well(word, page) for word in words)
+    if not words or bad > MAX_BAD_SHARE * len(words):
+        return None, ""
+    lost = 0 if page.name in _USUAL_LEAD_BYTES else _beyond_ascii(text) - _beyond_ascii(decoded)
+    return page.rarity + bad * _MISSPELT + max(lost, 0) * _LOST + _likelihood(decoded, page), decoded
 
 
-def _share_at_home(text: str, page: Page) -> float:
-    """The share of letters beyond ASCII that belong to one language, or to the characters in common use."""
-    letters = Counter(letter for letter in text if not letter.isascii() and _category(letter)[0] in "LM")
-    count = letters.total()
-    if page.name in _USUAL_LEAD_BYTES:
-        usual = _USUAL_LEAD_BYTES[page.name]
-        good = sum(times for letter, times in letters.items() if (letter.encode(page.name)[0] in usual))
-        return good / count if count else 0.0
-    latin = sum(times for letter, times in letters.items() if _script(letter) == "LATIN")
-    if not page.languages or latin < count / 2 or not latin:
-        return 1.0
-    of_one = max(_count_in(language, letters) for language in page.languages)
-    return max(of_one, SEVERAL_LANGUAGES * _count_in("".join(page.languages), letters)) / latin
+def _beyond_ascii(text: bytes | str) -> int:
+    if isinstance(text, bytes):
+        return sum(byte > 0x7F for byte in text)
+    return sum(letter > "\x7f" for letter in text)
 
 
-def _count_in(alphabet: str, letters: Counter[str]) -> int:
-    return sum(times for letter, times in letters.items() if letter in alphabet or letter.lower() in alphabet)
+def _likelihood(text: str, page: Page) -> float:
+    if page.name not in _USUAL_LEAD_BYTES:
+        return log_likelihood(text.split("\n"), page.languages)
+    usual = _USUAL_LEAD_BYTES[page.name]
+    is_usual = {letter: letter.encode(page.name)[0] in usual for letter in set(text)}
+    return max(log_likelihood_of_signs(text, language, is_usual) for language in page.languages)
 
 
 def _is_spelt_well(word: str, page: Page) -> bool:
     scripts = {_script(letter) for letter in word if _category(letter)[0] == "L" and letter not in "ªº"}
     if page.name in _USUAL_LEAD_BYTES:
         return _is_eastern(word, scripts)
-    if len(scripts) > 1 or _mixes_languages(word, page) or _IMPOSSIBLE.search(word):
+    if len(scripts) > 1 or _IMPOSSIBLE.search(word):
         return False
-    if any(_is_odd(*three) for three in zip(" " + word[:-1], word, word[1:] + " ", strict=True)):
-        return False
-    longest = max(map(len, re.findall(r"[^\x00-\x7f]+", word)), default=0)
-    return "LATIN" not in scripts or longest <= page.longest_run
-
-
-def _mixes_languages(word: str, page: Page) -> bool:
-    """Whether no language has all the letters of a word, as in `Conceiçäo`."""
-    letters = {one for letter in word.lower() for one in letter if not one.isascii() and one.isalpha()}
-    own = [language for language in page.languages if language not in _OF_SEVERAL]
-    return bool(letters and own) and not any(letters <= set(language) for language in own)
+    return not any(_is_odd(*three) for three in zip(" " + word[:-1], word, word[1:] + " ", strict=True))
 
 
 def _is_eastern(word: str, scripts: set[str]) -> bool:

@@ -3,7 +3,7 @@
 import codecs
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -19,6 +19,8 @@ MAX_TOKENS = 2_000
 """Enough words: more would not tell more of the encoding."""
 MAX_TOKEN_BYTES = 200
 SHOWN_WORDS = 4
+MAX_READINGS = 3
+MAX_BY_CHANCE = 5
 
 BYTE_ORDER_MARKS = {  # the marks of UTF-32 begin as those of UTF-16
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -51,7 +53,17 @@ _OTHER_TEXT = (
     (r"[{\[]\s*(?:[{\"\]}]|$)", "JSON"),
 )
 """Beginnings, in any case, of texts that are not tables."""
+_UTF_7 = re.compile(rb"[^\s,;|\"<>()]*\+[A-Za-z0-9/]{3,}-[^\s,;|\"<>()]*")
+_BY_CHANCE = re.compile(r"[A-Za-z][\u0370-\u07ff]|[\u0370-\u07ff][A-Za-z]")
 _TOKEN = re.compile(rb"[^\s,;|\"@<>()]*[\x80-\xff][^\s,;\"<>()]*")
+
+
+class UnclearEncodingError(SourceError):
+    """Several encodings would do. `readings` are words of the file in each, for a person who asks."""
+
+    def __init__(self, message: str, readings: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(message)
+        self.readings = readings
 
 
 class Encoding(NamedTuple):
@@ -136,34 +148,38 @@ def _found(path: Path, start: bytes) -> Encoding:
     if sure := _encoding_by_mark(start) or _utf_16_by_nuls(start) or _iso_2022(start):
         check_encoding(path, sure)
         return Encoding(sure)
+    tokens: list[bytes] | None = None
     bad_line = _first_bad_line(path, "utf-8")
     if not bad_line:
-        return Encoding("utf-8")
-    if _is_damaged_utf_8(path):
+        _refuse_utf_7(path)
+        tokens = _tokens(path)
+        if not _is_utf_8_by_chance(tokens):
+            return Encoding("utf-8")
+    elif _is_damaged_utf_8(path):
         raise SourceError(
             f"{path.name}, line {bad_line}: damaged, in a file that is UTF-8 otherwise. "
             "Export it again or repair the line; if it really is something else, set `encoding:`, as cp1252"
         )
-    tokens = _tokens(path)
-    page = _page(path, tokens, bad_line)
-    words = _decoded(tokens, page)
+    tokens = tokens or _tokens(path)
+    page = _page(path, tokens, bad_line or _line_of(path, tokens[0]))
     _refuse_mixture(path, tokens, page)
-    return Encoding(page, tuple(dict.fromkeys(words))[:SHOWN_WORDS])
+    return Encoding(page, _shown(tokens, page))
 
 
 def _iso_2022(start: bytes) -> str | None:
-    """Mail of Japan and China once wrote its letters in ASCII, between signs that no text has otherwise."""
+    """Mail of Japan, Korea and China once wrote its letters in ASCII, between signs that no text has otherwise."""
     if re.search(rb"\x1b\$[@B]", start):
         return "iso2022_jp"
+    if b"\x1b$)C" in start:
+        return "iso2022_kr"
     return "hz" if re.search(rb"~\{(?:[!-}]{2})+~\}", start) else None
 
 
 def _page(path: Path, tokens: list[bytes], bad_line: int) -> str:
-    """The code page of the words. Japanese is tried first: its syllables are no letters in other pages."""
-    if _is_shift_jis(path):
-        return "cp932"
+    """The code page of the words."""
     # Words in UTF-8 are of another file; what else there is may tell the page of the rest.
-    guess = guess_page([token for token in tokens if not _is_utf_8(token)] or tokens)
+    judged = [token for token in tokens if not _is_utf_8(token)] or tokens
+    guess = guess_page(judged)
     where = f"{path.name}, line {bad_line}: "
     if guess is None:
         raise SourceError(
@@ -171,10 +187,11 @@ def _page(path: Path, tokens: list[bytes], bad_line: int) -> str:
             " Set `encoding:`, as cp1250 or mac-roman"
         )
     if not guess.is_clear:
-        rival = f" or {guess.rival}" if guess.rival else ""
-        raise SourceError(
-            f"{where}not UTF-8, and its words beyond ASCII do not tell the encoding: {guess.page}{rival}?"
-            " Set `encoding:` to the right one"
+        pages = (guess.page, *guess.rivals[: MAX_READINGS - 1])
+        raise UnclearEncodingError(
+            f"{where}not UTF-8, and its words beyond ASCII do not tell the encoding: {' or '.join(pages[:2])}?"
+            " Set `encoding:` to the right one",
+            {page: _shown(judged, page) for page in pages},
         )
     if line := _first_bad_line(path, guess.page):
         raise SourceError(
@@ -184,18 +201,49 @@ def _page(path: Path, tokens: list[bytes], bad_line: int) -> str:
     return guess.page
 
 
+def _refuse_utf_7(path: Path) -> None:
+    """Raises UnclearEncodingError where plain ASCII reads as words in UTF-7, such as `Jos+AOk-`.
+
+    A + and a - stand in addresses and telephone numbers too, which give no words.
+    """
+    with path.open("rb") as handle:
+        start = handle.read(BLOCK_BYTES)
+    found = [token for token in _UTF_7.findall(start) if b"@" not in token] if b"+" in start else []
+    words = [token.decode("utf-7", "replace") for token in found]
+    if found and all(not word.isascii() and _is_word(word) for word in words):
+        line = start[: start.index(found[0])].count(b"\n") + 1
+        raise UnclearEncodingError(
+            f"{path.name}, line {line}: plain ASCII, but a word of it has a letter beyond ASCII if it is UTF-7."
+            " Set `encoding:` to utf-7 or to utf-8",
+            {"utf-7": words[:SHOWN_WORDS], "utf-8": [token.decode("ascii") for token in found[:SHOWN_WORDS]]},
+        )
+
+
+def _is_word(text: str) -> bool:
+    return re.fullmatch(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*", text) is not None
+
+
 def _refuse_mixture(path: Path, tokens: list[bytes], page: str) -> None:
     """Raises SourceError where some words are UTF-8: two files that were put together."""
     for token in tokens:
         if not _is_utf_8(token) or not misspelt(token.decode(page, "replace"), page):
             continue
-        with path.open("rb") as handle:
-            lines = enumerate(iter(lambda: handle.readline(MAX_LINE_CHARS), b""), 1)
-            line = next((number for number, text in lines if token in text), 1)
         raise SourceError(
-            f"{path.name}, line {line}: written in UTF-8, and other lines in {page}. Was it put together from"
+            f"{path.name}, line {_line_of(path, token)}: written in UTF-8, and other lines in {page}. Was it put together from"
             " two files? Save each as UTF-8 first"
         )
+
+
+def _line_of(path: Path, token: bytes) -> int:
+    with path.open("rb") as handle:
+        lines = enumerate(iter(lambda: handle.readline(MAX_LINE_CHARS), b""), 1)
+        return next((number for number, text in lines if token in text), 1)
+
+
+def _is_utf_8_by_chance(tokens: Sequence[bytes]) -> bool:
+    """Whether each of a few words has Latin letters beside those of a far script, as of ří in a Mac's page."""
+    words = [word for token in tokens for word in words_beyond_ascii(token.decode("utf-8", "replace"))]
+    return 0 < len(words) <= MAX_BY_CHANCE and all(_BY_CHANCE.search(word) for word in words)
 
 
 def _is_utf_8(token: bytes) -> bool:
@@ -220,6 +268,10 @@ def _tokens(path: Path) -> list[bytes]:
                 break
     usual = [token for token in found if len(token) <= MAX_TOKEN_BYTES]
     return (usual or list(found))[:MAX_TOKENS]
+
+
+def _shown(tokens: Iterable[bytes], page: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_decoded(tokens, page)))[:SHOWN_WORDS]
 
 
 def _decoded(tokens: Iterable[bytes], page: str) -> Iterator[str]:
@@ -292,15 +344,3 @@ def _is_damaged_utf_8(path: Path) -> bool:
             replaced = text.count("\ufffd")
             valid, broken = valid + beyond_ascii - replaced, broken + replaced
     return valid > broken
-
-
-def _is_shift_jis(path: Path) -> bool:
-    """Whether it is valid there, with syllables in a row: their first bytes are no letters in cp1252."""
-    found = False
-    try:
-        with path.open(encoding="cp932", newline="") as handle:
-            while text := handle.read(BLOCK_BYTES):
-                found = found or re.search("[\u3041-\u30ff]{2}", text) is not None
-    except UnicodeDecodeError:
-        return False
-    return found
