@@ -28,11 +28,11 @@ _MIN_FIT = 0.5
 """The share of words that have to be of a language of the page."""
 MAX_SCORED = 300
 
-_WEST = "de fr es pt it nl da no sv fi ca en ga eu gl fo".split()
+_WEST = ["de", "fr", "es", "pt", "it", "nl", "da", "no", "sv", "fi", "ca", "en", "ga", "eu", "gl", "fo"]
 _WEST_NOW = [*_WEST, "is", "et"]
-_CENTRE = "pl cs sk hu hr sl ro de sq sh bs".split()
+_CENTRE = ["pl", "cs", "sk", "hu", "hr", "sl", "ro", "de", "sq", "sh", "bs"]
 _TURKEY, _BALTIC = ["tr", "de"], ["lt", "lv", "et", "de"]
-_CYRILLIC = "ru uk bg mk sr be".split()
+_CYRILLIC = ["ru", "uk", "bg", "mk", "sr", "be"]
 
 
 class Page(NamedTuple):

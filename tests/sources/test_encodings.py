@@ -1,0 +1,182 @@
+"""The encoding of a text is found by its words, or asked for; it is never wrong in silence.
+
+A table of texts times encodings. None of these people, towns and firms was counted for `letter_pairs.txt` on
+purpose; most are common names all the same.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import SourceError
+from connectors.sources.files.encoding import encoding_of
+from connectors.sources.files.letter_pairs import words_of
+from tests.conftest import Project
+
+LATIN_1 = "cp1252 iso8859-15 mac-roman cp850 cp437 utf-8 utf-16-le"
+TEXTS = {
+    "German list": ("Jürgen Vögele; Käthe Groß; Bärbel Süß; Jörn Kühn; Ömer Öztürk", LATIN_1),
+    "German street": ("Königsstraße 5; Münchner Straße 12; Am Mühlgässle 3", LATIN_1),
+    "French list": ("Chloé Lefèvre; Benoît Gérard; Anaïs Fontaine; Françoise Dubé; Maëlle Léger", LATIN_1),
+    "French towns": ("Besançon; Nîmes; Saint-Étienne; Angoulême; Béziers", "cp1252 mac-roman cp850"),
+    "Spanish list": (
+        "Begoña Peña; José Ibáñez; María Núñez; Adrián Muñoz; Íñigo Gómez",
+        "cp1252 mac-roman cp850",
+    ),
+    "Portuguese list": (
+        "João Simões; Conceição Gonçalves; Inês Falcão; Luís Brandão",
+        "cp1252 mac-roman cp860",
+    ),
+    "Italian list": ("Niccolò; Mondovì; città; perché; società", "cp1252 mac-roman cp850"),
+    "Dutch list": ("Daniël Coëlho; Zoë de Vries; Renée Thoen; Joël Smit", "cp1252 cp850"),
+    "Swedish list": ("Åsa Sjöberg; Göran Nyström; Märta Åkesson; Örjan Bäck", LATIN_1),
+    "Danish list": ("Søren Jørgensen; Bjørn Ødegård; Åse Kjær; Næstved", "cp1252 mac-roman cp865 cp850"),
+    "Finnish list": ("Hämäläinen; Yrjö Mäkinen; Väinö Pöysti; Työppönen", "cp1252 mac-roman cp850"),
+    "Icelandic list": ("Guðrún Þórðardóttir; Sigurður Ægisson; Björk Jónsdóttir", "cp1252 mac-iceland cp861"),
+    "English list": ("Siân O’Brien; Renée Café; Chloë Brontë; Zoë", "cp1252 mac-roman"),
+    "Estonian list": ("Õnne Pärn; Jüri Mägi; Tõnu Kõiv; Ülle Sööt", "cp1252 iso8859-15"),
+    "Polish list": (
+        "Łukasz Wąsik; Małgorzata Święch; Grażyna Żak; Michał Gołąb",
+        "cp1250 iso8859-2 cp852 mac-latin2",
+    ),
+    "Czech list": (
+        "Jiří Dvořák; Růžena Černá; Štěpán Žižka; Zdeňka Nováková",
+        "cp1250 iso8859-2 cp852 mac-latin2",
+    ),
+    "Slovak list": (
+        "Ľubomír Kováč; Ľudmila Šťastná; Ďuro Hraško; Anežka Mäsiarová",
+        "cp1250 iso8859-2 cp852",
+    ),
+    "Hungarian list": ("Győző Szűcs; Erzsébet Őry; Jenő Kőszegi; Ödön Füredi", "cp1250 iso8859-2 cp852"),
+    "Croatian list": (
+        "Željko Šimić; Đurđica Čačić; Hrvoje Vuković; Krešimir Ćosić",
+        "cp1250 iso8859-2 mac-croatian",
+    ),
+    "Slovene list": ("Žiga Črnčec; Špela Božič; Uroš Kovačič; Anže Šuštar", "cp1250 iso8859-2"),
+    "Romanian list": ("Ştefan Ioniţă; Mădălina Bălan; Cătălin Crăciun; Răzvan Ţurcanu", "cp1250 iso8859-2"),
+    "Turkish list": (
+        "Şule Yıldız; Oğuz Çağlar; İbrahim Gülçin; Işıl Şahin",
+        "cp1254 cp857 mac-turkish iso8859-9",
+    ),
+    "Lithuanian list": (
+        "Žydrūnė Jankauskienė; Ąžuolas; Šarūnas Petrauskas; Jūratė",
+        "cp1257 iso8859-13 cp775",
+    ),
+    "Latvian list": ("Jānis Bērziņš; Ģirts Kalniņš; Līga Ķēniņa; Māris Šķēle", "cp1257 iso8859-13 cp775"),
+    "Russian list": (
+        "Сергей; Наталья Юрьевна; Анна Щукина; Ярослав; Фёдор",
+        "cp1251 koi8-r cp866 mac-cyrillic iso8859-5",
+    ),
+    "Ukrainian list": (
+        "Олександр; Юлія Ткаченко; Євген; Їжак; Соломія",
+        "cp1251 koi8-u mac-cyrillic iso8859-5 cp1125",
+    ),
+    "Bulgarian list": ("Георги Димитров; Цветелина; Желязко; Щерев; Йорданка", "cp1251 cp866 iso8859-5"),
+    "Serbian list": ("Љубиша Ђорђевић; Његош; Ћирић; Драгољуб; Зорица", "cp1251 iso8859-5 cp855"),
+    "Greek list": (
+        "Νίκος Παπαδόπουλος; Αθηνά; Κωνσταντίνος; Ελένη Γεωργίου",
+        "cp1253 iso8859-7 cp737 mac-greek",
+    ),
+    "Hebrew list": ("יוסף כהן; מרים לוי; חנה; אברהם", "cp1255 iso8859-8 cp862"),
+    "Arabic list": ("أحمد; خديجة; محمد علي; فاطمة; عبد الله", "cp1256 iso8859-6 cp720"),
+    "Thai list": ("สมชาย; ประยุทธ์; วันเพ็ญ; สุรชัย", "cp874"),
+    "Chinese list": ("张伟; 王秀英; 李静; 刘洋; 陈杰", "gb18030 hz utf-16-le"),
+    "Taiwanese list": ("陳怡君; 林志明; 黃淑芬; 王建國", "big5"),
+    "Japanese list": ("佐藤 健; 高橋 ゆうこ; 渡辺 サトシ; 伊藤", "cp932 euc_jp iso2022_jp"),
+    "Korean list": ("김철수; 이영희; 박지영; 최민수", "cp949 iso2022_kr"),
+    "one French town": ("Besançon", "cp1252"),
+    "one Belgian town": ("Liège", "cp1252"),
+    "one German": ("Jürgen", "cp1252 cp850"),
+    "one German town": ("Düsseldorf", "cp1252 mac-roman cp850"),
+    "one Spaniard": ("Begoña", "cp1252"),
+    "one Swede": ("Åkerström", "cp1252"),
+    "one Russian": ("Анна", "cp1251 koi8-r mac-cyrillic"),
+    "one Pole": ("Małgorzata", "cp1250 iso8859-2"),
+    "one Turk": ("Çağrı", "cp1254"),
+    "one Greek": ("Γιώργος", "cp1253"),
+    "a price": ("20 € a month; £ 5", "cp1252"),
+    "an Irishman": ("Shane O’Neil; D’Angelo", "cp1252"),
+    "a quotation": ("Dwayne “Rock” Smith – 5 °C …", "cp1252"),
+    "a trade mark": ("Acme™; Café®", "cp1252"),
+}
+ASKED = {
+    "one Dane in DOS": ("Søren", "cp865"),
+    "one Spaniard of a Mac": ("Peña", "mac-roman"),
+    "a name of three letters": ("Žan", "cp1252"),
+    "one Japanese": ("臼杵", "euc_jp"),
+    "one Pole of odd letters": ("Żółć", "cp1250"),
+    "one Italian town in DOS": ("Cantù", "cp850"),
+    "one Welshwoman": ("Siân Ŵyn", "iso8859-14"),
+    "a Vietnamese": ("Nguye\u0302\u0303n", "cp1258"),
+    "UTF-7": ("José; Zoë Müller", "utf-7"),
+    "one word in UTF-7": ("André", "utf-7"),
+    "Russian in UTF-7": ("Анна", "utf-7"),
+}
+READ = [(name, text, page) for name, (text, pages) in TEXTS.items() for page in pages.split()]
+NEEDLESS = {("one German town", "mac-roman")}
+"""Asked for although a person would know; at most 3 in 100."""
+
+
+def csv_of(text: str) -> str:
+    rows = [f"p{place}@example.org;{cell.strip()}\n" for place, cell in enumerate(text.split(";"))]
+    return "Email;First Name\n" + "".join(rows)
+
+
+def read(folder: Path, text: str, page: str) -> str | None:
+    """The text as it is read, None if the encoding is asked for."""
+    (folder / "c.csv").write_bytes(csv_of(text).encode(page))
+    try:
+        return (folder / "c.csv").read_bytes().decode(encoding_of(folder / "c.csv", None, "a CSV file").name)
+    except SourceError as error:
+        assert "Set `encoding:`" in str(error)
+        assert not set(words_of(text)) & set(words_of(str(error))), "words of the file in a message"
+        return None
+
+
+def test_the_table_is_long_and_hardly_anything_is_asked_needlessly() -> None:
+    assert len(READ) + len(ASKED) >= 150
+    assert len(NEEDLESS) <= 0.03 * len(READ)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_is_read_in_the_encoding_it_was_written_in(name: str, tmp_path: Path) -> None:
+    text, pages = TEXTS[name]
+    expected = {page: None if (name, page) in NEEDLESS else csv_of(text) for page in pages.split()}
+    assert {page: read(tmp_path, text, page) for page in expected} == expected
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_an_encoding_that_the_words_do_not_tell_is_asked_for(name: str, tmp_path: Path) -> None:
+    text, page = ASKED[name]
+    assert read(tmp_path, text, page) is None
+
+
+def test_addresses_and_telephone_numbers_are_no_utf_7(tmp_path: Path) -> None:
+    text = "ann+news-2@example.org; +49-170-1; Ann+Bob-Carl; +180-55; C+++-; a+b-c"
+    assert read(tmp_path, text, "ascii") == csv_of(text)
+
+
+def test_a_word_of_a_mac_that_is_utf_8_by_chance_is_not_read_as_such(tmp_path: Path) -> None:
+    for text, page in (("Jiří", "mac-latin2"), ("Þór", "mac-iceland")):
+        assert read(tmp_path, text, page) in (None, csv_of(text))
+    for text in ("Ann Зоя", "Ωmega; Жора", "Ann李"):
+        assert read(tmp_path, text, "utf-8") == csv_of(text)
+
+
+def test_a_text_whose_last_word_alone_tells_the_page_is_read_by_it(tmp_path: Path) -> None:
+    text = "; ".join(["Jürgen", "Käthe", *(f"Grün{place}" for place in range(700)), "Œuvre", "Preis 5 €"])
+    assert read(tmp_path, text, "iso8859-15") == csv_of(text)
+
+
+def test_who_asks_is_shown_the_words_in_each_encoding_and_a_run_says_none(project: Project) -> None:
+    (project.folder / "c.csv").write_bytes(csv_of("Peña").encode("mac-roman"))
+    project.environ |= dict.fromkeys(("KARTRA_APP_ID", "KARTRA_API_KEY", "KARTRA_API_PASSWORD"), "x")
+    project.environ["KARTRA_URL"] = "http://127.0.0.1:1"
+    project.pipeline("source: {csv: c.csv}\nkey: email\nfields: {email: Email}\nconsent: {attested: x}")
+    for words in (("check", "p.yaml"), ("inspect", "c.csv"), ("init", "c.csv", "--attested", "x")):
+        told = project.command(*words)
+        assert told.code == 1
+        assert "as mac-roman: Peña" in told.stdout + told.stderr
+        assert "as cp852: Peľa" in told.stdout + told.stderr
+    run = project.run()
+    assert (run.code, "Set `encoding:`" in run.stderr, "Pe" in run.stdout + run.stderr) == (1, True, False)
