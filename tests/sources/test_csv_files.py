@@ -150,7 +150,7 @@ def test_one_cp1252_letter_at_the_end_of_a_long_file_decides(tmp_path):
             "cp1252_undefined_byte.csv",
             {},
             "cp1252_undefined_byte.csv, line 3: not UTF-8, and its words beyond ASCII do not tell the "
-            "encoding: cp932 or cp1250? Set `encoding:` to the right one",
+            "encoding: cp932 or gb18030? Set `encoding:` to the right one",
         ),
         (
             "utf8_damaged.csv",

@@ -19,41 +19,55 @@ from connectors.sources.files.letter_pairs import is_of, log_likelihood, log_lik
 MAX_BAD_SHARE = 0.1
 """The share of misspelt words above which a page is ruled out."""
 _MISSPELT = -12.0
-_CLEAR, _CLEAR_BY_WORD, _CLEAR_BY_SIGNS = 4.0, 1.0, 6.0
-"""How far above the next a page has to be, as the logarithm of its likelihood; how much more of a single word,
-and of one whose page has as many signs as there are pairs of bytes, so that anything is a word there."""
+_CLEAR, _BY_WORD, _BY_RARE_WORD, _BY_SIGNS = 4.0, 1.0, 4.0, 6.0
+"""How far above the next a page has to be, as the logarithm of its likelihood; how much more of one word;
+of a single one in another page than the commonest; and of one whose page has as many signs as there are pairs
+of bytes, so that anything is a word there."""
 _LOST = -11.0
 """A byte that is an ASCII letter or sign in a page, where each of these has its own byte."""
 _MIN_FIT = 0.5
 """The share of words that have to be of a language of the page."""
 MAX_SCORED = 300
 
-_WEST = ["de", "fr", "es", "pt", "it", "nl", "da", "no", "sv", "fi", "ca", "en", "ga", "eu", "gl", "fo"]
-_WEST_NOW = [*_WEST, "is", "et"]
-_CENTRE = ["pl", "cs", "sk", "hu", "hr", "sl", "ro", "de", "sq", "sh", "bs"]
-_TURKEY, _BALTIC = ["tr", "de"], ["lt", "lv", "et", "de"]
-_CYRILLIC = ["ru", "uk", "bg", "mk", "sr", "be"]
+_WEST = ("de", "fr", "es", "pt", "it", "nl", "da", "no", "sv", "fi", "ca", "en", "ga", "eu", "gl", "fo")
+_WEST_NOW = (*_WEST, "is", "et", "sq")
+_CENTRE = ("pl", "cs", "sk", "hu", "hr", "sl", "sh", "bs", "ro", "sq", "de")
+_TURKEY, _BALTIC = ("tr", "de"), ("lt", "lv", "et", "de")
+_NORTH = ("is", "fo", "sv", "no", "da", "fi", "et", "lt", "lv")
+_LATIN = tuple(dict.fromkeys((*_WEST_NOW, *_CENTRE, *_TURKEY, *_BALTIC, "cy", "mt")))
+_CYRILLIC = ("ru", "uk", "bg", "mk", "sr", "be")
+_ARABIC = ("ar", "fa")
 
 
 class Page(NamedTuple):
-    """A code page. `rarity` is the logarithm of how much rarer it is than the commonest."""
+    """A code page. `rarity` is the logarithm of how much rarer it is than the commonest.
+
+    `languages` are those that it has the letters of. Words of others may stand among theirs, the same ones in
+    every page of an alphabet: a list in Turkish names people of Spain, too.
+    """
 
     name: str
     rarity: float = 0.0
-    languages: Sequence[str] = ()
+    languages: tuple[str, ...] = ()
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        return next(
+            (every for every in (_LATIN, _CYRILLIC) if set(every) & set(self.languages)), self.languages
+        )
 
 
 PAGES = (
     Page("cp1252", 0.0, _WEST_NOW),
     Page("cp1250", -1.0, _CENTRE),
     Page("cp1251", -1.0, _CYRILLIC),
-    Page("cp1253", -1.5, ["el"]),
+    Page("cp1253", -1.5, ("el",)),
     Page("cp1254", -1.5, _TURKEY),
     Page("cp1257", -2.5, _BALTIC),
-    Page("cp1255", -1.5, ["he"]),
-    Page("cp1256", -1.5, ["ar", "fa"]),
-    Page("cp874", -1.5, ["th"]),
-    Page("cp1258", -3.0, ["vi"]),
+    Page("cp1255", -1.5, ("he",)),
+    Page("cp1256", -1.5, _ARABIC),
+    Page("cp874", -1.5, ("th",)),
+    Page("cp1258", -3.0, ("vi",)),
     Page("mac-roman", -3.5, _WEST_NOW),
     Page("iso8859-15", -4.0, _WEST_NOW),
     Page("cp850", -4.5, _WEST),
@@ -61,49 +75,49 @@ PAGES = (
     Page("cp858", -5.0, _WEST),
     Page("iso8859-2", -3.0, _CENTRE),
     Page("cp852", -4.5, _CENTRE),
-    Page("koi8-r", -3.0, ["ru", "bg"]),
-    Page("koi8-u", -3.5, ["ru", "uk"]),
+    Page("koi8-r", -3.0, ("ru", "bg")),
+    Page("koi8-u", -3.5, ("ru", "uk")),
     Page("cp866", -4.0, _CYRILLIC),
     Page("iso8859-5", -4.5, _CYRILLIC),
-    Page("iso8859-6", -4.0, ["ar", "fa"]),
-    Page("iso8859-7", -3.0, ["el"]),
-    Page("iso8859-8", -3.0, ["he"]),
+    Page("iso8859-6", -4.0, _ARABIC),
+    Page("iso8859-7", -3.0, ("el",)),
+    Page("iso8859-8", -3.0, ("he",)),
     Page("iso8859-9", -3.0, _TURKEY),
     Page("iso8859-4", -7.0, _BALTIC),
     Page("iso8859-13", -4.0, _BALTIC),
-    Page("iso8859-16", -5.0, ["ro"]),
-    Page("iso8859-3", -7.5, ["mt", "tr"]),
-    Page("iso8859-10", -7.5, ["is", "fo", "sv", "no", "da", "fi", "et", "lt", "lv"]),
-    Page("iso8859-14", -7.5, ["cy", "ga", "en"]),
+    Page("iso8859-16", -5.0, ("ro",)),
+    Page("iso8859-3", -7.5, ("mt", "tr")),
+    Page("iso8859-10", -7.5, _NORTH),
+    Page("iso8859-14", -7.5, ("cy", "ga", "en")),
     Page("mac-cyrillic", -4.0, _CYRILLIC),
-    Page("mac-greek", -4.5, ["el"]),
+    Page("mac-greek", -4.5, ("el",)),
     Page("mac-turkish", -4.5, _TURKEY),
     Page("mac-latin2", -4.0, _CENTRE),
-    Page("mac-iceland", -5.0, ["is", "fo"]),
-    Page("mac-croatian", -5.0, ["hr", "sl", "sh", "bs"]),
-    Page("mac-romanian", -5.0, ["ro"]),
-    Page("mac-arabic", -6.0, ["ar"]),
-    Page("mac-farsi", -6.0, ["fa"]),
+    Page("mac-iceland", -5.0, ("is", "fo")),
+    Page("mac-croatian", -5.0, ("hr", "sl", "sh", "bs")),
+    Page("mac-romanian", -5.0, ("ro",)),
+    Page("mac-arabic", -6.0, ("ar",)),
+    Page("mac-farsi", -6.0, ("fa",)),
     Page("cp857", -5.0, _TURKEY),
     Page("cp775", -5.0, _BALTIC),
-    Page("cp737", -5.0, ["el"]),
-    Page("cp869", -6.0, ["el"]),
+    Page("cp737", -5.0, ("el",)),
+    Page("cp869", -6.0, ("el",)),
     Page("cp855", -6.0, _CYRILLIC),
-    Page("cp862", -5.0, ["he"]),
-    Page("cp860", -5.5, ["pt"]),
-    Page("cp861", -5.5, ["is", "fo"]),
-    Page("cp863", -5.5, ["fr"]),
-    Page("cp865", -5.5, ["no", "da", "sv"]),
-    Page("cp720", -5.0, ["ar"]),
-    Page("cp864", -7.0, ["ar"]),
-    Page("cp1125", -5.0, ["uk", "ru"]),
+    Page("cp862", -5.0, ("he",)),
+    Page("cp860", -5.5, ("pt",)),
+    Page("cp861", -5.5, ("is", "fo")),
+    Page("cp863", -5.5, ("fr",)),
+    Page("cp865", -5.5, ("no", "da", "sv")),
+    Page("cp720", -5.0, ("ar",)),
+    Page("cp864", -7.0, ("ar",)),
+    Page("cp1125", -5.0, ("uk", "ru")),
     Page("hp-roman8", -8.0, _WEST),
-    Page("gb18030", -1.0, ["zh", "zh_Hant"]),
-    Page("big5", -1.0, ["zh_Hant"]),
-    Page("cp949", -1.0, ["ko"]),
-    Page("cp932", -1.0, ["ja"]),
-    Page("euc_jp", -3.0, ["ja"]),
-    Page("johab", -6.0, ["ko"]),
+    Page("gb18030", -1.0, ("zh", "zh_Hant")),
+    Page("big5", -1.0, ("zh_Hant",)),
+    Page("cp949", -1.0, ("ko",)),
+    Page("cp932", -1.0, ("ja",)),
+    Page("euc_jp", -3.0, ("ja",)),
+    Page("johab", -6.0, ("ko",)),
 )
 _USUAL_LEAD_BYTES = {
     "big5": range(0xA4, 0xC7),
@@ -123,7 +137,7 @@ _IMPOSSIBLE = re.compile(
 )
 """No word begins with eth or a vowel sign; an ordinal or a degree stands before no letter; few letters stand
 alone; Thai vowels and tones stand on consonants."""
-_INSIDE_WORDS, _BETWEEN_WORDS = "’‘´·", "–—"
+_INSIDE_WORDS, _BETWEEN_WORDS = "’‘´·׳״", "–—"
 _AROUND_WORDS = "“”„«»‹›®™©°…¿¡"
 
 _SIGNS = re.compile(
@@ -162,9 +176,14 @@ def guess_page(tokens: Iterable[bytes]) -> Guess | None:
     if not best:
         return None
     (score, page, text), *others = sorted(best.values(), key=lambda one: -one[0])
-    by_word = _CLEAR_BY_SIGNS if page.name in _USUAL_LEAD_BYTES else _CLEAR_BY_WORD
-    is_far = not others or score - others[0][0] >= _CLEAR + by_word / len(different)
+    is_far = not others or score - others[0][0] >= _CLEAR + _more_of_few(page, len(different))
     return Guess(page.name, is_far and _fits(text, page), tuple(rival.name for _, rival, _ in others))
+
+
+def _more_of_few(page: Page, words: int) -> float:
+    if page.name in _USUAL_LEAD_BYTES:
+        return _BY_SIGNS / words
+    return _BY_RARE_WORD if words == 1 and page.rarity else _BY_WORD / words
 
 
 def _sample(tokens: Sequence[bytes]) -> list[bytes]:
@@ -226,7 +245,7 @@ def _beyond_ascii(text: bytes | str) -> int:
 
 def _likelihood(text: str, page: Page) -> float:
     if page.name not in _USUAL_LEAD_BYTES:
-        return log_likelihood(text.split("\n"), page.languages)
+        return log_likelihood(text.split("\n"), page.languages, page.others)
     usual = _USUAL_LEAD_BYTES[page.name]
     is_usual = {letter: letter.encode(page.name)[0] in usual for letter in set(text)}
     return max(log_likelihood_of_signs(text, language, is_usual) for language in page.languages)
@@ -247,7 +266,7 @@ def _is_eastern(word: str, scripts: set[str]) -> bool:
         return False
     if scripts <= {"LATIN"}:
         return not any(_category(letter)[0] in "SN" and not letter.isascii() for letter in word)
-    return not {"HANGUL", "CJK"} <= scripts
+    return "HANGUL" not in scripts or scripts <= {"HANGUL"}
 
 
 def _is_odd(before: str, letter: str, after: str) -> bool:

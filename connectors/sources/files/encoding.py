@@ -53,7 +53,9 @@ _OTHER_TEXT = (
     (r"[{\[]\s*(?:[{\"\]}]|$)", "JSON"),
 )
 """Beginnings, in any case, of texts that are not tables."""
-_UTF_7 = re.compile(rb"[^\s,;|\"<>()]*\+[A-Za-z0-9/]{3,}-[^\s,;|\"<>()]*")
+_UTF_7 = re.compile(
+    rb"[^\s,;|\"<>()]*\+(?=[0-9/]*[A-Za-z])[A-Za-z0-9/]{3,}(?:-[^\s,;|\"<>()]*|(?=[\s,;|\"<>()]|\Z))"
+)
 _BY_CHANCE = re.compile(r"[A-Za-z][\u0370-\u07ff]|[\u0370-\u07ff][A-Za-z]")
 _TOKEN = re.compile(rb"[^\s,;|\"@<>()]*[\x80-\xff][^\s,;\"<>()]*")
 
@@ -148,26 +150,24 @@ def _found(path: Path, start: bytes) -> Encoding:
     if sure := _encoding_by_mark(start) or _utf_16_by_nuls(start) or _iso_2022(start):
         check_encoding(path, sure)
         return Encoding(sure)
-    tokens: list[bytes] | None = None
     bad_line = _first_bad_line(path, "utf-8")
     if not bad_line:
         _refuse_utf_7(path)
-        tokens = _tokens(path)
-        if not _is_utf_8_by_chance(tokens):
+        if not _is_utf_8_by_chance(_tokens(path, MAX_BY_CHANCE)):
             return Encoding("utf-8")
     elif _is_damaged_utf_8(path):
         raise SourceError(
             f"{path.name}, line {bad_line}: damaged, in a file that is UTF-8 otherwise. "
             "Export it again or repair the line; if it really is something else, set `encoding:`, as cp1252"
         )
-    tokens = tokens or _tokens(path)
+    tokens = _tokens(path)
     page = _page(path, tokens, bad_line or _line_of(path, tokens[0]))
     _refuse_mixture(path, tokens, page)
     return Encoding(page, _shown(tokens, page))
 
 
 def _iso_2022(start: bytes) -> str | None:
-    """Mail of Japan, Korea and China once wrote its letters in ASCII, between signs that no text has otherwise."""
+    """Mail of Japan, Korea and China once had its letters in ASCII, between signs no text has otherwise."""
     if re.search(rb"\x1b\$[@B]", start):
         return "iso2022_jp"
     if b"\x1b$)C" in start:
@@ -189,8 +189,8 @@ def _page(path: Path, tokens: list[bytes], bad_line: int) -> str:
     if not guess.is_clear:
         pages = (guess.page, *guess.rivals[: MAX_READINGS - 1])
         raise UnclearEncodingError(
-            f"{where}not UTF-8, and its words beyond ASCII do not tell the encoding: {' or '.join(pages[:2])}?"
-            " Set `encoding:` to the right one",
+            f"{where}not UTF-8, and its words beyond ASCII do not tell the encoding:"
+            f" {' or '.join(pages[:2])}? Set `encoding:` to the right one",
             {page: _shown(judged, page) for page in pages},
         )
     if line := _first_bad_line(path, guess.page):
@@ -204,23 +204,27 @@ def _page(path: Path, tokens: list[bytes], bad_line: int) -> str:
 def _refuse_utf_7(path: Path) -> None:
     """Raises UnclearEncodingError where plain ASCII reads as words in UTF-7, such as `Jos+AOk-`.
 
-    A + and a - stand in addresses and telephone numbers too, which give no words.
+    A + stands in addresses, telephone numbers and names of firms too, few of which give words.
     """
     with path.open("rb") as handle:
         start = handle.read(BLOCK_BYTES)
     found = [token for token in _UTF_7.findall(start) if b"@" not in token] if b"+" in start else []
-    words = [token.decode("utf-7", "replace") for token in found]
-    if found and all(not word.isascii() and _is_word(word) for word in words):
-        line = start[: start.index(found[0])].count(b"\n") + 1
+    words = {token: word for token in found if _is_word(word := token.decode("utf-7", "replace"))}
+    if words and 2 * len(words) > len(set(found)):
+        first = next(iter(words))
+        line = start[: start.index(first)].count(b"\n") + 1
         raise UnclearEncodingError(
-            f"{path.name}, line {line}: plain ASCII, but a word of it has a letter beyond ASCII if it is UTF-7."
-            " Set `encoding:` to utf-7 or to utf-8",
-            {"utf-7": words[:SHOWN_WORDS], "utf-8": [token.decode("ascii") for token in found[:SHOWN_WORDS]]},
+            f"{path.name}, line {line}: plain ASCII, but a word of it has a letter beyond ASCII if it is"
+            " UTF-7. Set `encoding:` to utf-7 or to utf-8",
+            {"utf-7": list(words.values())[:SHOWN_WORDS], "utf-8": [first.decode("ascii")]},
         )
 
 
 def _is_word(text: str) -> bool:
-    return re.fullmatch(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*", text) is not None
+    """Whether it is one of letters, some beyond ASCII. A single Chinese character is what `+Yes` reads as."""
+    is_of_letters = re.fullmatch(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*", text) is not None
+    is_one_sign = len(text) == 1 and text > "\u3000"
+    return is_of_letters and not (text.isascii() or is_one_sign or misspelt(text, "utf-7"))
 
 
 def _refuse_mixture(path: Path, tokens: list[bytes], page: str) -> None:
@@ -229,8 +233,8 @@ def _refuse_mixture(path: Path, tokens: list[bytes], page: str) -> None:
         if not _is_utf_8(token) or not misspelt(token.decode(page, "replace"), page):
             continue
         raise SourceError(
-            f"{path.name}, line {_line_of(path, token)}: written in UTF-8, and other lines in {page}. Was it put together from"
-            " two files? Save each as UTF-8 first"
+            f"{path.name}, line {_line_of(path, token)}: written in UTF-8, and other lines in {page}. Was it"
+            " put together from two files? Save each as UTF-8 first"
         )
 
 
@@ -241,7 +245,7 @@ def _line_of(path: Path, token: bytes) -> int:
 
 
 def _is_utf_8_by_chance(tokens: Sequence[bytes]) -> bool:
-    """Whether each of a few words has Latin letters beside those of a far script, as of ří in a Mac's page."""
+    """Whether each of a few words has Latin letters beside those of a far script, as ří of a Mac has."""
     words = [word for token in tokens for word in words_beyond_ascii(token.decode("utf-8", "replace"))]
     return 0 < len(words) <= MAX_BY_CHANCE and all(_BY_CHANCE.search(word) for word in words)
 
@@ -254,7 +258,7 @@ def _is_utf_8(token: bytes) -> bool:
     return True
 
 
-def _tokens(path: Path) -> list[bytes]:
+def _tokens(path: Path, enough: int = MAX_TOKENS) -> list[bytes]:
     """The different words with bytes beyond ASCII, from the whole file until there are enough."""
     found: dict[bytes, None] = {}
     with path.open("rb") as handle:
@@ -264,10 +268,14 @@ def _tokens(path: Path) -> list[bytes]:
             for line in block.splitlines():
                 if not line.isascii():
                     found |= dict.fromkeys(_TOKEN.findall(line))
-            if len(found) > MAX_TOKENS:
-                break
-    usual = [token for token in found if len(token) <= MAX_TOKEN_BYTES]
-    return (usual or list(found))[:MAX_TOKENS]
+                if len(found) > enough:
+                    return _usual(found)
+    return _usual(found)
+
+
+def _usual(tokens: Iterable[bytes]) -> list[bytes]:
+    every = list(tokens)
+    return [token for token in every if len(token) <= MAX_TOKEN_BYTES] or every
 
 
 def _shown(tokens: Iterable[bytes], page: str) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 `letter_pairs.txt` has a line for each language: its name, then groups of pairs that are equally common, the
 first character of a group saying how common. `^` and `$` are the beginning and the end of a word. Chinese,
-Japanese and Korean have single characters instead. The table was counted over the names of people, streets and
-places in Faker (MIT licence) and those of countries, languages and months in CLDR (Unicode licence); see
+Japanese and Korean have single characters instead. The table was counted over the names of people, streets
+and places in Faker (MIT licence) and those of countries, languages and months in CLDR (Unicode licence); see
 `python -m tests.sources.letter_pairs`.
 """
 
@@ -29,6 +29,9 @@ _FOREIGN_SIGN = 1e-5
 _UNUSUAL = math.log(1 / 60)
 """A letter of a word that is of no language, as the name of a firm: no letter of a word is less likely."""
 _SAME_LANGUAGE, _OTHER, _ANY_WORD = math.log(0.88), math.log(0.1), math.log(0.02)
+_ONE_LANGUAGE = math.log(1 / 20)
+"""The likelihood of each language: the same in every page, or else one of few languages would be the likelier
+for a language that it shares with others."""
 _COMMON_SIGNS = {"’": 3e-3, "‘": 5e-4, "–": 1e-3, "“": 5e-4, "”": 5e-4, "„": 3e-4, "€": 5e-4, "\xa0": 5e-4}
 _NOT_AFTER_LETTERS, _NOT_BEFORE_LETTERS = "“„«‘¿¡°£€§", "”»’™®©°ºª½¼²³·"
 _EASTERN_SIGNS = "・、。（）「」－　，：～々ー"
@@ -51,20 +54,26 @@ class Language(NamedTuple):
     known: dict[str, float]
 
 
-def log_likelihood(pieces: Iterable[str], languages: Sequence[str]) -> float:
-    """Of pieces of text without blanks, most of whose words are of one of the languages, and of their signs."""
-    known = [_language(name) for name in languages]
-    of_languages = [0.0] * len(known)
+def log_likelihood(pieces: Iterable[str], languages: Sequence[str], others: tuple[str, ...]) -> float:
+    """Of pieces of text without blanks and of their signs.
+
+    Most words are of one of the languages; each may be of one of the others, or of none.
+    """
+    of_languages = [0.0] * len(languages)
     of_signs = 0.0
     for piece in pieces:
         for word in words_of(piece):
-            of_each = [_of_word(word, language) for language in known]
-            # A word may be of another language than the most, or of none.
-            other = _log_sum([_OTHER + one - math.log(len(known)) for one in of_each] + [_any_word(word)])
-            for place, one in enumerate(of_each):
-                of_languages[place] += _log_sum([_SAME_LANGUAGE + one, other])
+            other = _of_others(word, others)
+            for place, name in enumerate(languages):
+                of_languages[place] += _log_sum([_SAME_LANGUAGE + _of_word(word, name), other])
         of_signs += _of_signs(piece)
-    return _log_sum(of_languages) - math.log(len(known)) + of_signs
+    return _ONE_LANGUAGE + _log_sum(of_languages) + of_signs
+
+
+@lru_cache(maxsize=16384)
+def _of_others(word: str, others: tuple[str, ...]) -> float:
+    of_each = [_OTHER + _ONE_LANGUAGE + _of_word(word, name) for name in others]
+    return _log_sum([*of_each, _any_word(word)])
 
 
 def _any_word(word: str) -> float:
@@ -93,7 +102,7 @@ def words_of(piece: str) -> list[str]:
 def is_of(word: str, languages: Iterable[str]) -> bool:
     """Whether a word is likelier in one of the languages than letters put together at will."""
     at_will = (len(word) + 1) * _UNUSUAL
-    return any(_of_word(word, _language(name)) > at_will for name in languages)
+    return any(_of_word(word, name) > at_will for name in languages)
 
 
 def pairs_of(word: str) -> list[str]:
@@ -120,7 +129,9 @@ def _of_unseen_sign(letter: str, is_usual: Mapping[str, bool]) -> float:
     return 1 / 9000 if is_usual.get(letter) else 1 / 200_000
 
 
-def _of_word(word: str, language: Language) -> float:
+@lru_cache(maxsize=262144)
+def _of_word(word: str, name: str) -> float:
+    language = _language(name)
     total = 0.0
     for pair in pairs_of(word):
         found = language.known.get(pair)
@@ -132,7 +143,7 @@ def _of_word(word: str, language: Language) -> float:
 
 def _of_pair(pair: str, language: Language) -> float:
     """A pair that was not counted is as likely as that of the letters without their accents allows."""
-    before, letter = pair
+    before, letter = pair[0], pair[1]
     share = language.shares.get(letter)
     if share is None:
         return _FOREIGN
@@ -162,7 +173,8 @@ def _language(name: str) -> Language:
     tables: list[dict[str, float]] = [{}, {}, {}, {}, {}]
     after, base_counts, base_after, shares, base_shares = tables
     total = sum(counts.values())
-    for (before, letter), count in counts.items():
+    for pair, count in counts.items():
+        before, letter = pair[0], pair[1]
         base_before, base = _base(before), _base(letter)
         after[before] = after.get(before, 0.0) + count
         base_counts[base_before + base] = base_counts.get(base_before + base, 0.0) + count
