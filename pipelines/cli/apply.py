@@ -14,7 +14,7 @@ from pipelines.cli.question import asker
 from pipelines.cli.run import code_of_run, run_json, run_result_lines
 from pipelines.cli.signals import Stop
 from pipelines.cli.streams import may_be_lost
-from pipelines.verbs.saved_plans import apply_plan
+from pipelines.verbs.notify import apply_and_tell
 from pipelines.verbs.work import Caller
 
 
@@ -37,7 +37,7 @@ def apply(stop: Stop, file: Path, plan: str, *, max_age: timedelta | None, yes: 
         caller = Caller(
             approved=yes, stopping=stop.asked, progress=progress, agree=asker(stop, progress.paused)
         )
-        result = apply_plan(config, plan, caller, max_age=max_age)
+        result = apply_and_tell(config, plan, caller, max_age=max_age)
     with may_be_lost():
         if as_json:
             print_json({**run_json(result), "plan_id": plan})

@@ -9,8 +9,8 @@ from connectors.errors import SyncError
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.errors import LockedError
 from pipelines.summary import Progress
+from pipelines.verbs.notify import apply_and_tell
 from pipelines.verbs.run import RunResult
-from pipelines.verbs.saved_plans import apply_plan
 from pipelines.verbs.work import Caller
 
 log = logging.getLogger("kartra_sync.serve")
@@ -54,7 +54,9 @@ class Jobs:
         job = Job(plan_id, who)
         caller = Caller(approved=approved, stopping=job.stop.is_set, progress=job.moved)
         job.thread = threading.Thread(
-            target=_carry_out, args=(job, lambda: apply_plan(config, plan_id, caller, by=who)), name="apply"
+            target=_carry_out,
+            args=(job, lambda: apply_and_tell(config, plan_id, caller, by=who)),
+            name="apply",
         )
         # Kept before it starts: the page the person lands on next looks for it.
         self._last[name] = job

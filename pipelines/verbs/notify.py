@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from connectors.errors import ConfigError, SyncError
@@ -12,7 +13,7 @@ from connectors.privacy import mask_text
 from pipelines.config.notify import NotifyConfig
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.config.watched import Watched, watched_in
-from pipelines.errors import LockedError
+from pipelines.errors import LockedError, StalePlanError
 from pipelines.state.clock import new_run_id
 from pipelines.state.health import EVERY_CHANNEL, Health
 from pipelines.state.place import is_there
@@ -22,8 +23,9 @@ from pipelines.verbs.channels import ping, send
 from pipelines.verbs.metrics import write_metrics
 from pipelines.verbs.notices import Attempt, Notice, next_notice
 from pipelines.verbs.run import RunResult
+from pipelines.verbs.saved_plans import apply_plan
 from pipelines.verbs.unreached import Kept, Unreached
-from pipelines.verbs.work import REFUSED
+from pipelines.verbs.work import REFUSED, Caller
 
 log = logging.getLogger("kartra_sync.notify")
 
@@ -32,16 +34,25 @@ MAX_OWED_CHARS = 4_000
 DIED = "a run ended without a word (killed, or the machine went down)"
 
 
-def run_and_tell(config: PipelineConfig, run: Callable[[], RunResult], *, named: str = "") -> RunResult:
+def run_and_tell(
+    config: PipelineConfig,
+    run: Callable[[], RunResult],
+    *,
+    named: str = "",
+    unsaid: tuple[type[SyncError], ...] = (),
+) -> RunResult:
     """The run; whoever is to know hears how it ended, also where it could not begin.
 
-    `named`: how the pipeline is named to other verbs, where that is not by its file.
+    `named`: how the pipeline is named to other verbs, where that is not by its file. `unsaid`: why it may not
+    begin without anybody hearing of it but who asked for it.
     """
     watched = Watched.of(config, named)
     ping(config.notify, "/start")
     try:
         result = run()
     except LockedError:  # the other run says how it ended
+        raise
+    except unsaid:
         raise
     except SyncError as error:
         tell(watched, attempt_to(watched, error), has_begun=False)
@@ -51,6 +62,20 @@ def run_and_tell(config: PipelineConfig, run: Callable[[], RunResult], *, named:
         raise
     tell(watched, attempt_of(watched, result), summary=result.summary, died=result.died)
     return result
+
+
+def apply_and_tell(
+    config: PipelineConfig, plan_id: str, caller: Caller, *, max_age: timedelta | None = None, by: str = ""
+) -> RunResult:
+    """A saved plan, sent as `apply_plan` sends it, and told as a run is: on a page nobody may be watching.
+
+    A plan that no longer holds is no trouble of the pipeline's: who asked for it hears that.
+    """
+    return run_and_tell(
+        config,
+        partial(apply_plan, config, plan_id, caller, max_age=max_age, by=by),
+        unsaid=(ConfigError, StalePlanError),
+    )
 
 
 def attempt_to(watched: Watched, error: SyncError) -> Attempt:

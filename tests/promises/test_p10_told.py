@@ -133,6 +133,22 @@ def test_p10_a_broken_channel_fails_no_run_and_its_notice_goes_with_the_next(
     assert len(heard.bodies) == 1
 
 
+def test_p10_a_saved_plan_that_fails_as_it_is_applied_is_told_and_one_that_is_refused_is_not(
+    told: Project, heard: Heard
+) -> None:
+    plan = told.command("plan", "p.yaml", "--save", "--json").json["plan_id"]
+    refused = told.command("apply", "p.yaml", "20200101-000000", "--yes")
+    assert (refused.code, heard.paths) == (2, ["/beat/start"])  # who asked for it hears that
+    (told.folder / "contacts.csv").rename(told.folder / "away.csv")
+    failed = told.command("apply", "p.yaml", plan, "--yes")
+    assert (failed.code, heard.titles) == (1, ["kartra-sync: newsletter has failed"])
+    (told.folder / "away.csv").rename(told.folder / "contacts.csv")
+    assert told.command("apply", "p.yaml", plan, "--yes").code == 0
+    assert heard.titles[1:] == ["kartra-sync: newsletter works again"]
+    assert told.command("apply", "p.yaml", plan, "--yes").code == 6  # applied already
+    assert len(heard.titles) == 2
+
+
 def test_p10_a_heartbeat_hears_of_start_success_and_failure(told: Project, heard: Heard) -> None:
     told.run()
     (told.folder / "contacts.csv").unlink()

@@ -8,6 +8,7 @@ import requests
 
 from connectors.kartra.sandbox import Sandbox, SandboxOptions
 from tests.conftest import Project, contact
+from tests.heard import Heard
 from tests.serve.served import LOAD, Served, account, csrf_in, eventful, sandboxed, served, wait_for
 
 PAGE = "/p/newsletter"
@@ -37,6 +38,20 @@ def test_a_file_that_has_changed_since_the_server_began_is_not_sent(project: Pro
             assert approve(site, session, plan).status_code == 200
             assert "no longer holds: the mapping has moved" in end_of(site, session)
         assert len(sandbox.account.leads) == before
+
+
+def test_a_plan_that_fails_when_nobody_looks_is_told(project: Project, heard: Heard) -> None:
+    with sandboxed(project):
+        project.environ["ALERT_URL"] = f"json://{heard.url}/hook"
+        plan = eventful(project)
+        path = project.folder / "p.yaml"
+        path.write_text(path.read_text() + 'notify: {to: ["${ALERT_URL}"]}\n')
+        (project.folder / "contacts.csv").unlink()
+        with served(project) as site:
+            session = site.enter()
+            assert approve(site, session, plan).status_code == 200
+            end_of(site, session)
+    assert heard.titles == ["kartra-sync: newsletter has failed"]
 
 
 @pytest.mark.full
