@@ -1,6 +1,7 @@
 """A client connects an account on a page: the link works once, the key is nowhere but where it is kept."""
 
 import asyncio
+import json
 import stat
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import requests
 from connectors.kartra.sandbox import Sandbox
 from tests.conftest import Project
 from tests.fleet.fleets import FLEET, Agency, agency
+from tests.fleet.test_keyring import STAND_IN
 from tests.serve.browser import AXE, CHROMIUM, browser
 from tests.serve.served import Served, csrf_in, served
 
@@ -274,6 +276,39 @@ def test_who_is_connected_from_elsewhere_meanwhile_is_not_written_over(
     assert (refused.status_code, "bolt" in refused.text) == (404, False)
     assert "BY-HAND" in (made.folder / ".env").read_text("utf-8")
     assert files_with(KEY, made.folder) == []
+
+
+def test_a_key_that_is_typed_on_the_page_is_kept_in_the_keyring_and_used_from_there(
+    project: Project,
+) -> None:
+    library = project.folder / "library"
+    library.mkdir()
+    (library / "keyring.py").write_text(STAND_IN, encoding="utf-8")
+    ring = library / "kept.json"
+    project.environ |= {"PYTHONPATH": str(library), "KEYRING_FILE": str(ring)}
+    with agency(project, ["acme", "bolt"]) as (made, _):
+        named = FLEET + "".join(
+            f"{key}: ${{keyring:kartra-sync/{{account}}.{key}}}\n" for key in ("api_key", "api_password")
+        )
+        made.columns = ("name", "tag")
+        made.write(fleet=named)
+        made.write_accounts([{"name": row["name"], "tag": row["tag"]} for row in made.rows])
+        acme = {"kartra-sync/acme.api_key": "KEY00000", "kartra-sync/acme.api_password": "PASSWORD00000"}
+        ring.write_text(json.dumps(acme), encoding="utf-8")
+        with served(project, "agency.yaml") as site:
+            session = site.enter()
+            assert "kept in the keyring" in session.get(f"{site.origin}/accounts").text
+            client = began(site, invited(site))
+            typed(site, client)
+            assert json.loads(ring.read_text("utf-8")) == acme  # nobody has said yes
+            assert said_yes(site, client).status_code == 200
+            bolt = {"kartra-sync/bolt.api_key": KEY, "kartra-sync/bolt.api_password": PASSWORD}
+            assert json.loads(ring.read_text("utf-8")) == acme | bolt
+            assert made.command("run").code == 0
+            assert made.leads() == made.own(3)
+            data = {"csrf": csrf_in(session.get(f"{site.origin}/accounts").text), "agreed": "yes"}
+            assert session.post(f"{site.origin}/accounts/bolt/remove", data=data).status_code == 200
+            assert json.loads(ring.read_text("utf-8")) == acme
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
