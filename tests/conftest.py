@@ -66,9 +66,11 @@ class Project:
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
+    on_a_file: bool = False
+    """Its state is a file, wherever those of all others are: it is about files."""
 
     def __post_init__(self) -> None:
-        if all_on_a_server():
+        if all_on_a_server() and not self.on_a_file and "KARTRA_STATE" not in self.environ:
             # Imported where every state is on a server: few tests need one, and all import this.
             from tests.server_state import environ_of, new_place
 
@@ -143,8 +145,8 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path, request: pytest.FixtureRequest) -> Project:
+    return Project(tmp_path, on_a_file=request.node.get_closest_marker("of_a_file") is not None)
 
 
 def an_account() -> Account:

@@ -15,6 +15,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "full(only=[ids], but=[ids]): takes long; played with KARTRA_SYNC_FULL=1"
     )
+    config.addinivalue_line(
+        "markers", "of_a_file: about a state as a file; it is one with KARTRA_SYNC_STATE=postgresql, too"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -198,6 +198,17 @@ def outbox(project: Project) -> list[tuple[str, str, int]]:
     return sorted((str(key), str(state), int(attempts)) for key, state, attempts in rows)
 
 
+def all_of_state(project: Project) -> bytes:
+    """Everything that a state holds: the bytes of its file, or all rows of all its tables."""
+    if isinstance(project.place, Path):
+        return project.place.read_bytes()
+    look = beside(project.place)
+    named = look(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = :its", its=project.place.schema
+    )
+    return "\n".join(str(row) for (name,) in named for row in look(f"SELECT t::text FROM {name} t")).encode()
+
+
 def lose_state(project: Project) -> None:
     if not isinstance(project.place, Path):
         beside(project.place)(f"DROP SCHEMA {project.place.schema} CASCADE")

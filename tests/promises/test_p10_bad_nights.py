@@ -107,6 +107,7 @@ def test_p10_a_run_that_was_killed_is_told_by_the_next_one(
     assert "1 × a run ended without a word (killed" in notice["message"]
 
 
+@pytest.mark.of_a_file
 def test_p10_a_state_out_of_reach_is_told_once_and_every_night_has_its_row(
     told: Project, heard: Heard
 ) -> None:
@@ -201,6 +202,7 @@ def test_p10_an_address_that_is_none_is_named_by_its_place(told: Project) -> Non
     assert "secret-of-mine" not in checked.stdout + checked.stderr + done.stderr
 
 
+@pytest.mark.of_a_file
 def test_p10_a_state_that_cannot_be_read_is_told_by_the_check_of_lateness(
     told: Project, heard: Heard
 ) -> None:

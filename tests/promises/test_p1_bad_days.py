@@ -228,6 +228,7 @@ def test_p1_different_verbs_on_one_state_at_once_all_end(
     )
 
 
+@pytest.mark.of_a_file
 def test_p1_a_state_that_is_only_out_of_reach_is_not_called_damaged(
     project: Project, sandbox: Sandbox
 ) -> None:

@@ -1,8 +1,6 @@
 """P1: a lead that is gone from Kartra, merged into another or made anew, and what it was given once."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +11,7 @@ from connectors.kartra.sandbox.account import SandboxLead
 from connectors.kartra.sandbox.commands import COMMANDS
 from tests.conftest import Project, kill
 from tests.promises.scenes import Scene, Scenes, Seen, adds_up, run_seen, wait_until
+from tests.state.places import beside
 
 SCENES = Scenes()
 LOAD = """
@@ -145,8 +144,7 @@ def left_and_gone(project: Project, sandbox: Sandbox) -> None:
     project.pipeline(LOAD + "on_gone: recreate\n", kartra="settle_s: 1\ntimeout_s: 2")
     project.contacts([row(0), row(1)])
     assert project.run().code == 0
-    with closing(sqlite3.connect(project.state)) as connection, connection:
-        connection.execute("UPDATE leads SET changed_at = '2026-01-01T00:00:00+00:00'")  # long settled
+    beside(project.place)("UPDATE leads SET changed_at = '2026-01-01T00:00:00+00:00'")  # long settled
     with sandbox.lock:
         lead(sandbox, 0).lists["News"] = False
     assert project.command("drift", "p.yaml").code == 0

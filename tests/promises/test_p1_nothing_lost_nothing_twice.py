@@ -2,10 +2,8 @@
 
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -35,6 +33,7 @@ from tests.promises.scenes import (
     wait_until,
     wished,
 )
+from tests.state.places import beside
 
 SCENES = Scenes()
 WRITES = frozenset({"create_lead", "edit_lead", "assign_tag", "unassign_tag"})
@@ -253,8 +252,8 @@ def back_on_the_list(*, a_day_later: bool) -> Scene:
             process = project.start("run", "p.yaml", "--json")
             wait_until(lambda: sum(call.fault is not None for call in sandbox.calls) == 3, "three calls")
             kill(process)
-            with closing(sqlite3.connect(project.state)) as state, state:
-                state.execute("UPDATE outbox SET sent_at = replace(sent_at, substr(sent_at, 1, 4), '2020')")
+            a_day_ago = "UPDATE outbox SET sent_at = replace(sent_at, substr(sent_at, 1, 4), '2020')"
+            beside(project.place)(a_day_ago)
         return run_seen(project, sandbox)
 
     return scene

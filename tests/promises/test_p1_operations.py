@@ -13,7 +13,7 @@ import pytest
 from connectors.kartra.sandbox import Faults, Sandbox, Subscription, Transaction
 from connectors.kartra.sandbox.account import Booking, SandboxLead, SequenceEntry, est_now, est_text
 from tests.conftest import PIPELINE, Project, Result
-from tests.promises.scenes import Scenes, adds_up, wait_until
+from tests.promises.scenes import Scenes, adds_up, all_of_state, wait_until
 
 SCENES = Scenes()
 COLUMNS = (
@@ -502,7 +502,7 @@ def forgotten(project: Project, sandbox: Sandbox) -> tuple[Result, Result, list[
     sandbox.reset_calls()
     after = project.run("--yes")
     assert sandbox.calls == []
-    return erased, after, refunds(sandbox), project.state.read_bytes()
+    return erased, after, refunds(sandbox), all_of_state(project)
 
 
 def test_who_is_forgotten_gets_no_second_refund(scenes: Scenes) -> None:

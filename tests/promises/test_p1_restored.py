@@ -12,6 +12,8 @@ from tests.attacks.table import observe
 from tests.command.several import ended, wait_for, writes
 from tests.conftest import LOAD, PIPELINE, Project, contact
 
+pytestmark = pytest.mark.of_a_file
+
 POINTS = LOAD + "points: 10\n"
 
 

@@ -118,7 +118,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def project(disk: Path) -> Project:
-    return Project(disk)
+    return Project(disk, on_a_file=True)
 
 
 def prepared(name: str, project: Project, sandbox: Sandbox) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ def beside(project: Project, name: str) -> Project:
     """Another project with a state of its own and the same App."""
     folder = project.folder / name
     folder.mkdir()
-    return Project(folder, dict(project.environ))
+    environ = {name: value for name, value in project.environ.items() if name != "KARTRA_STATE"}
+    return Project(folder, environ)
 
 
 def ended(process: subprocess.Popen[str]) -> int:

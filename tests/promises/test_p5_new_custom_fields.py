@@ -1,8 +1,6 @@
 """P5 and P1 for custom fields that a load creates: told before, made before the first lead, and only once."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -11,6 +9,7 @@ from connectors.kartra.sandbox import Faults, Sandbox
 from tests.command.several import ended, writes
 from tests.conftest import Project, Result, kill
 from tests.promises.scenes import Scenes, Seen, inventories, run_seen, said, wait_until
+from tests.state.places import beside
 
 SCENES = Scenes()
 LOAD = """
@@ -200,8 +199,7 @@ def text_of_several(project: Project, sandbox: Sandbox) -> tuple[Seen, Seen, Any
     project.contacts([row(0), row(1, About="")])
     sandbox.set_faults(Faults(cut_after=1.0, commands=frozenset({"create_lead"}), to_call=7))
     first = run_seen(project, sandbox)
-    with closing(sqlite3.connect(project.state)) as state:
-        stored = state.execute("SELECT content FROM inventories WHERE kind = 'custom_fields'").fetchone()[0]
+    ((stored,),) = beside(project.place)("SELECT content FROM inventories WHERE kind = 'custom_fields'")
     assert '"colours"' in stored
     return first, run_seen(project, sandbox), fields_of(sandbox)
 

@@ -1,8 +1,6 @@
 """P8: the mode of an App is recognised by what Kartra stores, whatever the file says."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +9,7 @@ import pytest
 from connectors.kartra.sandbox import Faults, Sandbox
 from tests.conftest import Project, Result
 from tests.promises.scenes import Scenes, Seen, adds_up, run_seen
+from tests.state.places import beside
 
 SCENES = Scenes()
 LOAD = """\
@@ -219,10 +218,9 @@ def what_versions_before_marked_done(
     project.pipeline(LOAD, kartra=TEST)
     project.contacts(ROWS)
     assert project.run().code == 0
-    with closing(sqlite3.connect(project.state)) as connection, connection:
-        connection.execute("UPDATE scopes SET mode = 'live'")
-        connection.execute("DELETE FROM modes")
-        connection.execute("UPDATE leads SET changed_at = '2026-01-01T00:00:00+00:00'")  # long settled
+    beside(project.place)("UPDATE scopes SET mode = 'live'")
+    beside(project.place)("DELETE FROM modes")
+    beside(project.place)("UPDATE leads SET changed_at = '2026-01-01T00:00:00+00:00'")  # long settled
     path = project.pipeline(LOAD)
     path.write_text(path.read_text() + PULL)
     shown = [run_seen(project, sandbox), run_seen(project, sandbox)]
@@ -247,8 +245,7 @@ TEN_DAYS_AHEAD = (datetime.now(UTC) + timedelta(days=10)).isoformat()
 
 
 def last_shown(project: Project, at: str) -> None:
-    with closing(sqlite3.connect(project.state)) as connection, connection:
-        connection.execute("UPDATE modes SET shown_at = ?", (at,))
+    beside(project.place)("UPDATE modes SET shown_at = :at", at=at)
 
 
 @dataclass(frozen=True)

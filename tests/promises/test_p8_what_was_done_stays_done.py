@@ -10,7 +10,7 @@ import pytest
 from connectors.kartra.sandbox import Account, Sandbox, Transaction
 from connectors.kartra.sandbox.account import est_now, est_text
 from tests.conftest import PIPELINE, Project
-from tests.promises.scenes import Scenes, account_without_leads
+from tests.promises.scenes import Scenes, account_without_leads, lose_state
 
 SCENES = Scenes()
 LOAD = """\
@@ -407,8 +407,7 @@ def test_the_word_that_lets_money_go_is_not_the_word_that_takes_over_tables(scen
 def the_state_is_lost(project: Project, sandbox: Sandbox) -> Any:
     write_refunds(project, shop(sandbox))
     assert project.run("--yes").code == 0
-    for path in project.state.parent.iterdir():
-        path.unlink()
+    lose_state(project)
     return project.command("plan", "p.yaml")
 
 

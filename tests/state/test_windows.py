@@ -13,6 +13,7 @@ from sqlalchemy import URL
 
 from connectors.kartra.hosts_limiter import HostsLimiter, Moment, WindowLostError
 from connectors.kartra.limiter import CallLimiter
+from connectors.kartra.shares import Limiter, SharedLimiter
 from pipelines.config.server_state import ServerState
 from pipelines.state.store import Store
 from pipelines.state.windows import AHEAD, HELD_S, ServerWindow, window_of
@@ -104,6 +105,37 @@ def test_a_host_that_died_holds_no_place(server: ServerState) -> None:
     assert beside(server)(waiting, app=app) == [(1,)]
     dead.close()
     assert beside(server)(waiting, app=app) == [(0,)]
+
+
+def test_a_process_of_many_accounts_is_not_behind_one_of_a_single_account(
+    server: ServerState, tmp_path: Path
+) -> None:
+    """One thread of it fetches permits for all: it asks ahead for the others, or it would have a fifth."""
+    limiters = [
+        HostsLimiter(
+            window_at(server), CallLimiter(tmp_path / f"{number}", calls_per_second=20), calls_per_second=20
+        )
+        for number in range(2)
+    ]
+    fleet, single = SharedLimiter(limiters[0]), limiters[1]
+    over, got = threading.Event(), Counter[str]()
+
+    def take(name: str, limiter: Limiter) -> None:
+        while not over.is_set():
+            got[name] += bool(limiter.acquire(given_up=over.is_set))
+            if sum(got.values()) >= 40:
+                over.set()
+
+    with ThreadPoolExecutor(8) as pool:
+        accounts = [fleet.account(1) for _ in range(3)]
+        done = [pool.submit(take, "fleet", account) for account in accounts for _ in range(2)]
+        done += [pool.submit(take, "single", single) for _ in range(2)]
+        for each in done:
+            each.result()
+    for limiter in limiters:
+        limiter.close()
+    assert got["fleet"] > got["single"] / 2
+    assert got["single"] > 0
 
 
 def test_what_a_429_teaches_one_host_all_heed(server: ServerState) -> None:
