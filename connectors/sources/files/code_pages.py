@@ -152,10 +152,11 @@ _ALIKE = str.maketrans({"ș": "ş", "ț": "ţ", "Ș": "Ş", "Ț": "Ţ"})
 
 
 class Guess(NamedTuple):
-    """The best page. `is_clear`: it is far likelier than each that reads other words."""
+    """The best page. `is_clear`: far likelier than each that reads other words. `fits`: they are words."""
 
     page: str
     is_clear: bool
+    fits: bool
     rivals: tuple[str, ...]
 
 
@@ -164,7 +165,7 @@ def guess_page(tokens: Iterable[bytes]) -> Guess | None:
     different = list(dict.fromkeys(tokens))
     # Signs tell no language; of the pages that have them this is by far the commonest.
     if _has_only_signs(b"\n".join(different)):
-        return Guess("cp1252", True, ())
+        return Guess("cp1252", True, True, ())
     scored = _sample(different)
     best: dict[str, tuple[float, Page, str]] = {}
     for page in PAGES:
@@ -177,7 +178,8 @@ def guess_page(tokens: Iterable[bytes]) -> Guess | None:
         return None
     (score, page, text), *others = sorted(best.values(), key=lambda one: -one[0])
     is_far = not others or score - others[0][0] >= _CLEAR + _more_of_few(page, len(different))
-    return Guess(page.name, is_far and _fits(text, page), tuple(rival.name for _, rival, _ in others))
+    fits = _fits(text, page)
+    return Guess(page.name, is_far and fits, fits, tuple(rival.name for _, rival, _ in others))
 
 
 def _more_of_few(page: Page, words: int) -> float:

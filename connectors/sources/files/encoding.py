@@ -56,7 +56,7 @@ _OTHER_TEXT = (
 _UTF_7 = re.compile(
     rb"[^\s,;|\"<>()]*\+(?=[0-9/]*[A-Za-z])[A-Za-z0-9/]{3,}(?:-[^\s,;|\"<>()]*|(?=[\s,;|\"<>()]|\Z))"
 )
-_BY_CHANCE = re.compile(r"[A-Za-z][\u0370-\u07ff]|[\u0370-\u07ff][A-Za-z]")
+_BY_CHANCE = re.compile(r"(?=.*[A-Za-z])[\x00-\x7f]*[\u0370-\u07ff][\x00-\x7f]*")
 _TOKEN = re.compile(rb"[^\s,;|\"@<>()]*[\x80-\xff][^\s,;\"<>()]*")
 
 
@@ -153,15 +153,15 @@ def _found(path: Path, start: bytes) -> Encoding:
     bad_line = _first_bad_line(path, "utf-8")
     if not bad_line:
         _refuse_utf_7(path)
-        if not _is_utf_8_by_chance(_tokens(path, MAX_BY_CHANCE)):
-            return Encoding("utf-8")
-    elif _is_damaged_utf_8(path):
+        _refuse_utf_8_by_chance(path)
+        return Encoding("utf-8")
+    if _is_damaged_utf_8(path):
         raise SourceError(
             f"{path.name}, line {bad_line}: damaged, in a file that is UTF-8 otherwise. "
             "Export it again or repair the line; if it really is something else, set `encoding:`, as cp1252"
         )
     tokens = _tokens(path)
-    page = _page(path, tokens, bad_line or _line_of(path, tokens[0]))
+    page = _page(path, tokens, bad_line)
     _refuse_mixture(path, tokens, page)
     return Encoding(page, _shown(tokens, page))
 
@@ -244,10 +244,22 @@ def _line_of(path: Path, token: bytes) -> int:
         return next((number for number, text in lines if token in text), 1)
 
 
-def _is_utf_8_by_chance(tokens: Sequence[bytes]) -> bool:
-    """Whether each of a few words has Latin letters beside those of a far script, as ří of a Mac has."""
-    words = [word for token in tokens for word in words_beyond_ascii(token.decode("utf-8", "replace"))]
-    return 0 < len(words) <= MAX_BY_CHANCE and all(_BY_CHANCE.search(word) for word in words)
+def _refuse_utf_8_by_chance(path: Path) -> None:
+    """Raises UnclearEncodingError where a few words may be of a code page and are UTF-8 by chance.
+
+    Each has one letter of a far script beside Latin ones, as ří of a Mac has.
+    """
+    tokens = _tokens(path, MAX_BY_CHANCE)
+    words = [word for token in tokens for word in words_beyond_ascii(token.decode("utf-8"))]
+    if not 0 < len(words) <= MAX_BY_CHANCE or not all(_BY_CHANCE.fullmatch(word) for word in words):
+        return
+    guess = guess_page(tokens)
+    if guess and guess.fits:
+        raise UnclearEncodingError(
+            f"{path.name}, line {_line_of(path, tokens[0])}: its words beyond ASCII do not tell the encoding:"
+            f" utf-8 or {guess.page}? Set `encoding:` to the right one",
+            {page: _shown(tokens, page) for page in ("utf-8", guess.page)},
+        )
 
 
 def _is_utf_8(token: bytes) -> bool:
