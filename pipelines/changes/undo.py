@@ -21,6 +21,7 @@ Why = Literal[
     "another pipeline asks for it",
     "old value not known",
     "left by its person",
+    "says no since",
     "not readable",
     "not in the account any more",
     "renamed or deleted",
@@ -70,6 +71,8 @@ class Choice:
     names: Mapping[str, Collection[str] | None] = field(default_factory=dict)
     """By collection the names that the account has, each `folded`; None where they cannot be listed."""
     points_expired: bool = False
+    says_no: bool = False
+    """Whether the record or a suppression list has said no since: nothing is given again."""
 
     def is_gone(self, kind: str, name: str) -> bool:
         """Whether the account is known to have no such name, in whatever spelling."""
@@ -248,6 +251,8 @@ def _taken(
         why: Why | None = None
         if wish.can_be_left and (wish.collection, name) in done.now.kept | done.became.kept:
             why = "left by its person"
+        elif choice.says_no:
+            why = "says no since"
         elif name in theirs and not done.met:
             why = "whoever gave it is not known"
         elif wish.collection in profile.unread:

@@ -39,6 +39,7 @@ _STAYS = {
     "another pipeline asks for it": "another pipeline gave it, too",
     "old value not known": "what was there before is not known: no run had seen it",
     "left by its person": "its person has left it",
+    "says no since": "its row or a suppression list says no since; it is not given again",
     "not readable": "Kartra does not show it",
     "not in the account any more": "the account does not have it any more",
     "renamed or deleted": "renamed or deleted in Kartra; renamed, its leads have it still",

@@ -138,6 +138,10 @@ class Undoing:
             for row in rows
         )
 
+    def blocked_since(self, run_id: str) -> set[str]:
+        """The keys of those who were blocked in a run after this one."""
+        return {row["key"] for row in self._queries.blocked_since(run_id=run_id)}
+
     def neighbours(self) -> list[Neighbour]:
         return [Neighbour(**row) for row in self._queries.neighbours(scope_id=self._scope.scope_id)]
 

@@ -31,6 +31,9 @@ from pipelines.verbs.reading import store_of
 from pipelines.verbs.run import RunResult, contacts_of
 from pipelines.verbs.work import Caller, work_on
 
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""By how much a plan of another machine may be of a later time than ours."""
+
 
 def who() -> str:
     """user@host of this process."""
@@ -178,6 +181,9 @@ def _standing(config: PipelineConfig, store: Store, saved: SavedPlan) -> Standin
 
 def _refuse_old(saved: SavedPlan, now: datetime, max_age: timedelta | None) -> None:
     age = now - saved.made_at
+    is_dated = max_age is not None or saved.expires_at is not None
+    if is_dated and -age > CLOCKS_DIFFER:
+        raise _stale(saved, Part.AGE, "it was made later than it is now by this machine's clock")
     if (max_age is not None and age > max_age) or (saved.expires_at is not None and now > saved.expires_at):
         minutes = int(age.total_seconds() // 60)
         passed = f"{minutes // 60} h {minutes % 60} min"

@@ -23,7 +23,9 @@ from pipelines.changes.inventory import Inventory
 from pipelines.changes.spelling import folded, in_our_words, names_known
 from pipelines.changes.undo import Choice, Stays, TakingBack, Undone, needs_names, taking_back
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.contacts.addresses import normal_key
 from pipelines.errors import GuardError
+from pipelines.extract.suppression import suppressed_addresses
 from pipelines.load.account_names import AccountInventory, KeptLists
 from pipelines.load.delivery import Delivery
 from pipelines.load.task import Rules
@@ -35,12 +37,10 @@ from pipelines.state.undoing import ChangedLead, RunToUndo
 from pipelines.summary import Summary
 from pipelines.verbs.identity import enter, find
 from pipelines.verbs.read_leads import read_leads
+from pipelines.verbs.run_to_undo import run_named, run_to_undo
 from pipelines.verbs.work import Caller, Work, leased, work_on
 
 log = logging.getLogger("kartra_sync.undo")
-
-LAST = "last"
-"""In place of the number of a run: the last one, if it changed a lead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def plan_undo(config: PipelineConfig, asked: Asked, caller: Caller) -> UndoResul
     _refuse_unknown(config)
     with Store(config.state) as store:
         account = find(config, store).account
-        run = _run_named(config, store, asked.run)
+        run = run_to_undo(config, store, asked.run)
         _refuse_open(store, run)
         # Nothing is sent, but a run at the same time would change what is being compared.
         with leased(config, store, account, caller) as context:
@@ -132,7 +132,7 @@ def undo_run(config: PipelineConfig, asked: Asked, caller: Caller) -> UndoResult
     with caller.world.open_store(config.state) as store:
         standing = enter(config, store, stopping=caller.stopping, world=caller.world)
         summary.account = standing.to_json()
-        run = _run_named(config, store, asked.run)
+        run = run_to_undo(config, store, asked.run)
         plan = UndoPlan(run)
         with work_on(
             config, store, standing.account, caller, verb="undo", undoes=run.run_id, summary=summary
@@ -146,7 +146,7 @@ def send_again(config: PipelineConfig, run: str) -> int:
     _refuse_unknown(config)
     with Store(config.state) as store:
         find(config, store, ask=False)
-        named = _named(config, store, run)
+        named = run_named(config, store, run)
         # `runs` lists undos beside runs, so either number is understood.
         return store.refusals.let_go(named.undoes or named.run_id)
 
@@ -220,6 +220,7 @@ class _Planner:
         self._neighbours = store.undoing.neighbours()
         self._listed = store.inventories.names(context.account)
         self._names: dict[str, frozenset[str] | None] | None = None
+        self._blocked: set[str] | None = None
         self._wishes: list[tuple[str, bytes, str]] = []
         summary = json.loads(run.summary or "{}")
         self.plan = UndoPlan(
@@ -303,7 +304,17 @@ class _Planner:
         ours = (names_known(lead.now), names_known(lead.became), names_known(lead.was))
         shown = in_our_words(profile, ours, self._listed)
         names = self._known_names() if needs_names(undone, shown) else {}
-        return taking_back(undone, shown, Choice(self._asked.stop_sequences, names, is_expired))
+        says_no = bool(names) and self._says_no(lead)
+        return taking_back(undone, shown, Choice(self._asked.stop_sequences, names, is_expired, says_no))
+
+    def _says_no(self, lead: ChangedLead) -> bool:
+        """Whether a later run had to leave the record out, or a suppression list names the address by now."""
+        if self._blocked is None:
+            self._blocked = self._context.store.undoing.blocked_since(self._run.run_id)
+            for suppress in self._context.config.needs_load().suppress:
+                for addresses in suppressed_addresses(suppress):
+                    self._blocked.update(addresses)
+        return lead.key in self._blocked or normal_key(lead.now.email, by_address=True) in self._blocked
 
     def _known_names(self) -> dict[str, frozenset[str] | None]:
         """The names that the account has now, asked for once and only where they decide."""
@@ -333,54 +344,6 @@ def _refuse_open(store: Store, run: RunToUndo) -> None:
     """Warn of calls without an outcome: a plan writes nothing, so it cannot settle them."""
     if count := store.undoing.open_entries(run.run_id):
         log.warning("%d calls of %s have no outcome yet: undo settles them first", count, run.run_id)
-
-
-def _run_named(config: PipelineConfig, store: Store, name: str) -> RunToUndo:
-    """Raises ConfigError for a run that cannot be taken back, with the way forward."""
-    run = _named(config, store, name)
-    file = config.path.name
-    if run.undoes is not None:
-        raise ConfigError(
-            f"{run.run_id} has itself taken {run.undoes} back. To have that again: kartra-sync undo {file}"
-            f" {run.undoes} --send-again, then kartra-sync run {file}"
-        )
-    if run.scope_id != store.scope.scope_id:
-        raise ConfigError(f"{run.run_id} was in another account or mode than {file} opens")
-    if not run.journaled:
-        raise ConfigError(
-            f"{run.run_id} was made by a version that did not keep how leads were before: it cannot be taken"
-            " back. Runs from now on can"
-        )
-    return run
-
-
-def _named(config: PipelineConfig, store: Store, name: str) -> RunToUndo:
-    if name == LAST:
-        return _last(config, store)
-    found = store.undoing.runs(config.pipeline, name) if name else []
-    exact = [run for run in found if run.run_id == name]
-    if len(exact or found) != 1:
-        which = "several runs begin" if found else "no run begins"
-        raise ConfigError(f"{which} with {name}; kartra-sync runs {config.path.name} lists them")
-    return (exact or found)[0]
-
-
-def _last(config: PipelineConfig, store: Store) -> RunToUndo:
-    """The last run, and no older one: whoever means that has to name it. Raises ConfigError."""
-    sent, last = store.undoing.last_that_sent(), store.undoing.last(config.pipeline)
-    if sent is None:
-        raise ConfigError(f"{config.pipeline}: no run of the journal has changed a lead")
-    if last is not None and last[0] != sent.run_id:
-        raise ConfigError(
-            f"the last run, {last[0]} of {_minute(last[1])}, changed no lead here: nothing was taken back."
-            f" The last one that did was of {_minute(sent.started_at)}; if that is meant:"
-            f" kartra-sync undo {config.path.name} {sent.run_id}"
-        )
-    return sent
-
-
-def _minute(at: str) -> str:
-    return f"{at[:16].replace('T', ' ')} UTC"
 
 
 def lines_of(lead: LeadPlan) -> Iterator[str]:

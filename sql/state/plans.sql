@@ -66,8 +66,12 @@ WHERE plan_id = :plan_id AND state <> 'applied';
 INSERT INTO plan_runs (plan_id, run_id) VALUES (:plan_id, :run_id);
 
 -- name: finish(plan_id, now)!
--- All of it was sent that could be.
-UPDATE plans SET state = 'applied', applied_at = :now WHERE plan_id = :plan_id AND state = 'applying';
+-- All of it was sent that could be, and no call of any run of it is without an outcome.
+-- `state <> 'settled'` is there for the partial index: see migration 0001.
+UPDATE plans SET state = 'applied', applied_at = :now
+WHERE plan_id = :plan_id AND state = 'applying'
+  AND NOT EXISTS (SELECT 1 FROM outbox JOIN plan_runs ON plan_runs.run_id = outbox.run_id
+                  WHERE plan_runs.plan_id = plans.plan_id AND outbox.state = 'sent' AND outbox.state <> 'settled');
 
 -- name: drop_changes(plan_id)!
 -- What a plan that was applied needs no longer.

@@ -108,6 +108,14 @@ WHERE mine.scope_id = :scope_id;
 SELECT lead_id, snapshot FROM leads INDEXED BY leads_by_id
 WHERE scope_id = :scope_id AND lead_id = :lead_id AND removed_at IS NULL AND origin <> 'skipped';
 
+-- name: blocked_since(run_id)
+-- Who was blocked in a run after this one, as far as their rows are kept: without consent, opted out, suppressed.
+SELECT DISTINCT rejects.key
+FROM runs AS run
+JOIN runs AS later ON later.scope_id = run.scope_id AND later.started_at > run.started_at
+JOIN rejects ON rejects.run_id = later.run_id
+WHERE run.run_id = :run_id AND rejects.kind = 'blocked' AND rejects.key IS NOT NULL;
+
 -- name: enqueue*!
 -- What is to be taken back from a lead, as an entry of the outbox that is not sent yet.
 INSERT INTO outbox (run_id, scope_id, key, kind, digest, wish, state, undoes)

@@ -91,6 +91,11 @@ def _an_hour_later(project: Project, _: Sandbox) -> None:
     beside(project.state)("UPDATE plans SET made_at = :before", before=before)
 
 
+def _a_clock_that_was_ahead(project: Project, _: Sandbox) -> None:
+    later = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+    beside(project.state)("UPDATE plans SET made_at = :later", later=later)
+
+
 @pytest.mark.parametrize(
     ("move", "told"),
     [
@@ -101,6 +106,7 @@ def _an_hour_later(project: Project, _: Sandbox) -> None:
         (_a_name_is_gone, "the account has moved: it has no more tag"),
         (_another_mode, "the mode has moved: it was made in live mode"),
         (_an_hour_later, "the age has moved: it was made 3 h 0 min ago"),
+        (_a_clock_that_was_ahead, "the age has moved: it was made later than it is now"),
     ],
     ids=lambda one: one.__name__.strip("_") if callable(one) else "",
 )

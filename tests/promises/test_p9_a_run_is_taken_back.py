@@ -371,3 +371,54 @@ def nothing_since(project: Project, sandbox: Sandbox) -> dict[str, Any]:
 def test_p9_no_older_run_is_taken_back_for_the_last_one(name: str, scenes: Scenes) -> None:
     code, undone = scenes["nothing_since"][name]
     assert (undone.code, "changed no lead here: nothing was taken back" in undone.stderr) == (2, True), code
+
+
+@SCENES.add
+def said_no_since(project: Project, sandbox: Sandbox) -> tuple[Held, Result]:
+    """A run took three off a list; then Ann's row says no, Bob is on a suppression list, and Eve stays."""
+    project.pipeline(LOAD + "suppress: [{csv: no.csv, email: email}]\n")
+    no = project.folder / "no.csv"
+    no.write_text("email\nx@example.org\n", encoding="utf-8")
+    for status in ("", "", "unsubscribed"):
+        other = {"Lists": "Customers", "Tags": "Blog"} if sandbox.account.leads else {}
+        rows = [row(who, **other) for who in (ANN, BOB, EVE)]
+        load(project, *({**one, "Status": status if one["Email"] == ANN else ""} for one in rows))
+    no.write_text(f"email\n{BOB.upper()}\n", encoding="utf-8")
+    wrong = project.command("runs", "p.yaml", "--json").json["runs"][1]["run_id"]
+    return (undo(project, run=wrong), held(sandbox))[::-1]
+
+
+def test_p9_nothing_is_given_again_to_who_has_said_no_since(scenes: Scenes) -> None:
+    then, done = scenes["said_no_since"]
+    assert done.code == 0, done.stderr
+    off, on = {"News": False, "Customers": False}, {"News": True, "Customers": False}
+    assert {who: (lead["lists"], lead["tags"]) for who, lead in then.items()} == {
+        ANN: (off, set()),
+        BOB: (off, set()),
+        EVE: (on, {"VIP"}),
+    }
+    assert {(kind, name) for kind, name, why in stays(done) if why == "says no since"} == {
+        ("lists", "News"),
+        ("tags", "VIP"),
+    }
+
+
+@SCENES.add
+def put_back(project: Project, sandbox: Sandbox) -> tuple[Result, Result]:
+    """The state is put back from a copy that does not know the run which was meant."""
+    project.pipeline(LOAD)
+    load(project, row(ANN))
+    assert project.command("state", "backup", "p.yaml", "--to", "kept.db").code == 0
+    load(project, row(ANN, Tags="Blog"))
+    (project.folder / "kept.db").replace(project.state)
+    for left in project.state.parent.glob(f"{project.state.name}-*"):
+        left.unlink()
+    unknown = undo(project)
+    load(project, row(ANN, City="Paris"))
+    return unknown, undo(project)
+
+
+def test_p9_a_state_that_was_put_back_does_not_know_the_last_run(scenes: Scenes) -> None:
+    unknown, known = scenes["put_back"]
+    assert (unknown.code, "the state was put back from a copy" in unknown.stderr) == (2, True)
+    assert known.code == 0, known.stderr
