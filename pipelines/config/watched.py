@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from connectors.errors import ConfigError
 from pipelines.config.document import Document
 from pipelines.config.dotenv import Variables, read_dotenv
+from pipelines.config.file import Within
 from pipelines.config.notify import MetricsConfig, NotifyConfig, written_metrics
 from pipelines.config.pipeline import DEFAULT_STATE, PipelineConfig, PipelineName, State
 from pipelines.config.server_state import StatePlace
@@ -46,13 +47,15 @@ class Watched:
         )
 
 
-def watched_in(path: Path, environ: Mapping[str, str]) -> Watched | None:
+def watched_in(path: Path, environ: Mapping[str, str], within: Within | None = None) -> Watched | None:
     """As much of it as a file with faults says; None where it does not even say which pipeline it is."""
     folder = path.absolute().parent
     try:
-        data = Document(path, _variables(folder, environ), only=PARTS).data
+        data = dict(Document(path, _variables(folder, environ, within), only=PARTS).data)
     except ConfigError:
         return None
+    if within is not None:
+        data["state"] = within.state
     name = _read(PipelineName, data.get("pipeline"), folder)
     if name is None:
         return None
@@ -63,15 +66,19 @@ def watched_in(path: Path, environ: Mapping[str, str]) -> Watched | None:
     state = _read(State, data.get("state"), folder) or folder / DEFAULT_STATE
     notify = _read(NotifyConfig, written, folder)
     metrics = _read(MetricsConfig, written_metrics(data["metrics"]), folder) if data.get("metrics") else None
-    return Watched(name, path.name, "", "live", folder, state, notify, metrics)
+    account = within.account if within else ""
+    return Watched(name, path.name, account, "live", folder, state, notify, metrics)
 
 
-def _variables(folder: Path, environ: Mapping[str, str]) -> Variables:
+def _variables(folder: Path, environ: Mapping[str, str], within: Within | None) -> Variables:
     dotenv = folder / ".env"
     try:
-        return Variables(environ, read_dotenv(dotenv), dotenv)
+        written = read_dotenv(dotenv)
     except ConfigError:
-        return Variables(environ, {}, dotenv)
+        written = {}
+    if within is None:
+        return Variables(environ, written, dotenv)
+    return Variables(environ, written, dotenv, within.variables, within.reserved, within.account)
 
 
 def _read(kind: Any, value: object, folder: Path) -> Any:

@@ -12,6 +12,7 @@ from pipelines.config.file import Within, read_pipeline
 from pipelines.config.fleet import FleetPipeline
 from pipelines.config.fleet_file import FleetFile, read_fleet
 from pipelines.config.pipeline import PipelineConfig
+from pipelines.config.watched import Watched, watched_in
 from pipelines.fleet.accounts import FleetAccount, accounts_of, choose
 from pipelines.fleet.left import Left, left_states
 
@@ -24,6 +25,8 @@ class Member:
     state: str
     pipelines: tuple[PipelineConfig, ...] = ()
     faults: tuple[str, ...] = ()
+    unread: tuple[Watched, ...] = ()
+    """Pipelines whose file has a fault, as far as it says who is to hear of that."""
 
     @property
     def name(self) -> str:
@@ -97,15 +100,19 @@ def _member(
 ) -> Member:
     configs: list[PipelineConfig] = []
     faults = list(account.faults)
+    unread: list[Watched] = []
+    decided = within(file, account, reserved)
     for pipeline in file.config.pipelines:
         try:
-            configs.append(read_pipeline(pipeline.file, environ, within(file, account, reserved)))
+            configs.append(read_pipeline(pipeline.file, environ, decided))
         except ConfigError as error:
             faults += lines_of(error)
+            if (watched := watched_in(pipeline.file, environ, decided)) is not None:
+                unread.append(watched)
     for place, config in enumerate(configs):
         if config.pipeline in [other.pipeline for other in configs[:place]]:
             faults.append(f"{config.path.name}: another file calls its pipeline {config.pipeline}, too")
-    return Member(account, file.state_of(account.name), tuple(configs), tuple(faults))
+    return Member(account, file.state_of(account.name), tuple(configs), tuple(faults), tuple(unread))
 
 
 def _apart(file: FleetFile, members: list[Member]) -> Iterator[Member]:

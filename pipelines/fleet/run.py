@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from connectors.errors import AccessRefusedError, SyncError
+from connectors.errors import AccessRefusedError, ConfigError, SyncError
 from connectors.kartra.sender import Sender
 from connectors.kartra.shares import SharedLimiter
 from pipelines.config.file import require_credentials
@@ -26,7 +26,7 @@ from pipelines.fleet.fleet import Fleet, Member
 from pipelines.fleet.mixed_up import refuse_mixed_up
 from pipelines.fleet.one import named_in_fleet
 from pipelines.verbs.account import limiter_of
-from pipelines.verbs.notify import run_and_tell, tell_of_others
+from pipelines.verbs.notify import run_and_tell, tell_of_fault, tell_of_others
 from pipelines.verbs.run import RunResult, run_pipeline
 from pipelines.verbs.world import THIS_WORLD
 
@@ -157,8 +157,7 @@ class _Work:
     def run(self, member: Member) -> list[Outcome]:
         """All pipelines of one account, one after the other."""
         if member.error is not None:
-            for config in member.pipelines:  # those that could be read
-                tell_of_others(config, member.error, named=_named(self.fleet, member, config))
+            tell_of_faults(self.fleet, member, member.error)
             return [Outcome(member.name, error=member.error)]
         outcomes: list[Outcome] = []
         for config in member.pipelines:
@@ -194,7 +193,7 @@ class Runner:
         try:
             with turn_to_read(self._turns) as has_read:
                 work = partial(self._run_pipeline, fleet, member, config, has_read)
-                result = run_and_tell(config, work, named=_named(fleet, member, config))
+                result = run_and_tell(config, work, named=_named(fleet, member, config.pipeline))
         except SyncError as error:
             return Outcome(member.name, config, error=error)
         except (OSError, MemoryError) as error:
@@ -225,9 +224,19 @@ class Runner:
         return Sender(kartra.url, credentials, limiter, timeout_s=kartra.timeout_s, given_up=given_up)
 
 
-def _named(fleet: Fleet, member: Member, config: PipelineConfig) -> str:
+def tell_of_faults(fleet: Fleet, member: Member, error: ConfigError, *, file: str | None = None) -> None:
+    """That no pipeline of an account did run, or not that of `file`: something about the account is wrong."""
+    for config in member.pipelines:
+        if file in (None, config.path.name):
+            tell_of_others(config, error, named=_named(fleet, member, config.pipeline))
+    for watched in member.unread:
+        if file in (None, watched.named):
+            tell_of_fault(replace(watched, named=_named(fleet, member, watched.pipeline)), error)
+
+
+def _named(fleet: Fleet, member: Member, pipeline: str) -> str:
     """How the pipeline of this account is named to the command that somebody is told to type."""
-    return named_in_fleet(Path(fleet.file.path.name), fleet.file.target, member.name, config.pipeline)
+    return named_in_fleet(Path(fleet.file.path.name), fleet.file.target, member.name, pipeline)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from pipelines.config.server_state import ServerState, server_state
 from pipelines.errors import GuardError, LockedError, StateError
 from pipelines.fleet.fleet import Fleet, open_fleet
 from pipelines.fleet.moments import Decision, decide
-from pipelines.fleet.run import Outcome, Runner
+from pipelines.fleet.run import Outcome, Runner, tell_of_faults
 from pipelines.shipped import read_sql
 
 log = logging.getLogger("kartra_sync.fleet")
@@ -335,6 +335,7 @@ class Worker:
             if member.name != account:
                 continue
             if member.error is not None:
+                tell_of_faults(fleet, member, member.error, file=file)
                 return Outcome(account, error=member.error)
             for config in member.pipelines:
                 if config.path.name == file:

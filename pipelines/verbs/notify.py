@@ -146,7 +146,12 @@ def tell_of_unreadable(file: Path, error: ConfigError, environ: Mapping[str, str
     with _never_failing("nobody could be told"):
         watched = watched_in(file, environ)
         if watched is not None:
-            tell(watched, attempt_to(watched, error), has_begun=False)
+            tell_of_fault(watched, error)
+
+
+def tell_of_fault(watched: Watched, error: ConfigError) -> None:
+    """That a pipeline did not run, because its file cannot be read."""
+    tell(watched, attempt_to(watched, error), has_begun=False)
 
 
 def tell_of_others(config: PipelineConfig, error: SyncError, *, named: str = "") -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.command.several import ended, wait_for, writes
 from tests.conftest import Project
 from tests.fleet.fleets import FLEET, WELCOME, Agency, agency
+from tests.heard import Heard
 
 NAMES = ("acme", "beta", "gamma")
 
@@ -43,6 +44,28 @@ def test_each_account_gets_its_own_people_and_a_second_run_sends_nothing(project
             (each["account"], each["leads"], each["status"], each["is_late"])
             for each in status.json["accounts"]
         ] == [(name, 3, "succeeded", False) for name in NAMES]
+
+
+def test_a_pipeline_of_a_fleet_whose_file_has_a_fault_is_told_under_its_name(
+    project: Project, heard: Heard
+) -> None:
+    project.environ["ALERT_URL"] = f"json://{heard.url}/hook"
+    notify = 'notify: {to: ["${ALERT_URL}"]}\n'
+    with agency(project, ("acme", "beta")) as (fleet, sandbox):
+        fleet.write(welcome=WELCOME.replace("consent:", "consnt:") + notify)
+        assert fleet.command("run").code == 2
+        assert sandbox.calls == []
+        assert sorted(heard.titles) == [
+            f"kartra-sync: welcome ({name}) was stopped before it did harm" for name in ("acme", "beta")
+        ]
+        assert "kartra-sync run agency.yaml@acme/welcome" in " ".join(
+            body["message"] for body in heard.bodies
+        )
+        fleet.write(welcome=WELCOME + notify)
+        assert fleet.command("run").code == 0
+        assert sorted(heard.titles[2:]) == [
+            f"kartra-sync: welcome ({name}) works again" for name in ("acme", "beta")
+        ]
 
 
 def test_a_verb_for_one_pipeline_takes_an_account_of_a_fleet(project: Project) -> None:
