@@ -125,6 +125,10 @@ def _heard(heard: Heard, attempt: Attempt, *, is_first: bool = False) -> Heard:
     return replace(heard, reasons=reasons, is_news=heard.is_news or (known is None and not is_first))
 
 
+_IN_A_FLEET = re.compile(r"[^\s@]+\.ya?ml(:[^\s@/]+)?@[^\s@/]+/[^\s@/]+")
+"""`agency.yaml@acme/welcome`, which has to be typed as it stands."""
+
+
 def _reason(message: str) -> str:
     text = mask_text(message.strip().split("\n")[0])
     return text if len(text) <= MAX_REASON_CHARS else f"{text[: MAX_REASON_CHARS - 1]}…"
@@ -136,25 +140,31 @@ def _kind(reason: str) -> str:
 
 def _notice(occasion: str, attempt: Attempt, before: Health | None) -> Notice:
     words = "refusals" if occasion == "partial" and attempt.has_refused else occasion
-    lines = [attempt.message, attempt.figures, *_between(before), _what_to_do(words, attempt.file)]
-    return _written(attempt, _TITLES[words], lines)
+    lines = [attempt.message, attempt.figures, *_between(before)]
+    return _written(attempt, _TITLES[words], lines, _what_to_do(words, attempt.file))
 
 
 def _digest(attempt: Attempt, health: Health) -> Notice:
     occasion = "refusals" if health.state == "partial" else health.state
     lines = [attempt.message, attempt.figures, *_between(health, so_far=True)]
-    return _written(attempt, _STILL[health.state], [*lines, _what_to_do(occasion, attempt.file)])
+    return _written(attempt, _STILL[health.state], lines, _what_to_do(occasion, attempt.file))
 
 
-def _written(attempt: Attempt, words: str, lines: list[str]) -> Notice:
+def _written(attempt: Attempt, words: str, lines: list[str], advice: str) -> Notice:
     account = f" ({attempt.account})" if attempt.account else ""
     title = " ".join(f"kartra-sync: {attempt.pipeline}{account} {words}".split())
-    return Notice(_shown(title), "\n".join(_shown(line) for line in lines if line))
+    # The advice is masked already: as a part of the line, the name of a pipeline would pass for an address.
+    shown = [_shown(line) for line in lines if line] + ([_cut(advice)] if advice else [])
+    return Notice(_shown(title), "\n".join(shown))
 
 
 def _shown(text: str) -> str:
     """For people in a channel: no address, nothing that hides or turns the line, and no more than is read."""
-    text = defused(mask_text(text))
+    return _cut(mask_text(text))
+
+
+def _cut(text: str) -> str:
+    text = defused(text)
     return text if len(text) <= MAX_LINE_CHARS else f"{text[:MAX_LINE_CHARS]} …"
 
 
@@ -178,6 +188,7 @@ def _between(before: Health | None, *, so_far: bool = False) -> list[str]:
 
 
 def _what_to_do(occasion: str, file: str) -> str:
+    file = file if _IN_A_FLEET.fullmatch(file) else mask_text(file)
     next_command = {
         "failed": f"kartra-sync run {file} is safe to repeat; kartra-sync status {file} says what waits.",
         "stopped": f"See what a run would send: kartra-sync plan {file}",

@@ -58,7 +58,7 @@ def test_a_pipeline_of_a_fleet_whose_file_has_a_fault_is_told_under_its_name(
         assert sorted(heard.titles) == [
             f"kartra-sync: welcome ({name}) was stopped before it did harm" for name in ("acme", "beta")
         ]
-        assert "kartra-sync run agency.yaml@acme/welcome" in " ".join(
+        assert "kartra-sync plan agency.yaml@acme/welcome" in " ".join(
             body["message"] for body in heard.bodies
         )
         fleet.write(welcome=WELCOME + notify)
