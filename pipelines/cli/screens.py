@@ -160,7 +160,7 @@ def print_table(table: Table) -> None:
         color_system="auto" if has_colours(sys.stdout) else None,
     )
     # A file has room for the longest word.
-    console.width = width or max(WIDTH_OF_A_FILE, console.measure(table).minimum)
+    console.width = width or max(WIDTH_OF_A_FILE, _narrowest(table))
     with console.capture() as captured:  # rich itself would end the process where nobody reads on
         console.print(table)
     drawn(captured.get())
@@ -175,8 +175,20 @@ def _is_read_easily(table: Table, width: int) -> bool:
     """Whether it fits as it is, or with its widest column wrapped, and that not into a strip."""
     widths = [max(cell_len(str(cell)) for cell in (one.header, *one.cells)) for one in table.columns]
     *others, widest = sorted(widths) or [0]
-    room = width - sum(others) - 3 * len(widths) - 1  # what the lines between take
+    room = width - sum(others) - _lines_between(len(widths))
     return room >= min(widest, FEWEST_OF_WORDS)
+
+
+def _narrowest(table: Table) -> int:
+    """The width at which no word is cut; rich would draw each cell to measure it, which takes long."""
+    return _lines_between(len(table.columns)) + sum(
+        max(cell_len(word) for cell in (one.header, *one.cells) for word in str(cell).split() or [""])
+        for one in table.columns
+    )
+
+
+def _lines_between(columns: int) -> int:
+    return 3 * columns + 1
 
 
 def _cards(table: Table) -> Iterator[str]:

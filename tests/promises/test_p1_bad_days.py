@@ -133,7 +133,7 @@ def test_p1_where_memory_runs_out_anywhere_the_next_run_is_right(
 
 
 def _played(folder: Path, sandbox: Sandbox, name: str) -> tuple[int, str]:
-    project = Project(folder / name)
+    project = Project(folder / name, on_a_file=name == "small files only")
     project.folder.mkdir()
     project.aim(sandbox)
     project.contacts(
