@@ -1,6 +1,7 @@
 """The pipeline files of a verb: the named one, or all that are in this folder."""
 
 import os
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -63,8 +64,8 @@ def refuse_target(target: Path, config: PipelineConfig, *, replace: bool, more: 
 
 
 def quoted(path: Path) -> str:
-    """A path as it is named from this folder."""
+    """A path as it is named from this folder, in a command that a reader copies."""
     try:
-        return str(path.relative_to(Path.cwd()))
+        return shlex.quote(str(path.relative_to(Path.cwd())))
     except ValueError:
-        return str(path)
+        return shlex.quote(str(path))

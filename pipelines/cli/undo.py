@@ -203,7 +203,9 @@ def _stay_lines(plan: UndoPlan) -> Iterator[tuple[str, int]]:
     for one, count in plan.stays.most_common():
         yield f"{_named(one)}: {_STAYS[one.why]}", count
     if plan.created or plan.gives or plan.actions:
-        yield "mail that was sent stays sent; a list that is taken back shows as left", 0
+        is_list = any(what.startswith(WISH["lists"].one) for what in plan.takes)
+        left = "; a list that is taken back shows as left" if is_list else ""
+        yield f"mail that was sent stays sent{left}", 0
 
 
 def _named(one: Stays) -> str:

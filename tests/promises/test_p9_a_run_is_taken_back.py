@@ -1,5 +1,6 @@
 """P9: a run is taken back as far as Kartra lets it, and nothing that somebody else did goes with it."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -422,3 +423,51 @@ def test_p9_a_state_that_was_put_back_does_not_know_the_last_run(scenes: Scenes)
     unknown, known = scenes["put_back"]
     assert (unknown.code, "the state was put back from a copy" in unknown.stderr) == (2, True)
     assert known.code == 0, known.stderr
+
+
+@SCENES.add
+def a_plan_of_before(project: Project, sandbox: Sandbox) -> tuple[Result, int]:
+    """A plan is saved, and then a run that it builds on is taken back."""
+    project.pipeline(LOAD)
+    load(project, row(ANN), row(BOB))
+    load(project, row(ANN, Tags="Blog"), row(BOB))
+    project.contacts([row(ANN, Tags="Blog", City="Paris"), row(BOB)])
+    plan_id = project.command("plan", "p.yaml", "--save", "--json").json["plan_id"]
+    assert undo(project).code == 0
+    before = len(sandbox.calls)
+    applied = project.command("apply", "p.yaml", plan_id)
+    writes = [call for call in sandbox.calls[before:] if call.commands != ("get_lead",)]
+    return applied, len([call for call in writes if call.commands not in _LISTS])
+
+
+def test_p9_a_plan_of_before_an_undo_is_not_applied_over_it(scenes: Scenes) -> None:
+    applied, writes = scenes["a_plan_of_before"]
+    assert (applied.code, "the state has moved" in applied.stderr, writes) == (6, True, 0), applied.stderr
+
+
+@SCENES.add
+def nobody_to_ask(project: Project, sandbox: Sandbox) -> tuple[Held, Held, Result, Result]:
+    """A suppression list that cannot be read, and a person who was forgotten, between a run and its undo."""
+    suppress = 'suppress: [{csv: "no list.csv", email: email}]\n'
+    file = project.pipeline(LOAD + suppress, name="my file.yaml")
+    no = project.folder / "no list.csv"
+    no.write_text("email\nx@example.org\n", encoding="utf-8")
+    for other in ({}, {"Lists": "Customers"}):
+        project.contacts([row(ANN, **other), row(BOB, **other)])
+        ran = project.command("run", file.name)
+    assert project.command("state", "forget", file.name, BOB, "--yes").code == 0
+    before = held(sandbox)
+    no.unlink()
+    blind = project.command("undo", file.name, "last", "--yes")
+    assert held(sandbox) == before
+    no.write_text("email\nx@example.org\n", encoding="utf-8")
+    back = shlex.split(ran.stdout.partition("to take it back: ")[2].splitlines()[0])
+    done = project.command(*back[1:], "--yes")
+    return before, held(sandbox), blind, done
+
+
+def test_p9_an_undo_asks_who_says_no_and_leaves_who_was_forgotten_alone(scenes: Scenes) -> None:
+    before, then, blind, done = scenes["nobody_to_ask"]
+    assert (blind.code, "no list.csv" in blind.stderr) == (1, True), blind.stderr
+    assert done.code == 0, done.stderr
+    assert (then[BOB], then[ANN]["lists"]) == (before[BOB], {"News": True, "Customers": False})
