@@ -101,7 +101,8 @@ CLEAR = {
     "others": """配信停止*|購読解除*|登録解除*|配信不可|配信拒否|受信拒否|受信不可|退会*
         |avregistrerad*|avanmald*|avprenumer*|avmeld*|frameld*
         |afmeldt|odhlas*|отписан*|отписал*|отписка*|не писать|не беспокоить|отказ от *|жалоба*
-        |退订*|取消订阅*|拒收|leiratkoz*|dezabon*|abonelikten cik*""",
+        |退订*|取消订阅*|拒收|leiratkoz*|dezabon*|abonelikten cik*
+        |odjav*|listeden cik*""",
 }
 SHORT = {
     "en": """abuse|dnc|subscription cancel*|cancelled subscription*|canceled subscription*|spam|spammed
@@ -136,7 +137,8 @@ SHORT = {
         |niewazn*
         |oczyszczon*|cofniet*|dezaktywowan*|wykluczon*|zmarl*
         |wygasl*|zanonimizowan*|odmow*""",
-    "others": """無効|解除|削除|停止|inaktivert|inaktiverad|неактивен|заблокирован*|удален*""",
+    "others": """無効|解除|削除|停止|拒否*|拒绝*|reddedil*|odbijen*|inaktivert|inaktiverad
+        |неактивен|заблокирован*|удален*""",
 }
 ALONE = frozenset(("baja", "stop", "stop!", "out"))
 """Words that say it where nothing else stands in the cell: Baja California is a place."""
@@ -158,7 +160,7 @@ FALSE = frozenset(
         |nao|ne|nei|nej|falsch|faux|falso|falsa|onwaar|falsz|いいえ|нет|nessuno|ninguno|nenhum|aucun|aucune
         |geen|keine|keiner|brak|no bounce|no bounces|not unsubscribed|not bounced|not blocked|0 0|00
         |0000 00 00|0000 00 00 00 00 00|unchecked|disallowed|unknown|nope|nah|ei|nem|hayir|否|uit|aus
-        |unticked|not ticked|not checked|not selected|unselected|deselected"""
+        |nu|unticked|not ticked|not checked|not selected|unselected|deselected"""
     )
 )
 TRUE = frozenset(
@@ -173,7 +175,7 @@ OTHER_CHANNELS = frozenset(
     phrases(
         """sms|mms|phone|phones|telephone|call|calls|calling|whatsapp|text|texts|texting|fax|push|viber
         |mobile|tel|cell|telefon|telefono|telefone|telefoon|anruf|anrufe|appel|appels|llamada|llamadas
-        |llamar|voicemail|messenger|facebook|postal|cookie|cookies|tracking"""
+        |llamar|arama|aramalar|voicemail|messenger|facebook|postal|cookie|cookies|tracking"""
     )
 )
 MAIL = frozenset(("email", "emails", "mail", "mails", "newsletter"))
@@ -249,7 +251,7 @@ NO_CONSENT = frozenset(
 EXPLICIT_NO = frozenset(
     phrases(
         """no|n|false|f|off|nein|non|nee|neen|nie|nao|ne|nej|nei|falsch|faux|falso|onwaar|never|nope|nah|ei
-        |nem|hayir|нет|否"""
+        |nem|hayir|нет|否|nu"""
     )
 )
 POSITIVE = """doi|reachable|bulk email*|confirmed|email confirmed|email verified|deliverable|zustellbar
@@ -278,7 +280,9 @@ POSITIVE = """doi|reachable|bulk email*|confirmed|email confirmed|email verified
         |ingeschreven|aangemeld|geabonneerd|nieuwsbrief*|akkoord|abonnee|zgod*|subskryb*|zapisan*|biuletyn
         |rodo|購読
         |メルマガ*|同意*|订阅|nyhetsbrev*|nyhedsbrev*|samtycke*|samtykke*|souhlas*|uutiskirje*|suostumus*
-        |hirlevel*|hozzajarul*|abone|onay|согласие*|рассылка|подписан|подписка"""
+        |hirlevel*|hozzajarul*|abone|onay|*izni|izin|*posta izin
+        |pristanak*|privola*|suglasnost*|consimtamant*|メール配信
+        |согласие*|рассылка|подписан|подписка"""
 NEGATIVE = """email disabled|mail disabled|marketing disabled|disable email*|disable mail*|invalid*|spam
         |bounce*|blacklist*|excluded from*|exclude from*|never email|never mail|never contact|opt outs
         |block email*|unsub*|exclude|clean time|do not bulk email|do not process|should forget|dnc

@@ -52,6 +52,8 @@ def test_nobody_who_opted_out_is_missed_and_nobody_else_is_held_back() -> None:
         ("Subscription plan", "Cancelled"),
         ("Job title", "Unsubscribe manager"),
         ("Notes", "no email before noon"),
+        ("Product", "Opt-out form builder"),
+        ("Notes", "Widerspruch gegen Rechnung 17"),
     ]
 
 
