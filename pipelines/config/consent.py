@@ -84,7 +84,7 @@ def _declares_something(opt_outs: object) -> Iterator[Fault]:
         blocked, allowed = one.get("blocked"), one.get("allowed")
         if not blocked and not allowed and one.keys() <= {"column", "blocked", "allowed"}:
             yield (place,), wrong("blocked or allowed is needed: the words that mean it")
-        both = _words(blocked) & _words(allowed)
+        both = declared_words(blocked) & declared_words(allowed)
         if both:
             yield (place, "allowed"), wrong("a word stands in blocked, too")
         # Two entries of one column could contradict each other, and who may be mailed is not left to their
@@ -95,7 +95,8 @@ def _declares_something(opt_outs: object) -> Iterator[Fault]:
         seen.add(column)
 
 
-def _words(value: object) -> set[str]:
+def declared_words(value: object) -> set[str]:
+    """The words of a list as a pipeline file has them, in any case."""
     return {str(one).strip().casefold() for one in value} if isinstance(value, list | tuple) else set()
 
 

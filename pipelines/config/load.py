@@ -7,7 +7,7 @@ in
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from connectors.sources.names import column_name
-from pipelines.config.consent import ConsentConfig, OptOuts, proves_consent
+from pipelines.config.consent import ConsentConfig, OptOuts, declared_words, proves_consent
 from pipelines.config.custom_fields import CustomField, can_be_created
 from pipelines.config.examples import ExampleConfig
 from pipelines.config.guards import GuardsConfig
@@ -288,11 +288,28 @@ def fits_together(load: object) -> Iterator[Fault]:
     if not isinstance(load, Mapping):
         return
     yield from can_be_created(load)
+    yield from _are_blanked(load)
     for wish, key in TAKEN_BY.items():
         given = {name for _, name in _constants(load.get(wish))}
         for place, name in _constants(load.get(key)):
             if name in given:
                 yield (key, place), wrong(f"{wish} gives it to every lead")
+
+
+def _are_blanked(load: Mapping[Any, Any]) -> Iterator[Fault]:
+    """Words that block a person and mean blank to the source, which would block nobody."""
+    source, opt_outs = load.get("source"), load.get("opt_out")
+    options = (
+        [one for one in source.values() if isinstance(one, Mapping)] if isinstance(source, Mapping) else []
+    )
+    blank: set[str] = set().union(*(declared_words(_listed(one.get("blanks"))) for one in options))
+    for place, one in enumerate(_listed(opt_outs)):
+        if isinstance(one, Mapping) and (both := declared_words(one.get("blocked")) & blank):
+            yield ("opt_out", place, "blocked"), wrong(f'the blanks of the source have "{min(both)}", too')
+
+
+def _listed(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def _constants(elements: object) -> Iterator[tuple[int, str]]:

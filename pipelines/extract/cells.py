@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from connectors.sources import CellFault, Chunk, Source
 from connectors.sources.names import column_name, unique_names
+from pipelines.contacts.opt_out_rules import Verdict, header_of, verdict
 
 ALWAYS_BLANK = ("NULL", r"\N", "#N/A", "#NV", "#N/D", "#N/B")
 """How databases and spreadsheets write an absent value, in exactly these letters."""
@@ -144,13 +145,20 @@ def fault_of(cell: str) -> str:
 
 
 def _blanked(name: str, cells: pd.Series, words: frozenset[str]) -> dict[str, pd.Series]:
-    """The column with "" in place of blank words, if it has any."""
+    """The column with "" in place of blank words, if it has any.
+
+    A word that says that the person opted out stays, whatever else the pipeline file calls blank.
+    """
     values = cells.to_list()
-    nothing = {value for value in set(values) if is_blank(value, words)}
+    nothing = {value for value in set(values) if is_blank(value, words) and not _says_no(name, value)}
     if not nothing:
         return {}
     texts = ["" if value in nothing else value for value in values]
     return {name: pd.Series(texts, index=cells.index, dtype=cells.dtype)}
+
+
+def _says_no(column: str, cell: str) -> bool:
+    return cell.strip() not in ALWAYS_BLANK and verdict(header_of(column), cell) is Verdict.NO
 
 
 def is_blank(cell: str, words: frozenset[str]) -> bool:

@@ -238,10 +238,12 @@ def _ignore(_: int) -> None:
     """The number of records left out is not needed."""
 
 
-def read_mapped(source: Source, load: LoadConfig) -> Iterator[tuple[int, Mapped | Invalid]]:
-    """(row, mapped) of every record, without staging it."""
+def read_mapped(
+    source: Source, load: LoadConfig, leave: Callable[[int], None] = _ignore
+) -> Iterator[tuple[int, Mapped | Invalid]]:
+    """(row, mapped) of every record, without staging it. `leave` gets how many `only` leaves out."""
     map_record = mapper(load, source.columns)
-    for chunk in _readable(source, load, _ignore):
+    for chunk in _readable(source, load, leave):
         for bad in chunk.bad_rows:
             yield bad.row, Invalid(bad.reason)
         for _, row, record in records_of(chunk.frame):

@@ -18,6 +18,7 @@ def check_before(
     guards: GuardsConfig,
     *,
     rows: int,
+    not_chosen: int = 0,
     known: int,
     edited: int,
     removed: int,
@@ -35,8 +36,9 @@ def check_before(
     # First of all: a source that was cut short also makes leads seem to be gone, and that would be told
     # instead.
     if rows < guards.min_rows:
+        without = f" without the {not_chosen:,} that load.only leaves out" if not_chosen else ""
         raise GuardError(
-            f"the source has {counted(rows, 'row')}, guards.min_rows asks for {guards.min_rows:,}:"
+            f"the source has {counted(rows, 'row')}{without}, guards.min_rows asks for {guards.min_rows:,}:"
             " nothing was sent"
         )
     if unclear:

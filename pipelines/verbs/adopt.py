@@ -112,6 +112,7 @@ def stage_new(work: Work, extract: Extract) -> None:
     check_before(
         extract.load.guards,
         rows=run.summary.counts.read,
+        not_chosen=run.summary.counts.not_chosen,
         known=run.store.leads.count(),
         edited=0,
         removed=0,

@@ -132,7 +132,8 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
     shortfall = Shortfall(lambda: inventory, lambda: inventory, creatable_fields(load))
     behaviour = _behaviour(config)
     types, forbidden = field_types(inventory), set(behaviour.forbidden if behaviour else ())
-    for _, record in read_mapped(source, load):
+    left_out: list[int] = []
+    for _, record in read_mapped(source, load, left_out.append):
         checked.records += 1
         if not isinstance(record, Mapped):
             checked.invalid[record.reason] += 1
@@ -148,6 +149,10 @@ def _check(config: PipelineConfig, checked: Checked) -> None:
             if behaviour is not None:
                 checked.too_long.update(too_long(change, behaviour.limits, types))
                 checked.not_permitted.update(forbidden.intersection(change.commands))
+    if load.only:
+        checked.notes.append(
+            f"load.only leaves out {sum(left_out):,} of {counted(sum(left_out) + checked.records, 'record')}"
+        )
     checked.missing = shortfall.leads
     checked.notes += _unwhole(checked)
     checked.notes += [

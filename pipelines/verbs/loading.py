@@ -223,6 +223,7 @@ def guard_plan(
         check_before(
             load.guards,
             rows=summary.counts.read,
+            not_chosen=summary.counts.not_chosen,
             known=store.leads.count() if is_share else 0,
             edited=plan.edited_known,
             removed=plan.removed,

@@ -199,3 +199,41 @@ def test_a_column_to_choose_by_has_to_be_there(project: Project) -> None:
     refused = project.run()
     assert refused.code == 2
     assert 'load.only: the source has no column "Plann"; did you mean "Plan"?' in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "blanks"),
+    [
+        ("Status", ["Unsubscribed", "N/A"], "[unsubscribed, N/A]"),
+        ("Subscribed", ["no", "yes"], "[no]"),
+        ("Subscribed", ["0", "n/a"], "[0, n/a]"),
+        ("Unsubscribed", ["x", ""], "[x]"),
+    ],
+)
+def test_p4_a_word_for_blank_hides_no_opting_out(
+    column: str, cells: list[str], blanks: str, project: Project, account: Account
+) -> None:
+    project.contacts(people(**{column: cells}))
+    source = f"source: {{csv: {{path: contacts.csv, blanks: {blanks}}}}}"
+    project.pipeline(ATTESTED.replace("source: {csv: contacts.csv}", source))
+    assert project.run().json["rows"]["blocked"] == 1
+    assert sent(account) == ["p1"]
+
+
+def test_p4_a_declared_word_cannot_mean_blank_too(project: Project) -> None:
+    project.contacts(people(Grade=["V", "A"]))
+    source = "source: {csv: {path: contacts.csv, blanks: [v]}}\nopt_out: {column: Grade, blocked: [V]}"
+    project.pipeline(ATTESTED.replace("source: {csv: contacts.csv}", source))
+    refused = project.run()
+    assert refused.code == 2
+    assert 'the blanks of the source have "v", too' in refused.stderr
+
+
+def test_who_leaves_everybody_out_is_told_by_which_key(project: Project) -> None:
+    project.contacts(people(Plan=["pro", "free"]))
+    project.pipeline(f"{ATTESTED}\nonly: {{Plan: prof}}")
+    checked = project.command("check", "p.yaml")
+    assert "load.only leaves out 2 of 2 records" in checked.stdout
+    refused = project.run()
+    assert refused.code == 4
+    assert "0 rows without the 2 that load.only leaves out" in refused.stderr
