@@ -34,6 +34,7 @@ def bench_changes(changes: int, repeat: int) -> Report:
         for kind in KINDS
         for one in (
             Asked(f"first page of {kind}, s", FIRST_PAGE_S, stages[f"first page, {kind}"]["seconds"]),
+            Asked(f"first page of {kind}, processor", FIRST_PAGE_S, stages[f"first page, {kind}"]["cpu"]),
             Asked(
                 f"all {kind} shown, MiB / of the plan",
                 FLAT,
