@@ -9,13 +9,14 @@ from pathlib import Path
 
 from pipelines.config.pipeline import PipelineConfig
 from pipelines.load.choosing import Choice
-from pipelines.verbs.identity import Choices
+from pipelines.verbs.identity import Choices, find
 from pipelines.verbs.loading import Terms
 from pipelines.verbs.plan import open_plan
 from pipelines.verbs.retry import retrying
 from pipelines.verbs.run import RunResult, run_pipeline
+from pipelines.verbs.run_to_undo import LAST
 from pipelines.verbs.saved_plans import apply_plan, save_plan
-from pipelines.verbs.undo import LAST, Asked, undo_run
+from pipelines.verbs.undo import Asked, undo_run
 from pipelines.verbs.work import Caller
 from tests.simulate.machine import Process
 from tests.simulate.people import COLUMNS, People
@@ -62,8 +63,16 @@ def undo(config: PipelineConfig, process: Process, undone: Callable[[], None]) -
         undone()
         return True
 
-    result = undo_run(config, Asked(LAST, agreed=agreed), caller(process))
+    result = undo_run(config, Asked(_last_that_sent(config, process), agreed=agreed), caller(process))
     return RunResult(result.run_id, result.pipeline, result.status, result.summary, result.error)
+
+
+def _last_that_sent(config: PipelineConfig, process: Process) -> str:
+    """Its number, as a person reads it off a screen: the last run may have sent nothing."""
+    with process.world().open_store(config.state) as store:
+        find(config, store, ask=False)
+        sent = store.undoing.last_that_sent()
+    return sent.run_id if sent is not None else LAST
 
 
 def caller(process: Process) -> Caller:
