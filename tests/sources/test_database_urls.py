@@ -13,7 +13,10 @@ from connectors.kartra.sandbox import Account, Sandbox
 from tests.conftest import Project, Result
 from tests.servers import FreshDatabase
 
-PASSWORDS = ("p@ss:w/rd#1%", "alpha@SECRETPART", "100%41SECRET", "a b?c&d=e+f", "ü$ß'\"`\\{}[]")
+PASSWORDS = (
+    *("p@ss:w/rd#1%", "alpha@SECRETPART", "100%41SECRET", "a b?c&d=e+f", "ü$ß'\"`\\{}[]"),
+    *("a@[::1]🔑", "${HOME}%%2F%zz"),
+)
 LOAD = """
 source: {{sql: {{url: "{url}", query: "{query}"}}}}
 key: email
