@@ -95,13 +95,21 @@ class Project:
             "KARTRA_API_PASSWORD": sandbox.credentials.api_password,
         }
 
+    @property
+    def head(self) -> str:
+        """How a file begins that a test writes by itself. Keys of `kartra:` may follow."""
+        return self._state_line + PIPELINE
+
+    @property
+    def _state_line(self) -> str:
+        return "state: ${KARTRA_STATE}\n" if "KARTRA_STATE" in self.environ else ""
+
     def pipeline(self, load: str, *, kartra: str = "", name: str = "p.yaml") -> Path:
         """Write the pipeline file: `load` is the body of its load section, `kartra` extra lines of that."""
         indented = "".join(f"  {line}\n" for line in load.strip().splitlines())
         extra = "".join(f"  {line}\n" for line in kartra.strip().splitlines())
         path = self.folder / name
-        state = "state: ${KARTRA_STATE}\n" if "KARTRA_STATE" in self.environ else ""
-        path.write_text(f"{PIPELINE}{extra}{state}load:\n{indented}", encoding="utf-8")
+        path.write_text(f"{PIPELINE}{extra}{self._state_line}load:\n{indented}", encoding="utf-8")
         return path
 
     def contacts(self, rows: Sequence[dict[str, str]], *, name: str = "contacts.csv") -> Path:

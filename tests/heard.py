@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PIPELINE, Project, contact
+from tests.conftest import Project, contact
 
 LOADING = """
 load:
@@ -85,6 +85,6 @@ def _heard() -> Iterator[Heard]:
 def telling(project: Project, heard: Heard, told: str, *, beat: str = "beat") -> Project:
     """A pipeline of two contacts that tells a webhook and a heartbeat service, as `told` says."""
     project.environ |= {"ALERT_URL": f"json://{heard.url}/hook", "PING_URL": f"http://{heard.url}/{beat}"}
-    (project.folder / "p.yaml").write_text(PIPELINE + LOADING + told, encoding="utf-8")
+    (project.folder / "p.yaml").write_text(project.head + LOADING + told, encoding="utf-8")
     project.contacts([contact(0), contact(1)])
     return project

@@ -17,18 +17,20 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
+from psycopg.errors import RaiseException
 from psycopg_pool import PoolTimeout
 
 from connectors.errors import ConfigError, SyncError
-from pipelines.config.fleet_file import FleetFile
+from pipelines.config.fleet_file import FleetFile, read_fleet
 from pipelines.config.server_state import ServerState, server_state
 from pipelines.errors import GuardError, LockedError, StateError
 from pipelines.fleet.fleet import Fleet, open_fleet
-from pipelines.fleet.moments import Decision, decide
+from pipelines.fleet.moments import Decision, decide, last_due
 from pipelines.fleet.run import Outcome, Runner, tell_of_faults
 from pipelines.shipped import read_sql
 
@@ -168,7 +170,7 @@ class Worker:
 
     async def _work(self) -> None:
         # What the library could not write down of a job's end would leave the job held for ever.
-        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: self._end_by_loss())
+        asyncio.get_running_loop().set_exception_handler(self._unheard)
         async with self.app.open_async():
             await self._set_up()
             working = asyncio.gather(self._take(RUNS, self.at_once), self._take(LOOKS, 2))
@@ -192,6 +194,14 @@ class Worker:
             update_heartbeat_interval=BEATS_EVERY_S,
             stalled_worker_timeout=DEAD_AFTER_S,
         )
+
+    def _unheard(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error that nobody else hears of."""
+        cause = getattr(context.get("exception"), "__cause__", None)
+        if isinstance(cause, RaiseException):
+            log.debug("a job was taken over and has ended elsewhere meanwhile")
+        else:
+            self._end_by_loss()
 
     def _end_by_loss(self) -> None:
         if self.ended_by is None:
@@ -287,7 +297,11 @@ class Worker:
         for member in fleet.members:
             for pipeline in fleet.file.config.pipelines:
                 name = f"{member.name}/{pipeline.file.name}"
-                decision = decide(pipeline, last.get(name), row["now"])
+                try:
+                    decision = decide(pipeline, last.get(name), row["now"])
+                except ConfigError as error:  # of a file that was edited: the others go on
+                    log.error("%s", error)
+                    continue
                 if decision is not None and name not in is_open:
                     await self._defer(name, member.name, pipeline.file.name, decision)
 
@@ -353,6 +367,18 @@ def _reason(error: Exception) -> str:
     return type(error.__cause__ or error).__name__
 
 
+def _refuse_what_never_runs(file: FleetFile) -> None:
+    """Raises ConfigError for a schedule that cannot be read, where there is none, and for states in files."""
+    server_of(file)
+    if all(pipeline.schedule is None for pipeline in file.config.pipelines):
+        raise ConfigError(
+            f"{file.path.name}: pipelines: none has a schedule, and a worker would wait for ever:"
+            ' {file: …, schedule: "0 2 * * *", zone: Europe/Vienna}'
+        )
+    for pipeline in file.config.pipelines:
+        last_due(pipeline, datetime.now(UTC))
+
+
 def start_worker(
     path: Path,
     environ: Mapping[str, str],
@@ -364,5 +390,6 @@ def start_worker(
     told: Callable[[Outcome], None],
 ) -> None:
     """Work until asked to stop. Raises ConfigError, GuardError, StateError."""
+    _refuse_what_never_runs(read_fleet(path, environ, target))
     with Runner(approved=approved, stopping=stopping) as runner:
         Worker(Source(path, environ, target), runner, at_once, stopping, told).work()

@@ -26,6 +26,7 @@ from psycopg import errors, sql
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from connectors.clock import SYSTEM_CLOCK, Clock
+from pipelines.batches import batches
 from pipelines.config.server_state import ServerState
 from pipelines.errors import LeaseLostError, StateBusyError, StateError, StateOutOfReachError
 from pipelines.state.database import BATCH, FOLDER, STREAMED, Database, Row
@@ -72,6 +73,7 @@ SELECT quote_ident(table_name), quote_ident(column_name),
 FROM information_schema.columns WHERE table_schema = current_schema AND is_identity = 'YES'"""
 _AT_ONCE = 200
 """Statements that are sent together."""
+_COPIED = 5 * BATCH
 _WITH_VALUES = ("22", "23")
 """Classes of errors whose words may hold what a row was to hold."""
 
@@ -249,9 +251,12 @@ class PostgresDatabase(Database):
         into = before.replace("INSERT INTO", "COPY", 1).replace("VALUES", "FROM STDIN", 1)
         self._depends = self._depends or _is_temporary(statement)
         try:
-            with self._connection.cursor() as cursor, cursor.copy(into) as copy:
-                for row in rows:
-                    copy.write_row(row)
+            # In parts, each of which is there before its COPY begins: rows may be made of what is read here
+            # meanwhile, and within a COPY nothing is answered.
+            for part in batches(rows, _COPIED):
+                with self._connection.cursor() as cursor, cursor.copy(into) as copy:
+                    for row in part:
+                        copy.write_row(row)
         except psycopg.Error as error:
             if self._is_lost(error):
                 self._depends = True  # some of the rows may have arrived

@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.config.fleet import FleetPipeline
 from pipelines.fleet.moments import Decision, decide, last_due
-from tests.conftest import Project
+from tests.conftest import Project, Result
 from tests.fleet.fleets import FLEET, Agency, agency
 from tests.servers import FreshDatabase
 
@@ -259,6 +259,38 @@ def test_a_worker_with_other_files_of_the_fleet_stops_and_says_so(
             if old.poll() is None:
                 old.kill()
                 old.communicate()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ("", "agency.yaml: pipelines: none has a schedule, and a worker would wait for ever"),
+        (', schedule: "61 2 * * *"', "welcome.yaml: schedule: "),
+        (', schedule: "0 0 30 2 *"', "welcome.yaml: schedule: "),
+    ],
+)
+def test_a_schedule_that_would_never_run_is_refused(project: Project, schedule: str, told: str) -> None:
+    refused = _out_of_reach(project, f"{{file: welcome.yaml{schedule}}}")
+    assert (refused.code, told in refused.stderr) == (2, True), refused.stderr
+    assert "secret-of-mine" not in refused.stderr
+
+
+@pytest.mark.full  # it is waited for half a minute
+def test_a_server_that_is_out_of_reach_ends_a_worker_and_names_nobody(project: Project) -> None:
+    lost = _out_of_reach(project, SCHEDULED)
+    assert lost.code == 1, lost.stderr
+    assert "secret-of-mine" not in lost.stderr
+    assert lost.stderr.count("\n") <= 2, lost.stderr
+
+
+def _out_of_reach(project: Project, pipeline: str) -> Result:
+    """What a worker says whose states are on a server that is not there."""
+    project.environ["DB_PASSWORD"] = "secret-of-mine"
+    with agency(project, ["acme"]) as (made, _):
+        state = 'state: "postgresql://me:${DB_PASSWORD}@127.0.0.1:1/crm"\n'
+        fleet = FLEET.replace("accounts: accounts.csv\n", f"accounts: accounts.csv\n{state}")
+        made.write(fleet=fleet.replace("{file: welcome.yaml, late_after: 26h}", pipeline))
+        return made.command("worker")
 
 
 def test_states_in_files_are_refused_with_what_serves_instead(project: Project) -> None:

@@ -12,7 +12,7 @@ from connectors.kartra.sandbox import Sandbox
 from pipelines.state.clock import instant
 from pipelines.state.health import Health
 from pipelines.verbs.notices import Attempt, Notice, next_notice
-from tests.conftest import PIPELINE, Project, contact, kill
+from tests.conftest import Project, contact, kill
 from tests.heard import LOADING, Heard, telling
 
 ALL = ("failed", "stopped", "partial", "recovered", "late")
@@ -133,7 +133,7 @@ def test_p10_a_state_out_of_reach_is_told_once_and_every_night_has_its_row(
 def test_p10_a_first_night_without_its_source_has_a_row_though_nobody_is_told(
     project: Project, sandbox: Sandbox
 ) -> None:
-    (project.folder / "p.yaml").write_text(PIPELINE + LOADING, encoding="utf-8")
+    (project.folder / "p.yaml").write_text(project.head + LOADING, encoding="utf-8")
     assert project.run().code == 1
     (run,) = project.command("runs", "p.yaml", "--json").json["runs"]
     assert (run["status"], "contacts.csv" in run["message"]) == ("failed", True)

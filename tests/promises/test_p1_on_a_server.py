@@ -66,6 +66,19 @@ def test_a_plan_that_looks_leaves_nothing_on_the_server(
     assert beside(place)("SELECT 1 FROM pg_namespace WHERE nspname = :its", its=place.schema) == []
 
 
+def test_a_plan_is_saved_before_the_first_run_and_applied(
+    place: ServerState, project: Project, sandbox: Sandbox
+) -> None:
+    """Its changes are kept as they are read, by one connection."""
+    project.pipeline(LOAD)
+    project.contacts(ROWS)
+    saved = project.command("plan", "p.yaml", "--save", "--json")
+    assert (saved.code, saved.json["leads"]["created"]) == (0, len(ROWS)), saved.stderr
+    applied = project.command("apply", "p.yaml", saved.json["plan_id"], "--yes", "--json")
+    assert applied.code == 0, applied.stderr
+    assert held(sandbox) == all_wished(ROWS)
+
+
 def test_a_run_that_nothing_disturbs_says_nothing_of_its_connections(
     place: ServerState, project: Project, sandbox: Sandbox
 ) -> None:

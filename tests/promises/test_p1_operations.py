@@ -12,7 +12,7 @@ import pytest
 
 from connectors.kartra.sandbox import Faults, Sandbox, Subscription, Transaction
 from connectors.kartra.sandbox.account import Booking, SandboxLead, SequenceEntry, est_now, est_text
-from tests.conftest import PIPELINE, Project, Result
+from tests.conftest import Project, Result
 from tests.promises.scenes import Scenes, adds_up, all_of_state, wait_until
 
 SCENES = Scenes()
@@ -40,7 +40,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenes]:
 def write(project: Project, rows: list[dict[str, str]], *, guards: str = "{max_failed: 100%}") -> None:
     project.contacts([{**dict.fromkeys(COLUMNS, ""), **row} for row in rows], name="rows.csv")
     (project.folder / "p.yaml").write_text(
-        f"{PIPELINE}  settle_s: 1\n  timeout_s: 1\noperations:\n  source: {{csv: rows.csv}}\n"
+        f"{project.head}  settle_s: 1\n  timeout_s: 1\noperations:\n  source: {{csv: rows.csv}}\n"
         f"  do: {{column: What}}\n  key: Key\n  lead: {{email: Email}}\n  parameters: {PARAMETERS}\n"
         f"  guards: {guards}\n  results: out/results.csv\n",
         encoding="utf-8",

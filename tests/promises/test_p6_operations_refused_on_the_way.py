@@ -3,7 +3,7 @@
 import pytest
 
 from connectors.kartra.sandbox import Faults, Sandbox
-from tests.conftest import PIPELINE, Project
+from tests.conftest import Project
 from tests.promises.scenes import run_seen
 
 TAGGED = """operations:
@@ -17,7 +17,7 @@ TAGGED = """operations:
 
 def operations(project: Project, rows: list[dict[str, str]], *, kartra: str = "  settle_s: 1\n") -> None:
     project.contacts(rows, name="rows.csv")
-    (project.folder / "p.yaml").write_text(f"{PIPELINE}{kartra}{TAGGED}", encoding="utf-8")
+    (project.folder / "p.yaml").write_text(f"{project.head}{kartra}{TAGGED}", encoding="utf-8")
 
 
 def row(number: int, tag: str = "VIP") -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.kartra.sandbox import Account, Sandbox, Transaction
 from connectors.kartra.sandbox.account import est_now, est_text
-from tests.conftest import PIPELINE, Project
+from tests.conftest import Project
 from tests.promises.scenes import Scenes, account_without_leads, lose_state
 
 SCENES = Scenes()
@@ -306,7 +306,7 @@ def write_refunds(project: Project, sales: list[Transaction], *, more: str = "")
     ]
     project.contacts(rows, name="refunds.csv")
     (project.folder / "p.yaml").write_text(
-        f"{PIPELINE}operations:\n  source: {{csv: refunds.csv}}\n  do: refund\n  key: Order\n"
+        f"{project.head}operations:\n  source: {{csv: refunds.csv}}\n  do: refund\n  key: Order\n"
         "  lead: {email: Email}\n  parameters: {transaction: Transaction, amount: Amount}\n"
         f"  results: results.csv\n{more}"
     )
