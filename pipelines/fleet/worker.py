@@ -22,7 +22,6 @@ from typing import Any
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
-from psycopg.errors import RaiseException
 from psycopg_pool import PoolTimeout
 
 from connectors.errors import ConfigError, SyncError
@@ -51,6 +50,8 @@ MADE_WITHIN_S = 30
 READ_AGAIN_AFTER_S = 30.0
 """How old accounts may be that were read: a key that was renewed in the keyring changes no file."""
 STOP_ASKED_S = 0.2
+RAISED = "P0001"
+"""What a function of the queue says of a job that is not there any more."""
 
 
 class AgainError(SyncError):
@@ -198,7 +199,7 @@ class Worker:
     def _unheard(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An error that nobody else hears of."""
         cause = getattr(context.get("exception"), "__cause__", None)
-        if isinstance(cause, RaiseException):
+        if getattr(cause, "sqlstate", "") == RAISED:
             log.debug("a job was taken over and has ended elsewhere meanwhile")
         else:
             self._end_by_loss()
