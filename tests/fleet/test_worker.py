@@ -175,9 +175,10 @@ def _killed_at(made: Agency, rng: random.Random, *, has_another: bool) -> None:
         return sum(len(leads) for leads in made.leads().values()) >= sent or _is_made_up(made)
 
     with ExitStack() as stack:
+        before = set(workers(made))
         first = stack.enter_context(working(made))
-        until(lambda: len(workers(made)) == 2, first)
-        dead = workers(made)
+        until(lambda: len(set(workers(made)) - before) == 2, first)
+        dead = set(workers(made)) - before
         if has_another:
             second = stack.enter_context(working(made))
         until(is_moment, first)
