@@ -151,6 +151,9 @@ def _answers(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
         Verdict.HANDLED,
         {"flat": "read as well", "fragment": "read as well"},
     )
+
+
+def _lists(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
     yield _chosen(
         "lists of the account",
         found.inventories,
@@ -177,6 +180,9 @@ def _answers(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
             Verdict.HANDLED if found.left_out else Verdict.AS_ASSUMED,
             "a lead from before us without them has none" if found.left_out else "",
         )
+
+
+def _repeated(found: Behaviour, _: KartraConfig) -> Iterator[Finding]:
     if found.unsubscribe_type is not None:
         yield _chosen(
             "type of leaving a list", found.unsubscribe_type, {"101": "101"}, "101", Verdict.HANDLED, {}
@@ -327,6 +333,8 @@ _JUDGES: tuple[Callable[[Behaviour, KartraConfig], Iterator[Finding]], ...] = (
     _permissions,
     _chain,
     _answers,
+    _lists,
+    _repeated,
     _delays,
     _lengths,
     _characters,

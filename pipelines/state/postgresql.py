@@ -71,6 +71,7 @@ _NUMBERED = """\
 SELECT quote_ident(table_name), quote_ident(column_name),
     pg_get_serial_sequence(quote_ident(table_name), column_name)
 FROM information_schema.columns WHERE table_schema = current_schema AND is_identity = 'YES'"""
+_BOUNDARIES = ("BEGIN", "COMMIT", "ROLLBACK")
 _AT_ONCE = 200
 """Statements that are sent together."""
 _COPIED = 5 * BATCH
@@ -217,9 +218,7 @@ class PostgresDatabase(Database):
 
     def _is_unfenced(self, statement: str) -> bool:
         """Whether it would change what others see outside of a transaction, and so without the lease."""
-        is_own = (
-            self._is_in_transaction or self._lease is None or statement in ("BEGIN", "COMMIT", "ROLLBACK")
-        )
+        is_own = self._is_in_transaction or self._lease is None or statement in _BOUNDARIES
         return not is_own and not _is_temporary(statement)
 
     def change_many(self, statement: str, rows: Iterable[Any]) -> None:
